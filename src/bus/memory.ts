@@ -1,0 +1,23 @@
+import type { Bus, BusListener, BusMessage } from './bus.ts';
+
+/** The bus of a server that is one process: messages arrive at once and in order. */
+export class MemoryBus implements Bus {
+  readonly #listeners = new Map<string, Set<BusListener>>();
+
+  publish(topic: string, message: BusMessage): void {
+    for (const listener of [...(this.#listeners.get(topic) ?? [])]) listener(message);
+  }
+
+  subscribe(topic: string, listener: BusListener): () => void {
+    const listeners = this.#listeners.get(topic) ?? new Set();
+    this.#listeners.set(topic, listeners.add(listener));
+    return () => {
+      listeners.delete(listener);
+      if (listeners.size === 0 && this.#listeners.get(topic) === listeners) this.#listeners.delete(topic);
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#listeners.clear();
+  }
+}

@@ -1,0 +1,140 @@
+import { resolve } from 'node:path';
+import { z } from 'zod';
+
+/** A setting that stops the start; `message` is the one line to show. */
+export class ConfigError extends Error {}
+
+/** How to reach a provider of models. */
+export interface ProviderSettings {
+  baseURL: string;
+  /** Empty for servers that ask for none (Ollama, vLLM, …). */
+  apiKey: string;
+}
+
+/** What the server was told by its environment: validated and frozen. Durations are in milliseconds. */
+export interface Config {
+  host: string;
+  port: number;
+  /** Where the embedded database, files and the first key live. */
+  dataDir: string;
+  /** A PostgreSQL to use instead of the embedded database. */
+  databaseUrl: string | null;
+  role: 'all' | 'api' | 'worker';
+  defaultModel: string | null;
+  production: boolean;
+  graphiql: boolean;
+  logLevel: string;
+  /** How many runs one process executes at a time. */
+  workerConcurrency: number;
+  demoDelayMs: number;
+  model: { timeoutMs: number; stallMs: number; retries: number };
+  maxBodyBytes: number;
+  /** A JSON file that adds to or overrides the built-in table of models and prices. */
+  modelCatalog: string | null;
+}
+
+/** What no log, error or answer may show. */
+export interface Secrets {
+  /** null: made at the first start and kept in the data folder. */
+  adminKey: string | null;
+  alibaba: ProviderSettings | null;
+  openai: ProviderSettings | null;
+}
+
+const whole = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d+$/)
+    .transform(Number)
+    .pipe(z.number().min(min).max(max));
+const httpUrl = z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/\/+$/, ''));
+const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
+const key = z.string().regex(/^[\x21-\x7e]+$/);
+
+/** Each variable: what it accepts, in words for the one line of refusal, and how it is read. */
+const variables = {
+  HOST: ['an address to listen on, for example 127.0.0.1 or ::', z.string().regex(/^[\w.:-]+$/)],
+  PORT: ['a whole number from 0 to 65535', whole(0, 65_535)],
+  DATA_DIR: ['a folder', z.string().min(1)],
+  DATABASE_URL: ['a postgres:// or postgresql:// address', z.url({ protocol: /^postgres(ql)?$/ })],
+  ADMIN_KEY: ['at least 16 printable characters without spaces', key.min(16).max(200)],
+  ROLE: ['all, api or worker', z.enum(['all', 'api', 'worker'])],
+  DASHSCOPE_API_KEY: ['a key without spaces', key],
+  DASHSCOPE_BASE_URL: ['an http(s) address', httpUrl],
+  OPENAI_API_KEY: ['a key without spaces', key],
+  OPENAI_BASE_URL: ['an http(s) address', httpUrl],
+  DEFAULT_MODEL: ['a model, for example alibaba/qwen-plus or demo', z.string().regex(/^\S{1,200}$/)],
+  DEMO_DELAY_MS: ['a whole number of milliseconds from 0 to 10000', whole(0, 10_000)],
+  MODEL_TIMEOUT_SECONDS: ['a whole number of seconds from 1 to 3600', whole(1, 3600)],
+  MODEL_STALL_SECONDS: ['a whole number of seconds from 1 to 3600', whole(1, 3600)],
+  MODEL_RETRIES: ['a whole number from 0 to 10', whole(0, 10)],
+  MODEL_CATALOG: ['a path to a JSON file', z.string().min(1)],
+  WORKER_CONCURRENCY: ['a whole number from 1 to 1000', whole(1, 1000)],
+  MAX_BODY_BYTES: ['a whole number from 1024 to 1000000000', whole(1024, 1_000_000_000)],
+  GRAPHIQL: ['true or false', flag],
+  LOG_LEVEL: [
+    'trace, debug, info, warn, error, fatal or silent',
+    z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),
+  ],
+  NODE_ENV: ['any word', z.string()],
+} as const;
+
+type Values = { [name in keyof typeof variables]?: z.output<(typeof variables)[name][1]> };
+
+/**
+ * Reads the configuration from environment variables; an empty variable counts as absent.
+ * Throws ConfigError with one line that names the variable and what it accepts, never its value.
+ */
+export function readConfig(environment: Record<string, string | undefined> = process.env): {
+  config: Config;
+  secrets: Secrets;
+} {
+  const values: Record<string, unknown> = {};
+  for (const [name, [accepts, schema]] of Object.entries(variables)) {
+    const text = environment[name];
+    if (text === undefined || text === '') continue;
+    const result = schema.safeParse(text);
+    if (!result.success) throw new ConfigError(`${name} is not valid: it accepts ${accepts}.`);
+    values[name] = result.data;
+  }
+  const read = values as Values;
+  return { config: Object.freeze(configFrom(read)), secrets: Object.freeze(secretsFrom(read)) };
+}
+
+function configFrom(read: Values): Config {
+  const production = read.NODE_ENV === 'production';
+  return {
+    host: read.HOST ?? '127.0.0.1',
+    port: read.PORT ?? 4000,
+    dataDir: resolve(read.DATA_DIR ?? '.data'),
+    databaseUrl: read.DATABASE_URL ?? null,
+    role: read.ROLE ?? 'all',
+    defaultModel: read.DEFAULT_MODEL ?? null,
+    production,
+    graphiql: read.GRAPHIQL ?? !production,
+    logLevel: read.LOG_LEVEL ?? 'info',
+    workerConcurrency: read.WORKER_CONCURRENCY ?? 50,
+    demoDelayMs: read.DEMO_DELAY_MS ?? 40,
+    model: {
+      timeoutMs: (read.MODEL_TIMEOUT_SECONDS ?? 60) * 1000,
+      stallMs: (read.MODEL_STALL_SECONDS ?? 60) * 1000,
+      retries: read.MODEL_RETRIES ?? 3,
+    },
+    maxBodyBytes: read.MAX_BODY_BYTES ?? 8_000_000,
+    modelCatalog: read.MODEL_CATALOG ?? null,
+  };
+}
+
+function secretsFrom(read: Values): Secrets {
+  const alibaba = read.DASHSCOPE_API_KEY
+    ? {
+        apiKey: read.DASHSCOPE_API_KEY,
+        baseURL: read.DASHSCOPE_BASE_URL ?? 'https://dashscope-intl.aliyuncs.com/compatible-mode/v1',
+      }
+    : null;
+  const openai =
+    read.OPENAI_API_KEY || read.OPENAI_BASE_URL
+      ? { apiKey: read.OPENAI_API_KEY ?? '', baseURL: read.OPENAI_BASE_URL ?? 'https://api.openai.com/v1' }
+      : null;
+  return { adminKey: read.ADMIN_KEY ?? null, alibaba, openai };
+}

@@ -1,0 +1,73 @@
+import type { SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils';
+import { type Prisma, PrismaClient } from './generated/client.ts';
+
+/** The client over the whole database: for the few places that look across workspaces, each of which says why. */
+export type Database = PrismaClient;
+/** The client that a request or a job works with: it cannot see beyond its workspace. */
+export type WorkspaceDatabase = ReturnType<typeof bindToWorkspace>;
+/** What may be used inside a transaction of the bound client. */
+export type Transaction = Parameters<Parameters<WorkspaceDatabase['$transaction']>[0]>[0];
+
+/** Opens the Prisma client over a driver. Waiting for a connection and a transaction itself are bounded at 15 s. */
+export function openClient(adapter: SqlDriverAdapterFactory): Database {
+  return new PrismaClient({ adapter, transactionOptions: { maxWait: 15_000, timeout: 15_000 } });
+}
+
+/** A programming error: a statement that does not stay inside the workspace it was made for. */
+export class UnscopedQueryError extends Error {
+  constructor(model: string, operation: string) {
+    super(`${model}.${operation} does not name the workspace that this client is bound to`);
+  }
+}
+
+const filtering = new Set<string>([
+  'findFirst',
+  'findFirstOrThrow',
+  'findMany',
+  'count',
+  'aggregate',
+  'groupBy',
+  'updateMany',
+  'updateManyAndReturn',
+  'deleteMany',
+] satisfies Prisma.PrismaAction[] | string[]);
+
+/** Whether a unique `where` or a row to write names the workspace, directly or in its composite key. */
+function names(value: unknown, column: string, workspaceId: string): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const record = value as Record<string, unknown>;
+  if (record[column] !== undefined) return record[column] === workspaceId;
+  return Object.entries(record).some(
+    ([key, inner]) => key.startsWith('workspaceId_') && names(inner, 'workspaceId', workspaceId),
+  );
+}
+
+/**
+ * A client bound to one workspace. Statements that filter get the workspace added; statements that name one row, or
+ * write one, must name the workspace themselves. Anything else throws UnscopedQueryError before it reaches the database.
+ * Raw SQL is not covered: it stands in `domain/` only and carries the workspace in its own WHERE.
+ */
+export function bindToWorkspace(database: Database, workspaceId: string) {
+  return database.$extends({
+    name: 'workspace',
+    query: {
+      $allModels: {
+        $allOperations({ model, operation, args, query }) {
+          const column = model === 'Workspace' ? 'id' : 'workspaceId';
+          const given = args as { where?: Record<string, unknown>; data?: unknown; create?: unknown };
+          if (filtering.has(operation)) {
+            const named = given.where?.[column];
+            if (named !== undefined && named !== workspaceId) throw new UnscopedQueryError(model, operation);
+            return query({ ...args, where: { ...given.where, [column]: workspaceId } } as typeof args);
+          }
+          const rows = [given.where, given.create, operation.startsWith('create') ? given.data : undefined].flat();
+          const scoped = rows.filter((row) => row !== undefined);
+          if (scoped.length === 0 || !scoped.every((row) => names(row, column, workspaceId))) {
+            throw new UnscopedQueryError(model, operation);
+          }
+          return query(args);
+        },
+      },
+    },
+  });
+}

@@ -1,0 +1,50 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { PGlite } from '@electric-sql/pglite';
+import { PrismaPGlite } from 'pglite-prisma-adapter';
+import { type Database, openClient } from './client.ts';
+import { lockDataDir } from './lock.ts';
+import { appliedMigrationsSql, hasMigrationsSql, migrate } from './migrate.ts';
+import { migrationAdapter } from './schema-engine.ts';
+
+/** PostgreSQL in this process. It has one connection: nothing else may be awaited inside a transaction. */
+export interface EmbeddedDatabase {
+  client: Database;
+  pglite: PGlite;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the embedded database and brings it to the newest migration. `dataDir` is the server's data folder, locked for
+ * this process; without one the database lives in memory, from `snapshot` (a dump of another's data folder) if given.
+ * Throws DataDirInUseError when another process uses the folder.
+ */
+export async function openPglite(options: { dataDir?: string; snapshot?: Blob }): Promise<EmbeddedDatabase> {
+  const { dataDir, snapshot } = options;
+  if (dataDir) await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  const unlock = dataDir ? await lockDataDir(dataDir) : async () => {};
+  try {
+    const pglite = await PGlite.create({
+      ...(dataDir ? { dataDir: join(dataDir, 'postgres') } : {}),
+      ...(snapshot ? { loadDataDir: snapshot } : {}),
+    });
+    await pglite.exec(`SET TIME ZONE 'UTC'`);
+    await migrate(migrationAdapter(pglite), () => readApplied(pglite));
+    const client = openClient(new PrismaPGlite(pglite));
+    const close = async () => {
+      await client.$disconnect();
+      await pglite.close();
+      await unlock();
+    };
+    return { client, pglite, close };
+  } catch (error) {
+    await unlock();
+    throw error;
+  }
+}
+
+async function readApplied(pglite: PGlite): Promise<string[]> {
+  const { rows } = await pglite.query<{ present: boolean }>(hasMigrationsSql);
+  if (!rows[0]?.present) return [];
+  return (await pglite.query<{ name: string }>(appliedMigrationsSql)).rows.map(({ name }) => name);
+}

@@ -1,0 +1,66 @@
+import { createHash } from 'node:crypto';
+import { PrismaPg } from '@prisma/adapter-pg';
+import pg from 'pg';
+import { type Database, openClient } from './client.ts';
+import { appliedMigrationsSql, hasMigrationsSql, migrate } from './migrate.ts';
+
+/** A PostgreSQL server that several instances may share. */
+export interface PostgresDatabase {
+  client: Database;
+  pool: pg.Pool;
+  close(): Promise<void>;
+}
+
+/** Any fixed number: the advisory lock under which one instance migrates while the others wait. */
+const migrationLock = 7_242_025;
+/** Names beyond this many are not given out, so that a connection's prepared statements stay bounded. */
+const maxStatementNames = 500;
+
+/** Gives every distinct statement a name, so that PostgreSQL parses and plans it once a connection. */
+function statementNames(): (query: { sql: string }) => string {
+  const names = new Map<string, string>();
+  return ({ sql }) => {
+    const known = names.get(sql);
+    if (known !== undefined) return known;
+    if (names.size >= maxStatementNames) return '';
+    const name = createHash('sha256').update(sql).digest('base64url').slice(0, 24);
+    names.set(sql, name);
+    return name;
+  };
+}
+
+/** Connects, migrates under an advisory lock, and opens the client. `onError` hears of connections lost while idle. */
+export async function openPostgres(url: string, onError: (error: Error) => void): Promise<PostgresDatabase> {
+  const pool = new pg.Pool({ connectionString: url, max: 20, connectionTimeoutMillis: 10_000 });
+  pool.on('error', onError);
+  pool.on('connect', (connection) => {
+    connection.query(`SET TIME ZONE 'UTC'`).catch(onError);
+  });
+  try {
+    await migrateUnderLock(pool);
+  } catch (error) {
+    await pool.end();
+    throw error;
+  }
+  const client = openClient(new PrismaPg(pool, { statementNameGenerator: statementNames() }));
+  const close = async () => {
+    await client.$disconnect();
+    await pool.end();
+  };
+  return { client, pool, close };
+}
+
+async function migrateUnderLock(pool: pg.Pool): Promise<void> {
+  const connection = await pool.connect();
+  try {
+    await connection.query('SELECT pg_advisory_lock($1)', [migrationLock]);
+    await migrate(new PrismaPg(pool), async () => {
+      const { rows } = await connection.query<{ present: boolean }>(hasMigrationsSql);
+      if (!rows[0]?.present) return [];
+      return (await connection.query<{ name: string }>(appliedMigrationsSql)).rows.map(({ name }) => name);
+    });
+  } finally {
+    await connection.query('SELECT pg_advisory_unlock($1)', [migrationLock]).catch(() => {});
+    connection.release();
+  }
+}
