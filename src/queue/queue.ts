@@ -3,6 +3,7 @@ import type { Transaction } from '../db/client.ts';
 /** "There is something to do for this run": the run's row says what. */
 export interface RunJob {
   workspaceId: string;
+  threadId: string;
   runId: string;
 }
 

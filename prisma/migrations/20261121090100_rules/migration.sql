@@ -25,8 +25,7 @@ ALTER TABLE "Workspace"
 -- A thread runs one run at a time.
 CREATE UNIQUE INDEX "Run_threadId_running_key" ON "Run" ("workspaceId", "threadId")
   WHERE "status" IN ('IN_PROGRESS', 'REQUIRES_ACTION', 'CANCELLING');
--- What the sweep looks for: leases that ran out, runs past their time.
-CREATE INDEX "Run_leasedUntil_idx" ON "Run" ("leasedUntil") WHERE "leasedUntil" IS NOT NULL;
+-- What the sweep looks for: runs past their time.
 CREATE INDEX "Run_expiresAt_idx" ON "Run" ("expiresAt") WHERE "endedAt" IS NULL;
 
 ALTER TABLE "Run"
@@ -59,3 +58,5 @@ ALTER TABLE "Event"
   ADD CONSTRAINT "Event_seq_check" CHECK ("seq" > 0 AND "closedSeq" >= "seq");
 ALTER TABLE "Piece"
   ADD CONSTRAINT "Piece_check" CHECK ("offset" >= 0 AND "text" <> '');
+-- The sweep, over all workspaces, touches only what is under way.
+CREATE INDEX "Run_unfinished_idx" ON "Run" ("status", "createdAt") WHERE "endedAt" IS NULL;

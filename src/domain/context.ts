@@ -1,0 +1,54 @@
+import type { Bus } from '../bus/bus.ts';
+import { bindToWorkspace, type Database, type WorkspaceDatabase } from '../db/client.ts';
+import type { Scope } from '../db/generated/client.ts';
+import type { Logger } from '../log.ts';
+import type { ModelCatalog } from '../providers/model-catalog.ts';
+import type { Queue } from '../queue/queue.ts';
+import type { ThreadFeeds } from './thread-feed.ts';
+
+/** Who is asking. SYSTEM is the server itself: a run that executes, a sweep. */
+export type Actor =
+  | { kind: 'API_KEY'; keyId: string; scopes: readonly Scope[] }
+  | { kind: 'USER'; userId: string; scopes: readonly Scope[] }
+  | { kind: 'SYSTEM'; scopes: readonly Scope[] };
+
+/** What the whole process shares. */
+export interface Services {
+  /** Over all workspaces; each use says why it looks beyond one. */
+  readonly database: Database;
+  readonly bus: Bus;
+  readonly queue: Queue;
+  readonly models: ModelCatalog;
+  readonly feeds: ThreadFeeds;
+  readonly log: Logger;
+}
+
+/** What every domain function takes first: who asks, in which workspace, and the client that cannot see beyond it. */
+export interface DomainContext extends Services {
+  readonly actor: Actor;
+  readonly workspaceId: string;
+  readonly db: WorkspaceDatabase;
+}
+
+const boundClients = new WeakMap<Database, Map<string, WorkspaceDatabase>>();
+/** Binding costs far more than a look-up; beyond this many the oldest is bound anew when it is needed. */
+const maxBoundClients = 1000;
+
+function boundClient(database: Database, workspaceId: string): WorkspaceDatabase {
+  const clients = boundClients.get(database) ?? new Map<string, WorkspaceDatabase>();
+  boundClients.set(database, clients);
+  const client = clients.get(workspaceId) ?? bindToWorkspace(database, workspaceId);
+  if (clients.size >= maxBoundClients) clients.delete(clients.keys().next().value as string);
+  clients.set(workspaceId, client);
+  return client;
+}
+
+/** The context of an actor in a workspace. */
+export function domainContext(services: Services, workspaceId: string, actor: Actor): DomainContext {
+  return { ...services, workspaceId, actor, db: boundClient(services.database, workspaceId) };
+}
+
+/** The context in which the server works for itself. */
+export function systemContext(services: Services, workspaceId: string): DomainContext {
+  return domainContext(services, workspaceId, { kind: 'SYSTEM', scopes: [] });
+}

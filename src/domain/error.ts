@@ -1,0 +1,83 @@
+import type { Run, Scope } from '../db/generated/client.ts';
+
+/** A refusal that callers expect: it becomes a member of a result union, or a coded top-level error. */
+export abstract class DomainError extends Error {
+  /** The stable word that a program tells refusals apart by. */
+  abstract readonly code: string;
+}
+
+/** Nothing with that id is visible to the actor; a foreign id and one that never was answer alike. */
+export class NotFoundError extends DomainError {
+  readonly code = 'NOT_FOUND';
+  readonly id: string;
+  constructor(id: string) {
+    super(`Nothing with the id ${JSON.stringify(id.slice(0, 100))} is here.`);
+    this.id = id;
+  }
+}
+
+/** One thing that is wrong with an input. */
+export interface InputIssue {
+  /** Field names and list indexes from the input inwards. */
+  path: string[];
+  message: string;
+}
+
+/** The input breaks a rule; `issues` say which and what to change. */
+export class InvalidInputError extends DomainError {
+  readonly code = 'INVALID_INPUT';
+  readonly issues: InputIssue[];
+  constructor(issues: InputIssue[]) {
+    super(issues.map(({ path, message }) => (path.length > 0 ? `${path.join('.')}: ${message}` : message)).join(' '));
+    this.issues = issues;
+  }
+  /** For a single issue at a dotted path. */
+  static at(path: string, message: string): InvalidInputError {
+    return new InvalidInputError([{ path: path.split('.'), message }]);
+  }
+}
+
+/** What is asked for clashes with what is there. */
+export class ConflictError extends DomainError {
+  readonly code = 'CONFLICT';
+}
+
+/** The actor may not do this. */
+export class ForbiddenError extends DomainError {
+  readonly code = 'FORBIDDEN';
+  readonly requiredScope: Scope | null;
+  constructor(requiredScope: Scope | null, message = `This needs the scope ${requiredScope}.`) {
+    super(message);
+    this.requiredScope = requiredScope;
+  }
+}
+
+/** Another run holds the thread. */
+export class ThreadBusyError extends DomainError {
+  readonly code = 'THREAD_BUSY';
+  readonly activeRun: Run;
+  constructor(activeRun: Run) {
+    super(`The run ${activeRun.id} holds the thread. Wait for it, cancel it, or use whenBusy: ENQUEUE or CANCEL_ACTIVE.`);
+    this.activeRun = activeRun;
+  }
+}
+
+/** Tool outputs were sent to a run that wants none. */
+export class RunNotWaitingError extends DomainError {
+  readonly code = 'RUN_NOT_WAITING';
+  readonly run: Run;
+  constructor(run: Run) {
+    super(`The run is ${run.status}: it takes tool outputs only while it is REQUIRES_ACTION.`);
+    this.run = run;
+  }
+}
+
+/** The run had not ended in the time given. */
+export class WaitTimeoutError extends DomainError {
+  readonly code = 'WAIT_TIMEOUT';
+  readonly run: Run;
+  constructor(run: Run, timeoutSeconds: number) {
+    super(`The run is still ${run.status} after ${timeoutSeconds} s. Ask again, or follow runEvents.`);
+    this.run = run;
+  }
+}

@@ -1,0 +1,193 @@
+import type { Event, Message, Run } from '../db/generated/client.ts';
+import { isId } from '../id.ts';
+import { requireScope } from './access.ts';
+import type { DomainContext } from './context.ts';
+import { type CursorScope, decodeCursor, encodeCursor } from './cursor.ts';
+import { NotFoundError } from './error.ts';
+import { stillOpen } from './journal.ts';
+import type { TextKey } from './piece.ts';
+import { findRun } from './run.ts';
+import { isTerminal } from './run-status.ts';
+import { threadsVisibleTo } from './scope.ts';
+import type { ThreadFeed } from './thread-feed.ts';
+
+/** What a follower is told: an event of the log, or the next piece of a text that grows. */
+export type Told = { cursor: string; threadId: string; runId: string | null; at: Date } & (
+  | { kind: 'event'; event: Event; message: Message | null }
+  | { kind: 'piece'; opener: Event; channel: TextKey['channel']; text: string }
+);
+
+/** A text that is open for a follower, and how much of it the follower has. */
+interface OpenText extends TextKey {
+  opener: Event;
+  offset: number;
+}
+
+/** The texts that an event opens. */
+function textsOpenedBy(opener: Event): OpenText[] {
+  const open = (ownerId: string | null, channel: TextKey['channel']): OpenText => ({ ownerId: ownerId ?? '', channel, opener, offset: 0 });
+  if (opener.type === 'MESSAGE_STARTED') return [open(opener.messageId, 'TEXT')];
+  if (opener.type === 'REASONING_STARTED') return [open(opener.stepId, 'REASONING')];
+  if (opener.type === 'TOOL_CALL_STARTED') return [open(opener.toolCallId, 'ARGUMENTS'), open(opener.toolCallId, 'OUTPUT')];
+  return [];
+}
+
+/** Whether an event ends the text. */
+function ends(event: Event, text: OpenText): boolean {
+  if (event.type === 'MESSAGE_ENDED') return text.channel === 'TEXT' && text.ownerId === event.messageId;
+  return event.type === 'STEP_ENDED' && text.channel !== 'TEXT' && text.opener.stepId === event.stepId;
+}
+
+const messageEvents = new Set<Event['type']>(['MESSAGE_STARTED', 'MESSAGE_ENDED', 'MESSAGE_ADDED']);
+
+/** One reader's place in a thread. All it holds is the last event it was told and an offset for each open text. */
+class Follower {
+  readonly #feed: ThreadFeed;
+  readonly #scope: CursorScope;
+  readonly #run: Run | null;
+  #seq: number;
+  #open: OpenText[];
+
+  constructor(feed: ThreadFeed, scope: CursorScope, run: Run | null, start: { seq: number; open: OpenText[] }) {
+    this.#feed = feed;
+    this.#scope = scope;
+    this.#run = run;
+    this.#seq = start.seq;
+    this.#open = start.open;
+  }
+
+  async *follow(signal: AbortSignal): AsyncGenerator<Told> {
+    while (!signal.aborted) {
+      const version = this.#feed.version;
+      const events = await this.#feed.eventsAfter(this.#seq);
+      for (const event of events) {
+        if (signal.aborted) return;
+        if (this.#run && event.runId !== this.#run.id) this.#seq = event.seq;
+        else yield* this.#tellEvent(event);
+        if (this.#run && event.runId === this.#run.id && isTerminalEvent(event)) return;
+      }
+      if (events.length === 0) {
+        if (this.#feed.isGone) throw new NotFoundError(this.#scope.threadId);
+        for (const text of this.#open) yield* this.#tellGrowth(text);
+        await this.#feed.changed(version, signal);
+      }
+    }
+  }
+
+  async *#tellEvent(event: Event): AsyncGenerator<Told> {
+    const ended = this.#open.filter((text) => ends(event, text));
+    for (const text of ended) yield* this.#tellGrowth(text);
+    const message = messageEvents.has(event.type) ? await this.#feed.messageOf(event) : null;
+    this.#seq = event.seq;
+    this.#open = [...this.#open.filter((text) => !ended.includes(text)), ...textsOpenedBy(event)];
+    // A message that has been removed since cannot be shown; its removal comes later in the log.
+    if (messageEvents.has(event.type) && !message) return;
+    yield { kind: 'event', event, message, ...this.#place(event.at, event) };
+  }
+
+  async *#tellGrowth(text: OpenText): AsyncGenerator<Told> {
+    const grown = await this.#feed.textOf(text);
+    if (grown.length <= text.offset) return;
+    const piece = grown.slice(text.offset);
+    text.offset = grown.length;
+    yield { kind: 'piece', opener: text.opener, channel: text.channel, text: piece, ...this.#place(new Date(), text.opener) };
+  }
+
+  #place(at: Date, { runId, threadId }: Event) {
+    const position = { seq: this.#seq, offsets: this.#open.map(({ offset }) => offset) };
+    return { cursor: encodeCursor(this.#scope, position), at, runId, threadId };
+  }
+}
+
+function isTerminalEvent({ type, value }: Event): boolean {
+  return type === 'RUN_STATUS_CHANGED' && isTerminal(value as Run['status']);
+}
+
+/** The texts that were open for a cursor, in the order of their offsets. */
+async function openTextsAt(ctx: DomainContext, threadId: string, seq: number, runId: string | null): Promise<OpenText[]> {
+  const openers = await ctx.db.event.findMany({
+    where: { threadId, closedSeq: { gt: seq, lte: stillOpen }, seq: { lte: seq }, ...(runId ? { runId } : {}) },
+    orderBy: { seq: 'asc' },
+  });
+  return openers.flatMap(textsOpenedBy);
+}
+
+/** Where a follower begins: after a cursor, or at `from`. */
+async function startAt(ctx: DomainContext, threadId: string, run: Run | null, after: string | null, from: number) {
+  if (after === null) return { seq: from, open: run ? [] : await caughtUp(ctx, threadId, from) };
+  const { seq, offsets, runNumber } = decodeCursor(threadId, after);
+  const thread = await ctx.db.thread.findFirstOrThrow({ where: { id: threadId }, select: { lastSeq: true } });
+  const counted = runNumber === null ? null : await ctx.db.run.findFirst({ where: { threadId, number: runNumber } });
+  if (seq > thread.lastSeq || (runNumber !== null && !counted)) decodeCursor(threadId, '');
+  const open = await openTextsAt(ctx, threadId, seq, counted?.id ?? null);
+  for (const [index, text] of open.entries()) text.offset = offsets[index] ?? 0;
+  return { seq, open: run ? open.filter(({ opener }) => opener.runId === run.id) : open };
+}
+
+/** The texts that grow at the moment, each read to where it is now: "from now on" starts behind what is written. */
+async function caughtUp(ctx: DomainContext, threadId: string, seq: number): Promise<OpenText[]> {
+  const open = await openTextsAt(ctx, threadId, seq, null);
+  const feed = ctx.feeds.acquire(ctx.workspaceId, threadId);
+  try {
+    for (const text of open) text.offset = (await feed.textOf(text)).length;
+    return open;
+  } finally {
+    ctx.feeds.release(feed);
+  }
+}
+
+async function* followFeed(ctx: DomainContext, scope: CursorScope, run: Run | null, after: string | null, from: number, signal: AbortSignal) {
+  const start = await startAt(ctx, scope.threadId, run, after, from);
+  if (run && (await hasNothingMore(ctx, run, start.seq))) return;
+  const feed = ctx.feeds.acquire(ctx.workspaceId, scope.threadId);
+  try {
+    yield* new Follower(feed, scope, run, start).follow(signal);
+  } finally {
+    ctx.feeds.release(feed);
+  }
+}
+
+/** Whether a cursor is behind the end of the run. */
+async function hasNothingMore(ctx: DomainContext, run: Run, seq: number): Promise<boolean> {
+  if (!isTerminal(run.status)) return false;
+  const where = { threadId: run.threadId, runId: run.id, seq: { gt: seq } };
+  return (await ctx.db.event.findFirst({ where, select: { seq: true } })) === null;
+}
+
+/**
+ * Every event of a run, in order and without a gap: from its first, or from the one after a cursor, to its terminal
+ * status. Neighbouring pieces of a text come joined when the reader is slow. Ends when the signal aborts.
+ * Throws NotFoundError, and InvalidInputError for a cursor of another thread.
+ */
+export async function followRun(ctx: DomainContext, runId: string, after: string | null, signal: AbortSignal): Promise<AsyncGenerator<Told>> {
+  requireScope(ctx, 'RUNS_READ');
+  const run = await findRun(ctx, runId);
+  if (after !== null) decodeCursor(run.threadId, after);
+  return followFeed(ctx, { threadId: run.threadId, runNumber: run.number }, run, after, run.firstSeq - 1, signal);
+}
+
+/** The same for a whole thread; without a cursor from now on, and without an end. */
+export async function followThread(ctx: DomainContext, threadId: string, after: string | null, signal: AbortSignal): Promise<AsyncGenerator<Told>> {
+  requireScope(ctx, 'THREADS_READ');
+  requireScope(ctx, 'RUNS_READ');
+  const where = { id: threadId, ...threadsVisibleTo(ctx.actor) };
+  const thread = isId('Thread', threadId) ? await ctx.db.thread.findFirst({ where, select: { lastSeq: true } }) : null;
+  if (!thread) throw new NotFoundError(threadId);
+  if (after !== null) decodeCursor(threadId, after);
+  return followFeed(ctx, { threadId, runNumber: null }, null, after, thread.lastSeq, signal);
+}
+
+/**
+ * The cursor for what was read of a thread, or of a run of it, while its newest event was `seq`: what comes after it is
+ * news. `read` tells how much of a text that was open then the same answer shows.
+ */
+export async function cursorAt(
+  ctx: DomainContext,
+  thread: { id: string; lastSeq: number },
+  run: Pick<Run, 'id' | 'number'> | null,
+  read: (key: TextKey) => Promise<number>,
+): Promise<string> {
+  const open = await openTextsAt(ctx, thread.id, thread.lastSeq, run?.id ?? null);
+  const offsets = await Promise.all(open.map(read));
+  return encodeCursor({ threadId: thread.id, runNumber: run?.number ?? null }, { seq: thread.lastSeq, offsets });
+}

@@ -1,0 +1,126 @@
+import { z } from 'zod';
+import type { Message, Prisma, Run, Thread } from '../db/generated/client.ts';
+import { isId, newId } from '../id.ts';
+import { requireScope } from './access.ts';
+import type { DomainContext } from './context.ts';
+import { addRun, type CreateRun } from './create-run.ts';
+import { ConflictError, NotFoundError } from './error.ts';
+import { generation } from './generation.ts';
+import { clearable, metadata, parse, textUpTo } from './input.ts';
+import { changeThread } from './journal.ts';
+import { parseEdit, removeMessages, threadOfMessage } from './message.ts';
+import { cancelUnfinishedRuns } from './run.ts';
+import { threadsVisibleTo } from './scope.ts';
+import { insertThread } from './thread.ts';
+
+/** Gives a message new content. Runs of the thread are cancelled first, and what followed the message is dropped. */
+export async function editMessage(ctx: DomainContext, input: unknown): Promise<Message> {
+  requireScope(ctx, 'THREADS_WRITE');
+  const { id, columns } = parseEdit(input);
+  return changeThread(ctx, await threadOfMessage(ctx, id), async (change) => {
+    await cancelUnfinishedRuns(ctx, change);
+    const message = await change.tx.message.findFirst({ where: { id } });
+    if (!message) throw new NotFoundError(id);
+    await removeMessages(change, { position: { gt: message.position } });
+    const data = { text: columns.text, parts: (columns.parts ?? undefined) as Prisma.InputJsonValue | undefined };
+    await change.tx.message.updateMany({ where: { id }, data: { ...data, editedAt: change.now } });
+    change.log({ type: 'MESSAGE_REMOVED', messageId: id });
+    change.log({ type: 'MESSAGE_ADDED', messageId: id });
+    change.thread.lastActiveAt = change.now;
+    return change.tx.message.findFirstOrThrow({ where: { id } });
+  });
+}
+
+/** Deletes one message. One that is being written is refused with ConflictError: cancel its run first. */
+export async function deleteMessage(ctx: DomainContext, input: unknown): Promise<string> {
+  requireScope(ctx, 'THREADS_WRITE');
+  const { id } = parse(z.object({ id: z.string() }), input);
+  return changeThread(ctx, await threadOfMessage(ctx, id), async (change) => {
+    const message = await change.tx.message.findFirst({ where: { id } });
+    if (!message) throw new NotFoundError(id);
+    if (message.status === 'IN_PROGRESS') throw new ConflictError('The message is being written. Cancel its run first.');
+    await removeMessages(change, { id });
+    return id;
+  });
+}
+
+const regenerateInput = z.object({ threadId: z.string(), model: generation.model, instructions: generation.instructions });
+
+/**
+ * Drops the answer to the last user message and runs again, with the configuration of the last run but for what is
+ * given. Throws ConflictError when the thread has no user message to answer.
+ */
+export async function regenerate(ctx: DomainContext, input: unknown): Promise<Run> {
+  requireScope(ctx, 'RUNS_WRITE');
+  const { threadId, model, instructions } = parse(regenerateInput, input);
+  if (!isId('Thread', threadId)) throw new NotFoundError(threadId);
+  return changeThread(ctx, threadId, async (change) => {
+    await cancelUnfinishedRuns(ctx, change);
+    const asked = await change.tx.message.findFirst({ where: { threadId, role: 'USER' }, orderBy: { position: 'desc' } });
+    if (!asked) throw new ConflictError('The thread has no user message to answer.');
+    await removeMessages(change, { position: { gt: asked.position } });
+    const last = await change.tx.run.findFirst({ where: { threadId }, orderBy: { number: 'desc' } });
+    return addRun(ctx, change, { ...(last ? configurationOf(last) : {}), model: model ?? last?.model, ...(instructions ? { instructions } : {}) });
+  });
+}
+
+function configurationOf(run: Run): CreateRun {
+  return {
+    assistantId: run.assistantId ?? undefined,
+    instructions: run.instructions,
+    tools: run.tools as unknown as CreateRun['tools'],
+    temperature: run.temperature,
+    topP: run.topP,
+    maxPromptTokens: run.maxPromptTokens ?? undefined,
+    maxCompletionTokens: run.maxCompletionTokens,
+    maxSteps: run.maxSteps,
+    toolChoice: (run.toolChoice ?? undefined) as CreateRun['toolChoice'],
+    parallelToolCalls: run.parallelToolCalls,
+    responseFormat: run.responseFormat as CreateRun['responseFormat'],
+    truncation: { strategy: run.truncation, lastMessages: run.truncationLastMessages ?? undefined },
+  };
+}
+
+const forkInput = z.object({ throughMessageId: z.string(), title: clearable(textUpTo(256)), metadata: metadata.nullish() });
+
+/** A new thread with copies of the messages up to one, the same owner and assistant, and a link to that message. */
+export async function forkThread(ctx: DomainContext, input: unknown): Promise<Thread> {
+  requireScope(ctx, 'THREADS_WRITE');
+  const { throughMessageId, title, metadata: pairs } = parse(forkInput, input);
+  const sourceId = await threadOfMessage(ctx, throughMessageId);
+  const source = await ctx.db.thread.findFirstOrThrow({ where: { id: sourceId, ...threadsVisibleTo(ctx.actor) } });
+  const through = await ctx.db.message.findFirstOrThrow({ where: { id: throughMessageId } });
+  const messages = await ctx.db.message.findMany({
+    where: { threadId: sourceId, position: { lte: through.position } },
+    orderBy: { position: 'asc' },
+  });
+  if (messages.some(({ status }) => status === 'IN_PROGRESS')) {
+    throw new ConflictError('A message up to that one is being written. Wait for its run, or cancel it.');
+  }
+  const id = newId('Thread');
+  await changeThread(
+    ctx,
+    id,
+    async (change) => {
+      const copies = messages.map(({ runId: _run, ...message }) => ({
+        ...message,
+        id: newId('Message'),
+        threadId: id,
+        position: change.position(),
+        parts: message.parts ?? undefined,
+        metadata: message.metadata as Prisma.InputJsonValue,
+      }));
+      await change.tx.message.createMany({ data: copies });
+      for (const copy of copies) change.log({ type: 'MESSAGE_ADDED', messageId: copy.id });
+    },
+    (tx) =>
+      insertThread(ctx, tx, id, {
+        title: title === undefined ? source.title : title,
+        assistantId: source.assistantId,
+        owner: source.owner,
+        metadata: (pairs ?? source.metadata) as Record<string, string>,
+        forkedFromId: throughMessageId,
+      }),
+  );
+  return ctx.db.thread.findFirstOrThrow({ where: { id } });
+}

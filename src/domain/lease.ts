@@ -1,0 +1,160 @@
+import { type Prisma, type Run, RunStatus } from '../db/generated/client.ts';
+import type { Database } from '../db/client.ts';
+import type { DomainContext } from './context.ts';
+import { NotFoundError } from './error.ts';
+import { changeThread, type ThreadChange } from './journal.ts';
+import { endRun, enterStatus, type RunEnd } from './run.ts';
+import { closeOpenStep, type StepOutcome } from './step.ts';
+
+/** How long a worker may be silent before its run is given to another. Renewed every `renewEveryMs`. */
+export const leaseMs = 10_000;
+export const renewEveryMs = 3000;
+
+/** The run is executed by somebody else now, or has been ended from outside: whoever gets this stops at once. */
+export class LeaseLostError extends Error {
+  constructor(runId: string) {
+    super(`The lease of ${runId} has passed on.`);
+  }
+}
+
+/** A run in the hands of a worker: every write names the fence under which it was claimed. */
+export type ClaimedRun = Run;
+
+const executing: RunStatus[] = ['IN_PROGRESS', 'CANCELLING'];
+
+/**
+ * Takes a run for this worker. Returns null when there is nothing to do: the run is not at the head of its thread, has
+ * ended, waits for its client, or is in the hands of a living worker. A run whose worker is gone goes on with
+ * a higher `attempt`; what that worker had open is closed as incomplete.
+ */
+export async function claimRun(ctx: DomainContext, threadId: string, runId: string): Promise<ClaimedRun | null> {
+  try {
+    return await changeThread(ctx, threadId, async (change) => {
+      const run = await change.tx.run.findFirst({ where: { id: runId } });
+      if (!run || change.thread.activeRunId !== runId) return null;
+      const lease = { fence: run.fence + 1, leasedUntil: new Date(change.now.getTime() + leaseMs) };
+      if (run.status === 'QUEUED') {
+        await enterStatus(change, run, 'IN_PROGRESS', { ...lease, startedAt: run.startedAt ?? change.now });
+        return change.tx.run.findFirst({ where: { id: runId } });
+      }
+      if (!executing.includes(run.status) || (run.leasedUntil && run.leasedUntil > change.now)) return null;
+      return takeOver(ctx, change, run, lease);
+    });
+  } catch (error) {
+    if (error instanceof NotFoundError) return null;
+    throw error;
+  }
+}
+
+async function takeOver(ctx: DomainContext, change: ThreadChange, run: Run, lease: Prisma.RunUncheckedUpdateManyInput) {
+  if (run.status === 'CANCELLING') {
+    await endRun(ctx, change, run, { status: 'CANCELLED' });
+    return null;
+  }
+  const error = { code: 'worker_lost', message: 'The worker stopped while it was at this step.', retryable: true };
+  await closeOpenStep(change, run.id, { status: 'FAILED', incompleteReason: 'worker_lost', error });
+  await change.tx.run.updateMany({ where: { id: run.id }, data: { ...lease, attempt: run.attempt + 1 } });
+  return change.tx.run.findFirst({ where: { id: run.id } });
+}
+
+/** Keeps the run for another while. Returns its status, or null when the lease is lost. */
+export async function renewLease(ctx: DomainContext, run: ClaimedRun): Promise<RunStatus | null> {
+  const [renewed] = await ctx.db.run.updateManyAndReturn({
+    where: { id: run.id, fence: run.fence, status: { in: executing } },
+    data: { leasedUntil: new Date(Date.now() + leaseMs) },
+    select: { status: true },
+  });
+  return renewed?.status ?? null;
+}
+
+/** Changes the thread on behalf of a claimed run. Throws LeaseLostError when the run is no longer this worker's. */
+export function changeRun<T>(
+  ctx: DomainContext,
+  run: ClaimedRun,
+  change: (change: ThreadChange, now: Run) => Promise<T>,
+): Promise<T> {
+  return changeThread(ctx, run.threadId, async (threadChange) => {
+    const where = { id: run.id, fence: run.fence, status: { in: executing } };
+    const current = await threadChange.tx.run.findFirst({ where });
+    if (!current) throw new LeaseLostError(run.id);
+    return change(threadChange, current);
+  }).catch((error) => {
+    throw error instanceof NotFoundError ? new LeaseLostError(run.id) : error;
+  });
+}
+
+/** Ends a claimed run; one that somebody asked to cancel ends CANCELLED, whatever its worker had come to. */
+export function finishRun(
+  ctx: DomainContext,
+  run: ClaimedRun,
+  end: RunEnd,
+  more: { step?: Partial<StepOutcome>; texts?: Map<string, string>; data?: Prisma.RunUncheckedUpdateManyInput } = {},
+): Promise<void> {
+  return changeRun(ctx, run, async (change, current) => {
+    const isCancelled = current.status === 'CANCELLING' && end.status !== 'CANCELLED';
+    if (!isCancelled) return endRun(ctx, change, current, end, more);
+    return endRun(ctx, change, current, { status: 'CANCELLED' }, { texts: more.texts, data: more.data });
+  });
+}
+
+/** Gives a run back that its worker cannot go on with: the next worker takes it over at once. */
+export async function handBackRun(ctx: DomainContext, run: ClaimedRun): Promise<void> {
+  await ctx.db.$transaction(async (tx) => {
+    const { count } = await tx.run.updateMany({
+      where: { id: run.id, fence: run.fence, status: { in: executing } },
+      data: { leasedUntil: null, fence: run.fence + 1 },
+    });
+    if (count === 0) return;
+    await ctx.queue.enqueueRun(tx, { workspaceId: ctx.workspaceId, threadId: run.threadId, runId: run.id });
+  });
+}
+
+/** A run that needs somebody's hand, of whatever workspace. */
+export interface StrandedRun {
+  workspaceId: string;
+  threadId: string;
+  id: string;
+  status: RunStatus;
+}
+
+/** A run at the head of its thread that nobody has claimed for so long has lost its ring. */
+const unclaimedMs = 10_000;
+
+/** Runs whose worker has gone silent or never came, and runs past their time. Looks over all workspaces: the sweep serves them all. */
+export async function findStrandedRuns(database: Database): Promise<{ leaderless: StrandedRun[]; expired: StrandedRun[] }> {
+  const now = new Date();
+  const select = { workspaceId: true, threadId: true, id: true, status: true };
+  const leaderless = await database.run.findMany({
+    where: {
+      OR: [
+        { status: { in: executing }, OR: [{ leasedUntil: { lt: now } }, { leasedUntil: null }] },
+        { status: 'QUEUED', activeIn: { isNot: null }, createdAt: { lt: new Date(now.getTime() - unclaimedMs) } },
+      ],
+    },
+    orderBy: { createdAt: 'asc' },
+    select,
+    take: 100,
+  });
+  const expired = await database.run.findMany({
+    where: { status: RunStatus.REQUIRES_ACTION, endedAt: null, expiresAt: { lt: now } },
+    select,
+    take: 100,
+  });
+  return { leaderless, expired };
+}
+
+/** Ends a run that waited for its client longer than the workspace allows. */
+export async function expireRun(ctx: DomainContext, stranded: StrandedRun): Promise<void> {
+  await changeThread(ctx, stranded.threadId, async (change) => {
+    const run = await change.tx.run.findFirst({ where: { id: stranded.id, status: 'REQUIRES_ACTION' } });
+    if (run?.expiresAt && run.expiresAt <= change.now) await endRun(ctx, change, run, { status: 'EXPIRED' });
+  });
+}
+
+/**
+ * For the embedded database, which only this process can have open: whatever is leased at the start belongs to
+ * a process that is gone, so its runs need not wait for their leases to run out.
+ */
+export async function releaseAllLeases(database: Database): Promise<void> {
+  await database.run.updateMany({ where: { leasedUntil: { not: null } }, data: { leasedUntil: null } });
+}

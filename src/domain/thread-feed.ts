@@ -1,0 +1,217 @@
+import { type Bus, type BusMessage, threadTopic } from '../bus/bus.ts';
+import type { Database } from '../db/client.ts';
+import type { Event, Message } from '../db/generated/client.ts';
+import { readTexts, type TextKey, textId } from './piece.ts';
+
+/** How many of the newest events are kept for those who follow live; who is further behind reads the database. */
+const maxEvents = 200;
+/** How many ended texts are kept for followers who have not come to their end yet. */
+const maxEndedTexts = 16;
+/** How many messages that events are about are kept for the followers that come to those events later. */
+const maxMessages = 32;
+/** How often a thread is looked at though nothing was heard: the bus is a hint and may lose the last one. */
+const backstopMs = 5000;
+
+interface Growing {
+  text: string;
+  /** The text may have grown in ways the bus did not tell. */
+  stale: boolean;
+  loading: Promise<void> | null;
+}
+
+/**
+ * What this process knows of one thread that somebody follows, shared by all its followers: the newest events and the
+ * texts that grow. A follower adds nothing to it but a listener.
+ */
+export class ThreadFeed {
+  readonly workspaceId: string;
+  readonly threadId: string;
+  readonly #database: Database;
+  readonly #texts = new Map<string, Growing>();
+  readonly #messages = new Map<number, Promise<Message | null>>();
+  readonly #waiting = new Set<() => void>();
+  readonly #unsubscribe: () => void;
+  readonly #backstop: NodeJS.Timeout;
+  #events: Event[] = [];
+  /** Events from this number on are all in `#events`. */
+  #from: number | null = null;
+  #reading: Promise<void> | null = null;
+  #dirty = true;
+  #gone = false;
+  #version = 0;
+
+  constructor(database: Database, bus: Bus, workspaceId: string, threadId: string) {
+    this.#database = database;
+    this.workspaceId = workspaceId;
+    this.threadId = threadId;
+    this.#unsubscribe = bus.subscribe(threadTopic(threadId), (message) => this.#hear(message));
+    this.#backstop = setInterval(() => this.#hear({ kind: 'gap' }), backstopMs).unref();
+  }
+
+  close(): void {
+    this.#unsubscribe();
+    clearInterval(this.#backstop);
+  }
+
+  /** Rises with everything that is heard of the thread; taken before reading, given to `changed` after it. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** Resolves when something has been heard since `version`, or when the signal aborts. */
+  changed(version: number, signal: AbortSignal): Promise<void> {
+    if (version !== this.#version || signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const wake = () => {
+        this.#waiting.delete(wake);
+        signal.removeEventListener('abort', wake);
+        resolve();
+      };
+      this.#waiting.add(wake);
+      signal.addEventListener('abort', wake);
+    });
+  }
+
+  /** The events after `seq`, in order; at most some hundreds at once, none when there is nothing new. */
+  async eventsAfter(seq: number): Promise<Event[]> {
+    while (this.#dirty || this.#reading) {
+      this.#reading ??= this.#readNew().finally(() => {
+        this.#reading = null;
+      });
+      await this.#reading;
+    }
+    if (this.#from !== null && seq + 1 >= this.#from) return this.#events.filter((event) => event.seq > seq);
+    return this.#database.event.findMany({
+      where: { workspaceId: this.workspaceId, threadId: this.threadId, seq: { gt: seq } },
+      orderBy: { seq: 'asc' },
+      take: maxEvents,
+    });
+  }
+
+  /** The text as far as it has grown. */
+  async textOf(key: TextKey): Promise<string> {
+    const id = textId(key);
+    const growing = this.#texts.get(id) ?? { text: '', stale: true, loading: null };
+    this.#texts.set(id, growing);
+    while (growing.stale || growing.loading) {
+      growing.loading ??= this.#load(key, growing).finally(() => {
+        growing.loading = null;
+      });
+      await growing.loading;
+    }
+    return growing.text;
+  }
+
+  /** Whether the thread has been deleted; known after `eventsAfter` found nothing. */
+  get isGone(): boolean {
+    return this.#gone;
+  }
+
+  /** The message that an event is about, as it was read for the first follower that came to it; null: it is gone. */
+  messageOf({ seq, messageId }: Event): Promise<Message | null> {
+    const known = this.#messages.get(seq);
+    if (known) return known;
+    const where = { workspaceId: this.workspaceId, id: messageId ?? '' };
+    const message = this.#database.message.findFirst({ where });
+    this.#messages.set(seq, message);
+    if (this.#messages.size > maxMessages) this.#messages.delete(this.#messages.keys().next().value as number);
+    return message;
+  }
+
+  #hear(message: BusMessage): void {
+    if (message.kind === 'piece') this.#grow(message);
+    if (message.kind === 'events' || message.kind === 'gap') this.#dirty = true;
+    if (message.kind === 'gap') for (const growing of this.#texts.values()) growing.stale = true;
+    this.#version += 1;
+    for (const wake of [...this.#waiting]) wake();
+  }
+
+  #grow({ offset, text, ...key }: Extract<BusMessage, { kind: 'piece' }>): void {
+    const growing = this.#texts.get(textId(key));
+    if (!growing) return;
+    if (growing.loading || offset > growing.text.length) growing.stale = true;
+    else growing.text += text.slice(growing.text.length - offset);
+  }
+
+  async #load(key: TextKey, growing: Growing): Promise<void> {
+    growing.stale = false;
+    const texts = await readTexts(this.#database, this.workspaceId, [key]);
+    const text = texts.get(textId(key)) ?? '';
+    if (text.length > growing.text.length) growing.text = text;
+  }
+
+  async #readNew(): Promise<void> {
+    this.#dirty = false;
+    const newest = this.#events.at(-1)?.seq ?? (this.#from === null ? null : this.#from - 1);
+    const where = { workspaceId: this.workspaceId, threadId: this.threadId };
+    if (newest === null) {
+      const last = await this.#lastSeq();
+      this.#gone = last === null;
+      this.#from = (last ?? 0) + 1;
+      return;
+    }
+    const events = await this.#database.event.findMany({
+      where: { ...where, seq: { gt: newest } },
+      orderBy: { seq: 'asc' },
+      take: maxEvents,
+    });
+    if (events.length === maxEvents) this.#dirty = true;
+    if (events.length === 0) this.#gone = (await this.#lastSeq()) === null;
+    for (const event of events) this.#markEnded(event);
+    this.#events.push(...events);
+    const surplus = this.#events.length - maxEvents;
+    if (surplus > 0) this.#events.splice(0, surplus);
+    this.#from = this.#events[0]?.seq ?? this.#from;
+  }
+
+  /** The number of the thread's newest event; null when the thread is gone. */
+  async #lastSeq(): Promise<number | null> {
+    const thread = await this.#database.thread.findFirst({
+      where: { workspaceId: this.workspaceId, id: this.threadId },
+      select: { lastSeq: true },
+    });
+    return thread?.lastSeq ?? null;
+  }
+
+  /** A text that has ended stands whole in its row; the oldest of them are forgotten. */
+  #markEnded({ type, messageId, stepId }: Event): void {
+    const owner = type === 'MESSAGE_ENDED' ? messageId : type === 'STEP_ENDED' ? stepId : null;
+    if (owner === null) return;
+    for (const growing of this.#texts.values()) growing.stale = true;
+    const forgotten = [...this.#texts.keys()].slice(0, -maxEndedTexts);
+    for (const id of forgotten) this.#texts.delete(id);
+  }
+}
+
+/** The feeds of the threads that are followed in this process. */
+export class ThreadFeeds {
+  readonly #database: Database;
+  readonly #bus: Bus;
+  readonly #feeds = new Map<string, { feed: ThreadFeed; followers: number }>();
+
+  constructor(database: Database, bus: Bus) {
+    this.#database = database;
+    this.#bus = bus;
+  }
+
+  /** The feed of a thread, for one more follower; `release` when it goes. The caller has seen to who may follow. */
+  acquire(workspaceId: string, threadId: string): ThreadFeed {
+    const entry = this.#feeds.get(threadId) ?? {
+      feed: new ThreadFeed(this.#database, this.#bus, workspaceId, threadId),
+      followers: 0,
+    };
+    entry.followers += 1;
+    this.#feeds.set(threadId, entry);
+    return entry.feed;
+  }
+
+  /** The last follower to go closes the feed. */
+  release(feed: ThreadFeed): void {
+    const entry = this.#feeds.get(feed.threadId);
+    if (entry?.feed !== feed) return;
+    entry.followers -= 1;
+    if (entry.followers > 0) return;
+    this.#feeds.delete(feed.threadId);
+    feed.close();
+  }
+}

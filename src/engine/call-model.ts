@@ -1,0 +1,90 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { LanguageModelV4, LanguageModelV4CallOptions, LanguageModelV4StreamPart } from '@ai-sdk/provider';
+import { BrokenStreamError, faultOf, ModelTimeoutError, retryAfterMs } from './model-error.ts';
+
+/** How long to wait for a model, and how often to try again. */
+export interface Patience {
+  timeoutMs: number;
+  stallMs: number;
+  retries: number;
+}
+
+/** Parts that carry something of the answer: after one of them a call is not made again. */
+const content = new Set(['text-delta', 'reasoning-delta', 'tool-input-start', 'tool-call']);
+/** Longer than this nobody waits for a provider that asks for patience. */
+const maxWaitMs = 60_000;
+const firstWaitMs = 500;
+
+/**
+ * Calls a model and hands on what it streams. A call that fails before anything of the answer has come is made again,
+ * where that may help: after what the provider asks for, else after a growing, jittered while.
+ * Throws what the last call failed with; the signal's reason when it aborts.
+ */
+export async function* callModel(
+  model: LanguageModelV4,
+  options: LanguageModelV4CallOptions,
+  patience: Patience,
+  signal: AbortSignal,
+): AsyncGenerator<LanguageModelV4StreamPart> {
+  for (let tries = 0; ; tries += 1) {
+    let hasContent = false;
+    try {
+      for await (const part of streamOnce(model, options, patience, signal)) {
+        hasContent ||= content.has(part.type);
+        yield part;
+      }
+      return;
+    } catch (error) {
+      signal.throwIfAborted();
+      const { retryable } = faultOf(error, model.modelId);
+      const wait = retryAfterMs(error) ?? firstWaitMs * 2 ** tries * (0.5 + Math.random());
+      if (hasContent || !retryable || tries >= patience.retries || wait > maxWaitMs) throw error;
+      await delay(wait, undefined, { signal });
+    }
+  }
+}
+
+async function* streamOnce(
+  model: LanguageModelV4,
+  options: LanguageModelV4CallOptions,
+  { timeoutMs, stallMs }: Patience,
+  signal: AbortSignal,
+): AsyncGenerator<LanguageModelV4StreamPart> {
+  const silence = new AbortController();
+  const giveUp = (ms: number, what: string) =>
+    setTimeout(() => silence.abort(new ModelTimeoutError(`The model ${what} for ${ms / 1000} s.`)), ms);
+  let timer = giveUp(timeoutMs, 'did not begin to answer');
+  const abortSignal = AbortSignal.any([signal, silence.signal]);
+  let reader: ReadableStreamDefaultReader<LanguageModelV4StreamPart> | undefined;
+  try {
+    const { stream } = await untilAborted(model.doStream({ ...options, abortSignal }), abortSignal);
+    reader = stream.getReader();
+    let isFinished = false;
+    for (;;) {
+      const { done, value } = await untilAborted(reader.read(), abortSignal);
+      if (done) break;
+      clearTimeout(timer);
+      timer = giveUp(stallMs, 'fell silent in the middle of its answer');
+      if (value.type === 'error') throw asError(value.error);
+      isFinished ||= value.type === 'finish' && value.finishReason.raw !== undefined;
+      yield value;
+    }
+    if (!isFinished) throw new BrokenStreamError('The answer of the model broke off.');
+  } finally {
+    clearTimeout(timer);
+    await reader?.cancel().catch(() => {});
+  }
+}
+
+/** The promise, or the signal's reason, whichever comes first: not every provider heeds the signal in time. */
+function untilAborted<T>(promise: PromiseLike<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    if (signal.aborted) return abort();
+    signal.addEventListener('abort', abort, { once: true });
+    promise.then(resolve, reject).then(() => signal.removeEventListener('abort', abort));
+  });
+}
+
+const asError = (error: unknown) =>
+  error instanceof Error ? error : new BrokenStreamError('The model reported an error in the middle of its answer.');

@@ -1,0 +1,173 @@
+import { runTopic } from '../bus/bus.ts';
+import type { Prisma, Run } from '../db/generated/client.ts';
+import { type DomainContext, type Services, systemContext } from '../domain/context.ts';
+import { claimRun, finishRun, handBackRun, LeaseLostError, renewEveryMs, renewLease } from '../domain/lease.ts';
+import type { RunEnd } from '../domain/run.ts';
+import { storedTools } from '../domain/tool.ts';
+import { parkForTools, type ReadyCall } from '../domain/tool-outputs.ts';
+import { addUsage, costOf, noUsage, type Usage, usageOf } from '../domain/usage.ts';
+import type { RunJob } from '../queue/queue.ts';
+import { callModel, type Patience } from './call-model.ts';
+import { faultOf } from './model-error.ts';
+import { callOptions, type MadeCall, type Turn, TurnWriter } from './model-turn.ts';
+import type { PieceWriter, RunWriter } from './piece-writer.ts';
+import { buildTranscript, parsedArguments } from './transcript.ts';
+
+/** Why an execution is broken off from outside. */
+export type StopReason = 'cancelled' | 'lease-lost' | 'shutdown';
+
+/** What an execution needs beside the services. */
+export interface Execution {
+  services: Services;
+  writer: PieceWriter;
+  patience: Patience;
+  /** Aborted with 'shutdown' when the worker stops. */
+  shutdown: AbortSignal;
+}
+
+/**
+ * Executes a run until it ends, waits for its client, or is no longer this worker's; resolves then. Whatever goes wrong
+ * on the way ends the run FAILED. Does nothing when the run is not to be claimed.
+ */
+export async function executeRun(execution: Execution, job: RunJob): Promise<void> {
+  const { services, shutdown } = execution;
+  const ctx = systemContext(services, job.workspaceId);
+  const stop = new AbortController();
+  const stopFor = (reason: StopReason) => stop.abort(reason);
+  const onShutdown = () => stopFor('shutdown');
+  shutdown.addEventListener('abort', onShutdown, { once: true });
+  // Before the claim, so that no wish to cancel falls between.
+  const unsubscribe = services.bus.subscribe(runTopic(job.runId), ({ kind }) => {
+    if (kind === 'cancel') stopFor('cancelled');
+  });
+  let renewal: NodeJS.Timeout | undefined;
+  try {
+    const run = await claimRun(ctx, job.threadId, job.runId);
+    if (!run) return;
+    renewal = setInterval(() => void keepLease(ctx, run, stopFor), renewEveryMs);
+    const writer = execution.writer.open(run, () => stopFor('lease-lost'));
+    await executeClaimed(ctx, execution, run, writer, stop.signal);
+  } finally {
+    clearInterval(renewal);
+    execution.writer.close(job.runId);
+    unsubscribe();
+    shutdown.removeEventListener('abort', onShutdown);
+  }
+}
+
+async function keepLease(ctx: DomainContext, run: Run, stopFor: (reason: StopReason) => void): Promise<void> {
+  try {
+    const status = await renewLease(ctx, run);
+    if (status === null) stopFor('lease-lost');
+    if (status === 'CANCELLING') stopFor('cancelled');
+  } catch (error) {
+    ctx.log.warn({ error, runId: run.id }, 'the lease could not be renewed; trying again');
+  }
+}
+
+async function executeClaimed(ctx: DomainContext, execution: Execution, run: Run, writer: RunWriter, signal: AbortSignal): Promise<void> {
+  const totals = new Totals(ctx, run);
+  try {
+    const end = await takeTurns(ctx, execution, run, writer, totals, signal);
+    if (end) await finish(ctx, run, writer, totals, end.end, end.usage);
+  } catch (error) {
+    if (error instanceof LeaseLostError || signal.reason === 'lease-lost') return;
+    if (signal.reason === 'shutdown') {
+      await writer.settle({ store: true });
+      return handBackRun(ctx, run);
+    }
+    const end = signal.aborted ? ({ status: 'CANCELLED' } as const) : failed(ctx, run, error);
+    await finish(ctx, run, writer, totals, end, null).catch((fault) => {
+      if (!(fault instanceof LeaseLostError)) throw fault;
+    });
+  }
+}
+
+function failed(ctx: DomainContext, run: Run, error: unknown): RunEnd {
+  const fault = faultOf(error, run.model);
+  ctx.log.warn({ error, runId: run.id, code: fault.code }, 'run failed');
+  return { status: 'FAILED', error: fault };
+}
+
+async function finish(ctx: DomainContext, run: Run, writer: RunWriter, totals: Totals, end: RunEnd, usage: Usage | null): Promise<void> {
+  await writer.settle({ store: false });
+  await finishRun(ctx, run, end, { texts: writer.texts(), data: totals.columns(), step: usage ? { usage } : {} });
+}
+
+/** One answer of the model after the other, until there is an end. null: the run waits for its client, or is over. */
+async function takeTurns(
+  ctx: DomainContext,
+  { patience }: Execution,
+  run: Run,
+  writer: RunWriter,
+  totals: Totals,
+  signal: AbortSignal,
+): Promise<{ end: RunEnd; usage: Usage | null } | null> {
+  const model = ctx.models.languageModel(run.model);
+  for (;;) {
+    const limit = await limitReached(ctx, run, totals);
+    if (limit) return { end: limit, usage: null };
+    signal.throwIfAborted();
+    const prompt = await buildTranscript(ctx, run);
+    const turnWriter = new TurnWriter(ctx, run, writer);
+    const options = { ...callOptions(run, totals.usage?.completionTokens ?? 0), prompt };
+    for await (const part of callModel(model, options, patience, signal)) await turnWriter.take(part);
+    const turn = turnWriter.turn();
+    totals.add(turn.usage);
+    if (turn.calls.length === 0) return { end: endOf(turn), usage: turn.usage };
+    await writer.settle({ store: false });
+    const calls = turn.calls.map((call) => readyCall(run, call));
+    const waits = await parkForTools(ctx, run, calls, { usage: turn.usage ?? noUsage, totals: totals.columns() });
+    if (waits) return null;
+  }
+}
+
+async function limitReached(ctx: DomainContext, run: Run, totals: Totals): Promise<RunEnd | null> {
+  const steps = await ctx.db.step.count({ where: { runId: run.id, status: { not: 'FAILED' } } });
+  if (steps >= run.maxSteps) return { status: 'INCOMPLETE', reason: 'MAX_STEPS' };
+  const used = totals.usage?.completionTokens ?? 0;
+  const isSpent = run.maxCompletionTokens !== null && used >= run.maxCompletionTokens;
+  return isSpent ? { status: 'INCOMPLETE', reason: 'MAX_COMPLETION_TOKENS' } : null;
+}
+
+function endOf({ finish }: Turn): RunEnd {
+  if (finish === 'length') return { status: 'INCOMPLETE', reason: 'MAX_COMPLETION_TOKENS' };
+  if (finish === 'content-filter') return { status: 'INCOMPLETE', reason: 'CONTENT_FILTER' };
+  if (finish !== 'error') return { status: 'COMPLETED' };
+  const message = 'The provider ended the answer with an error.';
+  return { status: 'FAILED', error: { code: 'server_error', message, retryable: true } };
+}
+
+/** A call with what is wrong with it, if no client could answer it. */
+function readyCall(run: Run, { id, name, arguments: text }: MadeCall): ReadyCall {
+  const known = storedTools(run.tools).some((tool) => tool.name === name);
+  if (!known) return { id, arguments: text, error: `There is no tool named ${name}.` };
+  const isObject = parsedArguments(text) !== null;
+  return { id, arguments: text, error: isObject ? null : 'The arguments are not a JSON object.' };
+}
+
+/** What the run has used so far, in this execution and before it. */
+class Totals {
+  readonly #ctx: DomainContext;
+  readonly #run: Run;
+  usage: Usage | null;
+
+  constructor(ctx: DomainContext, run: Run) {
+    this.#ctx = ctx;
+    this.#run = run;
+    const before = usageOf(run);
+    if (before) {
+      const { totalTokens: _total, ...usage } = before;
+      this.usage = usage;
+    } else this.usage = null;
+  }
+
+  add(usage: Usage | null): void {
+    if (usage) this.usage = addUsage(this.usage ?? noUsage, usage);
+  }
+
+  columns(): Prisma.RunUncheckedUpdateManyInput {
+    if (!this.usage) return {};
+    return { ...this.usage, cost: costOf(this.usage, this.#ctx.models.describe(this.#run.model)) };
+  }
+}

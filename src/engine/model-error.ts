@@ -1,0 +1,57 @@
+import { APICallError } from '@ai-sdk/provider';
+import type { RunFault } from '../domain/run.ts';
+
+/** The model did not begin to answer, or stopped in the middle of it, for longer than the server waits. */
+export class ModelTimeoutError extends Error {}
+
+/** The model's answer ended without saying that it was finished, or could not be read. */
+export class BrokenStreamError extends Error {}
+
+/** Things that look like a key or a password, whatever the provider puts into its words. */
+const secretLike = /\b(?:sk|ak|rk|pk|key|bearer|token)[-_ ][\w*.-]{6,}|\b[\w-]{40,}\b/gi;
+
+/** The provider's own words, short and without anything that looks like a secret. */
+function wordsOf(error: APICallError): string {
+  const { error: inner, message } = (error.data ?? {}) as { error?: { message?: unknown }; message?: unknown };
+  const words = [inner?.message, message, error.message].find((text) => typeof text === 'string') as string;
+  return words.replace(secretLike, '[secret]').slice(0, 500);
+}
+
+const byStatus: Array<[(status: number) => boolean, string, boolean, string]> = [
+  [(status) => status === 401 || status === 403, 'provider_unauthorized', false, "refused the server's key"],
+  [(status) => status === 404, 'model_not_found', false, 'does not know the model'],
+  [(status) => status === 408 || status === 504, 'provider_timeout', true, 'did not answer in time'],
+  [(status) => status === 429, 'rate_limit_exceeded', true, 'is asked too often, or its quota is used up'],
+  [(status) => status >= 500, 'server_error', true, 'had an error of its own'],
+  [(status) => status >= 400, 'invalid_request', false, 'refused the request'],
+];
+
+/** What a failed call of a model means for its run, in words fit for the run's user. `model` is `provider/model`. */
+export function faultOf(error: unknown, model: string): RunFault {
+  const provider = model.split('/')[0] as string;
+  if (error instanceof ModelTimeoutError) return { code: 'provider_timeout', message: error.message, retryable: true };
+  if (error instanceof BrokenStreamError) return { code: 'stream_broken', message: error.message, retryable: true };
+  if (!APICallError.isInstance(error)) {
+    return { code: 'server_error', message: `The answer of ${model} could not be read to its end.`, retryable: true };
+  }
+  const { statusCode } = error;
+  if (statusCode === undefined) {
+    return { code: 'provider_unreachable', message: `The provider ${provider} could not be reached.`, retryable: true };
+  }
+  const row = byStatus.find(([applies]) => applies(statusCode));
+  const [, code, retryable, does] = row ?? [null, 'stream_broken', true, 'sent an answer that could not be read'];
+  // What a provider says about keys is nobody's business but the operator's.
+  const words = code === 'provider_unauthorized' ? '' : `: ${wordsOf(error)}`;
+  return { code, message: `The provider ${provider} ${does} (HTTP ${statusCode})${words}`, retryable };
+}
+
+/** How long the provider asks to be left alone, in milliseconds; null when it does not say. */
+export function retryAfterMs(error: unknown): number | null {
+  if (!APICallError.isInstance(error)) return null;
+  const { 'retry-after-ms': ms, 'retry-after': after } = error.responseHeaders ?? {};
+  if (ms && Number.isFinite(Number(ms))) return Math.max(Number(ms), 0);
+  if (!after) return null;
+  const seconds = Number(after);
+  const wait = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(after) - Date.now();
+  return Number.isFinite(wait) ? Math.max(wait, 0) : null;
+}

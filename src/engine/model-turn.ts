@@ -1,0 +1,161 @@
+import type { LanguageModelV4CallOptions, LanguageModelV4FinishReason, LanguageModelV4StreamPart, LanguageModelV4Usage } from '@ai-sdk/provider';
+import type { Run } from '../db/generated/client.ts';
+import type { DomainContext } from '../domain/context.ts';
+import type { ResponseFormat, ToolChoice } from '../domain/generation.ts';
+import type { ThreadChange } from '../domain/journal.ts';
+import { changeRun } from '../domain/lease.ts';
+import { closeOpenStep, type OpenStep, openStep, startMessage, startReasoning, startToolCall } from '../domain/step.ts';
+import type { Usage } from '../domain/usage.ts';
+import type { RunWriter } from './piece-writer.ts';
+import { toolsForModel } from './transcript.ts';
+
+/** A call as the model made it. */
+export interface MadeCall {
+  id: string;
+  name: string;
+  arguments: string;
+}
+
+/** What came of one answer of the model. */
+export interface Turn {
+  calls: MadeCall[];
+  finish: LanguageModelV4FinishReason['unified'];
+  /** null: the provider did not say. */
+  usage: Usage | null;
+}
+
+/** What a run asks of its model, but for the prompt. */
+export function callOptions(run: Run, usedTokens: number): Omit<LanguageModelV4CallOptions, 'prompt'> {
+  const tools = toolsForModel(run);
+  return {
+    temperature: run.temperature ?? undefined,
+    topP: run.topP ?? undefined,
+    maxOutputTokens: run.maxCompletionTokens === null ? undefined : run.maxCompletionTokens - usedTokens,
+    responseFormat: responseFormatFor(run.responseFormat as ResponseFormat | null),
+    ...(tools.length > 0 ? { tools, toolChoice: toolChoiceFor(run.toolChoice as ToolChoice | null) } : {}),
+  };
+}
+
+function toolChoiceFor(choice: ToolChoice | null): LanguageModelV4CallOptions['toolChoice'] {
+  if (choice === null) return { type: 'auto' };
+  return typeof choice === 'string' ? { type: choice } : { type: 'tool', toolName: choice.function.name };
+}
+
+function responseFormatFor(format: ResponseFormat | null): LanguageModelV4CallOptions['responseFormat'] {
+  if (format === null || format.type === 'text') return undefined;
+  if (format.type === 'json_object') return { type: 'json' };
+  const { name, description, schema } = format.json_schema;
+  return { type: 'json', name, description, schema };
+}
+
+/** Turns the parts that a model streams into steps, messages, calls and growing texts of its run. */
+export class TurnWriter {
+  readonly #ctx: DomainContext;
+  readonly #run: Run;
+  readonly #writer: RunWriter;
+  readonly #calls = new Map<string, MadeCall>();
+  #step: OpenStep | null = null;
+  #messageId: string | null = null;
+  #isReasoning = false;
+  #turn: Pick<Turn, 'finish' | 'usage'> = { finish: 'other', usage: null };
+
+  constructor(ctx: DomainContext, run: Run, writer: RunWriter) {
+    this.#ctx = ctx;
+    this.#run = run;
+    this.#writer = writer;
+  }
+
+  /** Takes the next part; resolves when the next one may come. */
+  async take(part: LanguageModelV4StreamPart): Promise<void> {
+    if (part.type === 'text-delta') return this.#takeText(part.delta);
+    if (part.type === 'reasoning-delta') return this.#takeReasoning(part.delta);
+    if (part.type === 'tool-input-start') return this.#startCall(part.id, part.toolName);
+    if (part.type === 'tool-input-delta') return this.#takeArguments(part.id, part.delta);
+    if (part.type === 'tool-call') return this.#takeCall(part.toolCallId, part.toolName, part.input);
+    if (part.type === 'finish') this.#turn = { finish: part.finishReason.unified, usage: usageFrom(part.usage) };
+  }
+
+  /** What came of it all, after the last part. */
+  turn(): Turn {
+    return { ...this.#turn, calls: [...this.#calls.values()] };
+  }
+
+  async #takeText(text: string): Promise<void> {
+    if (text === '') return;
+    if (this.#calls.size > 0) {
+      this.#ctx.log.warn({ runId: this.#run.id }, 'the model wrote text behind its calls; it is left out');
+      return;
+    }
+    this.#messageId ??= await this.#change(async (change) => {
+      this.#step ??= await openStep(this.#ctx, change, this.#run.id);
+      return startMessage(this.#ctx, change, this.#run, this.#step);
+    });
+    this.#writer.append(this.#messageId, 'TEXT', text);
+  }
+
+  async #takeReasoning(text: string): Promise<void> {
+    if (text === '') return;
+    if (!this.#isReasoning) {
+      await this.#change(async (change) => {
+        this.#step ??= await openStep(this.#ctx, change, this.#run.id);
+        startReasoning(change, this.#step);
+      });
+      this.#isReasoning = true;
+    }
+    this.#writer.append((this.#step as OpenStep).id, 'REASONING', text);
+  }
+
+  async #startCall(providerId: string, name: string): Promise<void> {
+    if (this.#calls.has(providerId)) return;
+    if (this.#messageId) await this.#endMessage();
+    const call = await this.#change(async (change) => {
+      this.#step ??= await openStep(this.#ctx, change, this.#run.id);
+      const started = await startToolCall(this.#ctx, change, this.#step, name);
+      this.#step.toolCalls.push(started);
+      return started;
+    });
+    this.#calls.set(providerId, { id: call.id, name, arguments: '' });
+  }
+
+  #takeArguments(providerId: string, text: string): void {
+    const call = this.#calls.get(providerId);
+    if (!call || text === '') return;
+    call.arguments += text;
+    this.#writer.append(call.id, 'ARGUMENTS', text);
+  }
+
+  /** The whole call: all there is from providers that do not stream arguments. */
+  async #takeCall(providerId: string, name: string, input: string): Promise<void> {
+    await this.#startCall(providerId, name);
+    if (this.#calls.get(providerId)?.arguments === '') this.#takeArguments(providerId, input);
+  }
+
+  /** The model wrote first and calls now: what it wrote is a step of its own. */
+  async #endMessage(): Promise<void> {
+    await this.#writer.settle({ store: false });
+    const texts = this.#writer.texts();
+    await this.#change((change) => closeOpenStep(change, this.#run.id, { status: 'COMPLETED', incompleteReason: null }, texts));
+    this.#step = null;
+    this.#messageId = null;
+    this.#isReasoning = false;
+  }
+
+  #change<T>(work: (change: ThreadChange) => Promise<T>): Promise<T> {
+    return changeRun(this.#ctx, this.#run, async (change, current) => {
+      if (current.firstTokenAt === null) {
+        await change.tx.run.updateMany({ where: { id: current.id }, data: { firstTokenAt: change.now } });
+      }
+      return work(change);
+    });
+  }
+}
+
+function usageFrom({ inputTokens, outputTokens }: LanguageModelV4Usage): Usage | null {
+  if (inputTokens.total === undefined && outputTokens.total === undefined) return null;
+  return {
+    promptTokens: inputTokens.total ?? 0,
+    completionTokens: outputTokens.total ?? 0,
+    reasoningTokens: outputTokens.reasoning ?? 0,
+    cachedTokens: inputTokens.cacheRead ?? 0,
+  };
+}

@@ -1,0 +1,120 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Bus, type PieceChannel, threadTopic } from '../bus/bus.ts';
+import type { Database } from '../db/client.ts';
+import type { ClaimedRun } from '../domain/lease.ts';
+import { type Piece, storePieces, textId } from '../domain/piece.ts';
+import type { Logger } from '../log.ts';
+
+/** How long to wait before a batch that the database refused is tried again. */
+const retryMs = 200;
+
+/** The growing texts of one run, as its executor writes them. */
+export interface RunWriter {
+  /** Adds to a text; followers see it as soon as it is stored. */
+  append(ownerId: string, channel: PieceChannel, text: string): void;
+  /** The texts as they stand, by `textId`. */
+  texts(): Map<string, string>;
+  /** Resolves when nothing of this run is on its way to the database any more; `store: false` drops what had not left. */
+  settle(options: { store: boolean }): Promise<void>;
+}
+
+/**
+ * Writes the growing texts of all runs that this process executes. What has come in while a statement was under way
+ * goes with the next one, so the number of statements follows the database, not the number of tokens or runs. A piece is
+ * told to followers only after it is stored: what a client has seen can be read again, whoever dies.
+ */
+export class PieceWriter {
+  readonly #database: Database;
+  readonly #bus: Bus;
+  readonly #log: Logger;
+  /** Pieces not yet on their way, by run and text: neighbours are joined. */
+  readonly #pending = new Map<string, Map<string, Piece>>();
+  readonly #onLost = new Map<string, () => void>();
+  #flushing: Promise<void> | null = null;
+
+  constructor(database: Database, bus: Bus, log: Logger) {
+    this.#database = database;
+    this.#bus = bus;
+    this.#log = log;
+  }
+
+  /** For a run that this process has claimed. `onLost` is called when it turns out to be another's by now. */
+  open(run: ClaimedRun, onLost: () => void): RunWriter {
+    const texts = new Map<string, string>();
+    const held = new Map<string, string>();
+    this.#onLost.set(run.id, onLost);
+    const append = (ownerId: string, channel: PieceChannel, added: string) => {
+      const id = textId({ ownerId, channel });
+      const [text, rest] = storable(`${held.get(id) ?? ''}${added}`);
+      held.set(id, rest);
+      if (text === '') return;
+      const before = texts.get(id) ?? '';
+      texts.set(id, before + text);
+      const { workspaceId, threadId, fence } = run;
+      this.#add({ workspaceId, threadId, runId: run.id, fence, ownerId, channel, offset: before.length, text });
+    };
+    const settle = async ({ store }: { store: boolean }) => {
+      if (!store) this.#pending.delete(run.id);
+      while (this.#flushing && (store || !this.#pending.has(run.id))) {
+        await this.#flushing;
+        if (!this.#pending.has(run.id)) break;
+      }
+    };
+    return { append, texts: () => texts, settle };
+  }
+
+  /** Forgets a run that this process no longer executes. */
+  close(runId: string): void {
+    this.#pending.delete(runId);
+    this.#onLost.delete(runId);
+  }
+
+  #add(piece: Piece): void {
+    const ofRun = this.#pending.get(piece.runId) ?? new Map<string, Piece>();
+    this.#pending.set(piece.runId, ofRun);
+    const id = textId(piece);
+    const neighbour = ofRun.get(id);
+    if (neighbour) neighbour.text += piece.text;
+    else ofRun.set(id, piece);
+    this.#flushing ??= this.#flush().finally(() => {
+      this.#flushing = null;
+    });
+  }
+
+  async #flush(): Promise<void> {
+    while (this.#pending.size > 0) {
+      const pieces = [...this.#pending.values()].flatMap((ofRun) => [...ofRun.values()]);
+      this.#pending.clear();
+      const live = await this.#store(pieces);
+      for (const piece of pieces) {
+        if (live.has(piece.runId)) this.#tell(piece);
+        else this.#onLost.get(piece.runId)?.();
+      }
+    }
+  }
+
+  async #store(pieces: Piece[]): Promise<Set<string>> {
+    for (;;) {
+      const open = pieces.filter(({ runId }) => this.#onLost.has(runId));
+      if (open.length === 0) return new Set();
+      try {
+        return await storePieces(this.#database, open);
+      } catch (error) {
+        this.#log.error({ error, pieces: open.length }, 'pieces could not be stored; trying again');
+        await delay(retryMs);
+      }
+    }
+  }
+
+  #tell({ threadId, ownerId, channel, offset, text }: Piece): void {
+    this.#bus.publish(threadTopic(threadId), { kind: 'piece', ownerId, channel, offset, text });
+  }
+}
+
+/** What of a text can be stored now, and half a surrogate pair that has to wait for its other half. */
+function storable(text: string): [string, string] {
+  const last = text.charCodeAt(text.length - 1);
+  const isHalf = last >= 0xd800 && last <= 0xdbff;
+  const whole = isHalf ? text.slice(0, -1) : text;
+  return [whole.replaceAll('\0', '\ufffd').toWellFormed(), isHalf ? text.slice(-1) : ''];
+}

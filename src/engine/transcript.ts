@@ -1,0 +1,116 @@
+import type {
+  LanguageModelV4FilePart,
+  LanguageModelV4FunctionTool,
+  LanguageModelV4Message,
+  LanguageModelV4Prompt,
+  LanguageModelV4TextPart,
+} from '@ai-sdk/provider';
+import type { Message, Run, Step, ToolCall } from '../db/generated/client.ts';
+import type { DomainContext } from '../domain/context.ts';
+import { partsOf } from '../domain/message.ts';
+import { storedTools } from '../domain/tool.ts';
+
+type StepOfRun = Step & { toolCalls: ToolCall[] };
+
+/**
+ * What the model is told: the instructions, the conversation as this run sees it, and what the run has done so far.
+ *
+ * The answer to a run stands behind the messages that the run was created with, also where later messages came in
+ * while it was being written; messages that came after the run was created are not in its transcript.
+ */
+export async function buildTranscript(ctx: DomainContext, run: Run): Promise<LanguageModelV4Prompt> {
+  const runs = await ctx.db.run.findMany({
+    where: { threadId: run.threadId, number: { lte: run.number } },
+    select: { id: true, inputThrough: true },
+  });
+  const answeredAt = new Map(runs.map(({ id, inputThrough }) => [id, inputThrough]));
+  const seen = await ctx.db.message.findMany({
+    where: {
+      threadId: run.threadId,
+      OR: [{ runId: null, position: { lte: run.inputThrough } }, { runId: { in: runs.map(({ id }) => id) } }],
+    },
+    orderBy: { position: 'asc' },
+  });
+  const place = ({ runId, position }: Message) => (runId === null ? position : (answeredAt.get(runId) ?? position) + 0.5);
+  const earlier = seen.filter((message) => message.runId !== run.id).sort((one, other) => place(one) - place(other));
+  const kept = run.truncation === 'LAST_MESSAGES' ? earlier.slice(-(run.truncationLastMessages ?? 0)) : earlier;
+  const own = new Map(seen.filter(({ runId }) => runId === run.id).map((message) => [message.id, message]));
+  return [
+    ...(run.instructions ? [{ role: 'system' as const, content: run.instructions }] : []),
+    ...kept.flatMap(messageForModel),
+    ...(await stepsForModel(ctx, run, own)),
+  ];
+}
+
+function messageForModel(message: Message): LanguageModelV4Message[] {
+  if (message.role === 'SYSTEM') return [{ role: 'system', content: message.text }];
+  if (message.role === 'ASSISTANT') {
+    return message.text === '' ? [] : [{ role: 'assistant', content: [{ type: 'text', text: message.text }] }];
+  }
+  const content = partsOf(message).flatMap((part): Array<LanguageModelV4TextPart | LanguageModelV4FilePart> => {
+    if (part.type === 'text') return [{ type: 'text', text: part.text }];
+    if (part.type === 'image') return [imageForModel(part.url)];
+    return [];
+  });
+  return [{ role: 'user', content }];
+}
+
+function imageForModel(url: string): LanguageModelV4FilePart {
+  const data = /^data:(image\/[a-z]+);base64,(.*)$/s.exec(url);
+  if (data) return { type: 'file', mediaType: data[1] as string, data: { type: 'data', data: data[2] as string } };
+  return { type: 'file', mediaType: 'image/*', data: { type: 'url', url: new URL(url) } };
+}
+
+/** What the run has done: the messages it wrote, and its calls with what they answered. Steps that failed are left out. */
+async function stepsForModel(ctx: DomainContext, run: Run, own: Map<string, Message>): Promise<LanguageModelV4Prompt> {
+  const steps = await ctx.db.step.findMany({
+    where: { runId: run.id, status: 'COMPLETED' },
+    include: { toolCalls: { orderBy: { index: 'asc' } } },
+    orderBy: { index: 'asc' },
+  });
+  return steps.flatMap((step) => {
+    const message = step.messageId ? own.get(step.messageId) : undefined;
+    return step.type === 'TOOL_CALLS' ? callsForModel(step) : message ? messageForModel(message) : [];
+  });
+}
+
+function callsForModel({ toolCalls }: StepOfRun): LanguageModelV4Prompt {
+  const calls = toolCalls.map(({ id, name, arguments: text }) => ({
+    type: 'tool-call' as const,
+    toolCallId: id,
+    toolName: name,
+    input: parsedArguments(text) ?? {},
+  }));
+  const results = toolCalls.map(({ id, name, output, status }) => ({
+    type: 'tool-result' as const,
+    toolCallId: id,
+    toolName: name,
+    output: { type: status === 'FAILED' ? ('error-text' as const) : ('text' as const), value: output ?? '' },
+  }));
+  return [
+    { role: 'assistant', content: calls },
+    { role: 'tool', content: results },
+  ];
+}
+
+/** The arguments of a call as an object; null when they are no JSON object. An empty text stands for no arguments. */
+export function parsedArguments(text: string): Record<string, unknown> | null {
+  if (text.trim() === '') return {};
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : null;
+  } catch {
+    return null;
+  }
+}
+
+/** The tools of the run in the form that providers take. */
+export function toolsForModel(run: Run): LanguageModelV4FunctionTool[] {
+  return storedTools(run.tools).map(({ name, description, parameters, strict }) => ({
+    type: 'function',
+    name,
+    description: description ?? undefined,
+    inputSchema: parameters,
+    strict,
+  }));
+}

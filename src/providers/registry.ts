@@ -1,0 +1,168 @@
+import { createAlibaba } from '@ai-sdk/alibaba';
+import { createOpenAI } from '@ai-sdk/openai';
+import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
+import type { LanguageModelV4 } from '@ai-sdk/provider';
+import { z } from 'zod';
+import type { ProviderSettings } from '../config.ts';
+import { DemoModel, demoModelInfo } from './demo.ts';
+import { knownModels, readCatalogFile, unknownModel } from './known-models.ts';
+import { type ModelCatalog, type ModelInfo, UnknownModelError } from './model-catalog.ts';
+
+/** The providers to call, and what the operator says of their models. */
+export interface RegistryOptions {
+  alibaba: ProviderSettings | null;
+  openai: ProviderSettings | null;
+  defaultModel: string | null;
+  demoDelayMs: number;
+  catalogFile: string | null;
+}
+
+interface Provider {
+  name: string;
+  settings: ProviderSettings | null;
+  /** Whether the provider answers to a bare name. */
+  claims: (model: string) => boolean;
+  /** What to set to have it. */
+  help: string;
+  /** The model to use when nothing names one; null: the first that the provider itself lists. */
+  defaultModel: string | null;
+  model: (name: string) => LanguageModelV4;
+}
+
+const listTtlMs = 5 * 60_000;
+const listTimeoutMs = 3000;
+const openaiBaseUrl = 'https://api.openai.com/v1';
+
+function alibaba(settings: ProviderSettings | null): Provider {
+  const provider = settings && createAlibaba(settings);
+  return {
+    name: 'alibaba',
+    settings,
+    claims: (model) => /^(qwen|qwq|qvq)/i.test(model),
+    help: 'DASHSCOPE_API_KEY',
+    defaultModel: 'qwen-plus',
+    model: (name) => (provider as NonNullable<typeof provider>).languageModel(name),
+  };
+}
+
+/** OpenAI itself is called by its own package, which knows its reasoning models; what imitates it, by the compatible one. */
+function openai(settings: ProviderSettings | null): Provider {
+  const isOpenai = settings?.baseURL === openaiBaseUrl;
+  const call = settings && (isOpenai ? createOpenAI(settings).chat : compatible(settings));
+  return {
+    name: 'openai',
+    settings,
+    claims: () => true,
+    help: 'OPENAI_API_KEY, or OPENAI_BASE_URL for a server that speaks its chat completions',
+    defaultModel: isOpenai ? 'gpt-5-mini' : null,
+    model: (name) => (call as NonNullable<typeof call>)(name),
+  };
+}
+
+function compatible({ baseURL, apiKey }: ProviderSettings): (name: string) => LanguageModelV4 {
+  const options = { name: 'openai', baseURL, includeUsage: true, supportsStructuredOutputs: true };
+  const provider = createOpenAICompatible({ ...options, ...(apiKey ? { apiKey } : {}) });
+  return (name) => provider.chatModel(name);
+}
+
+/** The models of the configured providers and the built-in demo. */
+export class ModelRegistry implements ModelCatalog {
+  readonly #providers: Provider[];
+  readonly #overrides: Map<string, Partial<ModelInfo>>;
+  readonly #demo: DemoModel;
+  readonly #listed = new Map<string, { until: number; models: Promise<string[] | null> }>();
+  #defaultModel = 'demo';
+
+  private constructor(options: RegistryOptions, overrides: Map<string, Partial<ModelInfo>>) {
+    this.#providers = [alibaba(options.alibaba), openai(options.openai)];
+    this.#overrides = overrides;
+    this.#demo = new DemoModel(options.demoDelayMs);
+  }
+
+  /** Opens the registry. Throws ConfigError for a bad catalog file, UnknownModelError for a default nobody answers to. */
+  static async open(options: RegistryOptions): Promise<ModelRegistry> {
+    const registry = new ModelRegistry(options, await readCatalogFile(options.catalogFile));
+    registry.#defaultModel = options.defaultModel ? registry.resolve(options.defaultModel) : await registry.#chooseDefault();
+    return registry;
+  }
+
+  get defaultModel(): string {
+    return this.#defaultModel;
+  }
+
+  resolve(name: string): string {
+    if (name === 'demo') return name;
+    const slash = name.indexOf('/');
+    const named = this.#providers.find((provider) => provider.name === name.slice(0, Math.max(slash, 0)));
+    const provider = named ?? (this.#providers.find(({ claims }) => claims(name)) as Provider);
+    if (provider.settings) return named ? name : `${provider.name}/${name}`;
+    const configured = [...this.#providers.filter(({ settings }) => settings).map(({ name }) => `${name}/…`), 'demo'];
+    throw new UnknownModelError(
+      `No provider answers to the model ${JSON.stringify(name)}. Use one of ${configured.join(', ')}, or set ${provider.help}.`,
+    );
+  }
+
+  describe(id: string): ModelInfo {
+    if (id === 'demo') return demoModelInfo;
+    const provider = id.slice(0, id.indexOf('/'));
+    const base = this.#knownOf(provider).find((model) => model.id === id) ?? unknownModel(id);
+    return { ...base, ...this.#overrides.get(id) };
+  }
+
+  async list(): Promise<ModelInfo[]> {
+    const lists = this.#providers.filter(({ settings }) => settings).map((provider) => this.#modelsOf(provider));
+    return [...(await Promise.all(lists)).flat(), demoModelInfo];
+  }
+
+  languageModel(id: string): LanguageModelV4 {
+    if (id === 'demo') return this.#demo;
+    const slash = id.indexOf('/');
+    const provider = this.#providers.find(({ name }) => name === id.slice(0, slash));
+    if (!provider?.settings) throw new UnknownModelError(`The provider of ${id} is no longer configured.`);
+    return provider.model(id.slice(slash + 1));
+  }
+
+  async #chooseDefault(): Promise<string> {
+    const provider = this.#providers.find(({ settings }) => settings);
+    if (!provider) return 'demo';
+    const model = provider.defaultModel ?? (await this.#listedBy(provider))?.[0];
+    return model ? `${provider.name}/${model}` : 'demo';
+  }
+
+  /** The table is about the provider's own service: a server that only speaks like it has other models. */
+  #knownOf(provider: string): ModelInfo[] {
+    const baseURL = this.#providers.find(({ name }) => name === provider)?.settings?.baseURL;
+    return provider === 'openai' && baseURL !== openaiBaseUrl ? [] : knownModels(provider);
+  }
+
+  async #modelsOf(provider: Provider): Promise<ModelInfo[]> {
+    const known = this.#knownOf(provider.name).map(({ id }) => id);
+    const added = [...this.#overrides.keys()].filter((id) => id.startsWith(`${provider.name}/`));
+    const listed = (await this.#listedBy(provider))?.map((model) => `${provider.name}/${model}`);
+    return [...new Set([...(listed ?? known), ...added])].map((id) => this.describe(id));
+  }
+
+  /** The names that the provider's own `GET /models` gives, kept for some minutes; null when it does not answer. */
+  #listedBy({ name, settings }: Provider): Promise<string[] | null> {
+    const kept = this.#listed.get(name);
+    if (kept && kept.until > Date.now()) return kept.models;
+    const models = fetchModels(settings as ProviderSettings);
+    this.#listed.set(name, { until: Date.now() + listTtlMs, models });
+    return models;
+  }
+}
+
+const modelList = z.object({ data: z.array(z.object({ id: z.string().min(1).max(200) })).max(5000) });
+
+async function fetchModels({ baseURL, apiKey }: ProviderSettings): Promise<string[] | null> {
+  try {
+    const response = await fetch(`${baseURL}/models`, {
+      headers: apiKey ? { authorization: `Bearer ${apiKey}` } : {},
+      signal: AbortSignal.timeout(listTimeoutMs),
+    });
+    return response.ok ? modelList.parse(await response.json()).data.map(({ id }) => id) : null;
+  } catch {
+    // Not every server lists its models, and none has to: the table answers instead.
+    return null;
+  }
+}
