@@ -81,3 +81,23 @@ export class WaitTimeoutError extends DomainError {
     this.run = run;
   }
 }
+
+/** A content check refused the input. */
+export class ContentRejectedError extends DomainError {
+  readonly code = 'CONTENT_REJECTED';
+  readonly categories: string[];
+  constructor(categories: string[]) {
+    super(`The content was rejected: ${categories.join(', ')}.`);
+    this.categories = categories;
+  }
+}
+
+/** A limit is used up; `retryAfterSeconds` null: waiting does not help. */
+export class QuotaExceededError extends DomainError {
+  readonly code = 'QUOTA_EXCEEDED';
+  readonly retryAfterSeconds: number | null;
+  constructor(message: string, retryAfterSeconds: number | null) {
+    super(message);
+    this.retryAfterSeconds = retryAfterSeconds;
+  }
+}

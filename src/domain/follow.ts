@@ -18,7 +18,7 @@ export type Told = { cursor: string; threadId: string; runId: string | null; at:
 );
 
 /** A text that is open for a follower, and how much of it the follower has. */
-interface OpenText extends TextKey {
+export interface OpenText extends TextKey {
   opener: Event;
   offset: number;
 }
@@ -103,13 +103,21 @@ function isTerminalEvent({ type, value }: Event): boolean {
   return type === 'RUN_STATUS_CHANGED' && isTerminal(value as Run['status']);
 }
 
-/** The texts that were open for a cursor, in the order of their offsets. */
-async function openTextsAt(ctx: DomainContext, threadId: string, seq: number, runId: string | null): Promise<OpenText[]> {
+/** The texts that were open at each of some positions, in the order in which they were opened; those of a run if given. */
+export async function openTextsAt(
+  ctx: DomainContext,
+  positions: ReadonlyArray<{ threadId: string; seq: number; runId: string | null }>,
+): Promise<OpenText[][]> {
   const openers = await ctx.db.event.findMany({
-    where: { threadId, closedSeq: { gt: seq, lte: stillOpen }, seq: { lte: seq }, ...(runId ? { runId } : {}) },
-    orderBy: { seq: 'asc' },
+    where: { OR: positions.map(({ threadId, seq }) => ({ threadId, closedSeq: { gt: seq, lte: stillOpen }, seq: { lte: seq } })) },
+    orderBy: [{ threadId: 'asc' }, { seq: 'asc' }],
   });
-  return openers.flatMap(textsOpenedBy);
+  return positions.map(({ threadId, seq, runId }) =>
+    openers
+      .filter((event) => event.threadId === threadId && event.seq <= seq && (event.closedSeq ?? 0) > seq)
+      .filter((event) => runId === null || event.runId === runId)
+      .flatMap(textsOpenedBy),
+  );
 }
 
 /** Where a follower begins: after a cursor, or at `from`. */
@@ -119,14 +127,14 @@ async function startAt(ctx: DomainContext, threadId: string, run: Run | null, af
   const thread = await ctx.db.thread.findFirstOrThrow({ where: { id: threadId }, select: { lastSeq: true } });
   const counted = runNumber === null ? null : await ctx.db.run.findFirst({ where: { threadId, number: runNumber } });
   if (seq > thread.lastSeq || (runNumber !== null && !counted)) decodeCursor(threadId, '');
-  const open = await openTextsAt(ctx, threadId, seq, counted?.id ?? null);
+  const [open = []] = await openTextsAt(ctx, [{ threadId, seq, runId: counted?.id ?? null }]);
   for (const [index, text] of open.entries()) text.offset = offsets[index] ?? 0;
   return { seq, open: run ? open.filter(({ opener }) => opener.runId === run.id) : open };
 }
 
 /** The texts that grow at the moment, each read to where it is now: "from now on" starts behind what is written. */
 async function caughtUp(ctx: DomainContext, threadId: string, seq: number): Promise<OpenText[]> {
-  const open = await openTextsAt(ctx, threadId, seq, null);
+  const [open = []] = await openTextsAt(ctx, [{ threadId, seq, runId: null }]);
   const feed = ctx.feeds.acquire(ctx.workspaceId, threadId);
   try {
     for (const text of open) text.offset = (await feed.textOf(text)).length;
@@ -175,19 +183,4 @@ export async function followThread(ctx: DomainContext, threadId: string, after: 
   if (!thread) throw new NotFoundError(threadId);
   if (after !== null) decodeCursor(threadId, after);
   return followFeed(ctx, { threadId, runNumber: null }, null, after, thread.lastSeq, signal);
-}
-
-/**
- * The cursor for what was read of a thread, or of a run of it, while its newest event was `seq`: what comes after it is
- * news. `read` tells how much of a text that was open then the same answer shows.
- */
-export async function cursorAt(
-  ctx: DomainContext,
-  thread: { id: string; lastSeq: number },
-  run: Pick<Run, 'id' | 'number'> | null,
-  read: (key: TextKey) => Promise<number>,
-): Promise<string> {
-  const open = await openTextsAt(ctx, thread.id, thread.lastSeq, run?.id ?? null);
-  const offsets = await Promise.all(open.map(read));
-  return encodeCursor({ threadId: thread.id, runNumber: run?.number ?? null }, { seq: thread.lastSeq, offsets });
 }

@@ -1,3 +1,4 @@
+import { ReadableStream } from 'node:stream/web';
 import { setTimeout as delay } from 'node:timers/promises';
 import type {
   LanguageModelV4,
@@ -54,7 +55,7 @@ export class DemoModel implements LanguageModelV4 {
 
   async doStream(options: LanguageModelV4CallOptions): Promise<LanguageModelV4StreamResult> {
     const parts = this.#stream(options, replyTo(options));
-    return { stream: ReadableStream.from(parts) as ReadableStream<LanguageModelV4StreamPart> };
+    return { stream: ReadableStream.from(parts) as unknown as LanguageModelV4StreamResult['stream'] };
   }
 
   async *#stream(options: LanguageModelV4CallOptions, reply: Reply): AsyncGenerator<LanguageModelV4StreamPart> {

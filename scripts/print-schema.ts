@@ -1,0 +1,5 @@
+// npm run schema: prints the schema to schema.graphql, which is committed.
+import { writeFile } from 'node:fs/promises';
+import { printedSchema } from '../src/graphql/print.ts';
+
+await writeFile(new URL('../schema.graphql', import.meta.url), printedSchema());

@@ -1,0 +1,93 @@
+import SchemaBuilder from '@pothos/core';
+import ComplexityPlugin from '@pothos/plugin-complexity';
+import ErrorsPlugin from '@pothos/plugin-errors';
+import PrismaPlugin from '@pothos/plugin-prisma';
+import RelayPlugin from '@pothos/plugin-relay';
+import SimpleObjectsPlugin from '@pothos/plugin-simple-objects';
+import type PrismaTypes from '../db/generated/pothos-types.ts';
+import { getDatamodel } from '../db/generated/pothos-types.ts';
+import { idKind } from '../id.ts';
+import type { GraphContext } from './context.ts';
+import { complexityOf, limits, tooComplex } from './limit.ts';
+
+/** The scalars of the graph, as resolvers see them. */
+export type Scalars = {
+  ID: { Input: string; Output: string };
+  DateTime: { Input: Date; Output: Date };
+  JSON: { Input: unknown; Output: unknown };
+  Metadata: { Input: Record<string, string>; Output: unknown };
+  Decimal: { Input: string; Output: { toString(): string } };
+  Upload: { Input: File; Output: never };
+};
+
+/** The schema under construction; types add themselves to it when their file is imported. */
+export const builder = new SchemaBuilder<{
+  Context: GraphContext;
+  PrismaTypes: PrismaTypes;
+  Scalars: Scalars;
+  DefaultFieldNullability: false;
+  DefaultEdgesNullability: { list: false; items: false };
+  DefaultNodeNullability: false;
+  Connection: { totalCount: () => Promise<number> };
+}>({
+  plugins: [ErrorsPlugin, ComplexityPlugin, RelayPlugin, PrismaPlugin, SimpleObjectsPlugin],
+  defaultFieldNullability: false,
+  errors: { defaultTypes: [], directResult: true },
+  complexity: {
+    limit: { depth: limits.depth, complexity: limits.cost },
+    fieldComplexity: complexityOf,
+    complexityError: tooComplex,
+  },
+  prisma: { client: (ctx) => ctx.db as never, dmmf: getDatamodel() },
+  relay: {
+    // Ids are global as they are: their prefix says what they name.
+    encodeGlobalID: (_typename, id) => String(id),
+    decodeGlobalID: (id) => ({ typename: idKind(id) ?? '', id }),
+    cursorType: 'String',
+    nodesOnConnection: { description: 'The things themselves, without their edges.' },
+    edgesFieldOptions: { nullable: { list: false, items: false }, description: 'The things with their cursors.' },
+    nodeFieldOptions: { nullable: false, description: 'The thing itself.' },
+    cursorFieldOptions: { description: 'The place in the list, for `after` and `before`.' },
+    pageInfoFieldOptions: { description: 'Where this page stands in the list.' },
+    pageInfoTypeOptions: { description: 'Where a page stands in its list.' },
+    hasNextPageFieldOptions: { description: 'Whether there is more behind this page.' },
+    hasPreviousPageFieldOptions: { description: 'Whether there is more before this page.' },
+    startCursorFieldOptions: { description: 'The cursor of the first on this page.' },
+    endCursorFieldOptions: { description: 'The cursor of the last on this page.' },
+    firstArgOptions: { description: 'How many from the start, or from `after` on: at most 100. Default 20.' },
+    lastArgOptions: { description: 'How many from the end, or up to `before`: at most 100.' },
+    afterArgOptions: { description: 'Only what stands behind this cursor.' },
+    beforeArgOptions: { description: 'Only what stands before this cursor.' },
+    nodeTypeOptions: { description: 'Anything that has an id.' },
+    nodeQueryOptions: {
+      description: 'Whatever the id names; null when it names nothing that you may see.',
+      args: { id: { description: 'An id of any kind: its prefix says which.' } },
+      resolve: (_root, { id }, _ctx, _info, resolveNode) => (id.typename === '' ? null : resolveNode(id)),
+    },
+    nodesQueryOptions: {
+      description: 'Whatever the ids name, in their order; null where one names nothing that you may see.',
+      nullable: { list: false, items: true },
+      args: { ids: { description: 'Up to 100 ids of any kinds.' } },
+      resolve: async (_root, { ids }, _ctx, _info, resolveNodes) => {
+        const known = ids.filter(({ typename }) => typename !== '');
+        const nodes = await resolveNodes(known);
+        const byId = new Map(known.map(({ id }, index) => [id, nodes[index]]));
+        return ids.map(({ id }) => byId.get(id) ?? null);
+      },
+    },
+  },
+});
+
+builder.queryType({ description: 'Reading.' });
+builder.mutationType({
+  description:
+    'Changing. Each mutation takes one `input` and answers its payload, or one of the refusals that its result union names.',
+});
+builder.subscriptionType({ description: 'Following: over WebSocket (graphql-ws) or SSE, on the same path.' });
+
+builder.globalConnectionField('totalCount', (t) =>
+  t.int({
+    description: 'How many there are in the whole list. Counted only when asked for.',
+    resolve: ({ totalCount }) => totalCount(),
+  }),
+);

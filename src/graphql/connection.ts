@@ -1,0 +1,159 @@
+import { InvalidInputError } from '../domain/error.ts';
+import { limits } from './limit.ts';
+
+/** One column of a list's order. Rows whose order columns are equal are told apart by the last one, which is unique. */
+export interface OrderColumn {
+  name: string;
+  type: 'time' | 'text' | 'number';
+  nullable?: boolean;
+}
+
+/** A list, and the order it has. */
+export interface ListOrder {
+  /** Names the list within the cursor, so that a cursor of another list is refused. */
+  list: string;
+  columns: OrderColumn[];
+  direction: 'ASC' | 'DESC';
+}
+
+/** The arguments of every connection. */
+export interface PageArgs {
+  first?: number | null;
+  after?: string | null;
+  last?: number | null;
+  before?: string | null;
+}
+
+type Value = Date | string | number | null;
+type Row = Record<string, unknown>;
+/** A condition of a Prisma `where`. */
+export type Condition = Record<string, unknown>;
+
+const separator = '\u001f';
+
+/** What stands before the values: the list, its order, and some of the id of the row that the list hangs on. */
+const headOf = ({ list, columns, direction }: ListOrder) => `${list} ${columns[0]?.name} ${direction}`;
+const tagOf = (parentId: string) => parentId.slice(-8);
+
+function encodeCursor(order: ListOrder, parentId: string, row: Row): string {
+  const { columns } = order;
+  const values = columns.map(({ name }) => {
+    const value = row[name] as Value;
+    return value === null ? '' : `=${value instanceof Date ? value.toISOString() : value}`;
+  });
+  return Buffer.from([headOf(order), tagOf(parentId), ...values].join(separator)).toString('base64url');
+}
+
+function decodeCursor(order: ListOrder, parentId: string | undefined, argument: string, cursor: string): Value[] {
+  const { columns } = order;
+  const [head, tag, ...texts] = Buffer.from(cursor, 'base64url').toString().split(separator);
+  const values = columns.map(({ type }, index) => readValue(type, texts[index] ?? ''));
+  const isOurs = head === headOf(order) && (parentId === undefined || tag === tagOf(parentId));
+  const isWhole = texts.length === columns.length && values.every((value) => value !== undefined);
+  if (!isOurs || !isWhole) {
+    throw InvalidInputError.at(argument, 'This is no cursor of this list: pass on a cursor that it has given, in the same order.');
+  }
+  return values as Value[];
+}
+
+function readValue(type: OrderColumn['type'], text: string): Value | undefined {
+  if (text === '') return null;
+  const value = text.slice(1);
+  if (type === 'text') return value.includes('\0') || !value.isWellFormed() ? undefined : value;
+  const number = type === 'number' ? Number(value) : Date.parse(value);
+  if (!Number.isFinite(number) || (type === 'number' && Math.abs(number) > 2_147_483_647)) return undefined;
+  return type === 'number' ? number : new Date(number);
+}
+
+/** The rows that come strictly after the values in the ascending or descending order; null is larger than any value. */
+function beyond(columns: OrderColumn[], values: Value[], isAscending: boolean): Condition {
+  const [column, ...rest] = columns as [OrderColumn, ...OrderColumn[]];
+  const value = values[0] as Value;
+  const strictly = strictlyBeyond(column, value, isAscending);
+  if (rest.length === 0) return strictly ?? never(column);
+  const equal = { AND: [{ [column.name]: value }, beyond(rest, values.slice(1), isAscending)] };
+  const either = { OR: strictly ? [strictly, equal] : [equal] };
+  if (column.nullable) return either;
+  // Says nothing new, but lets the database begin at the right place of its index.
+  return { AND: [{ [column.name]: { [isAscending ? 'gte' : 'lte']: value } }, either] };
+}
+
+function strictlyBeyond({ name, nullable }: OrderColumn, value: Value, isAscending: boolean): Condition | null {
+  if (value === null) return isAscending ? null : { [name]: { not: null } };
+  const further = { [name]: { [isAscending ? 'gt' : 'lt']: value } };
+  return nullable && isAscending ? { OR: [further, { [name]: null }] } : further;
+}
+
+const never = ({ name }: OrderColumn): Condition => ({ [name]: { in: [] } });
+
+/** A page of a list: what to ask the database for, and how to answer with the rows that come. */
+export interface Page {
+  query: { where: Condition; orderBy: Condition[]; take: number };
+  /** Rows in the order of the query, up to one more than the page holds. */
+  connection<Node extends object>(rows: Node[], totalCount: () => Promise<number>): Connection<Node>;
+}
+
+/** A page of nodes, as the connection types resolve it. */
+export interface Connection<Node> {
+  edges: Array<{ cursor: string; node: Node }>;
+  pageInfo: { hasNextPage: boolean; hasPreviousPage: boolean; startCursor: string | null; endCursor: string | null };
+  totalCount: () => Promise<number>;
+}
+
+function pageSize({ first, last }: PageArgs): number {
+  if (first != null && last != null) throw InvalidInputError.at('last', 'Give first or last, not both.');
+  const [name, size] = last != null ? ['last', last] : ['first', first ?? 20];
+  if (size < 0 || size > limits.pageSize) {
+    throw InvalidInputError.at(name, `A page has 0 to ${limits.pageSize} entries; ask for more with after or before.`);
+  }
+  return size;
+}
+
+/**
+ * Plans a page by keyset: the cursor holds the order values of a row, so that pages are stable while rows come and go,
+ * and reading deep into a list costs no more than reading its start. `parentId`: the row that the list hangs on, empty for
+ * a root list; while it is not known, a cursor is not checked for it. Throws InvalidInputError for bad arguments.
+ */
+export function planPage(order: ListOrder, args: PageArgs, parentId?: string): Page {
+  const size = pageSize(args);
+  const isBackward = args.last != null;
+  const isAscending = order.direction === 'ASC';
+  const after = args.after == null ? null : decodeCursor(order, parentId, 'after', args.after);
+  const before = args.before == null ? null : decodeCursor(order, parentId, 'before', args.before);
+  const conditions = [
+    ...(after ? [beyond(order.columns, after, isAscending)] : []),
+    ...(before ? [beyond(order.columns, before, !isAscending)] : []),
+  ];
+  const sort = isAscending === isBackward ? 'desc' : 'asc';
+  return {
+    query: {
+      where: conditions.length > 0 ? { AND: conditions } : {},
+      orderBy: order.columns.map(({ name }) => ({ [name]: sort })),
+      take: size + 1,
+    },
+    connection: (rows, totalCount) => {
+      const hasMore = rows.length > size;
+      const page = isBackward ? rows.slice(0, size).reverse() : rows.slice(0, size);
+      const edges = page.map((node) => ({
+        node,
+        get cursor() {
+          return encodeCursor(order, parentId ?? '', node as Row);
+        },
+      }));
+      return {
+        edges,
+        totalCount,
+        pageInfo: {
+          hasNextPage: isBackward ? before !== null : hasMore,
+          hasPreviousPage: isBackward ? hasMore : after !== null,
+          get startCursor() {
+            return edges[0]?.cursor ?? null;
+          },
+          get endCursor() {
+            return edges.at(-1)?.cursor ?? null;
+          },
+        },
+      };
+    },
+  };
+}

@@ -1,0 +1,226 @@
+import { type Told, followRun, followThread } from '../domain/follow.ts';
+import type { StepStatus as StepStatusValue, StepType as StepTypeValue } from '../db/generated/client.ts';
+import { builder } from './builder.ts';
+import type { GraphContext } from './context.ts';
+import { Message, MessageStatus } from './message.ts';
+import { Run, RunStatus } from './run.ts';
+import { Step } from './step.ts';
+import { StepStatus, StepType } from './step-status.ts';
+import { untilReturned } from './stream.ts';
+
+type EventTold = Extract<Told, { kind: 'event' }>;
+type PieceTold = Extract<Told, { kind: 'piece' }>;
+
+const EventInterface = builder.interfaceRef<Told>('Event').implement({
+  description: 'Something that a follower is told.',
+  fields: (t) => ({
+    cursor: t.exposeString('cursor', { description: 'The position behind this event: pass it as `after` to go on from here.' }),
+    at: t.expose('at', { type: 'DateTime', description: 'When it happened; for a delta, when it was sent.' }),
+    runId: t.exposeID('runId', { nullable: true, description: 'The run it belongs to; null: none.' }),
+    threadId: t.exposeID('threadId', { description: 'The thread it belongs to.' }),
+  }),
+});
+
+/** The ids that an event names: of the row, or of what opened the text that grows. */
+const named = (told: Told) => (told.kind === 'event' ? told.event : told.opener);
+
+const runStatusChanged = builder.objectRef<EventTold>('RunStatusChanged').implement({
+  description: 'A run entered a status.',
+  interfaces: [EventInterface],
+  fields: (t) => ({
+    status: t.field({ type: RunStatus, description: 'The status at that moment.', resolve: ({ event }) => event.value as never }),
+    run: t.prismaField({
+      type: Run,
+      description: 'The run as it is now.',
+      resolve: (query, { event }, _args, ctx) => ctx.db.run.findFirstOrThrow({ ...query, where: { id: event.runId ?? '' } }),
+    }),
+  }),
+});
+
+const stepStarted = builder.objectRef<EventTold>('StepStarted').implement({
+  description: 'A run began a step.',
+  interfaces: [EventInterface],
+  fields: (t) => ({
+    stepId: t.id({ description: 'The step.', resolve: (told) => named(told).stepId ?? '' }),
+    type: t.field({ type: StepType, description: 'What it is.', resolve: ({ event }) => event.value as StepTypeValue }),
+    step: t.prismaField({
+      type: Step,
+      description: 'The step as it is now.',
+      resolve: (query, { event }, _args, ctx) => ctx.db.step.findFirstOrThrow({ ...query, where: { id: event.stepId ?? '' } }),
+    }),
+  }),
+});
+
+interface CallDelta {
+  index: number;
+  id: string;
+  kind: string;
+  name: string | null;
+  arguments: string | null;
+  output: string | null;
+}
+
+const ToolCallDelta = builder.objectRef<CallDelta>('ToolCallDelta').implement({
+  description: 'What is new of a call: pieces to append.',
+  fields: (t) => ({
+    index: t.exposeInt('index', { description: 'Which call of the step.' }),
+    id: t.exposeID('id', { nullable: true, description: 'Its id.' }),
+    kind: t.exposeString('kind', { description: 'The kind of the tool: `function`, …' }),
+    name: t.exposeString('name', { nullable: true, description: 'The function.' }),
+    arguments: t.exposeString('arguments', { nullable: true, description: 'The next piece of its arguments; null: nothing new.' }),
+    output: t.exposeString('output', { nullable: true, description: 'The next piece of its output; null: nothing new.' }),
+  }),
+});
+
+function callDelta(told: Told): CallDelta {
+  const { toolCallId, value } = named(told);
+  const call = JSON.parse(value ?? '{}') as { index: number; kind: string; name: string };
+  const piece = told.kind === 'piece' ? { [told.channel === 'OUTPUT' ? 'output' : 'arguments']: told.text } : {};
+  return { arguments: null, output: null, ...call, id: toolCallId ?? '', ...piece };
+}
+
+const stepDelta = builder.objectRef<Told>('StepDelta').implement({
+  description: 'A call of a step began, or went on.',
+  interfaces: [EventInterface],
+  fields: (t) => ({
+    stepId: t.id({ description: 'The step.', resolve: (told) => named(told).stepId ?? '' }),
+    toolCall: t.field({ type: ToolCallDelta, description: 'What is new.', resolve: callDelta }),
+  }),
+});
+
+const stepEnded = builder.objectRef<EventTold>('StepEnded').implement({
+  description: 'A step ended.',
+  interfaces: [EventInterface],
+  fields: (t) => ({
+    stepId: t.id({ description: 'The step.', resolve: (told) => named(told).stepId ?? '' }),
+    status: t.field({ type: StepStatus, description: 'How it ended.', resolve: ({ event }) => event.value as StepStatusValue }),
+    step: t.prismaField({
+      type: Step,
+      description: 'The step as it is now.',
+      resolve: (query, { event }, _args, ctx) => ctx.db.step.findFirstOrThrow({ ...query, where: { id: event.stepId ?? '' } }),
+    }),
+  }),
+});
+
+const messageOf = ({ message }: EventTold) => message as NonNullable<EventTold['message']>;
+
+const messageStarted = builder.objectRef<EventTold>('MessageStarted').implement({
+  description: 'A run began to write a message.',
+  interfaces: [EventInterface],
+  fields: (t) => ({
+    messageId: t.id({ description: 'The message.', resolve: (told) => named(told).messageId ?? '' }),
+    message: t.field({ type: Message, description: 'The message.', resolve: messageOf }),
+  }),
+});
+
+const messageDelta = builder.objectRef<PieceTold>('MessageDelta').implement({
+  description: "A piece of a message's text. All pieces of a message joined are its text, exactly.",
+  interfaces: [EventInterface],
+  fields: (t) => ({
+    messageId: t.id({ description: 'The message.', resolve: (told) => named(told).messageId ?? '' }),
+    contentIndex: t.int({ description: 'Which part of its content grows.', resolve: () => 0 }),
+    text: t.exposeString('text', { description: 'The piece, to append.' }),
+  }),
+});
+
+const messageEnded = builder.objectRef<EventTold>('MessageEnded').implement({
+  description: 'A message is whole, or ended early.',
+  interfaces: [EventInterface],
+  fields: (t) => ({
+    messageId: t.id({ description: 'The message.', resolve: (told) => named(told).messageId ?? '' }),
+    status: t.field({ type: MessageStatus, description: 'Whether it is whole.', resolve: ({ event }) => event.value as 'COMPLETED' }),
+    message: t.field({ type: Message, description: 'The message.', resolve: messageOf }),
+  }),
+});
+
+const reasoningDelta = builder.objectRef<PieceTold>('ReasoningDelta').implement({
+  description: 'A piece of what the model thinks before it answers.',
+  interfaces: [EventInterface],
+  fields: (t) => ({
+    stepId: t.id({ nullable: true, description: 'The step it belongs to.', resolve: (told) => named(told).stepId }),
+    text: t.exposeString('text', { description: 'The piece, to append.' }),
+  }),
+});
+
+const messageAdded = builder.objectRef<EventTold>('MessageAdded').implement({
+  description: 'Somebody added a message, or edited one: then it was removed just before.',
+  interfaces: [EventInterface],
+  fields: (t) => ({
+    messageId: t.id({ description: 'The message.', resolve: (told) => named(told).messageId ?? '' }),
+    message: t.field({ type: Message, description: 'The message.', resolve: messageOf }),
+  }),
+});
+
+const messageRemoved = builder.objectRef<EventTold>('MessageRemoved').implement({
+  description: 'A message is no longer in the thread.',
+  interfaces: [EventInterface],
+  fields: (t) => ({ messageId: t.id({ description: 'The message.', resolve: (told) => named(told).messageId ?? '' }) }),
+});
+
+const typeByEvent = {
+  RUN_STATUS_CHANGED: 'RunStatusChanged',
+  STEP_STARTED: 'StepStarted',
+  STEP_ENDED: 'StepEnded',
+  MESSAGE_STARTED: 'MessageStarted',
+  MESSAGE_ENDED: 'MessageEnded',
+  MESSAGE_ADDED: 'MessageAdded',
+  MESSAGE_REMOVED: 'MessageRemoved',
+  TOOL_CALL_STARTED: 'StepDelta',
+  REASONING_STARTED: '',
+} as const;
+const typeByChannel = { TEXT: 'MessageDelta', REASONING: 'ReasoningDelta', ARGUMENTS: 'StepDelta', OUTPUT: 'StepDelta' } as const;
+
+const typeOf = (told: Told) => (told.kind === 'event' ? typeByEvent[told.event.type] : typeByChannel[told.channel]);
+
+const ofRun = [runStatusChanged, stepStarted, stepDelta, stepEnded, messageStarted, messageDelta, messageEnded, reasoningDelta];
+
+const RunEvent = builder.unionType('RunEvent', {
+  description: 'What a follower of a run is told.',
+  types: ofRun,
+  resolveType: (told) => typeOf(told as Told),
+});
+
+const ThreadEvent = builder.unionType('ThreadEvent', {
+  description: 'What a follower of a thread is told.',
+  types: [...ofRun, messageAdded, messageRemoved],
+  resolveType: (told) => typeOf(told as Told),
+});
+
+type Follow = (ctx: GraphContext, id: string, after: string | null, signal: AbortSignal) => Promise<AsyncGenerator<Told>>;
+
+/** What is told, without what only opens a text and is not shown; what was loaded for one event is not kept for the next. */
+async function* shown(ctx: GraphContext, told: AsyncGenerator<Told>): AsyncGenerator<Told> {
+  for await (const next of told) {
+    if (typeOf(next) === '') continue;
+    ctx.forget();
+    yield next;
+  }
+}
+
+const subscribeTo = (follow: Follow) => (ctx: GraphContext, id: string, after: string | null | undefined) =>
+  untilReturned(async (signal) => shown(ctx, await follow(ctx, id, after ?? null, signal)));
+
+builder.subscriptionFields((t) => ({
+  runEvents: t.field({
+    type: RunEvent,
+    description:
+      'Every event of one run, from its first, or from the one after `after`, to its last; completes after the terminal status. Needs RUNS_READ.',
+    args: {
+      runId: t.arg.id({ required: true, description: 'The run.' }),
+      after: t.arg.string({ description: 'The cursor of the last event that you have; absent: from the first.' }),
+    },
+    subscribe: (_root, { runId, after }, ctx) => subscribeTo(followRun)(ctx, runId, after),
+    resolve: (told) => told as never,
+  }),
+  threadEvents: t.field({
+    type: ThreadEvent,
+    description:
+      'Every event of a thread: all its runs, and messages that others add; never completes by itself. Needs THREADS_READ and RUNS_READ.',
+    args: {
+      threadId: t.arg.id({ required: true, description: 'The thread.' }),
+      after: t.arg.string({ description: 'The cursor of the last event that you have, or the eventCursor of the thread; absent: from now on.' }),
+    },
+    subscribe: (_root, { threadId, after }, ctx) => subscribeTo(followThread)(ctx, threadId, after),
+    resolve: (told) => told as never,
+  }),
+}));

@@ -1,0 +1,26 @@
+import type { GraphQLSchema } from 'graphql';
+import { builder } from './builder.ts';
+import './scalar.ts';
+import './scope.ts';
+import './file.ts';
+import './plugin.ts';
+import './tool.ts';
+import './model.ts';
+import './api-key.ts';
+import './workspace.ts';
+import './viewer.ts';
+import './assistant.ts';
+import './content.ts';
+import './thread.ts';
+import './message.ts';
+import './run.ts';
+import './tool-call.ts';
+import './step.ts';
+import './error.ts';
+import './run-mutation.ts';
+import './event.ts';
+
+/** Builds the executable schema from all types. */
+export function buildSchema(): GraphQLSchema {
+  return builder.toSchema();
+}

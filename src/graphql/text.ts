@@ -1,0 +1,8 @@
+import type { DomainContext } from '../domain/context.ts';
+import { readTexts, type TextKey, textId } from '../domain/piece.ts';
+
+/** Growing texts as they are now, for many owners with a constant number of statements. */
+export async function growingTexts(ctx: DomainContext, keys: readonly TextKey[]): Promise<string[]> {
+  const texts = await readTexts(ctx.database, ctx.workspaceId, keys);
+  return keys.map((key) => texts.get(textId(key)) ?? '');
+}

@@ -1,0 +1,164 @@
+import { requireScope } from '../domain/access.ts';
+import { ConflictError, ForbiddenError, InvalidInputError, NotFoundError } from '../domain/error.ts';
+import { createWorkspace, deleteWorkspace, updateWorkspace, workspacesVisibleTo } from '../domain/workspace.ts';
+import { ApiKeyConnection, ApiKeyEdge, ApiKey } from './api-key.ts';
+import { builder } from './builder.ts';
+import { childList, rootList } from './list.ts';
+import { deletedPayload, refusals } from './refusal.ts';
+
+const newestFirst = (list: string) => ({
+  list,
+  columns: [{ name: 'createdAt', type: 'time' as const }, { name: 'id', type: 'text' as const }],
+  direction: 'DESC' as const,
+});
+
+const StepRecording = builder.enumType('StepRecording', {
+  description: 'How much of the steps of runs is kept.',
+  values: {
+    FULL: { description: 'Everything.' },
+    SUMMARY: { description: 'Status, timing and usage, but not the arguments and outputs of calls.' },
+    NONE: { description: 'Nothing once the run has ended.' },
+  } as const,
+});
+
+const WorkspaceSettings = builder.prismaObject('Workspace', {
+  variant: 'WorkspaceSettings',
+  description: 'What holds for everything in a workspace.',
+  fields: (t) => ({
+    defaultModel: t.exposeString('defaultModel', { nullable: true, description: "The model where an assistant names none; null: the server's." }),
+    threadTtlDays: t.exposeInt('threadTtlDays', { nullable: true, description: 'After so many days without activity a thread is deleted; null: never.' }),
+    maxConcurrentRuns: t.exposeInt('maxConcurrentRuns', { description: 'How many runs of the workspace are executed at a time.' }),
+    runExpirySeconds: t.exposeInt('runExpirySeconds', { description: 'How long a run waits for tool outputs.' }),
+    recordSteps: t.expose('recordSteps', { type: StepRecording, description: 'How much of the steps is kept.' }),
+  }),
+});
+
+/** The wall around data. */
+export const Workspace = builder.prismaNode('Workspace', {
+  description: 'The wall around data: nothing in one workspace can be seen from another.',
+  id: { resolve: ({ id }) => id, description: 'The id.' },
+  findUnique: (id, ctx) => ({ id, AND: [workspacesVisibleTo(ctx)] }),
+  fields: (t) => ({
+    name: t.exposeString('name', { description: 'Its name.' }),
+    isDefault: t.exposeBoolean('isDefault', { description: 'Whether it is the one that the server came with.' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
+    settings: t.variant(WorkspaceSettings, { description: 'What holds for everything in it.' }),
+    apiKeys: t.connection(
+      {
+        type: ApiKey,
+        description: 'Its keys, newest first. Needs WORKSPACE_ADMIN.',
+        ...childList({
+          relation: 'apiKeys',
+          model: 'apiKey',
+          typeName: 'ApiKey',
+          parentColumn: 'workspaceId',
+          order: () => newestFirst('apiKeys'),
+          where: (_args, ctx) => {
+            requireScope(ctx, 'WORKSPACE_ADMIN');
+            return {};
+          },
+        }),
+      },
+      ApiKeyConnection,
+      ApiKeyEdge,
+    ),
+  }),
+});
+
+const WorkspaceEdge = builder.edgeObject({ type: Workspace, name: 'WorkspaceEdge' });
+const WorkspaceConnection = builder.connectionObject(
+  { type: Workspace, name: 'WorkspaceConnection', description: 'A page of workspaces.' },
+  WorkspaceEdge,
+);
+
+builder.queryField('workspace', (t) =>
+  t.prismaField({
+    type: Workspace,
+    description: 'The workspace that this request acts in.',
+    resolve: (query, _root, _args, ctx) => ctx.db.workspace.findUniqueOrThrow({ ...query, where: { id: ctx.workspaceId } }),
+  }),
+);
+
+builder.queryField('workspaces', (t) =>
+  t.connection(
+    {
+      type: Workspace,
+      description: 'The workspaces that you may act in, newest first.',
+      resolve: (_root, args, ctx, info) =>
+        // The one list that is not inside a workspace: `where` says which of them the actor may enter.
+        rootList(
+          ctx.database,
+          ctx,
+          info,
+          { model: 'workspace', typeName: 'Workspace', order: newestFirst('workspaces'), where: workspacesVisibleTo(ctx) },
+          args,
+        ) as never,
+    },
+    WorkspaceConnection,
+    WorkspaceEdge,
+  ),
+);
+
+const WorkspaceSettingsInput = builder.inputType('WorkspaceSettingsInput', {
+  description: 'Settings to change: absent keeps, null clears.',
+  fields: (t) => ({
+    defaultModel: t.string({ description: "The model where an assistant names none; null: the server's." }),
+    threadTtlDays: t.int({ description: 'After so many days without activity a thread is deleted; null: never.' }),
+    maxConcurrentRuns: t.int({ description: 'How many runs are executed at a time.' }),
+    runExpirySeconds: t.int({ description: 'How long a run waits for tool outputs: at least 10.' }),
+    recordSteps: t.field({ type: StepRecording, description: 'How much of the steps is kept.' }),
+  }),
+});
+
+const CreateWorkspaceInput = builder.inputType('CreateWorkspaceInput', {
+  description: 'A workspace to make.',
+  fields: (t) => ({ name: t.string({ required: true, description: 'Its name: 1 to 256 characters.' }) }),
+});
+
+const UpdateWorkspaceInput = builder.inputType('UpdateWorkspaceInput', {
+  description: 'A change of a workspace: absent keeps.',
+  fields: (t) => ({
+    id: t.id({ description: 'The workspace; absent: the one that this request acts in.' }),
+    name: t.string({ description: 'A new name.' }),
+    settings: t.field({ type: WorkspaceSettingsInput, description: 'Settings to change.' }),
+  }),
+});
+
+const DeleteWorkspaceInput = builder.inputType('DeleteWorkspaceInput', {
+  description: 'A workspace to delete.',
+  fields: (t) => ({ id: t.id({ required: true, description: 'The workspace.' }) }),
+});
+
+const workspacePayload = (name: string, description: string) =>
+  builder.simpleObject(name, {
+    description,
+    fields: (t) => ({ workspace: t.field({ type: Workspace, nullable: false, description: 'The workspace as it is now.' }) }),
+  });
+
+builder.mutationFields((t) => {
+  const CreateWorkspacePayload = workspacePayload('CreateWorkspacePayload', 'The new workspace.');
+  const UpdateWorkspacePayload = workspacePayload('UpdateWorkspacePayload', 'The changed workspace.');
+  return {
+    createWorkspace: t.field({
+      type: CreateWorkspacePayload,
+      description: 'Makes a workspace. Needs SERVER_ADMIN.',
+      errors: refusals('CreateWorkspace', [InvalidInputError, ForbiddenError]),
+      args: { input: t.arg({ type: CreateWorkspaceInput, required: true, description: 'The workspace to make.' }) },
+      resolve: async (_root, { input }, ctx) => ({ workspace: await createWorkspace(ctx, input) }),
+    }),
+    updateWorkspace: t.field({
+      type: UpdateWorkspacePayload,
+      description: 'Renames a workspace or changes its settings. Needs WORKSPACE_ADMIN.',
+      errors: refusals('UpdateWorkspace', [NotFoundError, InvalidInputError, ForbiddenError]),
+      args: { input: t.arg({ type: UpdateWorkspaceInput, required: true, description: 'The change.' }) },
+      resolve: async (_root, { input }, ctx) => ({ workspace: await updateWorkspace(ctx, input) }),
+    }),
+    deleteWorkspace: t.field({
+      type: deletedPayload('DeleteWorkspacePayload'),
+      description: 'Deletes a workspace with all it holds, after cancelling what runs. Needs SERVER_ADMIN.',
+      errors: refusals('DeleteWorkspace', [NotFoundError, ConflictError, InvalidInputError, ForbiddenError]),
+      args: { input: t.arg({ type: DeleteWorkspaceInput, required: true, description: 'Which one.' }) },
+      resolve: async (_root, { input }, ctx) => ({ deletedId: await deleteWorkspace(ctx, { id: input.id }) }),
+    }),
+  };
+});
