@@ -40,3 +40,8 @@ export function idKind(id: string): IdKind | null {
 export function isId(kind: IdKind, id: string): boolean {
   return idKind(id) === kind;
 }
+
+/** A new id for one request, to find it in the log. */
+export function newRequestId(): string {
+  return typeid('req').toString();
+}

@@ -25,10 +25,10 @@ export async function authenticateKey(database: Database, secret: string): Promi
 }
 
 /**
- * Makes sure that the default workspace is there and that the administrator's secret, and no earlier one, opens it with
- * every scope. Several instances may do this at once.
+ * Makes sure that the default workspace is there and that the operator's secret, and no earlier one, opens it with every
+ * scope. Several instances may do this at once.
  */
-export async function ensureAdministrator(database: Database, secret: string): Promise<void> {
+export async function ensureFirstKey(database: Database, secret: string): Promise<void> {
   const hash = hashOf(secret);
   await database.$transaction(async (tx) => {
     // One instance after the other.
@@ -36,22 +36,12 @@ export async function ensureAdministrator(database: Database, secret: string): P
     const workspace =
       (await tx.workspace.findFirst({ where: { isDefault: true } })) ??
       (await tx.workspace.create({ data: { id: newId('Workspace'), name: 'Default', isDefault: true } }));
-    const name = 'Administrator';
-    const known = await tx.apiKey.findUnique({ where: { hash } });
-    if (known) return;
-    await tx.apiKey.updateMany({
-      where: { workspaceId: workspace.id, name, scopes: { has: 'SERVER_ADMIN' }, revokedAt: null },
-      data: { revokedAt: new Date() },
-    });
+    const secretColumns = { prefix: secret.slice(0, 7), hash };
+    const scopes = Object.values(Scope);
+    const { count } = await tx.apiKey.updateMany({ where: { isFirst: true }, data: { ...secretColumns, scopes } });
+    if (count > 0) return;
     await tx.apiKey.create({
-      data: {
-        workspaceId: workspace.id,
-        id: newId('ApiKey'),
-        name,
-        prefix: secret.slice(0, 7),
-        hash,
-        scopes: Object.values(Scope),
-      },
+      data: { ...secretColumns, workspaceId: workspace.id, id: newId('ApiKey'), name: 'First key', scopes, isFirst: true },
     });
   });
 }

@@ -22,7 +22,7 @@ export const ApiKey = builder.prismaNode('ApiKey', {
 });
 
 /** A key in a list. */
-export const ApiKeyEdge = builder.edgeObject({ type: ApiKey, name: 'ApiKeyEdge' });
+export const ApiKeyEdge = builder.edgeObject({ type: ApiKey, name: 'ApiKeyEdge', description: 'One key in a list.' });
 /** A page of keys. */
 export const ApiKeyConnection = builder.connectionObject(
   { type: ApiKey, name: 'ApiKeyConnection', description: 'A page of keys.' },

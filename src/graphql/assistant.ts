@@ -46,7 +46,7 @@ export const Assistant = builder.prismaNode('Assistant', {
 });
 
 /** An assistant in a list. */
-const AssistantEdge = builder.edgeObject({ type: Assistant, name: 'AssistantEdge' });
+const AssistantEdge = builder.edgeObject({ type: Assistant, name: 'AssistantEdge', description: 'One assistant in a list.' });
 const AssistantConnection = builder.connectionObject(
   { type: Assistant, name: 'AssistantConnection', description: 'A page of assistants.' },
   AssistantEdge,

@@ -41,6 +41,7 @@ export const builder = new SchemaBuilder<{
   prisma: { client: (ctx) => ctx.db as never, dmmf: getDatamodel() },
   relay: {
     // Ids are global as they are: their prefix says what they name.
+    idFieldOptions: { description: 'The id: a prefix that says what it names, and a UUIDv7 (TypeID).' },
     encodeGlobalID: (_typename, id) => String(id),
     decodeGlobalID: (id) => ({ typename: idKind(id) ?? '', id }),
     cursorType: 'String',

@@ -65,7 +65,7 @@ export const Message = builder.prismaNode('Message', {
 });
 
 /** A message in a list. */
-export const MessageEdge = builder.edgeObject({ type: Message, name: 'MessageEdge' });
+export const MessageEdge = builder.edgeObject({ type: Message, name: 'MessageEdge', description: 'One message in a list.' });
 /** A page of messages. */
 export const MessageConnection = builder.connectionObject(
   { type: Message, name: 'MessageConnection', description: 'A page of messages.' },

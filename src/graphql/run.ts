@@ -141,7 +141,7 @@ export const Run = builder.prismaNode('Run', {
 });
 
 /** A run in a list. */
-const RunEdge = builder.edgeObject({ type: Run, name: 'RunEdge' });
+const RunEdge = builder.edgeObject({ type: Run, name: 'RunEdge', description: 'One run in a list.' });
 const RunConnection = builder.connectionObject({ type: Run, name: 'RunConnection', description: 'A page of runs.' }, RunEdge);
 
 const RunOrderField = builder.enumType('RunOrderField', {

@@ -43,7 +43,7 @@ export const Step = builder.prismaNode('Step', {
   }),
 });
 
-const StepEdge = builder.edgeObject({ type: Step, name: 'StepEdge' });
+const StepEdge = builder.edgeObject({ type: Step, name: 'StepEdge', description: 'One step in a list.' });
 const StepConnection = builder.connectionObject({ type: Step, name: 'StepConnection', description: 'A page of steps.' }, StepEdge);
 
 builder.queryField('step', (t) =>

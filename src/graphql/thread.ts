@@ -67,7 +67,7 @@ export const Thread = builder.prismaNode('Thread', {
 });
 
 /** A thread in a list. */
-const ThreadEdge = builder.edgeObject({ type: Thread, name: 'ThreadEdge' });
+const ThreadEdge = builder.edgeObject({ type: Thread, name: 'ThreadEdge', description: 'One thread in a list.' });
 const ThreadConnection = builder.connectionObject(
   { type: Thread, name: 'ThreadConnection', description: 'A page of threads.' },
   ThreadEdge,

@@ -65,7 +65,7 @@ export const Workspace = builder.prismaNode('Workspace', {
   }),
 });
 
-const WorkspaceEdge = builder.edgeObject({ type: Workspace, name: 'WorkspaceEdge' });
+const WorkspaceEdge = builder.edgeObject({ type: Workspace, name: 'WorkspaceEdge', description: 'One workspace in a list.' });
 const WorkspaceConnection = builder.connectionObject(
   { type: Workspace, name: 'WorkspaceConnection', description: 'A page of workspaces.' },
   WorkspaceEdge,

@@ -42,6 +42,7 @@ CREATE TABLE "ApiKey" (
     "prefix" TEXT NOT NULL,
     "hash" TEXT NOT NULL,
     "scopes" "Scope"[],
+    "isFirst" BOOLEAN NOT NULL DEFAULT false,
     "createdAt" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
     "expiresAt" TIMESTAMPTZ(3),
     "lastUsedAt" TIMESTAMPTZ(3),

@@ -22,6 +22,9 @@ ALTER TABLE "Workspace"
   ADD CONSTRAINT "Workspace_name_check" CHECK ("name" <> ''),
   ADD CONSTRAINT "Workspace_settings_check" CHECK ("maxConcurrentRuns" > 0 AND "runExpirySeconds" > 0 AND "threadTtlDays" > 0);
 
+-- One first key.
+CREATE UNIQUE INDEX "ApiKey_isFirst_key" ON "ApiKey" ("isFirst") WHERE "isFirst";
+
 -- A thread runs one run at a time.
 CREATE UNIQUE INDEX "Run_threadId_running_key" ON "Run" ("workspaceId", "threadId")
   WHERE "status" IN ('IN_PROGRESS', 'REQUIRES_ACTION', 'CANCELLING');

@@ -1,0 +1,35 @@
+// The entry: reads the configuration, starts the server, says where it is, and stops it when a signal asks.
+const oldest = 24;
+if (Number(process.versions.node.split('.')[0]) < oldest) {
+  console.error(`assistant-graph needs Node.js ${oldest} or newer; this is ${process.version}. "npm start" brings its own.`);
+  process.exit(1);
+}
+
+const { startApp } = await import('./app.ts');
+const { ConfigError, readConfig } = await import('./config.ts');
+const { DataDirInUseError } = await import('./db/lock.ts');
+const { UnknownModelError } = await import('./providers/model-catalog.ts');
+const { greeting } = await import('./greeting.ts');
+
+try {
+  const { config, secrets } = readConfig();
+  const app = await startApp(config, secrets);
+  console.log(greeting(app, config, secrets));
+  let isStopping = false;
+  const stop = async () => {
+    if (isStopping) process.exit(1);
+    isStopping = true;
+    await app.stop();
+    process.exit(0);
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+} catch (error) {
+  const isSettled = [ConfigError, DataDirInUseError, UnknownModelError].some((known) => error instanceof known);
+  const inUse = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
+  if (inUse) console.error('PORT is in use: stop what listens there, or set PORT to another.');
+  else console.error(isSettled ? (error as Error).message : error);
+  process.exit(1);
+}
+
+export {};

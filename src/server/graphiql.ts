@@ -1,0 +1,142 @@
+import type { GraphiQLOptions } from 'graphql-yoga';
+
+const intro = `# Welcome. Paste the key that the server printed at its start into the Headers pane below, then run the tabs in order.
+# The demo model answers unless a provider is configured: see "models".
+
+query Start {
+  viewer {
+    kind
+    scopes
+    workspace {
+      name
+    }
+  }
+  models {
+    id
+    supportsTools
+  }
+  assistants(first: 5) {
+    nodes {
+      id
+      name
+      model
+    }
+  }
+}
+`;
+
+const createAssistant = `mutation CreateAssistant {
+  createAssistant(input: { name: "Guide", instructions: "Be brief." }) {
+    __typename
+    ... on CreateAssistantPayload {
+      assistant {
+        id
+        name
+        model
+      }
+    }
+    ... on Error {
+      code
+      message
+    }
+  }
+}
+`;
+
+const createRun = `# Starts a new thread with a message and runs it. Take the run's id to the next tab: it streams the answer,
+# from the first word, however late you come.
+mutation Run {
+  createRun(input: { thread: { title: "First steps", messages: [{ text: "Hello! What can you do?" }] } }) {
+    __typename
+    ... on CreateRunPayload {
+      run {
+        id
+        status
+        model
+      }
+      thread {
+        id
+      }
+    }
+    ... on Error {
+      code
+      message
+    }
+  }
+}
+`;
+
+const follow = `# Paste the run's id into the Variables pane: { "runId": "run_…" }
+subscription Follow($runId: ID!, $after: String) {
+  runEvents(runId: $runId, after: $after) {
+    __typename
+    ... on Event {
+      cursor
+    }
+    ... on RunStatusChanged {
+      status
+    }
+    ... on ReasoningDelta {
+      thinking: text
+    }
+    ... on MessageDelta {
+      text
+    }
+    ... on MessageEnded {
+      message {
+        text
+      }
+    }
+  }
+}
+`;
+
+const browse = `# Everything is one graph.
+query Browse {
+  threads(first: 5) {
+    totalCount
+    nodes {
+      id
+      title
+      lastMessage {
+        role
+        text
+      }
+      runs(first: 3) {
+        nodes {
+          id
+          status
+          usage {
+            totalTokens
+          }
+          cost
+          steps {
+            nodes {
+              type
+              status
+              durationMs
+            }
+          }
+        }
+      }
+    }
+  }
+}
+`;
+
+const headers = JSON.stringify({ authorization: 'Bearer <paste the key here>' }, null, 2);
+
+/** What GraphiQL shows when it is opened for the first time. */
+export const graphiql: GraphiQLOptions = {
+  title: 'assistant-graph',
+  defaultQuery: intro,
+  headers,
+  defaultEditorToolsVisibility: 'headers',
+  shouldPersistHeaders: true,
+  subscriptionsProtocol: 'WS',
+  defaultTabs: [intro, createAssistant, createRun, follow, browse].map((query) => ({
+    query,
+    headers,
+    ...(query === follow ? { variables: JSON.stringify({ runId: '' }, null, 2) } : {}),
+  })),
+} as GraphiQLOptions;

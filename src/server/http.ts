@@ -1,0 +1,91 @@
+import { isUtf8 } from 'node:buffer';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Logger } from '../log.ts';
+import type { Yoga } from './yoga.ts';
+
+/** What the routes need. `isReady` throws, with a reason for the log, while the server cannot do its work. */
+export interface HttpOptions {
+  yoga: Yoga;
+  isReady: () => Promise<void>;
+  maxBodyBytes: number;
+  log: Logger;
+}
+
+class BodyError extends Error {
+  readonly status: number;
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/** The HTTP server: /graphql, /health (the process is alive) and /ready (database and queue answer). */
+export function createHttpServer(options: HttpOptions): Server {
+  const server = createServer((request, response) => {
+    route(request, response, options).catch((error) => {
+      options.log.error({ error }, 'request');
+      if (!response.headersSent) answer(response, 500, { error: 'Something went wrong here.' });
+      else response.destroy();
+    });
+  });
+  server.requestTimeout = 60_000;
+  return server;
+}
+
+async function route(request: IncomingMessage, response: ServerResponse, options: HttpOptions): Promise<void> {
+  const path = (request.url ?? '/').split('?', 1)[0];
+  if (path === '/graphql') return serveGraph(request, response, options);
+  if (path === '/health') return answer(response, 200, { status: 'ok' });
+  if (path === '/ready') return ready(response, options);
+  if (path === '/') {
+    response.writeHead(302, { location: '/graphql' }).end();
+    return;
+  }
+  answer(response, 404, { error: 'Nothing is here. The graph is at /graphql.' });
+}
+
+async function ready(response: ServerResponse, { isReady, log }: HttpOptions): Promise<void> {
+  try {
+    await isReady();
+    answer(response, 200, { status: 'ready' });
+  } catch (error) {
+    log.warn({ error }, 'not ready');
+    answer(response, 503, { status: 'not ready' });
+  }
+}
+
+async function serveGraph(request: IncomingMessage, response: ServerResponse, options: HttpOptions): Promise<void> {
+  const isJson = request.method === 'POST' && !request.headers['content-type']?.startsWith('multipart/');
+  if (isJson) {
+    try {
+      Object.assign(request, { body: await readBody(request, options.maxBodyBytes) });
+    } catch (error) {
+      if (!(error instanceof BodyError)) throw error;
+      const errors = [{ message: error.message, extensions: { code: 'BAD_USER_INPUT' } }];
+      response.setHeader('connection', 'close');
+      return answer(response, error.status, { errors });
+    }
+  }
+  await options.yoga(request, response, {});
+}
+
+/** The whole body. Throws BodyError when it is too large or no UTF-8. */
+async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
+  const tooLarge = () => new BodyError(413, `The request body is larger than ${maxBytes} bytes, the limit.`);
+  if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLarge();
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > maxBytes) throw tooLarge();
+    chunks.push(chunk);
+  }
+  const body = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks);
+  if (!isUtf8(body)) throw new BodyError(400, 'The request body is not valid UTF-8.');
+  return body;
+}
+
+function answer(response: ServerResponse, status: number, body: object): void {
+  response.writeHead(status, { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' });
+  response.end(JSON.stringify(body));
+}

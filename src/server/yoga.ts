@@ -1,0 +1,56 @@
+import { renderGraphiQL } from '@graphql-yoga/render-graphiql';
+import type { GraphQLSchema } from 'graphql';
+import { createYoga, type YogaServerInstance } from 'graphql-yoga';
+import { type GraphContext, graphContext } from '../graphql/context.ts';
+import type { Logger } from '../log.ts';
+import { type Authenticator, hasSecret } from './authenticate.ts';
+import { graphiql } from './graphiql.ts';
+import { type Anonymous, useAuthentication } from './use-authentication.ts';
+import { maskError, useErrorCodes } from './use-error-codes.ts';
+import { useLimits } from './use-limits.ts';
+
+/** What a socket hands to its operations, in place of what an HTTP request says. */
+export interface SocketContext {
+  socket?: GraphContext;
+}
+
+/** The GraphQL server, as yoga makes it. */
+export type Yoga = YogaServerInstance<SocketContext, GraphContext & Anonymous>;
+
+/** Both names under which a request may name its workspace; the second is DashScope's. */
+const workspaceHeaders = ['x-workspace', 'x-dashscope-workspace'];
+
+/** GraphQL over HTTP and SSE on /graphql, and what the WebSocket server executes with. */
+export function createGraphServer(options: {
+  schema: GraphQLSchema;
+  authenticator: Authenticator;
+  log: Logger;
+  graphiql: boolean;
+}): Yoga {
+  const { schema, authenticator, log } = options;
+  const yogaLog = log.child({ part: 'yoga' });
+  return createYoga<SocketContext, GraphContext & Anonymous>({
+    schema,
+    graphqlEndpoint: '/graphql',
+    landingPage: false,
+    batching: false,
+    cors: false,
+    renderGraphiQL,
+    graphiql: options.graphiql && graphiql,
+    logging: {
+      debug: () => {},
+      info: (...words) => yogaLog.debug(words),
+      warn: (...words) => yogaLog.warn(words),
+      error: (...words) => yogaLog.error(words),
+    },
+    maskedErrors: { maskError: maskError(log) },
+    plugins: [useLimits(), useErrorCodes(), useAuthentication()],
+    context: async ({ socket, request }) => {
+      if (socket) return socket;
+      const authorization = request.headers.get('authorization');
+      if (!hasSecret(authorization)) return { isAnonymous: true } as GraphContext & Anonymous;
+      const workspace = workspaceHeaders.map((name) => request.headers.get(name)).find((value) => value !== null) ?? null;
+      return graphContext(await authenticator.context({ authorization, workspace }), request.signal);
+    },
+  });
+}
