@@ -66,7 +66,9 @@ async function serveGraph(request: IncomingMessage, response: ServerResponse, op
       return answer(response, error.status, { errors });
     }
   }
-  await options.yoga(request, response, {});
+  const gone = new AbortController();
+  response.once('close', () => gone.abort());
+  await options.yoga(request, response, { gone: gone.signal });
 }
 
 /** The whole body. Throws BodyError when it is too large or no UTF-8. */

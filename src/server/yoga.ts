@@ -9,13 +9,16 @@ import { type Anonymous, useAuthentication } from './use-authentication.ts';
 import { maskError, useErrorCodes } from './use-error-codes.ts';
 import { useLimits } from './use-limits.ts';
 
-/** What a socket hands to its operations, in place of what an HTTP request says. */
-export interface SocketContext {
+/** What the transport tells of a request: a socket has its context already; over HTTP it says when the client goes. */
+export interface Transport {
   socket?: GraphContext;
+  gone?: AbortSignal;
 }
 
 /** The GraphQL server, as yoga makes it. */
-export type Yoga = YogaServerInstance<SocketContext, GraphContext & Anonymous>;
+export type Yoga = YogaServerInstance<Transport, GraphContext & Anonymous>;
+
+const neverGone = new AbortController().signal;
 
 /** Both names under which a request may name its workspace; the second is DashScope's. */
 const workspaceHeaders = ['x-workspace', 'x-dashscope-workspace'];
@@ -29,7 +32,7 @@ export function createGraphServer(options: {
 }): Yoga {
   const { schema, authenticator, log } = options;
   const yogaLog = log.child({ part: 'yoga' });
-  return createYoga<SocketContext, GraphContext & Anonymous>({
+  return createYoga<Transport, GraphContext & Anonymous>({
     schema,
     graphqlEndpoint: '/graphql',
     landingPage: false,
@@ -41,16 +44,17 @@ export function createGraphServer(options: {
       debug: () => {},
       info: (...words) => yogaLog.debug(words),
       warn: (...words) => yogaLog.warn(words),
-      error: (...words) => yogaLog.error(words),
+      // What goes wrong has been logged by then, with its request id.
+      error: (...words) => yogaLog.debug(words),
     },
     maskedErrors: { maskError: maskError(log) },
     plugins: [useLimits(), useErrorCodes(), useAuthentication()],
-    context: async ({ socket, request }) => {
+    context: async ({ socket, request, gone = neverGone }) => {
       if (socket) return socket;
       const authorization = request.headers.get('authorization');
       if (!hasSecret(authorization)) return { isAnonymous: true } as GraphContext & Anonymous;
       const workspace = workspaceHeaders.map((name) => request.headers.get(name)).find((value) => value !== null) ?? null;
-      return graphContext(await authenticator.context({ authorization, workspace }), request.signal);
+      return graphContext(await authenticator.context({ authorization, workspace }), gone);
     },
   });
 }

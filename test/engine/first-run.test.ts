@@ -1,0 +1,56 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startTestApp, type TestApp } from '../support/app.ts';
+import { all, joined, shape } from '../support/client.ts';
+import { ModelServer } from '../support/model-server.ts';
+
+let model: ModelServer;
+let app: TestApp;
+
+beforeAll(async () => {
+  model = await ModelServer.start();
+  app = await startTestApp({ OPENAI_BASE_URL: model.baseURL });
+});
+
+afterAll(async () => {
+  await app.stop();
+  await model[Symbol.asyncDispose]();
+});
+
+test('a run streams the words of the model and ends with its whole text', async () => {
+  model.says('Hello', ' wor', 'ld');
+  const run = await app.client.ask('Greet me');
+  const events = await all(app.client.follow(run.id));
+  expect(shape(events)).toEqual([
+    'QUEUED',
+    'IN_PROGRESS',
+    'StepStarted',
+    'MessageStarted',
+    'MessageDelta',
+    'MessageEnded',
+    'StepEnded',
+    'COMPLETED',
+  ]);
+  expect(joined(events)).toBe('Hello world');
+});
+
+test('a finished run tells usage, times and its steps', async () => {
+  model.says('Done');
+  const run = await app.client.ask('Work');
+  const finished = await app.client.finished(
+    run.id,
+    `status attempt startedAt firstTokenAt endedAt cost usage { promptTokens completionTokens totalTokens }
+     steps { nodes { index type status usage { totalTokens } message { text status position } } }`,
+  );
+  expect(finished).toMatchObject({
+    status: 'COMPLETED',
+    attempt: 1,
+    cost: null,
+    usage: { promptTokens: 7, completionTokens: 5, totalTokens: 12 },
+    steps: {
+      nodes: [
+        { index: 0, type: 'MESSAGE_CREATION', status: 'COMPLETED', usage: { totalTokens: 12 }, message: { text: 'Done', status: 'COMPLETED', position: 2 } },
+      ],
+    },
+  });
+  expect(finished.firstTokenAt >= finished.startedAt && finished.endedAt >= finished.firstTokenAt).toBe(true);
+});

@@ -1,0 +1,183 @@
+import { createClient, type Client as SocketClient } from 'graphql-ws';
+import { WebSocket } from 'ws';
+
+/** An answer over HTTP. */
+export interface Answer {
+  status: number;
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of any shape
+  data: any;
+  errors?: Array<{ message: string; path?: Array<string | number>; extensions: { code: string; requestId?: string; issues?: unknown[] } }>;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: an event of any type, with whatever was selected
+export type AnyEvent = any;
+
+/** What every test that follows a run selects. */
+const eventSelection = `
+  __typename
+  ... on Event { cursor at runId threadId }
+  ... on RunStatusChanged { status }
+  ... on StepStarted { stepId type }
+  ... on StepDelta { stepId toolCall { index id kind name arguments output } }
+  ... on StepEnded { stepId stepStatus: status }
+  ... on MessageStarted { messageId }
+  ... on MessageDelta { messageId contentIndex text }
+  ... on MessageEnded { messageId messageStatus: status message { text status } }
+  ... on ReasoningDelta { reasoningStepId: stepId reasoning: text }
+`;
+
+/** A client of a server under test, with a key. */
+export class Client {
+  readonly url: string;
+  readonly key: string;
+  readonly workspaceId: string | undefined;
+
+  constructor(url: string, key: string, workspaceId?: string) {
+    this.url = url;
+    this.key = key;
+    this.workspaceId = workspaceId;
+  }
+
+  get headers(): Record<string, string> {
+    return {
+      authorization: `Bearer ${this.key}`,
+      'content-type': 'application/json',
+      ...(this.workspaceId ? { 'x-workspace': this.workspaceId } : {}),
+    };
+  }
+
+  /** Sends an operation over HTTP. */
+  async send(query: string, variables: object = {}): Promise<Answer> {
+    const response = await fetch(`${this.url}/graphql`, { method: 'POST', headers: this.headers, body: JSON.stringify({ query, variables }) });
+    return { status: response.status, ...(await response.json()) };
+  }
+
+  /** Sends an operation that must succeed; returns its data. */
+  async data(query: string, variables: object = {}): Promise<Answer['data']> {
+    const { data, errors } = await this.send(query, variables);
+    if (errors) throw new Error(JSON.stringify(errors, null, 2));
+    return data;
+  }
+
+  /** Sends a mutation with an input; returns its result, payload or refusal, with the fields of `selection`. */
+  async mutate(name: string, input: object, selection: string): Promise<Answer['data']> {
+    const type = `${name[0]?.toUpperCase()}${name.slice(1)}`;
+    const query = `mutation($input: ${type}Input!) { ${name}(input: $input) {
+      __typename ... on ${type}Payload { ${selection} }
+      ... on Error { code message } ... on InvalidInputError { issues { path message } } ... on NotFoundError { id }
+    } }`;
+    return (await this.data(query, { input }))[name];
+  }
+
+  async createAssistant(input: object = {}): Promise<{ id: string }> {
+    return (await this.mutate('createAssistant', input, 'assistant { id }')).assistant;
+  }
+
+  async createThread(input: object = {}): Promise<{ id: string }> {
+    return (await this.mutate('createThread', input, 'thread { id }')).thread;
+  }
+
+  /** Starts a run on a new thread with a message. */
+  async ask(text: string, input: object = {}): Promise<{ id: string; thread: { id: string } }> {
+    return this.run({ thread: { messages: [{ text }] }, ...input });
+  }
+
+  /** Starts a run. */
+  async run(input: object): Promise<{ id: string; thread: { id: string } }> {
+    const result = await this.mutate('createRun', input, 'run { id } thread { id }');
+    if (!result.run) throw new Error(JSON.stringify(result));
+    return { ...result.run, thread: result.thread };
+  }
+
+  /** The run when it has ended or waits for tool outputs, with the fields of `selection`. */
+  async finished(id: string, selection = 'status'): Promise<Answer['data']> {
+    const query = `query($id: ID!) { waitForRun(id: $id, timeoutSeconds: 20) { __typename ... on Run { ${selection} } ... on Error { message } } }`;
+    return (await this.data(query, { id })).waitForRun;
+  }
+
+  /** A socket of graphql-ws that does not reconnect by itself. */
+  socket(): SocketClient {
+    const params = { authorization: `Bearer ${this.key}`, ...(this.workspaceId ? { workspace: this.workspaceId } : {}) };
+    const url = `${this.url.replace('http', 'ws')}/graphql`;
+    return createClient({ url, webSocketImpl: WebSocket, connectionParams: params, retryAttempts: 0, lazy: true });
+  }
+
+  /** The events of a run over WebSocket, until it ends or the reader stops. */
+  async *follow(runId: string, after?: string | null): AsyncGenerator<AnyEvent> {
+    const query = `subscription($id: ID!, $after: String) { runEvents(runId: $id, after: $after) { ${eventSelection} } }`;
+    yield* this.subscribe(query, { id: runId, after }, 'runEvents');
+  }
+
+  /** The events of a thread over WebSocket, until the reader stops. */
+  async *followThread(threadId: string, after?: string | null): AsyncGenerator<AnyEvent> {
+    const query = `subscription($id: ID!, $after: String) { threadEvents(threadId: $id, after: $after) {
+      ${eventSelection} ... on MessageAdded { messageId message { text } } ... on MessageRemoved { messageId } } }`;
+    yield* this.subscribe(query, { id: threadId, after }, 'threadEvents');
+  }
+
+  /** The values of a subscription's field over WebSocket; what the server refuses is thrown. */
+  async *subscribe(query: string, variables: Record<string, unknown>, field: string): AsyncGenerator<AnyEvent> {
+    const socket = this.socket();
+    try {
+      for await (const { data, errors } of socket.iterate<Record<string, AnyEvent>>({ query, variables })) {
+        if (errors) throw Object.assign(new Error(errors[0]?.message), { errors });
+        yield data?.[field];
+      }
+    } finally {
+      await socket.dispose();
+    }
+  }
+
+  /** The events of a run over SSE, until it ends or the reader stops. */
+  async *followBySse(runId: string, after?: string | null): AsyncGenerator<AnyEvent> {
+    const query = `subscription($id: ID!, $after: String) { runEvents(runId: $id, after: $after) { ${eventSelection} } }`;
+    const stop = new AbortController();
+    const response = await fetch(`${this.url}/graphql`, {
+      method: 'POST',
+      headers: { ...this.headers, accept: 'text/event-stream' },
+      body: JSON.stringify({ query, variables: { id: runId, after } }),
+      signal: stop.signal,
+    });
+    try {
+      let text = '';
+      for await (const chunk of (response.body as ReadableStream<Uint8Array>).pipeThrough(new TextDecoderStream()) as unknown as AsyncIterable<string>) {
+        text += chunk;
+        const blocks = text.split('\n\n');
+        text = blocks.pop() as string;
+        for (const block of blocks) {
+          const data = /^data: ?(.+)$/m.exec(block)?.[1];
+          if (/^event: ?complete$/m.test(block)) return;
+          if (data) yield JSON.parse(data).data.runEvents;
+        }
+      }
+    } finally {
+      stop.abort();
+    }
+  }
+}
+
+/** Reads an async iterable to its end. */
+export async function all<T>(iterable: AsyncIterable<T>): Promise<T[]> {
+  const values: T[] = [];
+  for await (const value of iterable) values.push(value);
+  return values;
+}
+
+/** Reads until a value fits, which is the last one returned. */
+export async function until<T>(iterable: AsyncIterable<T>, fits: (value: T) => boolean): Promise<T[]> {
+  const values: T[] = [];
+  for await (const value of iterable) {
+    values.push(value);
+    if (fits(value)) break;
+  }
+  return values;
+}
+
+/** The text that the deltas of a message come to. */
+export const joined = (events: AnyEvent[]) => events.filter(({ __typename }) => __typename === 'MessageDelta').map(({ text }) => text).join('');
+
+/** The names of events, neighbouring deltas as one. */
+export const shape = (events: AnyEvent[]) =>
+  events
+    .map(({ __typename, status }) => (__typename === 'RunStatusChanged' ? status : __typename))
+    .filter((name, index, names) => !(name === names[index - 1] && name.endsWith('Delta')));
