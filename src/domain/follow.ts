@@ -75,11 +75,11 @@ class Follower {
   }
 
   async *#tellEvent(event: Event): AsyncGenerator<Told> {
-    const ended = this.#open.filter((text) => ends(event, text));
-    for (const text of ended) yield* this.#tellGrowth(text);
+    // What a text has grown to is told before whatever happened next, as those heard it who were there.
+    for (const text of this.#open) yield* this.#tellGrowth(text);
     const message = messageEvents.has(event.type) ? await this.#feed.messageOf(event) : null;
     this.#seq = event.seq;
-    this.#open = [...this.#open.filter((text) => !ended.includes(text)), ...textsOpenedBy(event)];
+    this.#open = [...this.#open.filter((text) => !ends(event, text)), ...textsOpenedBy(event)];
     // A message that has been removed since cannot be shown; its removal comes later in the log.
     if (messageEvents.has(event.type) && !message) return;
     yield { kind: 'event', event, message, ...this.#place(event.at, event) };

@@ -5,8 +5,9 @@ import { readTexts, type TextKey, textId } from './piece.ts';
 
 /** How many of the newest events are kept for those who follow live; who is further behind reads the database. */
 const maxEvents = 200;
-/** How many ended texts are kept for followers who have not come to their end yet. */
-const maxEndedTexts = 16;
+/** How many texts are kept, so that those that ended are there for followers who have not come to their end yet. */
+const maxTexts = 16;
+const completing = new Set<Event['type']>(['MESSAGE_ENDED', 'STEP_ENDED', 'RUN_STATUS_CHANGED']);
 /** How many messages that events are about are kept for the followers that come to those events later. */
 const maxMessages = 32;
 /** How often a thread is looked at though nothing was heard: the bus is a hint and may lose the last one. */
@@ -157,7 +158,7 @@ export class ThreadFeed {
     });
     if (events.length === maxEvents) this.#dirty = true;
     if (events.length === 0) this.#gone = (await this.#lastSeq()) === null;
-    for (const event of events) this.#markEnded(event);
+    for (const event of events) this.#refresh(event);
     this.#events.push(...events);
     const surplus = this.#events.length - maxEvents;
     if (surplus > 0) this.#events.splice(0, surplus);
@@ -173,12 +174,11 @@ export class ThreadFeed {
     return thread?.lastSeq ?? null;
   }
 
-  /** A text that has ended stands whole in its row; the oldest of them are forgotten. */
-  #markEnded({ type, messageId, stepId }: Event): void {
-    const owner = type === 'MESSAGE_ENDED' ? messageId : type === 'STEP_ENDED' ? stepId : null;
-    if (owner === null) return;
+  /** What ended a text, or parked its run, may have completed it in its row; the oldest texts are forgotten. */
+  #refresh({ type }: Event): void {
+    if (!completing.has(type)) return;
     for (const growing of this.#texts.values()) growing.stale = true;
-    const forgotten = [...this.#texts.keys()].slice(0, -maxEndedTexts);
+    const forgotten = [...this.#texts.keys()].slice(0, -maxTexts);
     for (const id of forgotten) this.#texts.delete(id);
   }
 }

@@ -29,7 +29,7 @@ function schemaFault(schema: ObjectSchema): string | null {
   return `This is not a JSON Schema: ${ajv.errorsText(ajv.errors, { dataVar: 'parameters' })}.`;
 }
 
-const parameters = z.unknown().transform((value, check): ObjectSchema => {
+const parameters = z.unknown().optional().transform((value, check): ObjectSchema => {
   if (value === undefined || value === null) return { type: 'object', properties: {} };
   if (typeof value !== 'object' || Array.isArray(value)) {
     check.addIssue({ code: 'custom', message: 'A JSON Schema is an object: { "type": "object", "properties": { … } }' });

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { LanguageModelV4, LanguageModelV4CallOptions, LanguageModelV4StreamPart } from '@ai-sdk/provider';
+import { APICallError, type LanguageModelV4, type LanguageModelV4CallOptions, type LanguageModelV4StreamPart } from '@ai-sdk/provider';
 import { BrokenStreamError, faultOf, ModelTimeoutError, retryAfterMs } from './model-error.ts';
 
 /** How long to wait for a model, and how often to try again. */
@@ -70,6 +70,10 @@ async function* streamOnce(
       yield value;
     }
     if (!isFinished) throw new BrokenStreamError('The answer of the model broke off.');
+  } catch (error) {
+    if (abortSignal.aborted) throw abortSignal.reason;
+    const isKnown = error instanceof BrokenStreamError || APICallError.isInstance(error);
+    throw isKnown ? error : new BrokenStreamError('The answer of the model broke off, or could not be read.', { cause: error });
   } finally {
     clearTimeout(timer);
     await reader?.cancel().catch(() => {});

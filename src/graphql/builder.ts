@@ -4,6 +4,7 @@ import ErrorsPlugin from '@pothos/plugin-errors';
 import PrismaPlugin from '@pothos/plugin-prisma';
 import RelayPlugin from '@pothos/plugin-relay';
 import SimpleObjectsPlugin from '@pothos/plugin-simple-objects';
+import { Prisma } from '../db/generated/client.ts';
 import type PrismaTypes from '../db/generated/pothos-types.ts';
 import { getDatamodel } from '../db/generated/pothos-types.ts';
 import { idKind } from '../id.ts';
@@ -19,6 +20,16 @@ export type Scalars = {
   Decimal: { Input: string; Output: { toString(): string } };
   Upload: { Input: File; Output: never };
 };
+
+/** A node that is not there, or not to be seen, is null; any other error stays one. */
+async function orNull(node: unknown): Promise<unknown> {
+  try {
+    return await node;
+  } catch (error) {
+    if (error instanceof Prisma.PrismaClientKnownRequestError && error.code === 'P2025') return null;
+    throw error;
+  }
+}
 
 /** The schema under construction; types add themselves to it when their file is imported. */
 export const builder = new SchemaBuilder<{
@@ -63,7 +74,7 @@ export const builder = new SchemaBuilder<{
     nodeQueryOptions: {
       description: 'Whatever the id names; null when it names nothing that you may see.',
       args: { id: { description: 'An id of any kind: its prefix says which.' } },
-      resolve: (_root, { id }, _ctx, _info, resolveNode) => (id.typename === '' ? null : resolveNode(id)),
+      resolve: (_root, { id }, _ctx, _info, resolveNode) => (id.typename === '' ? null : orNull(resolveNode(id))),
     },
     nodesQueryOptions: {
       description: 'Whatever the ids name, in their order; null where one names nothing that you may see.',
@@ -72,7 +83,7 @@ export const builder = new SchemaBuilder<{
       resolve: async (_root, { ids }, _ctx, _info, resolveNodes) => {
         const known = ids.filter(({ typename }) => typename !== '');
         const nodes = await resolveNodes(known);
-        const byId = new Map(known.map(({ id }, index) => [id, nodes[index]]));
+        const byId = new Map(known.map(({ id }, index) => [id, orNull(nodes[index])]));
         return ids.map(({ id }) => byId.get(id) ?? null);
       },
     },

@@ -88,8 +88,11 @@ export function childList(list: ChildList) {
       const page = planPage(list.order(args), args);
       const query = { ...page.query, where: { AND: [list.where(args, ctx), page.query.where] } };
       const paths = nodePaths.map((path) => path.map((name) => ({ name })));
-      const rows = nested(query as never, { getType: () => list.typeName, paths } as never, list.typeName);
-      return { [list.relation]: rows } as never;
+      const rows = nested(query as never, { getType: () => list.typeName, paths } as never, list.typeName) as { select?: object };
+      // Nothing of the nodes is selected: the order alone tells what pages there are.
+      const isBare = rows.select && Object.keys(rows.select).length === 0;
+      const columns = Object.fromEntries(list.order(args).columns.map(({ name }) => [name, true]));
+      return { [list.relation]: isBare ? { ...rows, select: columns } : rows } as never;
     },
     resolve: (parent: object, args: ListArgs, ctx: GraphContext) => {
       const row = parent as Record<string, unknown> & { id: string };

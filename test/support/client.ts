@@ -64,7 +64,7 @@ export class Client {
     const type = `${name[0]?.toUpperCase()}${name.slice(1)}`;
     const query = `mutation($input: ${type}Input!) { ${name}(input: $input) {
       __typename ... on ${type}Payload { ${selection} }
-      ... on Error { code message } ... on InvalidInputError { issues { path message } } ... on NotFoundError { id }
+      ... on Error { code refusal: message } ... on InvalidInputError { issues { path message } } ... on NotFoundError { id }
     } }`;
     return (await this.data(query, { input }))[name];
   }
@@ -140,8 +140,9 @@ export class Client {
     });
     try {
       let text = '';
-      for await (const chunk of (response.body as ReadableStream<Uint8Array>).pipeThrough(new TextDecoderStream()) as unknown as AsyncIterable<string>) {
-        text += chunk;
+      const decoder = new TextDecoder();
+      for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
+        text += decoder.decode(chunk, { stream: true });
         const blocks = text.split('\n\n');
         text = blocks.pop() as string;
         for (const block of blocks) {

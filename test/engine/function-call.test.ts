@@ -1,0 +1,150 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startTestApp, type TestApp } from '../support/app.ts';
+import { all, type AnyEvent, joined, shape, until } from '../support/client.ts';
+import { ModelServer } from '../support/model-server.ts';
+
+let model: ModelServer;
+let app: TestApp;
+
+beforeAll(async () => {
+  model = await ModelServer.start();
+  app = await startTestApp({ OPENAI_BASE_URL: model.baseURL });
+});
+
+afterAll(async () => {
+  await app.stop();
+  await model[Symbol.asyncDispose]();
+});
+
+const tools = [
+  { function: { name: 'get_weather', description: 'The weather', parameters: { type: 'object', properties: { city: { type: 'string' } } } } },
+  { function: { name: 'get_time' } },
+];
+const call = (index: number, id: string, name: string, text: string) => ({ index, id, type: 'function', function: { name, arguments: text } });
+const more = (index: number, text: string) => ({ index, function: { arguments: text } });
+
+function twoCallsThenAnswer() {
+  model.answers(
+    async (respond) => {
+      await respond.delta({ role: 'assistant', tool_calls: [call(0, 'a', 'get_weather', '')] });
+      await respond.delta({ tool_calls: [more(0, '{"city":')] });
+      await respond.delta({ tool_calls: [call(1, 'b', 'get_time', '{}')] });
+      await respond.delta({ tool_calls: [more(0, '"北京"}')] });
+      await respond.end('tool_calls');
+    },
+    async (respond) => {
+      await respond.text('It is sunny.');
+      await respond.end();
+    },
+  );
+}
+
+const waiting = 'status requiredAction { toolCalls { id name arguments output status } }';
+
+test('a run waits for the outputs of its calls, and goes on with them under the same line of cursors', async () => {
+  twoCallsThenAnswer();
+  const run = await app.client.ask('Weather and time?', { tools });
+  const { requiredAction, ...asked } = await app.client.finished(run.id, waiting);
+  expect(asked).toMatchObject({ status: 'REQUIRES_ACTION' });
+  const calls = requiredAction.toolCalls;
+  expect(calls).toMatchObject([
+    { name: 'get_weather', arguments: '{"city":"北京"}', output: null, status: 'IN_PROGRESS' },
+    { name: 'get_time', arguments: '{}', output: null, status: 'IN_PROGRESS' },
+  ]);
+  const before = await until(app.client.follow(run.id), ({ status }) => status === 'REQUIRES_ACTION');
+  expect(shape(before)).toEqual(['QUEUED', 'IN_PROGRESS', 'StepStarted', 'StepDelta', 'REQUIRES_ACTION']);
+  const piecesOf = (events: AnyEvent[], id: string, field: string) =>
+    events.flatMap(({ toolCall }) => (toolCall?.id === id && toolCall[field] ? [toolCall[field]] : [])).join('');
+  expect(piecesOf(before, calls[0].id, 'arguments')).toBe('{"city":"北京"}');
+
+  const outputs = [
+    { toolCallId: calls[1].id, output: '12:00' },
+    { toolCallId: calls[0].id, output: 'sunny' },
+  ];
+  const submitted = await app.client.mutate('submitToolOutputs', { runId: run.id, outputs }, 'run { status }');
+  expect(submitted.run.status).toBe('QUEUED');
+  const after = await all(app.client.follow(run.id, before.at(-1).cursor));
+  expect(shape(after)).toEqual([
+    'StepDelta', 'StepEnded', 'QUEUED', 'IN_PROGRESS', 'StepStarted', 'MessageStarted', 'MessageDelta', 'MessageEnded', 'StepEnded', 'COMPLETED',
+  ]);
+  expect(piecesOf(after, calls[0].id, 'output')).toBe('sunny');
+  expect(joined(after)).toBe('It is sunny.');
+  expect(model.requests[1]?.messages.slice(-3)).toMatchObject([
+    { role: 'assistant', tool_calls: [{ function: { name: 'get_weather' } }, { function: { name: 'get_time' } }] },
+    { role: 'tool', content: 'sunny' },
+    { role: 'tool', content: '12:00' },
+  ]);
+});
+
+test('outputs that are missing, extra, doubled or late are refused, and nothing is lost', async () => {
+  twoCallsThenAnswer();
+  const run = await app.client.ask('Weather and time?', { tools });
+  const { requiredAction } = await app.client.finished(run.id, waiting);
+  const [one, two] = requiredAction.toolCalls.map(({ id }: { id: string }) => ({ toolCallId: id, output: 'x' }));
+  const submit = (outputs: object[]) => app.client.mutate('submitToolOutputs', { runId: run.id, outputs }, 'run { status }');
+  expect(await submit([one])).toMatchObject({ __typename: 'InvalidInputError', issues: [{ path: ['outputs'] }] });
+  expect(await submit([one, two, two])).toMatchObject({ __typename: 'InvalidInputError', issues: [{ path: ['outputs', '2', 'toolCallId'] }] });
+  expect(await submit([one, two, { toolCallId: 'call_x', output: '' }])).toMatchObject({ __typename: 'InvalidInputError' });
+  expect(await app.client.finished(run.id)).toMatchObject({ status: 'REQUIRES_ACTION' });
+  const answers = await Promise.all([submit([one, two]), submit([one, two])]);
+  expect(answers.map(({ __typename }) => __typename).sort()).toEqual(['RunNotWaitingError', 'SubmitToolOutputsPayload']);
+  expect(await app.client.finished(run.id)).toMatchObject({ status: 'COMPLETED' });
+  expect(await submit([one, two])).toMatchObject({ __typename: 'RunNotWaitingError' });
+});
+
+test('a call that no client can answer is answered to the model as an error', async () => {
+  model.answers(
+    async (respond) => {
+      await respond.delta({ role: 'assistant', tool_calls: [call(0, 'a', 'no_such_tool', '{}'), call(1, 'b', 'get_time', '{broken')] });
+      await respond.end('tool_calls');
+    },
+    async (respond) => {
+      await respond.text('I cannot.');
+      await respond.end();
+    },
+  );
+  const run = await app.client.ask('Try', { tools });
+  expect(await app.client.finished(run.id, 'status steps { nodes { type status toolCalls { status error { code } } } }')).toMatchObject({
+    status: 'COMPLETED',
+    steps: {
+      nodes: [
+        { type: 'TOOL_CALLS', status: 'COMPLETED', toolCalls: [{ status: 'FAILED', error: { code: 'invalid_tool_call' } }, { status: 'FAILED' }] },
+        { type: 'MESSAGE_CREATION' },
+      ],
+    },
+  });
+  expect(JSON.stringify(model.requests[1]?.messages)).toContain('There is no tool named no_such_tool');
+});
+
+test('a run that calls without end stops at maxSteps', async () => {
+  model.answers(async (respond) => {
+    await respond.delta({ role: 'assistant', tool_calls: [call(0, 'a', 'no_such_tool', '{}')] });
+    await respond.end('tool_calls');
+  });
+  const run = await app.client.ask('Loop', { tools, maxSteps: 3 });
+  expect(await app.client.finished(run.id, 'status incompleteReason steps { totalCount }')).toMatchObject({
+    status: 'INCOMPLETE',
+    incompleteReason: 'MAX_STEPS',
+    steps: { totalCount: 3 },
+  });
+});
+
+test('a model that speaks and then calls makes two steps', async () => {
+  model.answers(
+    async (respond) => {
+      await respond.text('Let me look.');
+      await respond.delta({ tool_calls: [call(0, 'a', 'get_time', '{}')] });
+      await respond.end('tool_calls');
+    },
+    async (respond) => {
+      await respond.text('Noon.');
+      await respond.end();
+    },
+  );
+  const run = await app.client.ask('Time?', { tools });
+  const { requiredAction } = await app.client.finished(run.id, waiting);
+  await app.client.mutate('submitToolOutputs', { runId: run.id, outputs: [{ toolCallId: requiredAction.toolCalls[0].id, output: '12' }] }, 'run { id }');
+  const done = await app.client.finished(run.id, 'status messages { nodes { text status } } steps { nodes { type status } }');
+  expect(done.messages.nodes).toMatchObject([{ text: 'Let me look.', status: 'COMPLETED' }, { text: 'Noon.', status: 'COMPLETED' }]);
+  expect(done.steps.nodes.map(({ type }: { type: string }) => type)).toEqual(['MESSAGE_CREATION', 'TOOL_CALLS', 'MESSAGE_CREATION']);
+});

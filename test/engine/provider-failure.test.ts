@@ -1,0 +1,133 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startTestApp, type TestApp } from '../support/app.ts';
+import { all, joined, shape } from '../support/client.ts';
+import { type Answer, ModelServer } from '../support/model-server.ts';
+
+let model: ModelServer;
+let app: TestApp;
+const secret = 'sk-very-secret-value-0123456789';
+
+beforeAll(async () => {
+  model = await ModelServer.start();
+  const patience = { timeoutMs: 300, stallMs: 300, retries: 2 };
+  app = await startTestApp({ OPENAI_BASE_URL: model.baseURL, OPENAI_API_KEY: secret }, { model: patience });
+});
+
+afterAll(async () => {
+  await app.stop();
+  await model[Symbol.asyncDispose]();
+});
+
+const fail =
+  (status: number, message = 'No', headers: Record<string, string> = {}): Answer =>
+  (respond) =>
+    respond.fail(status, message, headers);
+const say =
+  (...pieces: string[]): Answer =>
+  async (respond) => {
+    for (const piece of pieces) await respond.text(piece);
+    await respond.end();
+  };
+
+async function outcome() {
+  const run = await app.client.ask('Go on');
+  return app.client.finished(run.id, 'id status lastError { code message retryable } messages { nodes { text status incompleteReason } }');
+}
+
+describe('a failure before the first word is tried again where that may help', () => {
+  const soon = { 'retry-after-ms': '5' };
+  const helped: Array<[string, Answer]> = [
+    ['429 with retry-after', fail(429, 'Slow down', soon)],
+    ['500', fail(500, 'Oops', soon)],
+    ['503', fail(503, 'Overloaded', soon)],
+    ['a connection that is dropped', (respond) => respond.destroy()],
+    ['silence', () => {}],
+  ];
+  test.each(helped)('%s', async (_name, answer) => {
+    model.answers(answer, say('Well'));
+    expect(await outcome()).toMatchObject({ status: 'COMPLETED', messages: { nodes: [{ text: 'Well' }] } });
+    expect(model.requests).toHaveLength(2);
+  });
+});
+
+describe('a failure that trying again does not help ends the run FAILED', () => {
+  const soon = { 'retry-after-ms': '1' };
+  const final: Array<[string, Answer, string, boolean, number]> = [
+    ['401', fail(401, `Incorrect API key provided: ${secret}`), 'provider_unauthorized', false, 1],
+    ['403', fail(403), 'provider_unauthorized', false, 1],
+    ['404', fail(404, 'The model does not exist'), 'model_not_found', false, 1],
+    ['400', fail(400, `Bad thing, Bearer ${secret}`), 'invalid_request', false, 1],
+    ['429 for good', fail(429, 'Quota', soon), 'rate_limit_exceeded', true, 3],
+    ['429 that asks for an hour', fail(429, 'Quota', { 'retry-after': '3600' }), 'rate_limit_exceeded', true, 1],
+    ['500 for good', fail(500, 'Oops', soon), 'server_error', true, 3],
+    ['silence for good', () => {}, 'provider_timeout', true, 3],
+  ];
+  test.each(final)('%s', async (_name, answer, code, retryable, requests) => {
+    model.answers(answer);
+    const run = await outcome();
+    expect(run).toMatchObject({ status: 'FAILED', lastError: { code, retryable } });
+    expect(run.lastError.message).not.toContain(secret);
+    expect(model.requests).toHaveLength(requests);
+  });
+});
+
+describe('an answer that goes wrong in the middle is not begun again: what came is kept', () => {
+  const broken: Array<[string, Answer, string]> = [
+    ['a stream that breaks off', async (respond) => { await respond.text('Half'); respond.destroy(); }, 'stream_broken'],
+    ['a stream that just ends', async (respond) => { await respond.text('Half'); respond.response.end(); }, 'stream_broken'],
+    ['a stream that falls silent', async (respond) => { await respond.text('Half'); }, 'provider_timeout'],
+    ['a chunk that is no JSON', async (respond) => { await respond.text('Half'); await respond.raw('data: {oops\n\n'); respond.response.end(); }, 'stream_broken'],
+  ];
+  test.each(broken)('%s', async (_name, answer, code) => {
+    model.answers(answer);
+    const run = await outcome();
+    expect(run).toMatchObject({
+      status: 'FAILED',
+      lastError: { code, retryable: true },
+      messages: { nodes: [{ text: 'Half', status: 'INCOMPLETE', incompleteReason: 'run_failed' }] },
+    });
+    expect(model.requests).toHaveLength(1);
+    expect(joined(await all(app.client.follow(run.id)))).toBe('Half');
+  });
+});
+
+test('characters that are split between packets and escapes arrive whole', async () => {
+  const text = '你好，🧑‍🚀 wörld 👋';
+  model.answers(async (respond) => {
+    await respond.delta({ role: 'assistant', content: '' });
+    const bytes = Buffer.from(`data: ${JSON.stringify({ id: 'x', choices: [{ index: 0, delta: { content: text } }] })}\n\n`);
+    for (const byte of bytes) await respond.raw(Buffer.from([byte]));
+    for (const half of [...'👋'].flatMap((character) => [character.charAt(0), character.charAt(1)])) await respond.text(half);
+    await respond.text('\u0000');
+    await respond.end();
+  });
+  const run = await app.client.ask('Say something');
+  const events = await all(app.client.follow(run.id));
+  expect(joined(events)).toBe(`${text}👋\ufffd`);
+  expect(events.every(({ text = '' }) => text.isWellFormed())).toBe(true);
+});
+
+test('reasoning is told apart from the answer, in its own events', async () => {
+  model.answers(async (respond) => {
+    await respond.delta({ role: 'assistant', reasoning_content: 'Let me ' });
+    await respond.delta({ reasoning_content: 'think.' });
+    await respond.text('Yes');
+    await respond.end();
+  });
+  const run = await app.client.ask('Is it?');
+  const events = await all(app.client.follow(run.id));
+  expect(shape(events)).toEqual(['QUEUED', 'IN_PROGRESS', 'ReasoningDelta', 'StepStarted', 'MessageStarted', 'MessageDelta', 'MessageEnded', 'StepEnded', 'COMPLETED']);
+  expect(events.map(({ reasoning = '' }) => reasoning).join('')).toBe('Let me think.');
+  expect(joined(events)).toBe('Yes');
+});
+
+test('an answer that is cut at the limit of tokens ends the run INCOMPLETE', async () => {
+  model.answers(async (respond) => { await respond.text('And so'); await respond.end('length'); });
+  const run = await app.client.ask('Tell me all', { maxCompletionTokens: 5 });
+  expect(await app.client.finished(run.id, 'status incompleteReason messages { nodes { text status incompleteReason } }')).toMatchObject({
+    status: 'INCOMPLETE',
+    incompleteReason: 'MAX_COMPLETION_TOKENS',
+    messages: { nodes: [{ text: 'And so', status: 'INCOMPLETE', incompleteReason: 'max_tokens' }] },
+  });
+  expect(model.requests[0]).toMatchObject({ max_tokens: 5 });
+});

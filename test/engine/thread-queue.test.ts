@@ -1,0 +1,146 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startTestApp, type TestApp } from '../support/app.ts';
+import { all, joined, shape, until } from '../support/client.ts';
+import { ModelServer } from '../support/model-server.ts';
+
+let model: ModelServer;
+let app: TestApp;
+
+beforeAll(async () => {
+  model = await ModelServer.start();
+  app = await startTestApp({ OPENAI_BASE_URL: model.baseURL });
+});
+
+afterAll(async () => {
+  await app.stop();
+  await model[Symbol.asyncDispose]();
+});
+
+/** Answers with a word at once and with the rest when it is let go. */
+function heldAnswer() {
+  let release = () => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  let closed: Promise<void> = Promise.resolve();
+  model.answers(
+    async (respond) => {
+      closed = respond.closed;
+      await respond.text('First ');
+      await released;
+      await respond.text('answer');
+      await respond.end();
+    },
+    async (respond) => {
+      await respond.text('Second answer');
+      await respond.end();
+    },
+  );
+  return { release, closed: () => closed };
+}
+
+const isDelta = ({ __typename }: { __typename: string }) => __typename === 'MessageDelta';
+
+test('a second run waits its turn, and is told the first answer where it belongs', async () => {
+  const { release } = heldAnswer();
+  const first = await app.client.ask('One');
+  await until(app.client.follow(first.id), isDelta);
+  const second = await app.client.run({ threadId: first.thread.id, messages: [{ text: 'Two' }] });
+  expect((await app.client.data('query($id: ID!) { run(id: $id) { status } }', { id: second.id })).run.status).toBe('QUEUED');
+  release();
+  expect(await app.client.finished(second.id)).toMatchObject({ status: 'COMPLETED' });
+  expect(model.requests[1]?.messages.map(({ role, content }) => [role, content])).toEqual([
+    ['user', 'One'],
+    ['assistant', 'First answer'],
+    ['user', 'Two'],
+  ]);
+});
+
+test('REJECT refuses while a run holds the thread', async () => {
+  const { release } = heldAnswer();
+  const first = await app.client.ask('One');
+  await until(app.client.follow(first.id), isDelta);
+  const refused = await app.client.mutate('createRun', { threadId: first.thread.id, messages: [{ text: 'Two' }], whenBusy: 'REJECT' }, 'run { id }');
+  expect(refused).toMatchObject({ __typename: 'ThreadBusyError', code: 'THREAD_BUSY' });
+  const { thread } = await app.client.data('query($id: ID!) { thread(id: $id) { activeRun { id } messages { totalCount } } }', { id: first.thread.id });
+  expect(thread).toEqual({ activeRun: { id: first.id }, messages: { totalCount: 2 } });
+  release();
+  expect(await app.client.finished(first.id)).toMatchObject({ status: 'COMPLETED' });
+});
+
+test('cancel keeps what was written, closes the connection to the model, and lets the next run go on', async () => {
+  const { closed } = heldAnswer();
+  const run = await app.client.ask('One');
+  await until(app.client.follow(run.id), isDelta);
+  const next = await app.client.run({ threadId: run.thread.id, messages: [{ text: 'Two' }] });
+  const cancelled = await app.client.mutate('cancelRun', { id: run.id }, 'run { status }');
+  expect(['CANCELLING', 'CANCELLED']).toContain(cancelled.run.status);
+  await closed();
+  const events = await all(app.client.follow(run.id));
+  expect(shape(events).slice(-5)).toEqual(['MessageDelta', 'CANCELLING', 'MessageEnded', 'StepEnded', 'CANCELLED']);
+  expect(joined(events)).toBe('First ');
+  expect(await app.client.finished(run.id, 'messages { nodes { text incompleteReason } } steps { nodes { status } }')).toMatchObject({
+    messages: { nodes: [{ text: 'First ', incompleteReason: 'run_cancelled' }] },
+    steps: { nodes: [{ status: 'CANCELLED' }] },
+  });
+  expect(await app.client.finished(next.id)).toMatchObject({ status: 'COMPLETED' });
+  expect(await app.client.mutate('cancelRun', { id: run.id }, 'run { status }')).toMatchObject({ __typename: 'ConflictError' });
+});
+
+test('CANCEL_ACTIVE takes the place of what runs and waits', async () => {
+  heldAnswer();
+  const first = await app.client.ask('One');
+  await until(app.client.follow(first.id), isDelta);
+  const waiting = await app.client.run({ threadId: first.thread.id });
+  const instead = await app.client.run({ threadId: first.thread.id, messages: [{ text: 'Two' }], whenBusy: 'CANCEL_ACTIVE' });
+  expect(await app.client.finished(instead.id)).toMatchObject({ status: 'COMPLETED' });
+  expect(await app.client.finished(first.id)).toMatchObject({ status: 'CANCELLED' });
+  expect(await app.client.finished(waiting.id)).toMatchObject({ status: 'CANCELLED' });
+});
+
+test('the same idempotency key answers the first run, also when both come at once', async () => {
+  model.says('Once');
+  const thread = await app.client.createThread();
+  const input = { threadId: thread.id, messages: [{ text: 'Only once' }], idempotencyKey: 'order-66' };
+  const runs = await Promise.all(Array.from({ length: 5 }, () => app.client.run(input)));
+  expect(new Set(runs.map(({ id }) => id)).size).toBe(1);
+  await app.client.finished(runs[0]?.id ?? '');
+  const { thread: now } = await app.client.data('query($id: ID!) { thread(id: $id) { messages { totalCount } runs { totalCount } } }', { id: thread.id });
+  expect(now).toEqual({ messages: { totalCount: 2 }, runs: { totalCount: 1 } });
+});
+
+test('many writers at once get every position once', async () => {
+  const thread = await app.client.createThread();
+  await Promise.all(Array.from({ length: 30 }, (_, index) => app.client.mutate('createMessage', { threadId: thread.id, message: { text: `m${index}` } }, 'message { id }')));
+  const { thread: now } = await app.client.data('query($id: ID!) { thread(id: $id) { messages(first: 100, order: ASC) { nodes { position } } } }', { id: thread.id });
+  expect(now.messages.nodes.map(({ position }: { position: number }) => position)).toEqual(Array.from({ length: 30 }, (_, index) => index + 1));
+});
+
+test('deleting a thread cancels what runs in it and tells its followers', async () => {
+  const { closed } = heldAnswer();
+  const run = await app.client.ask('One');
+  const following = until(app.client.follow(run.id), () => false);
+  following.catch(() => {});
+  await until(app.client.follow(run.id), isDelta);
+  expect(await app.client.mutate('deleteThread', { id: run.thread.id }, 'deletedId')).toMatchObject({ deletedId: run.thread.id });
+  await closed();
+  const ended = await following.catch((error) => error);
+  expect(ended.errors?.[0]?.extensions.code ?? ended.at(-1).status).toMatch(/NOT_FOUND|CANCELLED/);
+  const { node } = await app.client.data('query($id: ID!) { node(id: $id) { id } }', { id: run.id });
+  expect(node).toBeNull();
+});
+
+test('a run that waits for tool outputs longer than the workspace allows expires', async () => {
+  model.answers(async (respond) => {
+    await respond.delta({ role: 'assistant', tool_calls: [{ index: 0, id: 'a', type: 'function', function: { name: 'f', arguments: '{}' } }] });
+    await respond.end('tool_calls');
+  });
+  const run = await app.client.ask('Call', { tools: [{ function: { name: 'f' } }] });
+  expect(await app.client.finished(run.id)).toMatchObject({ status: 'REQUIRES_ACTION' });
+  await app.app.services.database.run.update({
+    where: { workspaceId_id: (await app.app.services.database.run.findFirstOrThrow({ where: { id: run.id } }).then(({ workspaceId, id }) => ({ workspaceId, id }))) },
+    data: { expiresAt: new Date(0) },
+  });
+  const events = await all(app.client.follow(run.id));
+  expect(shape(events).slice(-2)).toEqual(['StepEnded', 'EXPIRED']);
+});
