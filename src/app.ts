@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Bus } from './bus/bus.ts';
 import { MemoryBus } from './bus/memory.ts';
 import type { Config, Secrets } from './config.ts';
-import type { Database } from './db/client.ts';
+import type { Database, StatementListener } from './db/client.ts';
 import { openPglite } from './db/pglite.ts';
 import { openPostgres } from './db/postgres.ts';
 import { ensureFirstKey, newSecret } from './domain/api-key.ts';
@@ -29,6 +29,8 @@ export interface Overrides {
   /** Keep the embedded database in memory, whatever DATA_DIR says. */
   inMemory?: boolean;
   log?: Logger;
+  /** Hears of each statement that goes to the database. */
+  onStatement?: StatementListener;
 }
 
 /** A server that is up. */
@@ -67,7 +69,13 @@ export async function startApp(config: Config, secrets: Secrets, overrides: Over
   }
 }
 
-async function open(config: Config, secrets: Secrets, overrides: Overrides, log: Logger, closing: Closing): Promise<App> {
+async function open(
+  config: Config,
+  secrets: Secrets,
+  overrides: Overrides,
+  log: Logger,
+  closing: Closing,
+): Promise<App> {
   const models = await ModelRegistry.open({
     alibaba: secrets.alibaba,
     openai: secrets.openai,
@@ -99,14 +107,19 @@ async function openStorage(
 ): Promise<{ database: Database; queue: BossQueue }> {
   const queueLog = log.child({ part: 'queue' });
   if (config.databaseUrl) {
-    const { client, close } = await openPostgres(config.databaseUrl, (error) => log.warn({ error }, 'connection lost'));
+    const { client, close } = await openPostgres(
+      config.databaseUrl,
+      (error) => log.warn({ error }, 'connection lost'),
+      overrides.onStatement,
+    );
     closing.add(close);
     const queue = await BossQueue.open({ url: config.databaseUrl }, queueLog);
     closing.add(() => queue.close());
     return { database: client, queue };
   }
-  const where = overrides.inMemory ? { snapshot: overrides.snapshot } : { dataDir: config.dataDir };
-  const { client, pglite, close } = await openPglite(where);
+  const { snapshot, onStatement } = overrides;
+  const where = overrides.inMemory ? { snapshot } : { dataDir: config.dataDir };
+  const { client, pglite, close } = await openPglite({ ...where, onStatement });
   closing.add(close);
   await releaseAllLeases(client);
   const queue = await BossQueue.open({ pglite }, queueLog);

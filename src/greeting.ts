@@ -6,13 +6,17 @@ import type { Config, Secrets } from './config.ts';
 export function greeting(app: App, config: Config, secrets: Secrets): string {
   if (app.url === null) return 'assistant-graph worker is up.';
   const { defaultModel } = app.models;
-  const isUnreached = defaultModel === 'demo' && (secrets.alibaba ?? secrets.openai) !== null && config.defaultModel === null;
+  const isUnreached =
+    defaultModel === 'demo' && (secrets.alibaba ?? secrets.openai) !== null && config.defaultModel === null;
   const model = isUnreached
     ? 'demo (the configured provider did not list a model: set DEFAULT_MODEL)'
     : defaultModel === 'demo'
       ? 'demo, built in (set DASHSCOPE_API_KEY, OPENAI_API_KEY or OPENAI_BASE_URL for a real one)'
       : defaultModel;
-  const key = secrets.adminKey === null ? `${app.adminKey}   (kept in ${join(config.dataDir, 'admin-key')})` : 'the one in ADMIN_KEY';
+  const key =
+    secrets.adminKey === null
+      ? `${app.adminKey}   (kept in ${join(config.dataDir, 'admin-key')})`
+      : 'the one in ADMIN_KEY';
   const curl = (query: string) =>
     `  curl -s ${app.url}/graphql -H "authorization: Bearer $KEY" -H 'content-type: application/json' -d '${JSON.stringify({ query })}'`;
   return [
@@ -27,7 +31,9 @@ export function greeting(app: App, config: Config, secrets: Secrets): string {
     '  Try:',
     `  KEY=${secrets.adminKey === null ? `$(cat ${join(config.dataDir, 'admin-key')})` : '<your ADMIN_KEY>'}`,
     curl('{ models { id } }'),
-    curl('mutation { createRun(input: { thread: { messages: [{ text: "Hello!" }] } }) { ... on CreateRunPayload { run { id } } } }'),
+    curl(
+      'mutation { createRun(input: { thread: { messages: [{ text: "Hello!" }] } }) { ... on CreateRunPayload { run { id } } } }',
+    ),
     '',
   ].join('\n');
 }

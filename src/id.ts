@@ -1,7 +1,7 @@
 import { TypeID, typeid } from 'typeid-js';
 
 /** The prefix of every kind of id (https://github.com/jetify-com/typeid): one id in the row, the graph and the log. */
-export const idPrefixes = {
+const idPrefixes = {
   Assistant: 'asst',
   Thread: 'thread',
   Message: 'msg',

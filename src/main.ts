@@ -1,7 +1,9 @@
 // The entry: reads the configuration, starts the server, says where it is, and stops it when a signal asks.
 const oldest = 24;
 if (Number(process.versions.node.split('.')[0]) < oldest) {
-  console.error(`assistant-graph needs Node.js ${oldest} or newer; this is ${process.version}. "npm start" brings its own.`);
+  console.error(
+    `assistant-graph needs Node.js ${oldest} or newer; this is ${process.version}. "npm start" brings its own.`,
+  );
   process.exit(1);
 }
 

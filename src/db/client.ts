@@ -8,9 +8,19 @@ export type WorkspaceDatabase = ReturnType<typeof bindToWorkspace>;
 /** What may be used inside a transaction of the bound client. */
 export type Transaction = Parameters<Parameters<WorkspaceDatabase['$transaction']>[0]>[0];
 
-/** Opens the Prisma client over a driver. Waiting for a connection and a transaction itself are bounded at 15 s. */
-export function openClient(adapter: SqlDriverAdapterFactory): Database {
-  return new PrismaClient({ adapter, transactionOptions: { maxWait: 15_000, timeout: 15_000 } });
+/** Hears of each statement that a client sends. */
+export type StatementListener = (sql: string) => void;
+
+/**
+ * Opens the Prisma client over a driver. Waiting for a connection and a transaction itself are bounded at 15 s.
+ * `onStatement` makes every statement dearer: it is for tests and for looking into a slow server.
+ */
+export function openClient(adapter: SqlDriverAdapterFactory, onStatement?: StatementListener): Database {
+  const transactionOptions = { maxWait: 15_000, timeout: 15_000 };
+  if (!onStatement) return new PrismaClient({ adapter, transactionOptions });
+  const client = new PrismaClient({ adapter, transactionOptions, log: [{ emit: 'event', level: 'query' }] });
+  client.$on('query', ({ query }) => onStatement(query));
+  return client as unknown as Database;
 }
 
 /** A programming error: a statement that does not stay inside the workspace it was made for. */

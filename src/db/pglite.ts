@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
 import { PrismaPGlite } from 'pglite-prisma-adapter';
-import { type Database, openClient } from './client.ts';
+import { type Database, openClient, type StatementListener } from './client.ts';
 import { lockDataDir } from './lock.ts';
 import { appliedMigrationsSql, hasMigrationsSql, migrate } from './migrate.ts';
 import { migrationAdapter } from './schema-engine.ts';
@@ -19,8 +19,12 @@ export interface EmbeddedDatabase {
  * this process; without one the database lives in memory, from `snapshot` (a dump of another's data folder) if given.
  * Throws DataDirInUseError when another process uses the folder.
  */
-export async function openPglite(options: { dataDir?: string; snapshot?: Blob }): Promise<EmbeddedDatabase> {
-  const { dataDir, snapshot } = options;
+export async function openPglite(options: {
+  dataDir?: string;
+  snapshot?: Blob;
+  onStatement?: StatementListener;
+}): Promise<EmbeddedDatabase> {
+  const { dataDir, snapshot, onStatement } = options;
   if (dataDir) await mkdir(dataDir, { recursive: true, mode: 0o700 });
   const unlock = dataDir ? await lockDataDir(dataDir) : async () => {};
   try {
@@ -30,7 +34,7 @@ export async function openPglite(options: { dataDir?: string; snapshot?: Blob })
     });
     await pglite.exec(`SET TIME ZONE 'UTC'`);
     await migrate(migrationAdapter(pglite), () => readApplied(pglite));
-    const client = openClient(new PrismaPGlite(pglite));
+    const client = openClient(new PrismaPGlite(pglite), onStatement);
     const close = async () => {
       await client.$disconnect();
       await pglite.close();

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
-import { type Database, openClient } from './client.ts';
+import { type Database, openClient, type StatementListener } from './client.ts';
 import { appliedMigrationsSql, hasMigrationsSql, migrate } from './migrate.ts';
 
 /** A PostgreSQL server that several instances may share. */
@@ -30,7 +30,11 @@ function statementNames(): (query: { sql: string }) => string {
 }
 
 /** Connects, migrates under an advisory lock, and opens the client. `onError` hears of connections lost while idle. */
-export async function openPostgres(url: string, onError: (error: Error) => void): Promise<PostgresDatabase> {
+export async function openPostgres(
+  url: string,
+  onError: (error: Error) => void,
+  onStatement?: StatementListener,
+): Promise<PostgresDatabase> {
   const pool = new pg.Pool({ connectionString: url, max: 20, connectionTimeoutMillis: 10_000 });
   pool.on('error', onError);
   pool.on('connect', (connection) => {
@@ -42,7 +46,7 @@ export async function openPostgres(url: string, onError: (error: Error) => void)
     await pool.end();
     throw error;
   }
-  const client = openClient(new PrismaPg(pool, { statementNameGenerator: statementNames() }));
+  const client = openClient(new PrismaPg(pool, { statementNameGenerator: statementNames() }), onStatement);
   const close = async () => {
     await client.$disconnect();
     await pool.end();

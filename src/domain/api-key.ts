@@ -41,7 +41,14 @@ export async function ensureFirstKey(database: Database, secret: string): Promis
     const { count } = await tx.apiKey.updateMany({ where: { isFirst: true }, data: { ...secretColumns, scopes } });
     if (count > 0) return;
     await tx.apiKey.create({
-      data: { ...secretColumns, workspaceId: workspace.id, id: newId('ApiKey'), name: 'First key', scopes, isFirst: true },
+      data: {
+        ...secretColumns,
+        workspaceId: workspace.id,
+        id: newId('ApiKey'),
+        name: 'First key',
+        scopes,
+        isFirst: true,
+      },
     });
   });
 }

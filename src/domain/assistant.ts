@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { Prisma } from '../db/generated/client.ts';
 import type { Assistant } from '../db/generated/client.ts';
+import { Prisma } from '../db/generated/client.ts';
 import { isId, newId } from '../id.ts';
 import { requireKey, requireScope } from './access.ts';
 import type { DomainContext } from './context.ts';
@@ -55,7 +55,12 @@ export async function updateAssistant(ctx: DomainContext, input: unknown): Promi
   if (!isId('Assistant', id)) throw new NotFoundError(id);
   const [assistant] = await ctx.db.assistant.updateManyAndReturn({
     where: { id },
-    data: { ...data, model, tools: data.tools as Prisma.InputJsonValue | undefined, responseFormat: nullable(responseFormat) },
+    data: {
+      ...data,
+      model,
+      tools: data.tools as Prisma.InputJsonValue | undefined,
+      responseFormat: nullable(responseFormat),
+    },
   });
   if (!assistant) throw new NotFoundError(id);
   return assistant;
@@ -80,7 +85,9 @@ export async function deleteAssistant(ctx: DomainContext, input: unknown): Promi
     await tx.$queryRaw`SELECT 1 FROM "Assistant" WHERE "workspaceId" = ${ctx.workspaceId} AND "id" = ${id} FOR UPDATE`;
     const threads = await tx.thread.count({ where: { assistantId: id } });
     if (threads > 0) {
-      throw new ConflictError(`${threads} threads use this assistant. Move or delete them, or set deleteThreads: true.`);
+      throw new ConflictError(
+        `${threads} threads use this assistant. Move or delete them, or set deleteThreads: true.`,
+      );
     }
     const { count } = await tx.assistant.deleteMany({ where: { id } });
     if (count === 0) throw new NotFoundError(id);

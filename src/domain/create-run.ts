@@ -27,7 +27,10 @@ const createInput = z.object({
   parallelToolCalls: absentOr(z.boolean()),
   truncation: absentOr(
     z
-      .object({ strategy: z.enum(['AUTO', 'LAST_MESSAGES']), lastMessages: absentOr(z.int().min(1, 'At least 1, please')) })
+      .object({
+        strategy: z.enum(['AUTO', 'LAST_MESSAGES']),
+        lastMessages: absentOr(z.int().min(1, 'At least 1, please')),
+      })
       .refine(({ strategy, lastMessages }) => (strategy === 'LAST_MESSAGES') === (lastMessages !== undefined), {
         path: ['lastMessages'],
         message: 'lastMessages goes with the strategy LAST_MESSAGES, and only with it',
@@ -101,7 +104,12 @@ function startRun(ctx: DomainContext, create: CreateRun, key: string | null): Pr
 }
 
 /** Adds a run to the thread that is being changed, after its messages. */
-export async function addRun(ctx: DomainContext, change: ThreadChange, create: CreateRun, key: string | null = null): Promise<Run> {
+export async function addRun(
+  ctx: DomainContext,
+  change: ThreadChange,
+  create: CreateRun,
+  key: string | null = null,
+): Promise<Run> {
   const assistant = await findAssistant(change, create.assistantId ?? change.thread.assistantId);
   await makeWay(ctx, change, create.whenBusy ?? 'ENQUEUE');
   await appendMessages(ctx, change, create.messages ?? []);
@@ -138,7 +146,11 @@ async function findAssistant(change: ThreadChange, id: string | null): Promise<A
 }
 
 /** Does what `whenBusy` says about the runs of the thread that are not finished. */
-async function makeWay(ctx: DomainContext, change: ThreadChange, whenBusy: 'ENQUEUE' | 'REJECT' | 'CANCEL_ACTIVE'): Promise<void> {
+async function makeWay(
+  ctx: DomainContext,
+  change: ThreadChange,
+  whenBusy: 'ENQUEUE' | 'REJECT' | 'CANCEL_ACTIVE',
+): Promise<void> {
   if (change.thread.activeRunId === null || whenBusy === 'ENQUEUE') return;
   const where = { threadId: change.thread.id, endedAt: null };
   const runs = await change.tx.run.findMany({ where, orderBy: { number: 'desc' } });

@@ -57,7 +57,9 @@ export class ThreadBusyError extends DomainError {
   readonly code = 'THREAD_BUSY';
   readonly activeRun: Run;
   constructor(activeRun: Run) {
-    super(`The run ${activeRun.id} holds the thread. Wait for it, cancel it, or use whenBusy: ENQUEUE or CANCEL_ACTIVE.`);
+    super(
+      `The run ${activeRun.id} holds the thread. Wait for it, cancel it, or use whenBusy: ENQUEUE or CANCEL_ACTIVE.`,
+    );
     this.activeRun = activeRun;
   }
 }

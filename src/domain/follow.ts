@@ -25,10 +25,16 @@ export interface OpenText extends TextKey {
 
 /** The texts that an event opens. */
 function textsOpenedBy(opener: Event): OpenText[] {
-  const open = (ownerId: string | null, channel: TextKey['channel']): OpenText => ({ ownerId: ownerId ?? '', channel, opener, offset: 0 });
+  const open = (ownerId: string | null, channel: TextKey['channel']): OpenText => ({
+    ownerId: ownerId ?? '',
+    channel,
+    opener,
+    offset: 0,
+  });
   if (opener.type === 'MESSAGE_STARTED') return [open(opener.messageId, 'TEXT')];
   if (opener.type === 'REASONING_STARTED') return [open(opener.stepId, 'REASONING')];
-  if (opener.type === 'TOOL_CALL_STARTED') return [open(opener.toolCallId, 'ARGUMENTS'), open(opener.toolCallId, 'OUTPUT')];
+  if (opener.type === 'TOOL_CALL_STARTED')
+    return [open(opener.toolCallId, 'ARGUMENTS'), open(opener.toolCallId, 'OUTPUT')];
   return [];
 }
 
@@ -58,23 +64,28 @@ class Follower {
 
   async *follow(signal: AbortSignal): AsyncGenerator<Told> {
     while (!signal.aborted) {
-      const version = this.#feed.version;
+      const { version } = this.#feed;
       const events = await this.#feed.eventsAfter(this.#seq);
       for (const event of events) {
-        if (signal.aborted) return;
-        if (this.#run && event.runId !== this.#run.id) this.#seq = event.seq;
-        else yield* this.#tellEvent(event);
-        if (this.#run && event.runId === this.#run.id && isTerminalEvent(event)) return;
+        yield* this.#tellEvent(event);
+        if (this.#isLast(event)) return;
       }
-      if (events.length === 0) {
-        if (this.#feed.isGone) throw new NotFoundError(this.#scope.threadId);
-        for (const text of this.#open) yield* this.#tellGrowth(text);
-        await this.#feed.changed(version, signal);
-      }
+      if (events.length > 0) continue;
+      if (this.#feed.isGone) throw new NotFoundError(this.#scope.threadId);
+      for (const text of this.#open) yield* this.#tellGrowth(text);
+      await this.#feed.changed(version, signal);
     }
   }
 
+  #isLast({ runId, type, value }: Event): boolean {
+    return runId === this.#run?.id && type === 'RUN_STATUS_CHANGED' && isTerminal(value as Run['status']);
+  }
+
   async *#tellEvent(event: Event): AsyncGenerator<Told> {
+    if (this.#run && event.runId !== this.#run.id) {
+      this.#seq = event.seq;
+      return;
+    }
     // What a text has grown to is told before whatever happened next, as those heard it who were there.
     for (const text of this.#open) yield* this.#tellGrowth(text);
     const message = messageEvents.has(event.type) ? await this.#feed.messageOf(event) : null;
@@ -90,7 +101,13 @@ class Follower {
     if (grown.length <= text.offset) return;
     const piece = grown.slice(text.offset);
     text.offset = grown.length;
-    yield { kind: 'piece', opener: text.opener, channel: text.channel, text: piece, ...this.#place(new Date(), text.opener) };
+    yield {
+      kind: 'piece',
+      opener: text.opener,
+      channel: text.channel,
+      text: piece,
+      ...this.#place(new Date(), text.opener),
+    };
   }
 
   #place(at: Date, { runId, threadId }: Event) {
@@ -99,17 +116,19 @@ class Follower {
   }
 }
 
-function isTerminalEvent({ type, value }: Event): boolean {
-  return type === 'RUN_STATUS_CHANGED' && isTerminal(value as Run['status']);
-}
-
 /** The texts that were open at each of some positions, in the order in which they were opened; those of a run if given. */
 export async function openTextsAt(
   ctx: DomainContext,
   positions: ReadonlyArray<{ threadId: string; seq: number; runId: string | null }>,
 ): Promise<OpenText[][]> {
   const openers = await ctx.db.event.findMany({
-    where: { OR: positions.map(({ threadId, seq }) => ({ threadId, closedSeq: { gt: seq, lte: stillOpen }, seq: { lte: seq } })) },
+    where: {
+      OR: positions.map(({ threadId, seq }) => ({
+        threadId,
+        closedSeq: { gt: seq, lte: stillOpen },
+        seq: { lte: seq },
+      })),
+    },
     orderBy: [{ threadId: 'asc' }, { seq: 'asc' }],
   });
   return positions.map(({ threadId, seq, runId }) =>
@@ -144,7 +163,14 @@ async function caughtUp(ctx: DomainContext, threadId: string, seq: number): Prom
   }
 }
 
-async function* followFeed(ctx: DomainContext, scope: CursorScope, run: Run | null, after: string | null, from: number, signal: AbortSignal) {
+async function* followFeed(
+  ctx: DomainContext,
+  scope: CursorScope,
+  run: Run | null,
+  after: string | null,
+  from: number,
+  signal: AbortSignal,
+) {
   const start = await startAt(ctx, scope.threadId, run, after, from);
   if (run && (await hasNothingMore(ctx, run, start.seq))) return;
   const feed = ctx.feeds.acquire(ctx.workspaceId, scope.threadId);
@@ -167,7 +193,12 @@ async function hasNothingMore(ctx: DomainContext, run: Run, seq: number): Promis
  * status. Neighbouring pieces of a text come joined when the reader is slow. Ends when the signal aborts.
  * Throws NotFoundError, and InvalidInputError for a cursor of another thread.
  */
-export async function followRun(ctx: DomainContext, runId: string, after: string | null, signal: AbortSignal): Promise<AsyncGenerator<Told>> {
+export async function followRun(
+  ctx: DomainContext,
+  runId: string,
+  after: string | null,
+  signal: AbortSignal,
+): Promise<AsyncGenerator<Told>> {
   requireScope(ctx, 'RUNS_READ');
   const run = await findRun(ctx, runId);
   if (after !== null) decodeCursor(run.threadId, after);
@@ -175,7 +206,12 @@ export async function followRun(ctx: DomainContext, runId: string, after: string
 }
 
 /** The same for a whole thread; without a cursor from now on, and without an end. */
-export async function followThread(ctx: DomainContext, threadId: string, after: string | null, signal: AbortSignal): Promise<AsyncGenerator<Told>> {
+export async function followThread(
+  ctx: DomainContext,
+  threadId: string,
+  after: string | null,
+  signal: AbortSignal,
+): Promise<AsyncGenerator<Told>> {
   requireScope(ctx, 'THREADS_READ');
   requireScope(ctx, 'RUNS_READ');
   const where = { id: threadId, ...threadsVisibleTo(ctx.actor) };

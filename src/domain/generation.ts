@@ -15,8 +15,9 @@ export type ToolChoice = 'none' | 'auto' | 'required' | { type: 'function'; func
 
 const formatHelp =
   'Use { "type": "text" }, { "type": "json_object" } or { "type": "json_schema", "json_schema": { "name", "schema" } }';
-const responseFormat = z
-  .discriminatedUnion('type', [
+const responseFormat = z.discriminatedUnion(
+  'type',
+  [
     z.object({ type: z.literal('text') }),
     z.object({ type: z.literal('json_object') }),
     z.object({
@@ -28,7 +29,9 @@ const responseFormat = z
         strict: z.boolean().optional(),
       }),
     }),
-  ], { error: formatHelp });
+  ],
+  { error: formatHelp },
+);
 
 /** For `toolChoice` of a run. */
 export const toolChoice = z.union(

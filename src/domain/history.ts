@@ -38,13 +38,18 @@ export async function deleteMessage(ctx: DomainContext, input: unknown): Promise
   return changeThread(ctx, await threadOfMessage(ctx, id), async (change) => {
     const message = await change.tx.message.findFirst({ where: { id } });
     if (!message) throw new NotFoundError(id);
-    if (message.status === 'IN_PROGRESS') throw new ConflictError('The message is being written. Cancel its run first.');
+    if (message.status === 'IN_PROGRESS')
+      throw new ConflictError('The message is being written. Cancel its run first.');
     await removeMessages(change, { id });
     return id;
   });
 }
 
-const regenerateInput = z.object({ threadId: z.string(), model: generation.model, instructions: generation.instructions });
+const regenerateInput = z.object({
+  threadId: z.string(),
+  model: generation.model,
+  instructions: generation.instructions,
+});
 
 /**
  * Drops the answer to the last user message and runs again, with the configuration of the last run but for what is
@@ -56,11 +61,18 @@ export async function regenerate(ctx: DomainContext, input: unknown): Promise<Ru
   if (!isId('Thread', threadId)) throw new NotFoundError(threadId);
   return changeThread(ctx, threadId, async (change) => {
     await cancelUnfinishedRuns(ctx, change);
-    const asked = await change.tx.message.findFirst({ where: { threadId, role: 'USER' }, orderBy: { position: 'desc' } });
+    const asked = await change.tx.message.findFirst({
+      where: { threadId, role: 'USER' },
+      orderBy: { position: 'desc' },
+    });
     if (!asked) throw new ConflictError('The thread has no user message to answer.');
     await removeMessages(change, { position: { gt: asked.position } });
     const last = await change.tx.run.findFirst({ where: { threadId }, orderBy: { number: 'desc' } });
-    return addRun(ctx, change, { ...(last ? configurationOf(last) : {}), model: model ?? last?.model, ...(instructions ? { instructions } : {}) });
+    return addRun(ctx, change, {
+      ...(last ? configurationOf(last) : {}),
+      model: model ?? last?.model,
+      ...(instructions ? { instructions } : {}),
+    });
   });
 }
 
@@ -81,7 +93,11 @@ function configurationOf(run: Run): CreateRun {
   };
 }
 
-const forkInput = z.object({ throughMessageId: z.string(), title: clearable(textUpTo(256)), metadata: metadata.nullish() });
+const forkInput = z.object({
+  throughMessageId: z.string(),
+  title: clearable(textUpTo(256)),
+  metadata: metadata.nullish(),
+});
 
 /** A new thread with copies of the messages up to one, the same owner and assistant, and a link to that message. */
 export async function forkThread(ctx: DomainContext, input: unknown): Promise<Thread> {

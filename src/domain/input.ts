@@ -55,16 +55,23 @@ export const absentOr = <Schema extends z.ZodType>(schema: Schema) =>
 
 /** Up to 16 pairs, a key of up to 64 characters, a value of up to 512. */
 export const metadata = z
-  .record(z.string().min(1, 'A key must not be empty').max(64, 'A key has at most 64 characters'), z.string().max(512, 'A value has at most 512 characters'))
+  .record(
+    z.string().min(1, 'A key must not be empty').max(64, 'A key has at most 64 characters'),
+    z.string().max(512, 'A value has at most 512 characters'),
+  )
   .refine((pairs) => Object.keys(pairs).length <= 16, 'At most 16 pairs, please');
 
 /** For LIKE: the characters that would match anything stand for themselves. */
-export const escapeLike = (text: string) => text.replace(/[\\%_]/g, '\\$&');
+const escapeLike = (text: string) => text.replace(/[\\%_]/g, '\\$&');
 
 /** The `where` of a search for a text in any of some columns, regardless of case. */
 export function searchIn<Column extends string>(columns: Column[], search: string) {
   return columns.map(
-    (column) => ({ [column]: { contains: escapeLike(search), mode: 'insensitive' } }) as Record<Column, { contains: string; mode: 'insensitive' }>,
+    (column) =>
+      ({ [column]: { contains: escapeLike(search), mode: 'insensitive' } }) as Record<
+        Column,
+        { contains: string; mode: 'insensitive' }
+      >,
   );
 }
 

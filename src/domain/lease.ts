@@ -1,5 +1,5 @@
-import { type Prisma, type Run, RunStatus } from '../db/generated/client.ts';
 import type { Database } from '../db/client.ts';
+import { type Prisma, type Run, RunStatus } from '../db/generated/client.ts';
 import type { DomainContext } from './context.ts';
 import { NotFoundError } from './error.ts';
 import { changeThread, type ThreadChange } from './journal.ts';
@@ -7,7 +7,7 @@ import { endRun, enterStatus, type RunEnd } from './run.ts';
 import { closeOpenStep, type StepOutcome } from './step.ts';
 
 /** How long a worker may be silent before its run is given to another. Renewed every `renewEveryMs`. */
-export const leaseMs = 10_000;
+const leaseMs = 10_000;
 export const renewEveryMs = 3000;
 
 /** The run is executed by somebody else now, or has been ended from outside: whoever gets this stops at once. */
@@ -83,6 +83,12 @@ export function changeRun<T>(
   });
 }
 
+/** Keeps when the model first answered in the run; later calls change nothing. */
+export async function noteFirstToken(change: ThreadChange, run: Run): Promise<void> {
+  if (run.firstTokenAt !== null) return;
+  await change.tx.run.updateMany({ where: { id: run.id }, data: { firstTokenAt: change.now } });
+}
+
 /** Ends a claimed run; one that somebody asked to cancel ends CANCELLED, whatever its worker had come to. */
 export function finishRun(
   ctx: DomainContext,
@@ -121,7 +127,9 @@ export interface StrandedRun {
 const unclaimedMs = 10_000;
 
 /** Runs whose worker has gone silent or never came, and runs past their time. Looks over all workspaces: the sweep serves them all. */
-export async function findStrandedRuns(database: Database): Promise<{ leaderless: StrandedRun[]; expired: StrandedRun[] }> {
+export async function findStrandedRuns(
+  database: Database,
+): Promise<{ leaderless: StrandedRun[]; expired: StrandedRun[] }> {
   const now = new Date();
   const select = { workspaceId: true, threadId: true, id: true, status: true };
   const leaderless = await database.run.findMany({

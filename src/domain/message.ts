@@ -18,9 +18,19 @@ const maxCharacters = 256_000;
 const imageUrl = z
   .string()
   .max(4_000_000, 'At most 4,000,000 characters, please')
-  .regex(/^(https?:\/\/\S+|data:image\/(png|jpeg|gif|webp);base64,[A-Za-z0-9+/=]+)$/, 'Give an http(s) address or a data: URL of a png, jpeg, gif or webp image');
-const part = z.object({ text: textUpTo(maxCharacters).optional(), imageUrl: imageUrl.optional(), imageFileId: z.string().optional() });
-const contentFields = { text: absentOr(textUpTo(maxCharacters)), content: absentOr(z.array(part).max(100, 'At most 100 parts, please')) };
+  .regex(
+    /^(https?:\/\/\S+|data:image\/(png|jpeg|gif|webp);base64,[A-Za-z0-9+/=]+)$/,
+    'Give an http(s) address or a data: URL of a png, jpeg, gif or webp image',
+  );
+const part = z.object({
+  text: textUpTo(maxCharacters).optional(),
+  imageUrl: imageUrl.optional(),
+  imageFileId: z.string().optional(),
+});
+const contentFields = {
+  text: absentOr(textUpTo(maxCharacters)),
+  content: absentOr(z.array(part).max(100, 'At most 100 parts, please')),
+};
 
 interface ContentInput {
   text?: string;
@@ -29,7 +39,8 @@ interface ContentInput {
 
 /** What is wrong with the content of a message, at its path; null when nothing is. */
 function contentFault({ text, content }: ContentInput): { path: string[]; message: string } | null {
-  if ((text === undefined) === (content === undefined)) return { path: [], message: 'Give text or content, one of the two' };
+  if ((text === undefined) === (content === undefined))
+    return { path: [], message: 'Give text or content, one of the two' };
   if (text !== undefined) return text.trim() === '' ? { path: ['text'], message: 'The text must not be empty' } : null;
   const noFile = content?.findIndex(({ imageFileId }) => imageFileId !== undefined) ?? -1;
   if (noFile >= 0) return { path: ['content', String(noFile), 'imageFileId'], message: 'No file with this id is here' };
@@ -45,7 +56,7 @@ const checkContent = (input: ContentInput, check: z.RefinementCtx) => {
 };
 
 /** A message of an input. */
-export const messageInput = z
+const messageInput = z
   .object({
     role: absentOr(z.enum(['USER', 'ASSISTANT', 'SYSTEM'])),
     ...contentFields,
@@ -80,7 +91,11 @@ export function partsOf(message: Pick<Message, 'text' | 'parts'>): MessagePart[]
 }
 
 /** Appends messages to the thread that is being changed; returns their rows. */
-export async function appendMessages(ctx: DomainContext, change: ThreadChange, inputs: MessageInput[]): Promise<Message[]> {
+export async function appendMessages(
+  ctx: DomainContext,
+  change: ThreadChange,
+  inputs: MessageInput[],
+): Promise<Message[]> {
   if (inputs.length === 0) return [];
   const data = inputs.map((input): Prisma.MessageCreateManyInput => {
     const { text, parts } = contentColumns(input);

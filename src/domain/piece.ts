@@ -52,7 +52,7 @@ export async function storePieces(database: Database, pieces: Piece[]): Promise<
 }
 
 /** Joins pieces in the order of their offsets, as far as they follow each other. */
-export function joinPieces(pieces: Array<{ offset: number; text: string }>): string {
+function joinPieces(pieces: Array<{ offset: number; text: string }>): string {
   let joined = '';
   for (const { offset, text } of pieces) {
     if (offset === joined.length) joined += text;
@@ -62,7 +62,10 @@ export function joinPieces(pieces: Array<{ offset: number; text: string }>): str
 
 /** What has been stored of a run's growing texts, by `textId`. */
 export async function readPiecesOfRun(tx: Transaction, runId: string): Promise<Map<string, string>> {
-  const pieces = await tx.piece.findMany({ where: { runId }, orderBy: [{ ownerId: 'asc' }, { channel: 'asc' }, { offset: 'asc' }] });
+  const pieces = await tx.piece.findMany({
+    where: { runId },
+    orderBy: [{ ownerId: 'asc' }, { channel: 'asc' }, { offset: 'asc' }],
+  });
   const byText = Map.groupBy(pieces, textId);
   return new Map([...byText].map(([id, list]) => [id, joinPieces(list)]));
 }
@@ -71,9 +74,14 @@ export async function readPiecesOfRun(tx: Transaction, runId: string): Promise<M
  * The texts as they are now, by `textId`: from the pieces while they grow, from the row they belong to once they have
  * ended. The pieces are read first: a text that ends in between is then found whole in its row.
  */
-export async function readTexts(db: Database, workspaceId: string, keys: readonly TextKey[]): Promise<Map<string, string>> {
-  const owners = (channels: PieceChannel[]) =>
-    [...new Set(keys.filter(({ channel }) => channels.includes(channel)).map(({ ownerId }) => ownerId))];
+export async function readTexts(
+  db: Database,
+  workspaceId: string,
+  keys: readonly TextKey[],
+): Promise<Map<string, string>> {
+  const owners = (channels: PieceChannel[]) => [
+    ...new Set(keys.filter(({ channel }) => channels.includes(channel)).map(({ ownerId }) => ownerId)),
+  ];
   const where = (ids: string[]) => ({ workspaceId, id: { in: ids } });
   const pieces = await db.piece.findMany({
     where: { workspaceId, ownerId: { in: keys.map(({ ownerId }) => ownerId) } },
@@ -94,7 +102,10 @@ export async function readTexts(db: Database, workspaceId: string, keys: readonl
     for (const { id, reasoning } of rows) longer({ ownerId: id, channel: 'REASONING' }, reasoning);
   }
   if (calls.length > 0) {
-    const rows = await db.toolCall.findMany({ where: where(calls), select: { id: true, arguments: true, output: true } });
+    const rows = await db.toolCall.findMany({
+      where: where(calls),
+      select: { id: true, arguments: true, output: true },
+    });
     for (const row of rows) {
       longer({ ownerId: row.id, channel: 'ARGUMENTS' }, row.arguments);
       longer({ ownerId: row.id, channel: 'OUTPUT' }, row.output);

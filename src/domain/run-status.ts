@@ -4,7 +4,7 @@ import type { RunStatus } from '../db/generated/client.ts';
  * The state machine of a run: from each status, those that may follow. QUEUED follows REQUIRES_ACTION when the tool
  * outputs have come; a status with nothing behind it is terminal.
  */
-export const nextStatuses = {
+const nextStatuses = {
   QUEUED: ['IN_PROGRESS', 'CANCELLED', 'EXPIRED'],
   IN_PROGRESS: ['REQUIRES_ACTION', 'CANCELLING', 'COMPLETED', 'INCOMPLETE', 'FAILED', 'EXPIRED'],
   REQUIRES_ACTION: ['QUEUED', 'CANCELLED', 'EXPIRED'],

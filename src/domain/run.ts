@@ -64,7 +64,8 @@ export async function endRun(
   more: { step?: Partial<StepOutcome>; texts?: Map<string, string>; data?: Prisma.RunUncheckedUpdateManyInput } = {},
 ): Promise<void> {
   const error = end.status === 'FAILED' ? end.error : null;
-  const reason = end.status === 'INCOMPLETE' && end.reason === 'CONTENT_FILTER' ? { incompleteReason: 'content_filter' } : {};
+  const reason =
+    end.status === 'INCOMPLETE' && end.reason === 'CONTENT_FILTER' ? { incompleteReason: 'content_filter' } : {};
   await closeOpenStep(change, run.id, { ...stepOutcomes[end.status], ...reason, error, ...more.step }, more.texts);
   const entered = await enterStatus(change, run, end.status, {
     ...more.data,
@@ -106,7 +107,10 @@ export async function updateRun(ctx: DomainContext, input: unknown): Promise<Run
   requireScope(ctx, 'RUNS_WRITE');
   const { id, metadata: pairs } = parse(z.object({ id: z.string(), metadata }), input);
   await findRun(ctx, id);
-  return ctx.db.run.update({ where: { workspaceId_id: { workspaceId: ctx.workspaceId, id } }, data: { metadata: pairs } });
+  return ctx.db.run.update({
+    where: { workspaceId_id: { workspaceId: ctx.workspaceId, id } },
+    data: { metadata: pairs },
+  });
 }
 
 /**

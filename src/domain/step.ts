@@ -1,9 +1,9 @@
 import type { Run, Step, StepStatus, StepType, ToolCall } from '../db/generated/client.ts';
 import { newId } from '../id.ts';
 import type { DomainContext } from './context.ts';
-import type { RunFault } from './run.ts';
 import type { ThreadChange } from './journal.ts';
 import { readPiecesOfRun, textId } from './piece.ts';
+import type { RunFault } from './run.ts';
 import type { Usage } from './usage.ts';
 
 /** A step that is open, with the calls it has. */
@@ -55,7 +55,12 @@ async function announceStep(change: ThreadChange, step: Step, type: StepType): P
 }
 
 /** Opens the message that the step writes; returns its id. */
-export async function startMessage(ctx: DomainContext, change: ThreadChange, run: Run, step: OpenStep): Promise<string> {
+export async function startMessage(
+  ctx: DomainContext,
+  change: ThreadChange,
+  run: Run,
+  step: OpenStep,
+): Promise<string> {
   await announceStep(change, step, 'MESSAGE_CREATION');
   const id = newId('Message');
   await change.tx.message.create({
@@ -78,7 +83,12 @@ export async function startMessage(ctx: DomainContext, change: ThreadChange, run
 }
 
 /** Opens a call on the step, announcing the step with the first one; returns the row. */
-export async function startToolCall(ctx: DomainContext, change: ThreadChange, step: OpenStep, name: string): Promise<ToolCall> {
+export async function startToolCall(
+  ctx: DomainContext,
+  change: ThreadChange,
+  step: OpenStep,
+  name: string,
+): Promise<ToolCall> {
   if (step.toolCalls.length === 0) await announceStep(change, step, 'TOOL_CALLS');
   const call = await change.tx.toolCall.create({
     data: {
@@ -142,7 +152,12 @@ async function endMessage(change: ThreadChange, step: Step, outcome: StepOutcome
   change.log({ type: 'MESSAGE_ENDED', runId: step.runId, stepId: step.id, messageId, value: status }, { messageId });
 }
 
-async function endToolCall(change: ThreadChange, call: ToolCall, outcome: StepOutcome, texts: Map<string, string>): Promise<void> {
+async function endToolCall(
+  change: ThreadChange,
+  call: ToolCall,
+  outcome: StepOutcome,
+  texts: Map<string, string>,
+): Promise<void> {
   if (call.status !== 'IN_PROGRESS') return;
   const { error } = outcome;
   await change.tx.toolCall.updateMany({

@@ -1,7 +1,7 @@
 import { z } from 'zod';
+import { threadTopic } from '../bus/bus.ts';
 import type { Transaction } from '../db/client.ts';
 import type { Prisma, Thread } from '../db/generated/client.ts';
-import { threadTopic } from '../bus/bus.ts';
 import { isId, newId } from '../id.ts';
 import { requireScope } from './access.ts';
 import type { DomainContext } from './context.ts';
@@ -126,14 +126,19 @@ const filterInput = z.object({
 
 /** The `where` of a filter over threads. Archived ones are left out unless asked for; `archived: null` finds both. */
 export function threadsWhere(input: unknown): Prisma.ThreadWhereInput {
-  const { assistantId, owner, search, metadata, archived, lastActiveBefore, lastActiveAfter } = parse(filterInput, input ?? {});
+  const { assistantId, owner, search, metadata, archived, lastActiveBefore, lastActiveAfter } = parse(
+    filterInput,
+    input ?? {},
+  );
   return {
     assistantId,
     owner,
     lastActiveAt: { lt: lastActiveBefore, gt: lastActiveAfter },
     archivedAt: archived === null ? undefined : archived ? { not: null } : null,
     AND: [
-      search ? { OR: [...searchIn(['title'], search), { messages: { some: { OR: searchIn(['text'], search) } } }] } : {},
+      search
+        ? { OR: [...searchIn(['title'], search), { messages: { some: { OR: searchIn(['text'], search) } } }] }
+        : {},
       ...metadataHolds(metadata ?? {}),
     ],
   };

@@ -42,8 +42,18 @@ export function parkForTools(
       return true;
     }
     for (const { id, arguments: text, error } of calls) {
-      const answered = { status: 'FAILED', output: error, errorCode: 'invalid_tool_call', errorMessage: error, errorRetryable: true, endedAt: change.now } as const;
-      await change.tx.toolCall.updateMany({ where: { id }, data: { arguments: text, ...(error === null ? {} : answered) } });
+      const answered = {
+        status: 'FAILED',
+        output: error,
+        errorCode: 'invalid_tool_call',
+        errorMessage: error,
+        errorRetryable: true,
+        endedAt: change.now,
+      } as const;
+      await change.tx.toolCall.updateMany({
+        where: { id },
+        data: { arguments: text, ...(error === null ? {} : answered) },
+      });
     }
     const step = (await findOpenStep(change, run.id)) as OpenStep;
     await change.tx.step.updateMany({ where: { id: step.id }, data: more.usage });
@@ -99,7 +109,12 @@ function checkCompleteness(step: OpenStep, outputs: ToolOutput[]): void {
 }
 
 async function storeOutput(change: ThreadChange, { toolCallId, output, isError }: ToolOutput): Promise<void> {
-  const failed = { status: 'FAILED', errorCode: 'tool_error', errorMessage: output.slice(0, 500), errorRetryable: false } as const;
+  const failed = {
+    status: 'FAILED',
+    errorCode: 'tool_error',
+    errorMessage: output.slice(0, 500),
+    errorRetryable: false,
+  } as const;
   await change.tx.toolCall.updateMany({
     where: { id: toolCallId },
     data: { output, endedAt: change.now, status: 'COMPLETED', ...(isError ? failed : {}) },

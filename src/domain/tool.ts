@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { absentOr, textUpTo } from './input.ts';
 
 /** A JSON Schema for an object. */
-export type ObjectSchema = Record<string, unknown>;
+type ObjectSchema = Record<string, unknown>;
 
 /** A function that the client runs; the model sees its name, description and parameters. */
 export interface FunctionTool {
@@ -29,21 +29,27 @@ function schemaFault(schema: ObjectSchema): string | null {
   return `This is not a JSON Schema: ${ajv.errorsText(ajv.errors, { dataVar: 'parameters' })}.`;
 }
 
-const parameters = z.unknown().optional().transform((value, check): ObjectSchema => {
-  if (value === undefined || value === null) return { type: 'object', properties: {} };
-  if (typeof value !== 'object' || Array.isArray(value)) {
-    check.addIssue({ code: 'custom', message: 'A JSON Schema is an object: { "type": "object", "properties": { … } }' });
-    return z.NEVER;
-  }
-  const schema = value as ObjectSchema;
-  if (JSON.stringify(schema).length > 64_000) {
-    check.addIssue({ code: 'custom', message: 'A schema has at most 64,000 characters' });
-    return z.NEVER;
-  }
-  const fault = schemaFault(schema);
-  if (fault) check.addIssue({ code: 'custom', message: fault });
-  return schema;
-});
+const parameters = z
+  .unknown()
+  .optional()
+  .transform((value, check): ObjectSchema => {
+    if (value === undefined || value === null) return { type: 'object', properties: {} };
+    if (typeof value !== 'object' || Array.isArray(value)) {
+      check.addIssue({
+        code: 'custom',
+        message: 'A JSON Schema is an object: { "type": "object", "properties": { … } }',
+      });
+      return z.NEVER;
+    }
+    const schema = value as ObjectSchema;
+    if (JSON.stringify(schema).length > 64_000) {
+      check.addIssue({ code: 'custom', message: 'A schema has at most 64,000 characters' });
+      return z.NEVER;
+    }
+    const fault = schemaFault(schema);
+    if (fault) check.addIssue({ code: 'custom', message: fault });
+    return schema;
+  });
 
 const functionTool = z.object({
   name: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'A function name has 1 to 64 letters, digits, _ or -'),
@@ -55,18 +61,16 @@ const functionTool = z.object({
 /** The tools of the contract that this server cannot run. */
 const notHere = ['codeInterpreter', 'textToImage', 'plugin', 'fileSearch', 'webSearch'] as const;
 
-const tool = z
-  .looseObject({ function: functionTool.optional() })
-  .transform((input, check): Tool => {
-    const asked = notHere.find((kind) => input[kind] !== undefined && input[kind] !== null);
-    if (asked) check.addIssue({ code: 'custom', path: [asked], message: 'This server has no such tool: use function' });
-    if (!input.function) {
-      if (!asked) check.addIssue({ code: 'custom', message: 'Name one tool' });
-      return z.NEVER;
-    }
-    const { name, description, parameters, strict } = input.function;
-    return { type: 'function', name, description: description ?? null, parameters, strict: strict ?? false };
-  });
+const tool = z.looseObject({ function: functionTool.optional() }).transform((input, check): Tool => {
+  const asked = notHere.find((kind) => input[kind] !== undefined && input[kind] !== null);
+  if (asked) check.addIssue({ code: 'custom', path: [asked], message: 'This server has no such tool: use function' });
+  if (!input.function) {
+    if (!asked) check.addIssue({ code: 'custom', message: 'Name one tool' });
+    return z.NEVER;
+  }
+  const { name, description, parameters, strict } = input.function;
+  return { type: 'function', name, description: description ?? null, parameters, strict: strict ?? false };
+});
 
 /** The `tools` of an input: up to 128, each function name once. */
 export const tools = z
@@ -76,7 +80,11 @@ export const tools = z
     const seen = new Set<string>();
     for (const [index, { name }] of list.entries()) {
       if (seen.has(name)) {
-        check.addIssue({ code: 'custom', path: [index, 'function', 'name'], message: `The name ${name} is taken by another tool` });
+        check.addIssue({
+          code: 'custom',
+          path: [index, 'function', 'name'],
+          message: `The name ${name} is taken by another tool`,
+        });
       }
       seen.add(name);
     }

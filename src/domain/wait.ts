@@ -6,6 +6,7 @@ import { WaitTimeoutError } from './error.ts';
 import { absentOr, parse } from './input.ts';
 import { findRun } from './run.ts';
 import { isAtRest } from './run-status.ts';
+import type { ThreadFeed } from './thread-feed.ts';
 
 const waitInput = z.object({
   id: z.string(),
@@ -22,27 +23,33 @@ export async function waitForRun(ctx: DomainContext, input: unknown, signal: Abo
   const { threadId } = await findRun(ctx, id);
   const feed = ctx.feeds.acquire(ctx.workspaceId, threadId);
   const timeout = AbortSignal.timeout(timeoutSeconds * 1000);
-  const either = AbortSignal.any([signal, timeout]);
   try {
-    let seq = 0;
     for (;;) {
-      const { version } = feed;
-      const events = seq === 0 ? null : await feed.eventsAfter(seq);
-      // The row is read at first, and again only when the log says that something happened to it.
-      if (events === null || feed.isGone || events.some(({ runId }) => runId === id)) {
-        const thread = await ctx.db.thread.findFirst({ where: { id: threadId }, select: { lastSeq: true } });
-        const run = await findRun(ctx, id);
-        if (isAtRest(run.status)) return run;
-        if (timeout.aborted) throw new WaitTimeoutError(run, timeoutSeconds);
-        seq = thread?.lastSeq ?? seq;
-      } else {
-        if (timeout.aborted) throw new WaitTimeoutError(await findRun(ctx, id), timeoutSeconds);
-        seq = events.at(-1)?.seq ?? seq;
-      }
+      const { run, seq } = await readRun(ctx, threadId, id);
+      if (isAtRest(run.status)) return run;
+      if (timeout.aborted) throw new WaitTimeoutError(run, timeoutSeconds);
       signal.throwIfAborted();
-      await feed.changed(version, either);
+      await untilNews(feed, id, seq, AbortSignal.any([signal, timeout]));
     }
   } finally {
     ctx.feeds.release(feed);
+  }
+}
+
+/** The run, and an event of its thread that is no newer than what was read. */
+async function readRun(ctx: DomainContext, threadId: string, id: string): Promise<{ run: Run; seq: number }> {
+  const thread = await ctx.db.thread.findFirst({ where: { id: threadId }, select: { lastSeq: true } });
+  return { run: await findRun(ctx, id), seq: thread?.lastSeq ?? 0 };
+}
+
+/** Resolves when the log tells of the run again, when its thread is gone, or when the signal aborts. */
+async function untilNews(feed: ThreadFeed, runId: string, after: number, signal: AbortSignal): Promise<void> {
+  let seq = after;
+  while (!signal.aborted) {
+    const { version } = feed;
+    const events = await feed.eventsAfter(seq);
+    if (feed.isGone || events.some((event) => event.runId === runId)) return;
+    seq = events.at(-1)?.seq ?? seq;
+    await feed.changed(version, signal);
   }
 }

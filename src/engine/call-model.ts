@@ -1,5 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { APICallError, type LanguageModelV4, type LanguageModelV4CallOptions, type LanguageModelV4StreamPart } from '@ai-sdk/provider';
+import {
+  APICallError,
+  type LanguageModelV4,
+  type LanguageModelV4CallOptions,
+  type LanguageModelV4StreamPart,
+} from '@ai-sdk/provider';
 import { BrokenStreamError, faultOf, ModelTimeoutError, retryAfterMs } from './model-error.ts';
 
 /** How long to wait for a model, and how often to try again. */
@@ -73,7 +78,9 @@ async function* streamOnce(
   } catch (error) {
     if (abortSignal.aborted) throw abortSignal.reason;
     const isKnown = error instanceof BrokenStreamError || APICallError.isInstance(error);
-    throw isKnown ? error : new BrokenStreamError('The answer of the model broke off, or could not be read.', { cause: error });
+    throw isKnown
+      ? error
+      : new BrokenStreamError('The answer of the model broke off, or could not be read.', { cause: error });
   } finally {
     clearTimeout(timer);
     await reader?.cancel().catch(() => {});

@@ -14,7 +14,7 @@ import type { PieceWriter, RunWriter } from './piece-writer.ts';
 import { buildTranscript, parsedArguments } from './transcript.ts';
 
 /** Why an execution is broken off from outside. */
-export type StopReason = 'cancelled' | 'lease-lost' | 'shutdown';
+type StopReason = 'cancelled' | 'lease-lost' | 'shutdown';
 
 /** What an execution needs beside the services. */
 export interface Execution {
@@ -65,7 +65,13 @@ async function keepLease(ctx: DomainContext, run: Run, stopFor: (reason: StopRea
   }
 }
 
-async function executeClaimed(ctx: DomainContext, execution: Execution, run: Run, writer: RunWriter, signal: AbortSignal): Promise<void> {
+async function executeClaimed(
+  ctx: DomainContext,
+  execution: Execution,
+  run: Run,
+  writer: RunWriter,
+  signal: AbortSignal,
+): Promise<void> {
   const totals = new Totals(ctx, run);
   try {
     const end = await takeTurns(ctx, execution, run, writer, totals, signal);
@@ -89,7 +95,14 @@ function failed(ctx: DomainContext, run: Run, error: unknown): RunEnd {
   return { status: 'FAILED', error: fault };
 }
 
-async function finish(ctx: DomainContext, run: Run, writer: RunWriter, totals: Totals, end: RunEnd, usage: Usage | null): Promise<void> {
+async function finish(
+  ctx: DomainContext,
+  run: Run,
+  writer: RunWriter,
+  totals: Totals,
+  end: RunEnd,
+  usage: Usage | null,
+): Promise<void> {
   await writer.settle({ store: false });
   await finishRun(ctx, run, end, { texts: writer.texts(), data: totals.columns(), step: usage ? { usage } : {} });
 }

@@ -32,7 +32,11 @@ export function faultOf(error: unknown, model: string): RunFault {
   if (error instanceof ModelTimeoutError) return { code: 'provider_timeout', message: error.message, retryable: true };
   if (error instanceof BrokenStreamError) return { code: 'stream_broken', message: error.message, retryable: true };
   if (!APICallError.isInstance(error)) {
-    return { code: 'internal_error', message: 'Something went wrong on this server; its log says what.', retryable: true };
+    return {
+      code: 'internal_error',
+      message: 'Something went wrong on this server; its log says what.',
+      retryable: true,
+    };
   }
   const { statusCode } = error;
   if (statusCode === undefined) {

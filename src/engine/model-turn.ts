@@ -1,9 +1,14 @@
-import type { LanguageModelV4CallOptions, LanguageModelV4FinishReason, LanguageModelV4StreamPart, LanguageModelV4Usage } from '@ai-sdk/provider';
+import type {
+  LanguageModelV4CallOptions,
+  LanguageModelV4FinishReason,
+  LanguageModelV4StreamPart,
+  LanguageModelV4Usage,
+} from '@ai-sdk/provider';
 import type { Run } from '../db/generated/client.ts';
 import type { DomainContext } from '../domain/context.ts';
 import type { ResponseFormat, ToolChoice } from '../domain/generation.ts';
 import type { ThreadChange } from '../domain/journal.ts';
-import { changeRun } from '../domain/lease.ts';
+import { changeRun, noteFirstToken } from '../domain/lease.ts';
 import { closeOpenStep, type OpenStep, openStep, startMessage, startReasoning, startToolCall } from '../domain/step.ts';
 import type { Usage } from '../domain/usage.ts';
 import type { RunWriter } from './piece-writer.ts';
@@ -134,7 +139,9 @@ export class TurnWriter {
   async #endMessage(): Promise<void> {
     await this.#writer.settle({ store: false });
     const texts = this.#writer.texts();
-    await this.#change((change) => closeOpenStep(change, this.#run.id, { status: 'COMPLETED', incompleteReason: null }, texts));
+    await this.#change((change) =>
+      closeOpenStep(change, this.#run.id, { status: 'COMPLETED', incompleteReason: null }, texts),
+    );
     this.#step = null;
     this.#messageId = null;
     this.#isReasoning = false;
@@ -142,9 +149,7 @@ export class TurnWriter {
 
   #change<T>(work: (change: ThreadChange) => Promise<T>): Promise<T> {
     return changeRun(this.#ctx, this.#run, async (change, current) => {
-      if (current.firstTokenAt === null) {
-        await change.tx.run.updateMany({ where: { id: current.id }, data: { firstTokenAt: change.now } });
-      }
+      await noteFirstToken(change, current);
       return work(change);
     });
   }

@@ -31,7 +31,8 @@ export async function buildTranscript(ctx: DomainContext, run: Run): Promise<Lan
     },
     orderBy: { position: 'asc' },
   });
-  const place = ({ runId, position }: Message) => (runId === null ? position : (answeredAt.get(runId) ?? position) + 0.5);
+  const place = ({ runId, position }: Message) =>
+    runId === null ? position : (answeredAt.get(runId) ?? position) + 0.5;
   const earlier = seen.filter((message) => message.runId !== run.id).sort((one, other) => place(one) - place(other));
   const kept = run.truncation === 'LAST_MESSAGES' ? earlier.slice(-(run.truncationLastMessages ?? 0)) : earlier;
   const own = new Map(seen.filter(({ runId }) => runId === run.id).map((message) => [message.id, message]));
@@ -98,7 +99,9 @@ export function parsedArguments(text: string): Record<string, unknown> | null {
   if (text.trim() === '') return {};
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : null;
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : null;
   } catch {
     return null;
   }

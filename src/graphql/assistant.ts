@@ -33,12 +33,25 @@ export const Assistant = builder.prismaNode('Assistant', {
       description: "The model: its own, or the workspace's or the server's default.",
       resolve: ({ model }, _args, ctx) => model ?? ctx.load(defaultModels, 'default' as const),
     }),
-    instructions: t.exposeString('instructions', { nullable: true, description: 'What the model is told before the conversation.' }),
+    instructions: t.exposeString('instructions', {
+      nullable: true,
+      description: 'What the model is told before the conversation.',
+    }),
     tools: t.field({ type: [Tool], description: 'What it can call.', resolve: ({ tools }) => storedTools(tools) }),
-    temperature: t.exposeFloat('temperature', { nullable: true, description: 'From 0 to 2; null: the provider decides.' }),
+    temperature: t.exposeFloat('temperature', {
+      nullable: true,
+      description: 'From 0 to 2; null: the provider decides.',
+    }),
     topP: t.exposeFloat('topP', { nullable: true, description: 'From 0 to 1; null: the provider decides.' }),
-    maxCompletionTokens: t.exposeInt('maxCompletionTokens', { nullable: true, description: 'How many tokens a run may write; null: no limit.' }),
-    responseFormat: t.expose('responseFormat', { type: 'JSON', nullable: true, description: "How answers are shaped, in the form of OpenAI's response_format." }),
+    maxCompletionTokens: t.exposeInt('maxCompletionTokens', {
+      nullable: true,
+      description: 'How many tokens a run may write; null: no limit.',
+    }),
+    responseFormat: t.expose('responseFormat', {
+      type: 'JSON',
+      nullable: true,
+      description: "How answers are shaped, in the form of OpenAI's response_format.",
+    }),
     metadata: t.expose('metadata', { type: 'Metadata', description: 'Your own pairs.' }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
     updatedAt: t.expose('updatedAt', { type: 'DateTime', description: 'When it was last changed.' }),
@@ -46,7 +59,11 @@ export const Assistant = builder.prismaNode('Assistant', {
 });
 
 /** An assistant in a list. */
-const AssistantEdge = builder.edgeObject({ type: Assistant, name: 'AssistantEdge', description: 'One assistant in a list.' });
+const AssistantEdge = builder.edgeObject({
+  type: Assistant,
+  name: 'AssistantEdge',
+  description: 'One assistant in a list.',
+});
 const AssistantConnection = builder.connectionObject(
   { type: Assistant, name: 'AssistantConnection', description: 'A page of assistants.' },
   AssistantEdge,
@@ -70,8 +87,18 @@ const orderColumns = {
 const AssistantOrder = builder.inputType('AssistantOrder', {
   description: 'The order of assistants.',
   fields: (t) => ({
-    field: t.field({ type: AssistantOrderField, required: true, defaultValue: 'CREATED_AT', description: 'What to order by.' }),
-    direction: t.field({ type: OrderDirection, required: true, defaultValue: 'DESC', description: 'Which end comes first.' }),
+    field: t.field({
+      type: AssistantOrderField,
+      required: true,
+      defaultValue: 'CREATED_AT',
+      description: 'What to order by.',
+    }),
+    direction: t.field({
+      type: OrderDirection,
+      required: true,
+      defaultValue: 'DESC',
+      description: 'Which end comes first.',
+    }),
   }),
 });
 
@@ -108,7 +135,12 @@ builder.queryFields((t) => ({
         const { field = 'CREATED_AT', direction = 'DESC' } = args.orderBy ?? {};
         const columns = [orderColumns[field], { name: 'id', type: 'text' as const }];
         const where = await assistantsWhere(ctx, args.filter);
-        const list = { model: 'assistant', typeName: 'Assistant', order: { list: 'assistants', columns, direction }, where } as const;
+        const list = {
+          model: 'assistant',
+          typeName: 'Assistant',
+          order: { list: 'assistants', columns, direction },
+          where,
+        } as const;
         return rootList(ctx.db, ctx, info, list as never, args) as never;
       },
     },
@@ -167,14 +199,19 @@ const DeleteAssistantInput = builder.inputType('DeleteAssistantInput', {
   description: 'An assistant to delete.',
   fields: (t) => ({
     id: t.id({ required: true, description: 'The assistant.' }),
-    deleteThreads: t.boolean({ defaultValue: false, description: 'Whether its threads go with it; else it is refused while it has any.' }),
+    deleteThreads: t.boolean({
+      defaultValue: false,
+      description: 'Whether its threads go with it; else it is refused while it has any.',
+    }),
   }),
 });
 
 const assistantPayload = (name: string, description: string) =>
   builder.simpleObject(name, {
     description,
-    fields: (t) => ({ assistant: t.field({ type: Assistant, nullable: false, description: 'The assistant as it is now.' }) }),
+    fields: (t) => ({
+      assistant: t.field({ type: Assistant, nullable: false, description: 'The assistant as it is now.' }),
+    }),
   });
 const CreateAssistantPayload = assistantPayload('CreateAssistantPayload', 'The new assistant.');
 const UpdateAssistantPayload = assistantPayload('UpdateAssistantPayload', 'The changed assistant.');

@@ -2,7 +2,7 @@ import { InvalidInputError } from '../domain/error.ts';
 import { limits } from './limit.ts';
 
 /** One column of a list's order. Rows whose order columns are equal are told apart by the last one, which is unique. */
-export interface OrderColumn {
+interface OrderColumn {
   name: string;
   type: 'time' | 'text' | 'number';
   nullable?: boolean;
@@ -51,7 +51,10 @@ function decodeCursor(order: ListOrder, parentId: string | undefined, argument: 
   const isOurs = head === headOf(order) && (parentId === undefined || tag === tagOf(parentId));
   const isWhole = texts.length === columns.length && values.every((value) => value !== undefined);
   if (!isOurs || !isWhole) {
-    throw InvalidInputError.at(argument, 'This is no cursor of this list: pass on a cursor that it has given, in the same order.');
+    throw InvalidInputError.at(
+      argument,
+      'This is no cursor of this list: pass on a cursor that it has given, in the same order.',
+    );
   }
   return values as Value[];
 }

@@ -28,7 +28,10 @@ builder.objectRef<Mark>('FileCitation').implement({
   fields: (t) => ({
     file: t.field({ type: File, description: 'The file.', resolve: ({ file }) => file }),
     quote: t.exposeString('quote', { description: 'The passage.' }),
-    score: t.exposeFloat('score', { nullable: true, description: 'How well the passage fits: 0 to 1; null: not known.' }),
+    score: t.exposeFloat('score', {
+      nullable: true,
+      description: 'How well the passage fits: 0 to 1; null: not known.',
+    }),
   }),
 });
 
@@ -51,7 +54,10 @@ const ImageContent = builder.objectRef<Extract<MessagePart, { type: 'image' }>>(
   fields: (t) => ({
     url: t.exposeString('url', { description: 'Where it is: an address or a data: URL.' }),
     file: t.field({ type: File, nullable: true, description: 'The stored file, if it is one.', resolve: () => null }),
-    detail: t.exposeString('detail', { nullable: true, description: 'How closely the model looks at it; null: it decides.' }),
+    detail: t.exposeString('detail', {
+      nullable: true,
+      description: 'How closely the model looks at it; null: it decides.',
+    }),
   }),
 });
 

@@ -2,7 +2,7 @@ import DataLoader from 'dataloader';
 import type { DomainContext } from '../domain/context.ts';
 
 /** Answers many keys at once, in their order. */
-export type Batch<Key, Value> = (ctx: DomainContext, keys: readonly Key[]) => Promise<readonly Value[]>;
+type Batch<Key, Value> = (ctx: DomainContext, keys: readonly Key[]) => Promise<readonly Value[]>;
 
 /** What resolvers get: the domain's context, and batching for what plugin-prisma does not load. */
 export interface GraphContext extends DomainContext {
@@ -24,7 +24,8 @@ export function graphContext(ctx: DomainContext, signal: AbortSignal): GraphCont
     signal,
     load<Key, Value>(batch: Batch<Key, Value>, key: Key) {
       const known = loaders.get(batch) as DataLoader<Key, Value> | undefined;
-      const loader = known ?? new DataLoader<Key, Value>((keys) => batch(ctx, keys) as never, { cacheKeyFn: cacheKey as never });
+      const loader =
+        known ?? new DataLoader<Key, Value>((keys) => batch(ctx, keys) as never, { cacheKeyFn: cacheKey as never });
       if (!known) loaders.set(batch, loader as DataLoader<unknown, unknown>);
       return loader.load(key);
     },

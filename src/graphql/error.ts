@@ -114,7 +114,11 @@ builder.objectType(QuotaExceededError, {
 
 /** An expected refusal outside a result union, as a coded top-level error. */
 export function codedError(error: DomainError): GraphQLError {
-  const codes: Record<string, string> = { INVALID_INPUT: 'BAD_USER_INPUT', NOT_FOUND: 'NOT_FOUND', FORBIDDEN: 'FORBIDDEN' };
+  const codes: Record<string, string> = {
+    INVALID_INPUT: 'BAD_USER_INPUT',
+    NOT_FOUND: 'NOT_FOUND',
+    FORBIDDEN: 'FORBIDDEN',
+  };
   const issues = error instanceof InvalidInputError ? { issues: error.issues } : {};
   return new GraphQLError(error.message, { extensions: { code: codes[error.code] ?? error.code, ...issues } });
 }

@@ -1,5 +1,5 @@
-import { type Told, followRun, followThread } from '../domain/follow.ts';
 import type { StepStatus as StepStatusValue, StepType as StepTypeValue } from '../db/generated/client.ts';
+import { followRun, followThread, type Told } from '../domain/follow.ts';
 import { builder } from './builder.ts';
 import type { GraphContext } from './context.ts';
 import { Message, MessageStatus } from './message.ts';
@@ -14,7 +14,9 @@ type PieceTold = Extract<Told, { kind: 'piece' }>;
 const EventInterface = builder.interfaceRef<Told>('Event').implement({
   description: 'Something that a follower is told.',
   fields: (t) => ({
-    cursor: t.exposeString('cursor', { description: 'The position behind this event: pass it as `after` to go on from here.' }),
+    cursor: t.exposeString('cursor', {
+      description: 'The position behind this event: pass it as `after` to go on from here.',
+    }),
     at: t.expose('at', { type: 'DateTime', description: 'When it happened; for a delta, when it was sent.' }),
     runId: t.exposeID('runId', { nullable: true, description: 'The run it belongs to; null: none.' }),
     threadId: t.exposeID('threadId', { description: 'The thread it belongs to.' }),
@@ -28,11 +30,16 @@ const runStatusChanged = builder.objectRef<EventTold>('RunStatusChanged').implem
   description: 'A run entered a status.',
   interfaces: [EventInterface],
   fields: (t) => ({
-    status: t.field({ type: RunStatus, description: 'The status at that moment.', resolve: ({ event }) => event.value as never }),
+    status: t.field({
+      type: RunStatus,
+      description: 'The status at that moment.',
+      resolve: ({ event }) => event.value as never,
+    }),
     run: t.prismaField({
       type: Run,
       description: 'The run as it is now.',
-      resolve: (query, { event }, _args, ctx) => ctx.db.run.findFirstOrThrow({ ...query, where: { id: event.runId ?? '' } }),
+      resolve: (query, { event }, _args, ctx) =>
+        ctx.db.run.findFirstOrThrow({ ...query, where: { id: event.runId ?? '' } }),
     }),
   }),
 });
@@ -46,7 +53,8 @@ const stepStarted = builder.objectRef<EventTold>('StepStarted').implement({
     step: t.prismaField({
       type: Step,
       description: 'The step as it is now.',
-      resolve: (query, { event }, _args, ctx) => ctx.db.step.findFirstOrThrow({ ...query, where: { id: event.stepId ?? '' } }),
+      resolve: (query, { event }, _args, ctx) =>
+        ctx.db.step.findFirstOrThrow({ ...query, where: { id: event.stepId ?? '' } }),
     }),
   }),
 });
@@ -67,8 +75,14 @@ const ToolCallDelta = builder.objectRef<CallDelta>('ToolCallDelta').implement({
     id: t.exposeID('id', { nullable: true, description: 'Its id.' }),
     kind: t.exposeString('kind', { description: 'The kind of the tool: `function`, …' }),
     name: t.exposeString('name', { nullable: true, description: 'The function.' }),
-    arguments: t.exposeString('arguments', { nullable: true, description: 'The next piece of its arguments; null: nothing new.' }),
-    output: t.exposeString('output', { nullable: true, description: 'The next piece of its output; null: nothing new.' }),
+    arguments: t.exposeString('arguments', {
+      nullable: true,
+      description: 'The next piece of its arguments; null: nothing new.',
+    }),
+    output: t.exposeString('output', {
+      nullable: true,
+      description: 'The next piece of its output; null: nothing new.',
+    }),
   }),
 });
 
@@ -93,11 +107,16 @@ const stepEnded = builder.objectRef<EventTold>('StepEnded').implement({
   interfaces: [EventInterface],
   fields: (t) => ({
     stepId: t.id({ description: 'The step.', resolve: (told) => named(told).stepId ?? '' }),
-    status: t.field({ type: StepStatus, description: 'How it ended.', resolve: ({ event }) => event.value as StepStatusValue }),
+    status: t.field({
+      type: StepStatus,
+      description: 'How it ended.',
+      resolve: ({ event }) => event.value as StepStatusValue,
+    }),
     step: t.prismaField({
       type: Step,
       description: 'The step as it is now.',
-      resolve: (query, { event }, _args, ctx) => ctx.db.step.findFirstOrThrow({ ...query, where: { id: event.stepId ?? '' } }),
+      resolve: (query, { event }, _args, ctx) =>
+        ctx.db.step.findFirstOrThrow({ ...query, where: { id: event.stepId ?? '' } }),
     }),
   }),
 });
@@ -128,7 +147,11 @@ const messageEnded = builder.objectRef<EventTold>('MessageEnded').implement({
   interfaces: [EventInterface],
   fields: (t) => ({
     messageId: t.id({ description: 'The message.', resolve: (told) => named(told).messageId ?? '' }),
-    status: t.field({ type: MessageStatus, description: 'Whether it is whole.', resolve: ({ event }) => event.value as 'COMPLETED' }),
+    status: t.field({
+      type: MessageStatus,
+      description: 'Whether it is whole.',
+      resolve: ({ event }) => event.value as 'COMPLETED',
+    }),
     message: t.field({ type: Message, description: 'The message.', resolve: messageOf }),
   }),
 });
@@ -168,11 +191,25 @@ const typeByEvent = {
   TOOL_CALL_STARTED: 'StepDelta',
   REASONING_STARTED: '',
 } as const;
-const typeByChannel = { TEXT: 'MessageDelta', REASONING: 'ReasoningDelta', ARGUMENTS: 'StepDelta', OUTPUT: 'StepDelta' } as const;
+const typeByChannel = {
+  TEXT: 'MessageDelta',
+  REASONING: 'ReasoningDelta',
+  ARGUMENTS: 'StepDelta',
+  OUTPUT: 'StepDelta',
+} as const;
 
 const typeOf = (told: Told) => (told.kind === 'event' ? typeByEvent[told.event.type] : typeByChannel[told.channel]);
 
-const ofRun = [runStatusChanged, stepStarted, stepDelta, stepEnded, messageStarted, messageDelta, messageEnded, reasoningDelta];
+const ofRun = [
+  runStatusChanged,
+  stepStarted,
+  stepDelta,
+  stepEnded,
+  messageStarted,
+  messageDelta,
+  messageEnded,
+  reasoningDelta,
+];
 
 const RunEvent = builder.unionType('RunEvent', {
   description: 'What a follower of a run is told.',
@@ -186,7 +223,12 @@ const ThreadEvent = builder.unionType('ThreadEvent', {
   resolveType: (told) => typeOf(told as Told),
 });
 
-type Follow = (ctx: GraphContext, id: string, after: string | null, signal: AbortSignal) => Promise<AsyncGenerator<Told>>;
+type Follow = (
+  ctx: GraphContext,
+  id: string,
+  after: string | null,
+  signal: AbortSignal,
+) => Promise<AsyncGenerator<Told>>;
 
 /** What is told, without what only opens a text and is not shown; what was loaded for one event is not kept for the next. */
 async function* shown(ctx: GraphContext, told: AsyncGenerator<Told>): AsyncGenerator<Told> {
@@ -218,7 +260,10 @@ builder.subscriptionFields((t) => ({
       'Every event of a thread: all its runs, and messages that others add; never completes by itself. Needs THREADS_READ and RUNS_READ.',
     args: {
       threadId: t.arg.id({ required: true, description: 'The thread.' }),
-      after: t.arg.string({ description: 'The cursor of the last event that you have, or the eventCursor of the thread; absent: from now on.' }),
+      after: t.arg.string({
+        description:
+          'The cursor of the last event that you have, or the eventCursor of the thread; absent: from now on.',
+      }),
     },
     subscribe: (_root, { threadId, after }, ctx) => subscribeTo(followThread)(ctx, threadId, after),
     resolve: (told) => told as never,

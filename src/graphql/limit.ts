@@ -4,7 +4,8 @@ import { type ASTVisitor, GraphQLError, type ValidationContext } from 'graphql';
 /** What one operation may ask for. `cost`: about the number of values in the answer. */
 export const limits = { depth: 16, cost: 30_000, tokens: 10_000, aliases: 50, pageSize: 100, batchedIds: 100 } as const;
 
-const refusal = (message: string) => new GraphQLError(message, { extensions: { code: 'QUERY_TOO_COMPLEX' } });
+/** The refusal of an operation that asks for too much. */
+export const refusal = (message: string) => new GraphQLError(message, { extensions: { code: 'QUERY_TOO_COMPLEX' } });
 
 /** The refusal of an operation that nests too deep or asks for too much. */
 export const tooComplex: ComplexityErrorFn = (kind, { depth, complexity }) =>
@@ -16,9 +17,14 @@ export const tooComplex: ComplexityErrorFn = (kind, { depth, complexity }) =>
 const shortList = 5;
 
 /** A field's cost: a connection multiplies by its page, another list by a few. */
-export function complexityOf(args: Record<string, unknown>, _ctx: unknown, field: { name: string; type: { toString(): string }; args: ReadonlyArray<{ name: string }> }) {
+export function complexityOf(
+  args: Record<string, unknown>,
+  _ctx: unknown,
+  field: { name: string; type: { toString(): string }; args: ReadonlyArray<{ name: string }> },
+) {
   const size = args.first ?? args.last;
-  if (field.args.some(({ name }) => name === 'first')) return { field: 1, multiplier: clamp(typeof size === 'number' ? size : 20) };
+  if (field.args.some(({ name }) => name === 'first'))
+    return { field: 1, multiplier: clamp(typeof size === 'number' ? size : 20) };
   if (Array.isArray(args.ids)) return { field: 1, multiplier: clamp(args.ids.length) };
   const isOfConnection = field.name === 'edges' || field.name === 'nodes';
   const isList = field.type.toString().startsWith('[');
@@ -34,7 +40,9 @@ export function maxAliases(context: ValidationContext): ASTVisitor {
     Field({ alias }) {
       if (alias) aliases += 1;
       if (aliases === limits.aliases + 1) {
-        context.reportError(refusal(`The query has more than ${limits.aliases} aliases, the limit. Ask in several queries.`));
+        context.reportError(
+          refusal(`The query has more than ${limits.aliases} aliases, the limit. Ask in several queries.`),
+        );
       }
     },
   };

@@ -39,7 +39,9 @@ export async function rootList<Node extends object>(
 /** Whether more than the total is asked for. */
 function selectsRows(info: GraphQLResolveInfo): boolean {
   const selections = info.fieldNodes.flatMap(({ selectionSet }) => selectionSet?.selections ?? []);
-  return selections.some((selection) => selection.kind !== 'Field' || !['totalCount', '__typename'].includes(selection.name.value));
+  return selections.some(
+    (selection) => selection.kind !== 'Field' || !['totalCount', '__typename'].includes(selection.name.value),
+  );
 }
 
 /** The arguments that lists have beside those of their pages. */
@@ -88,7 +90,9 @@ export function childList(list: ChildList) {
       const page = planPage(list.order(args), args);
       const query = { ...page.query, where: { AND: [list.where(args, ctx), page.query.where] } };
       const paths = nodePaths.map((path) => path.map((name) => ({ name })));
-      const rows = nested(query as never, { getType: () => list.typeName, paths } as never, list.typeName) as { select?: object };
+      const rows = nested(query as never, { getType: () => list.typeName, paths } as never, list.typeName) as {
+        select?: object;
+      };
       // Nothing of the nodes is selected: the order alone tells what pages there are.
       const isBare = rows.select && Object.keys(rows.select).length === 0;
       const columns = Object.fromEntries(list.order(args).columns.map(({ name }) => [name, true]));

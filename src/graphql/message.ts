@@ -27,7 +27,9 @@ export const MessageStatus = builder.enumType('MessageStatus', {
 
 /** The text of a message: while it is being written, as far as it has come. */
 function textOf(message: { id: string; status: string; text: string }, ctx: GraphContext): string | Promise<string> {
-  return message.status === 'IN_PROGRESS' ? ctx.load(growingTexts, { ownerId: message.id, channel: 'TEXT' as const }) : message.text;
+  return message.status === 'IN_PROGRESS'
+    ? ctx.load(growingTexts, { ownerId: message.id, channel: 'TEXT' as const })
+    : message.text;
 }
 
 /** One utterance in a thread. */
@@ -41,31 +43,51 @@ export const Message = builder.prismaNode('Message', {
   fields: (t) => ({
     thread: t.relation('thread', { description: 'Its thread.' }),
     assistant: t.relation('assistant', { nullable: true, description: 'The assistant that wrote it.' }),
-    run: t.relation('run', { nullable: true, description: 'The run that wrote it; null for messages that were added.' }),
+    run: t.relation('run', {
+      nullable: true,
+      description: 'The run that wrote it; null for messages that were added.',
+    }),
     role: t.expose('role', { type: MessageRole, description: 'Whose words it is.' }),
     status: t.expose('status', { type: MessageStatus, description: 'Whether it is whole.' }),
     incompleteReason: t.exposeString('incompleteReason', {
       nullable: true,
-      description: 'Why it ended early: max_tokens, content_filter, run_cancelled, run_expired, run_failed or worker_lost.',
+      description:
+        'Why it ended early: max_tokens, content_filter, run_cancelled, run_expired, run_failed or worker_lost.',
     }),
     content: t.field({
       type: [MessageContent],
       description: 'Its parts, in order.',
-      resolve: async (message, _args, ctx): Promise<MessagePart[]> => partsOf({ parts: message.parts, text: await textOf(message, ctx) }),
+      resolve: async (message, _args, ctx): Promise<MessagePart[]> =>
+        partsOf({ parts: message.parts, text: await textOf(message, ctx) }),
     }),
-    text: t.string({ description: 'Its text parts joined by line breaks: what a chat bubble shows.', resolve: (message, _args, ctx) => textOf(message, ctx) }),
+    text: t.string({
+      description: 'Its text parts joined by line breaks: what a chat bubble shows.',
+      resolve: (message, _args, ctx) => textOf(message, ctx),
+    }),
     attachments: t.field({ type: [File], description: 'Files that came with it.', resolve: () => [] }),
     position: t.exposeInt('position', { description: '1, 2, 3 … within the thread, in the order received.' }),
     flags: t.exposeStringList('flags', { description: 'Marks of content filters.' }),
-    editedAt: t.expose('editedAt', { type: 'DateTime', nullable: true, description: 'When it was last edited; null: never.' }),
+    editedAt: t.expose('editedAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'When it was last edited; null: never.',
+    }),
     metadata: t.expose('metadata', { type: 'Metadata', description: 'Your own pairs.' }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was added or begun.' }),
-    completedAt: t.expose('completedAt', { type: 'DateTime', nullable: true, description: 'When it was whole; null: it is not.' }),
+    completedAt: t.expose('completedAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'When it was whole; null: it is not.',
+    }),
   }),
 });
 
 /** A message in a list. */
-export const MessageEdge = builder.edgeObject({ type: Message, name: 'MessageEdge', description: 'One message in a list.' });
+export const MessageEdge = builder.edgeObject({
+  type: Message,
+  name: 'MessageEdge',
+  description: 'One message in a list.',
+});
 /** A page of messages. */
 export const MessageConnection = builder.connectionObject(
   { type: Message, name: 'MessageConnection', description: 'A page of messages.' },
@@ -96,7 +118,9 @@ builder.queryField('message', (t) =>
     args: { id: t.arg.id({ required: true, description: 'Its id.' }) },
     resolve: (query, _root, { id }, ctx) => {
       requireScope(ctx, 'THREADS_READ');
-      return isId('Message', id) ? ctx.db.message.findFirst({ ...query, where: { id, ...inThreadsVisibleTo(ctx.actor) } }) : null;
+      return isId('Message', id)
+        ? ctx.db.message.findFirst({ ...query, where: { id, ...inThreadsVisibleTo(ctx.actor) } })
+        : null;
     },
   }),
 );
@@ -106,7 +130,8 @@ builder.prismaObjectFields(Thread, (t) => ({
     type: Message,
     nullable: true,
     description: 'Its newest message.',
-    select: (_args, _ctx, nested) => ({ messages: nested({ orderBy: { position: 'desc' }, take: 1 } as never) }) as never,
+    select: (_args, _ctx, nested) =>
+      ({ messages: nested({ orderBy: { position: 'desc' }, take: 1 } as never) }) as never,
     resolve: (thread) => (thread as unknown as { messages: Array<typeof Message.$inferType> }).messages[0] ?? null,
   }),
   messages: t.connection(
@@ -180,7 +205,8 @@ builder.mutationFields((t) => ({
   }),
   editMessage: t.field({
     type: EditMessagePayload,
-    description: 'Gives a message new content; runs are cancelled and what followed it is dropped. Needs THREADS_WRITE.',
+    description:
+      'Gives a message new content; runs are cancelled and what followed it is dropped. Needs THREADS_WRITE.',
     errors: refusals('EditMessage', [NotFoundError, InvalidInputError, ForbiddenError]),
     args: { input: t.arg({ type: EditMessageInput, required: true, description: 'The new content.' }) },
     resolve: async (_root, { input }, ctx) => ({ message: await editMessage(ctx, input) }),

@@ -6,7 +6,10 @@ const Model = builder.objectRef<ModelInfo>('Model').implement({
   fields: (t) => ({
     id: t.exposeString('id', { description: 'Its full name: `provider/model`.' }),
     provider: t.exposeString('provider', { description: 'Who runs it.' }),
-    contextWindow: t.exposeInt('contextWindow', { nullable: true, description: 'How many tokens it takes in; null: not known.' }),
+    contextWindow: t.exposeInt('contextWindow', {
+      nullable: true,
+      description: 'How many tokens it takes in; null: not known.',
+    }),
     supportsTools: t.exposeBoolean('supportsTools', { description: 'Whether it calls tools.' }),
     supportsImages: t.exposeBoolean('supportsImages', { description: 'Whether it sees images.' }),
     supportsReasoning: t.exposeBoolean('supportsReasoning', { description: 'Whether it reasons before it answers.' }),

@@ -44,7 +44,11 @@ builder.node(Plugin, {
     name: t.exposeString('name', { description: 'Its name.' }),
     description: t.exposeString('description', { nullable: true, description: 'What it is for.' }),
     kind: t.expose('kind', { type: PluginKind, description: 'How it is called.' }),
-    operations: t.field({ type: [PluginOperation], description: 'What it offers.', resolve: ({ operations }) => operations }),
+    operations: t.field({
+      type: [PluginOperation],
+      description: 'What it offers.',
+      resolve: ({ operations }) => operations,
+    }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was registered.' }),
   }),
 });

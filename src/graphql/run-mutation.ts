@@ -39,12 +39,16 @@ const TruncationInput = builder.inputType('TruncationInput', {
 });
 
 const CreateRunInput = builder.inputType('CreateRunInput', {
-  description: 'A run to start: on a thread that is there, or on a new one. What is absent is taken from the assistant.',
+  description:
+    'A run to start: on a thread that is there, or on a new one. What is absent is taken from the assistant.',
   fields: (t) => ({
     threadId: t.id({ description: 'The thread; or `thread`, exactly one of the two.' }),
     thread: t.field({ type: CreateThreadInput, description: 'A new thread.' }),
     assistantId: t.id({ description: "The assistant; absent: the thread's." }),
-    messages: t.field({ type: [MessageInput], description: 'Messages to append first, in the same transaction: up to 100.' }),
+    messages: t.field({
+      type: [MessageInput],
+      description: 'Messages to append first, in the same transaction: up to 100.',
+    }),
     model: t.string({ description: 'Another model.' }),
     instructions: t.string({ description: 'Other instructions.' }),
     additionalInstructions: t.string({ description: 'Instructions behind those that are in force.' }),
@@ -54,11 +58,27 @@ const CreateRunInput = builder.inputType('CreateRunInput', {
     maxPromptTokens: t.int({ description: 'How many tokens it may read in all.' }),
     maxCompletionTokens: t.int({ description: 'How many tokens it may write in all.' }),
     maxSteps: t.int({ defaultValue: 20, description: 'How many steps it may take: 1 to 1000.' }),
-    toolChoice: t.field({ type: 'JSON', description: '"none", "auto", "required", or { "type": "function", "function": { "name" } }.' }),
-    parallelToolCalls: t.boolean({ defaultValue: true, description: 'Whether the model may make several calls at once.' }),
-    responseFormat: t.field({ type: 'JSON', description: "How the answer is shaped, in the form of OpenAI's response_format." }),
-    truncation: t.field({ type: TruncationInput, description: 'How much of the conversation the model is told; absent: AUTO.' }),
-    whenBusy: t.field({ type: WhenBusy, defaultValue: 'ENQUEUE', description: 'What to do when another run of the thread is not finished.' }),
+    toolChoice: t.field({
+      type: 'JSON',
+      description: '"none", "auto", "required", or { "type": "function", "function": { "name" } }.',
+    }),
+    parallelToolCalls: t.boolean({
+      defaultValue: true,
+      description: 'Whether the model may make several calls at once.',
+    }),
+    responseFormat: t.field({
+      type: 'JSON',
+      description: "How the answer is shaped, in the form of OpenAI's response_format.",
+    }),
+    truncation: t.field({
+      type: TruncationInput,
+      description: 'How much of the conversation the model is told; absent: AUTO.',
+    }),
+    whenBusy: t.field({
+      type: WhenBusy,
+      defaultValue: 'ENQUEUE',
+      description: 'What to do when another run of the thread is not finished.',
+    }),
     metadata: t.field({ type: 'Metadata', description: 'Your own pairs.' }),
     idempotencyKey: t.string({ description: 'The same key within 24 h answers the first run: 1 to 200 characters.' }),
   }),
@@ -119,7 +139,8 @@ const runPayload = (name: string, description: string) =>
   });
 
 /** The thread of a run, by its key: plugin-prisma loads what is selected of it. */
-const threadOf = ({ workspaceId, threadId }: { workspaceId: string; threadId: string }) => ({ workspaceId, id: threadId }) as never;
+const threadOf = ({ workspaceId, threadId }: { workspaceId: string; threadId: string }) =>
+  ({ workspaceId, id: threadId }) as never;
 
 const CreateRunPayload = newRunPayload('CreateRunPayload');
 const RegeneratePayload = newRunPayload('RegeneratePayload');
@@ -130,8 +151,16 @@ const UpdateRunPayload = runPayload('UpdateRunPayload', 'The changed run.');
 builder.mutationFields((t) => ({
   createRun: t.field({
     type: CreateRunPayload,
-    description: 'Starts a run, after appending messages. Needs RUNS_WRITE, and THREADS_WRITE for messages or a new thread.',
-    errors: refusals('CreateRun', [NotFoundError, InvalidInputError, ThreadBusyError, ForbiddenError, ContentRejectedError, QuotaExceededError]),
+    description:
+      'Starts a run, after appending messages. Needs RUNS_WRITE, and THREADS_WRITE for messages or a new thread.',
+    errors: refusals('CreateRun', [
+      NotFoundError,
+      InvalidInputError,
+      ThreadBusyError,
+      ForbiddenError,
+      ContentRejectedError,
+      QuotaExceededError,
+    ]),
     args: { input: t.arg({ type: CreateRunInput, required: true, description: 'The run to start.' }) },
     resolve: async (_root, { input }, ctx) => {
       const run = await createRun(ctx, input);
@@ -141,7 +170,13 @@ builder.mutationFields((t) => ({
   regenerate: t.field({
     type: RegeneratePayload,
     description: 'Drops the answer to the last user message and runs again. Needs RUNS_WRITE.',
-    errors: refusals('Regenerate', [NotFoundError, ConflictError, InvalidInputError, ForbiddenError, QuotaExceededError]),
+    errors: refusals('Regenerate', [
+      NotFoundError,
+      ConflictError,
+      InvalidInputError,
+      ForbiddenError,
+      QuotaExceededError,
+    ]),
     args: { input: t.arg({ type: RegenerateInput, required: true, description: 'What to answer anew.' }) },
     resolve: async (_root, { input }, ctx) => {
       const run = await regenerate(ctx, input);

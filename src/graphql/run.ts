@@ -1,14 +1,14 @@
 import { requireScope } from '../domain/access.ts';
+import { runsWhere } from '../domain/run.ts';
 import { inThreadsVisibleTo } from '../domain/scope.ts';
 import { storedTools } from '../domain/tool.ts';
-import { runsWhere } from '../domain/run.ts';
 import { usageOf } from '../domain/usage.ts';
 import { isId } from '../id.ts';
 import { Assistant } from './assistant.ts';
 import { builder } from './builder.ts';
 import { eventCursor } from './cursor.ts';
 import { childList, type ListArgs, rootList } from './list.ts';
-import { MessageConnection, MessageEdge, Message, messageOrder } from './message.ts';
+import { Message, MessageConnection, MessageEdge, messageOrder } from './message.ts';
 import { OrderDirection } from './scope.ts';
 import { Thread } from './thread.ts';
 import { Tool } from './tool.ts';
@@ -44,14 +44,22 @@ const RunIncompleteReason = builder.enumType('RunIncompleteReason', {
 export const RunError = builder.objectRef<{ code: string; message: string; retryable: boolean }>('RunError').implement({
   description: 'What went wrong.',
   fields: (t) => ({
-    code: t.exposeString('code', { description: 'A stable word: rate_limit_exceeded, server_error, provider_unauthorized, provider_timeout, …' }),
+    code: t.exposeString('code', {
+      description: 'A stable word: rate_limit_exceeded, server_error, provider_unauthorized, provider_timeout, …',
+    }),
     message: t.exposeString('message', { description: 'In words for a person, without secrets.' }),
-    retryable: t.exposeBoolean('retryable', { description: 'Whether the same may well succeed when it is tried again.' }),
+    retryable: t.exposeBoolean('retryable', {
+      description: 'Whether the same may well succeed when it is tried again.',
+    }),
   }),
 });
 
 /** The error in a row. */
-export function errorOf(row: { errorCode: string | null; errorMessage: string | null; errorRetryable: boolean | null }) {
+export function errorOf(row: {
+  errorCode: string | null;
+  errorMessage: string | null;
+  errorRetryable: boolean | null;
+}) {
   return row.errorCode === null
     ? null
     : { code: row.errorCode, message: row.errorMessage ?? '', retryable: row.errorRetryable ?? false };
@@ -66,13 +74,15 @@ export const TruncationStrategy = builder.enumType('TruncationStrategy', {
   } as const,
 });
 
-const Truncation = builder.objectRef<{ strategy: 'AUTO' | 'LAST_MESSAGES'; lastMessages: number | null }>('Truncation').implement({
-  description: 'How much of the conversation the model is told.',
-  fields: (t) => ({
-    strategy: t.expose('strategy', { type: TruncationStrategy, description: 'How it is cut.' }),
-    lastMessages: t.exposeInt('lastMessages', { nullable: true, description: 'For LAST_MESSAGES: how many.' }),
-  }),
-});
+const Truncation = builder
+  .objectRef<{ strategy: 'AUTO' | 'LAST_MESSAGES'; lastMessages: number | null }>('Truncation')
+  .implement({
+    description: 'How much of the conversation the model is told.',
+    fields: (t) => ({
+      strategy: t.expose('strategy', { type: TruncationStrategy, description: 'How it is cut.' }),
+      lastMessages: t.exposeInt('lastMessages', { nullable: true, description: 'For LAST_MESSAGES: how many.' }),
+    }),
+  });
 
 /** One invocation of a model on a thread. */
 export const Run = builder.prismaNode('Run', {
@@ -86,37 +96,93 @@ export const Run = builder.prismaNode('Run', {
     thread: t.relation('thread', { description: 'Its thread.' }),
     assistant: t.relation('assistant', { nullable: true, description: 'The assistant whose configuration it took.' }),
     status: t.expose('status', { type: RunStatus, description: 'Where it stands.' }),
-    lastError: t.field({ type: RunError, nullable: true, description: 'What went wrong; null: nothing.', resolve: errorOf }),
-    incompleteReason: t.expose('incompleteReason', { type: RunIncompleteReason, nullable: true, description: 'The limit that it ran into.' }),
+    lastError: t.field({
+      type: RunError,
+      nullable: true,
+      description: 'What went wrong; null: nothing.',
+      resolve: errorOf,
+    }),
+    incompleteReason: t.expose('incompleteReason', {
+      type: RunIncompleteReason,
+      nullable: true,
+      description: 'The limit that it ran into.',
+    }),
     model: t.exposeString('model', { description: 'The model in force when it was created, as `provider/model`.' }),
-    instructions: t.exposeString('instructions', { nullable: true, description: 'The instructions in force when it was created.' }),
-    tools: t.field({ type: [Tool], description: 'The tools in force when it was created.', resolve: ({ tools }) => storedTools(tools) }),
-    temperature: t.exposeFloat('temperature', { nullable: true, description: 'From 0 to 2; null: the provider decides.' }),
+    instructions: t.exposeString('instructions', {
+      nullable: true,
+      description: 'The instructions in force when it was created.',
+    }),
+    tools: t.field({
+      type: [Tool],
+      description: 'The tools in force when it was created.',
+      resolve: ({ tools }) => storedTools(tools),
+    }),
+    temperature: t.exposeFloat('temperature', {
+      nullable: true,
+      description: 'From 0 to 2; null: the provider decides.',
+    }),
     topP: t.exposeFloat('topP', { nullable: true, description: 'From 0 to 1; null: the provider decides.' }),
-    maxPromptTokens: t.exposeInt('maxPromptTokens', { nullable: true, description: 'How many tokens it may read in all; null: no limit.' }),
-    maxCompletionTokens: t.exposeInt('maxCompletionTokens', { nullable: true, description: 'How many tokens it may write in all; null: no limit.' }),
-    toolChoice: t.expose('toolChoice', { type: 'JSON', nullable: true, description: "Whether and what it must call, in the form of OpenAI's tool_choice." }),
-    parallelToolCalls: t.exposeBoolean('parallelToolCalls', { description: 'Whether the model may make several calls at once.' }),
-    responseFormat: t.expose('responseFormat', { type: 'JSON', nullable: true, description: "How the answer is shaped, in the form of OpenAI's response_format." }),
+    maxPromptTokens: t.exposeInt('maxPromptTokens', {
+      nullable: true,
+      description: 'How many tokens it may read in all; null: no limit.',
+    }),
+    maxCompletionTokens: t.exposeInt('maxCompletionTokens', {
+      nullable: true,
+      description: 'How many tokens it may write in all; null: no limit.',
+    }),
+    toolChoice: t.expose('toolChoice', {
+      type: 'JSON',
+      nullable: true,
+      description: "Whether and what it must call, in the form of OpenAI's tool_choice.",
+    }),
+    parallelToolCalls: t.exposeBoolean('parallelToolCalls', {
+      description: 'Whether the model may make several calls at once.',
+    }),
+    responseFormat: t.expose('responseFormat', {
+      type: 'JSON',
+      nullable: true,
+      description: "How the answer is shaped, in the form of OpenAI's response_format.",
+    }),
     truncation: t.field({
       type: Truncation,
       description: 'How much of the conversation the model is told.',
-      resolve: ({ truncation, truncationLastMessages }) => ({ strategy: truncation, lastMessages: truncationLastMessages }),
+      resolve: ({ truncation, truncationLastMessages }) => ({
+        strategy: truncation,
+        lastMessages: truncationLastMessages,
+      }),
     }),
-    usage: t.field({ type: UsageType, nullable: true, description: 'What it has used; null: nothing yet, or the provider did not say.', resolve: usageOf }),
-    cost: t.expose('cost', { type: 'Decimal', nullable: true, description: 'What it cost in US dollars; null: the model has no price.' }),
+    usage: t.field({
+      type: UsageType,
+      nullable: true,
+      description: 'What it has used; null: nothing yet, or the provider did not say.',
+      resolve: usageOf,
+    }),
+    cost: t.expose('cost', {
+      type: 'Decimal',
+      nullable: true,
+      description: 'What it cost in US dollars; null: the model has no price.',
+    }),
     attempt: t.exposeInt('attempt', { description: '1, or more after a worker died and another took over.' }),
     eventCursor: t.string({
-      description: 'The position that this answer reflects: `runEvents(after:)` from here misses nothing and repeats nothing.',
+      description:
+        'The position that this answer reflects: `runEvents(after:)` from here misses nothing and repeats nothing.',
       select: { id: true, number: true, threadId: true, thread: { select: { lastSeq: true } } },
       resolve: (run, _args, ctx) => eventCursor(ctx, { id: run.threadId, lastSeq: run.thread.lastSeq }, run),
     }),
     metadata: t.expose('metadata', { type: 'Metadata', description: 'Your own pairs.' }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was created.' }),
     startedAt: t.expose('startedAt', { type: 'DateTime', nullable: true, description: 'When a worker first took it.' }),
-    firstTokenAt: t.expose('firstTokenAt', { type: 'DateTime', nullable: true, description: 'When the model began to answer.' }),
+    firstTokenAt: t.expose('firstTokenAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'When the model began to answer.',
+    }),
     endedAt: t.expose('endedAt', { type: 'DateTime', nullable: true, description: 'When it ended; null: it has not.' }),
-    expiresAt: t.expose('expiresAt', { type: 'DateTime', nullable: true, description: 'When it expires unless tool outputs come; null: it waits for none.' }),
+    expiresAt: t.expose('expiresAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'When it expires unless tool outputs come; null: it waits for none.',
+    }),
     messages: t.connection(
       {
         type: Message,
@@ -142,7 +208,10 @@ export const Run = builder.prismaNode('Run', {
 
 /** A run in a list. */
 const RunEdge = builder.edgeObject({ type: Run, name: 'RunEdge', description: 'One run in a list.' });
-const RunConnection = builder.connectionObject({ type: Run, name: 'RunConnection', description: 'A page of runs.' }, RunEdge);
+const RunConnection = builder.connectionObject(
+  { type: Run, name: 'RunConnection', description: 'A page of runs.' },
+  RunEdge,
+);
 
 const RunOrderField = builder.enumType('RunOrderField', {
   description: 'What runs are ordered by.',
@@ -152,8 +221,18 @@ const RunOrderField = builder.enumType('RunOrderField', {
 const RunOrder = builder.inputType('RunOrder', {
   description: 'The order of runs.',
   fields: (t) => ({
-    field: t.field({ type: RunOrderField, required: true, defaultValue: 'CREATED_AT', description: 'What to order by.' }),
-    direction: t.field({ type: OrderDirection, required: true, defaultValue: 'DESC', description: 'Which end comes first.' }),
+    field: t.field({
+      type: RunOrderField,
+      required: true,
+      defaultValue: 'CREATED_AT',
+      description: 'What to order by.',
+    }),
+    direction: t.field({
+      type: OrderDirection,
+      required: true,
+      defaultValue: 'DESC',
+      description: 'Which end comes first.',
+    }),
   }),
 });
 
@@ -171,7 +250,10 @@ const RunFilter = builder.inputType('RunFilter', {
 const runOrder = ({ orderBy }: ListArgs) => ({
   list: 'runs',
   direction: orderBy?.direction ?? ('DESC' as const),
-  columns: [{ name: 'createdAt', type: 'time' as const }, { name: 'id', type: 'text' as const }],
+  columns: [
+    { name: 'createdAt', type: 'time' as const },
+    { name: 'id', type: 'text' as const },
+  ],
 });
 
 builder.queryFields((t) => ({
@@ -182,7 +264,9 @@ builder.queryFields((t) => ({
     args: { id: t.arg.id({ required: true, description: 'Its id.' }) },
     resolve: (query, _root, { id }, ctx) => {
       requireScope(ctx, 'RUNS_READ');
-      return isId('Run', id) ? ctx.db.run.findFirst({ ...query, where: { id, ...inThreadsVisibleTo(ctx.actor) } }) : null;
+      return isId('Run', id)
+        ? ctx.db.run.findFirst({ ...query, where: { id, ...inThreadsVisibleTo(ctx.actor) } })
+        : null;
     },
   }),
   runs: t.connection(
@@ -196,7 +280,13 @@ builder.queryFields((t) => ({
       resolve: (_root, args, ctx, info) => {
         requireScope(ctx, 'RUNS_READ');
         const where = { AND: [inThreadsVisibleTo(ctx.actor), runsWhere(args.filter)] };
-        return rootList(ctx.db, ctx, info, { model: 'run', typeName: 'Run', order: runOrder(args), where }, args) as never;
+        return rootList(
+          ctx.db,
+          ctx,
+          info,
+          { model: 'run', typeName: 'Run', order: runOrder(args), where },
+          args,
+        ) as never;
       },
     },
     RunConnection,

@@ -43,7 +43,11 @@ builder.scalarType('Decimal', {
   description: 'An amount of money in US dollars, as a decimal text such as `0.0042`.',
   serialize: (value) => {
     const text = value.toString();
-    return text.includes('e') ? Number(text).toFixed(10).replace(/\.?0+$/, '') : text;
+    return text.includes('e')
+      ? Number(text)
+          .toFixed(10)
+          .replace(/\.?0+$/, '')
+      : text;
   },
   parseValue: (value) => {
     if (typeof value === 'string' && /^\d+(\.\d+)?$/.test(value)) return value;

@@ -19,5 +19,8 @@ export const ScopeEnum = builder.enumType('Scope', {
 /** The order of lists that offer no choice. */
 export const OrderDirection = builder.enumType('OrderDirection', {
   description: 'Which end of a list comes first.',
-  values: { ASC: { description: 'The smallest or oldest first.' }, DESC: { description: 'The largest or newest first.' } } as const,
+  values: {
+    ASC: { description: 'The smallest or oldest first.' },
+    DESC: { description: 'The largest or newest first.' },
+  } as const,
 });

@@ -23,15 +23,28 @@ export const Step = builder.prismaNode('Step', {
     index: t.exposeInt('index', { description: '0, 1, 2 … within the run.' }),
     type: t.expose('type', { type: StepType, description: 'What it is.' }),
     status: t.expose('status', { type: StepStatus, description: 'Where it stands.' }),
-    message: t.relation('message', { nullable: true, description: 'The message that it writes, for MESSAGE_CREATION.' }),
+    message: t.relation('message', {
+      nullable: true,
+      description: 'The message that it writes, for MESSAGE_CREATION.',
+    }),
     toolCalls: t.field({
       type: [ToolCall],
       description: 'The calls that it makes, for TOOL_CALLS; else empty.',
       select: { toolCalls: { orderBy: { index: 'asc' } } },
       resolve: ({ toolCalls }) => toolCalls,
     }),
-    lastError: t.field({ type: RunError, nullable: true, description: 'What went wrong; null: nothing.', resolve: errorOf }),
-    usage: t.field({ type: UsageType, nullable: true, description: 'What its answer of the model used; null: not known.', resolve: usageOf }),
+    lastError: t.field({
+      type: RunError,
+      nullable: true,
+      description: 'What went wrong; null: nothing.',
+      resolve: errorOf,
+    }),
+    usage: t.field({
+      type: UsageType,
+      nullable: true,
+      description: 'What its answer of the model used; null: not known.',
+      resolve: usageOf,
+    }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was begun.' }),
     startedAt: t.expose('startedAt', { type: 'DateTime', nullable: true, description: 'When it was begun.' }),
     endedAt: t.expose('endedAt', { type: 'DateTime', nullable: true, description: 'When it ended; null: it has not.' }),
@@ -44,7 +57,10 @@ export const Step = builder.prismaNode('Step', {
 });
 
 const StepEdge = builder.edgeObject({ type: Step, name: 'StepEdge', description: 'One step in a list.' });
-const StepConnection = builder.connectionObject({ type: Step, name: 'StepConnection', description: 'A page of steps.' }, StepEdge);
+const StepConnection = builder.connectionObject(
+  { type: Step, name: 'StepConnection', description: 'A page of steps.' },
+  StepEdge,
+);
 
 builder.queryField('step', (t) =>
   t.prismaField({
@@ -54,21 +70,25 @@ builder.queryField('step', (t) =>
     args: { id: t.arg.id({ required: true, description: 'Its id.' }) },
     resolve: (query, _root, { id }, ctx) => {
       requireScope(ctx, 'RUNS_READ');
-      return isId('Step', id) ? ctx.db.step.findFirst({ ...query, where: { id, ...inRunsVisibleTo(ctx.actor) } }) : null;
+      return isId('Step', id)
+        ? ctx.db.step.findFirst({ ...query, where: { id, ...inRunsVisibleTo(ctx.actor) } })
+        : null;
     },
   }),
 );
 
-const RequiredAction = builder.objectRef<{ toolCalls: Array<typeof FunctionToolCall.$inferType> }>('RequiredAction').implement({
-  description: 'What a run waits for.',
-  fields: (t) => ({
-    toolCalls: t.field({
-      type: [FunctionToolCall],
-      description: 'The calls whose outputs it wants, all at once, by submitToolOutputs.',
-      resolve: ({ toolCalls }) => toolCalls,
+const RequiredAction = builder
+  .objectRef<{ toolCalls: Array<typeof FunctionToolCall.$inferType> }>('RequiredAction')
+  .implement({
+    description: 'What a run waits for.',
+    fields: (t) => ({
+      toolCalls: t.field({
+        type: [FunctionToolCall],
+        description: 'The calls whose outputs it wants, all at once, by submitToolOutputs.',
+        resolve: ({ toolCalls }) => toolCalls,
+      }),
     }),
-  }),
-});
+  });
 
 builder.prismaObjectFields(Run, (t) => ({
   requiredAction: t.field({
@@ -94,7 +114,11 @@ builder.prismaObjectFields(Run, (t) => ({
         model: 'step',
         typeName: 'Step',
         parentColumn: 'runId',
-        order: ({ order }) => ({ list: 'steps', direction: order ?? 'ASC', columns: [{ name: 'index', type: 'number' }] }),
+        order: ({ order }) => ({
+          list: 'steps',
+          direction: order ?? 'ASC',
+          columns: [{ name: 'index', type: 'number' }],
+        }),
         where: () => ({}),
       }),
     },

@@ -12,9 +12,9 @@ import { Assistant } from './assistant.ts';
 import { builder } from './builder.ts';
 import { eventCursor } from './cursor.ts';
 import { childList, rootList } from './list.ts';
+import { MessageInput } from './message-input.ts';
 import { deletedPayload, refusals } from './refusal.ts';
 import { OrderDirection } from './scope.ts';
-import { MessageInput } from './message-input.ts';
 import { UsageType } from './usage.ts';
 
 /** What the runs of threads have used, with one statement for all of them. */
@@ -40,22 +40,37 @@ export const Thread = builder.prismaNode('Thread', {
   },
   fields: (t) => ({
     title: t.exposeString('title', { nullable: true, description: 'Its title.' }),
-    assistant: t.relation('assistant', { nullable: true, description: 'The assistant that a run uses when it names none.' }),
-    owner: t.exposeString('owner', { nullable: true, description: 'The end user it belongs to; null: the workspace itself.' }),
+    assistant: t.relation('assistant', {
+      nullable: true,
+      description: 'The assistant that a run uses when it names none.',
+    }),
+    owner: t.exposeString('owner', {
+      nullable: true,
+      description: 'The end user it belongs to; null: the workspace itself.',
+    }),
     metadata: t.expose('metadata', { type: 'Metadata', description: 'Your own pairs.' }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
-    lastActiveAt: t.expose('lastActiveAt', { type: 'DateTime', description: 'When a message or a run last came to it.' }),
-    archivedAt: t.expose('archivedAt', { type: 'DateTime', nullable: true, description: 'When it was archived; null: it is not.' }),
+    lastActiveAt: t.expose('lastActiveAt', {
+      type: 'DateTime',
+      description: 'When a message or a run last came to it.',
+    }),
+    archivedAt: t.expose('archivedAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'When it was archived; null: it is not.',
+    }),
     expiresAt: t.field({
       type: 'DateTime',
       nullable: true,
       description: 'When it is deleted unless something happens in it; null: never.',
-      resolve: async ({ lastActiveAt }, _args, ctx) => expiryOf(lastActiveAt, await ctx.load(threadTtls, 'ttl' as const)),
+      resolve: async ({ lastActiveAt }, _args, ctx) =>
+        expiryOf(lastActiveAt, await ctx.load(threadTtls, 'ttl' as const)),
     }),
     activeRun: t.relation('activeRun', { nullable: true, description: 'The run that holds the thread now, if any.' }),
     forkedFrom: t.relation('forkedFrom', { nullable: true, description: 'The message that it was forked from.' }),
     eventCursor: t.string({
-      description: 'The position that this answer reflects: `threadEvents(after:)` from here misses nothing and repeats nothing.',
+      description:
+        'The position that this answer reflects: `threadEvents(after:)` from here misses nothing and repeats nothing.',
       resolve: (thread, _args, ctx) => eventCursor(ctx, thread, null),
     }),
     usage: t.field({
@@ -84,8 +99,18 @@ const ThreadOrderField = builder.enumType('ThreadOrderField', {
 const ThreadOrder = builder.inputType('ThreadOrder', {
   description: 'The order of threads.',
   fields: (t) => ({
-    field: t.field({ type: ThreadOrderField, required: true, defaultValue: 'LAST_ACTIVE_AT', description: 'What to order by.' }),
-    direction: t.field({ type: OrderDirection, required: true, defaultValue: 'DESC', description: 'Which end comes first.' }),
+    field: t.field({
+      type: ThreadOrderField,
+      required: true,
+      defaultValue: 'LAST_ACTIVE_AT',
+      description: 'What to order by.',
+    }),
+    direction: t.field({
+      type: OrderDirection,
+      required: true,
+      defaultValue: 'DESC',
+      description: 'Which end comes first.',
+    }),
   }),
 });
 
@@ -96,7 +121,10 @@ const ThreadFilter = builder.inputType('ThreadFilter', {
     owner: t.string({ description: 'Those of this end user.' }),
     search: t.string({ description: 'A text in the title or in a message, whatever its case.' }),
     metadata: t.field({ type: 'Metadata', description: 'All of these pairs.' }),
-    archived: t.boolean({ defaultValue: false, description: 'false: those that are not archived; true: those that are; null: both.' }),
+    archived: t.boolean({
+      defaultValue: false,
+      description: 'false: those that are not archived; true: those that are; null: both.',
+    }),
     lastActiveBefore: t.field({ type: 'DateTime', description: 'Nothing has happened in them since.' }),
     lastActiveAfter: t.field({ type: 'DateTime', description: 'Something has happened in them since.' }),
   }),
@@ -119,7 +147,9 @@ builder.queryFields((t) => ({
     args: { id: t.arg.id({ required: true, description: 'Its id.' }) },
     resolve: (query, _root, { id }, ctx) => {
       requireScope(ctx, 'THREADS_READ');
-      return isId('Thread', id) ? ctx.db.thread.findFirst({ ...query, where: { id, ...threadsVisibleTo(ctx.actor) } }) : null;
+      return isId('Thread', id)
+        ? ctx.db.thread.findFirst({ ...query, where: { id, ...threadsVisibleTo(ctx.actor) } })
+        : null;
     },
   }),
   threads: t.connection(

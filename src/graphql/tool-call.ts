@@ -13,7 +13,12 @@ export const ToolCall = builder.interfaceRef<Row>('ToolCall').implement({
     id: t.exposeID('id', { description: 'The id.' }),
     index: t.exposeInt('index', { description: '0, 1, 2 … within the step.' }),
     status: t.expose('status', { type: StepStatus, description: 'Where it stands.' }),
-    error: t.field({ type: RunError, nullable: true, description: 'What went wrong; null: nothing.', resolve: errorOf }),
+    error: t.field({
+      type: RunError,
+      nullable: true,
+      description: 'What went wrong; null: nothing.',
+      resolve: errorOf,
+    }),
   }),
   resolveType: () => 'FunctionToolCall',
 });
@@ -57,16 +62,26 @@ builder.objectRef<NotYet<{ prompt: string; images: StoredFile[] }>>('TextToImage
 });
 
 builder
-  .objectRef<NotYet<{ plugin: typeof Plugin.$inferType | null; operation: string; httpStatus: number | null }>>('PluginToolCall')
+  .objectRef<NotYet<{ plugin: typeof Plugin.$inferType | null; operation: string; httpStatus: number | null }>>(
+    'PluginToolCall',
+  )
   .implement({
     description: 'An operation of a plug-in that was called.',
     interfaces: [ToolCall],
     fields: (t) => ({
-      plugin: t.field({ type: Plugin, nullable: true, description: 'The plug-in; null: it has been deleted.', resolve: ({ plugin }) => plugin }),
+      plugin: t.field({
+        type: Plugin,
+        nullable: true,
+        description: 'The plug-in; null: it has been deleted.',
+        resolve: ({ plugin }) => plugin,
+      }),
       operation: t.exposeString('operation', { description: 'The operation.' }),
       arguments: t.exposeString('arguments', { description: 'The arguments: JSON, as the model wrote it.' }),
       output: t.exposeString('output', { nullable: true, description: 'What it answered; null: nothing yet.' }),
-      httpStatus: t.exposeInt('httpStatus', { nullable: true, description: 'The HTTP status of the answer; null: there was none.' }),
+      httpStatus: t.exposeInt('httpStatus', {
+        nullable: true,
+        description: 'The HTTP status of the answer; null: there was none.',
+      }),
     }),
   });
 
@@ -90,7 +105,11 @@ builder.objectRef<NotYet<{ query: string; results: SearchResult[] }>>('FileSearc
   interfaces: [ToolCall],
   fields: (t) => ({
     query: t.exposeString('query', { description: 'What was looked for.' }),
-    results: t.field({ type: [FileSearchResult], description: 'What was found, the best first.', resolve: ({ results }) => results }),
+    results: t.field({
+      type: [FileSearchResult],
+      description: 'What was found, the best first.',
+      resolve: ({ results }) => results,
+    }),
   }),
 });
 

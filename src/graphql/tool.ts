@@ -6,7 +6,10 @@ const FunctionTool = builder.objectRef<StoredFunctionTool>('FunctionTool').imple
   description: 'A function that the client runs: a run waits in REQUIRES_ACTION for its output.',
   fields: (t) => ({
     name: t.exposeString('name', { description: 'The name that the model calls it by.' }),
-    description: t.exposeString('description', { nullable: true, description: 'What it does and when to call it, for the model.' }),
+    description: t.exposeString('description', {
+      nullable: true,
+      description: 'What it does and when to call it, for the model.',
+    }),
     parameters: t.expose('parameters', { type: 'JSON', description: 'Its parameters, as a JSON Schema of an object.' }),
     strict: t.exposeBoolean('strict', { description: 'Whether the model is held to the schema.' }),
   }),
@@ -21,26 +24,38 @@ const TextToImageTool = builder.objectRef<{ model: string | null; size: string |
   description: 'Pictures drawn from a description.',
   fields: (t) => ({
     model: t.exposeString('model', { nullable: true, description: 'The image model; null: the server chooses.' }),
-    size: t.exposeString('size', { nullable: true, description: 'Width x height, such as 1024x1024; null: the model chooses.' }),
+    size: t.exposeString('size', {
+      nullable: true,
+      description: 'Width x height, such as 1024x1024; null: the model chooses.',
+    }),
   }),
 });
 
-const PluginTool = builder.objectRef<{ plugin: typeof Plugin.$inferType; operations: string[] | null }>('PluginTool').implement({
-  description: 'The operations of a plug-in.',
-  fields: (t) => ({
-    plugin: t.field({ type: Plugin, description: 'The plug-in.', resolve: ({ plugin }) => plugin }),
-    operations: t.exposeStringList('operations', { nullable: true, description: 'Only these operations; null: all.' }),
-  }),
-});
+const PluginTool = builder
+  .objectRef<{ plugin: typeof Plugin.$inferType; operations: string[] | null }>('PluginTool')
+  .implement({
+    description: 'The operations of a plug-in.',
+    fields: (t) => ({
+      plugin: t.field({ type: Plugin, description: 'The plug-in.', resolve: ({ plugin }) => plugin }),
+      operations: t.exposeStringList('operations', {
+        nullable: true,
+        description: 'Only these operations; null: all.',
+      }),
+    }),
+  });
 
 const FileSearchTool = builder.objectRef<{ maxResults: number }>('FileSearchTool').implement({
   description: 'Search in the files of the assistant and the thread.',
-  fields: (t) => ({ maxResults: t.exposeInt('maxResults', { description: 'How many passages one call gives the model.' }) }),
+  fields: (t) => ({
+    maxResults: t.exposeInt('maxResults', { description: 'How many passages one call gives the model.' }),
+  }),
 });
 
 const WebSearchTool = builder.objectRef<{ maxResults: number }>('WebSearchTool').implement({
   description: 'Search in the web.',
-  fields: (t) => ({ maxResults: t.exposeInt('maxResults', { description: 'How many results one call gives the model.' }) }),
+  fields: (t) => ({
+    maxResults: t.exposeInt('maxResults', { description: 'How many results one call gives the model.' }),
+  }),
 });
 
 /** What a model can call. */
@@ -83,12 +98,16 @@ const PluginToolInput = builder.inputType('PluginToolInput', {
 
 const FileSearchToolInput = builder.inputType('FileSearchToolInput', {
   description: 'Search in the files of the assistant and the thread.',
-  fields: (t) => ({ maxResults: t.int({ defaultValue: 10, description: 'How many passages one call gives the model.' }) }),
+  fields: (t) => ({
+    maxResults: t.int({ defaultValue: 10, description: 'How many passages one call gives the model.' }),
+  }),
 });
 
 const WebSearchToolInput = builder.inputType('WebSearchToolInput', {
   description: 'Search in the web.',
-  fields: (t) => ({ maxResults: t.int({ defaultValue: 5, description: 'How many results one call gives the model.' }) }),
+  fields: (t) => ({
+    maxResults: t.int({ defaultValue: 5, description: 'How many results one call gives the model.' }),
+  }),
 });
 
 const later = 'This server refuses it: the tool is not built in.';

@@ -2,7 +2,13 @@ import { builder } from './builder.ts';
 
 /** Tokens, as the graph shows them. */
 export const UsageType = builder
-  .objectRef<{ promptTokens: number; completionTokens: number; totalTokens: number; reasoningTokens: number; cachedTokens: number }>('Usage')
+  .objectRef<{
+    promptTokens: number;
+    completionTokens: number;
+    totalTokens: number;
+    reasoningTokens: number;
+    cachedTokens: number;
+  }>('Usage')
   .implement({
     description: 'Tokens that were used.',
     fields: (t) => ({

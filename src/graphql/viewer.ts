@@ -1,5 +1,5 @@
-import { builder } from './builder.ts';
 import { ApiKey } from './api-key.ts';
+import { builder } from './builder.ts';
 import { ScopeEnum } from './scope.ts';
 import { Workspace } from './workspace.ts';
 
@@ -32,11 +32,16 @@ const Viewer = builder.objectRef<object>('Viewer').implement({
       description: 'The end user; null for a key.',
       resolve: (_viewer, _args, { actor }) => (actor.kind === 'USER' ? actor.userId : null),
     }),
-    scopes: t.field({ type: [ScopeEnum], description: 'What you may do.', resolve: (_viewer, _args, { actor }) => [...actor.scopes] }),
+    scopes: t.field({
+      type: [ScopeEnum],
+      description: 'What you may do.',
+      resolve: (_viewer, _args, { actor }) => [...actor.scopes],
+    }),
     workspace: t.prismaField({
       type: Workspace,
       description: 'The workspace that this request acts in.',
-      resolve: (query, _viewer, _args, ctx) => ctx.db.workspace.findUniqueOrThrow({ ...query, where: { id: ctx.workspaceId } }),
+      resolve: (query, _viewer, _args, ctx) =>
+        ctx.db.workspace.findUniqueOrThrow({ ...query, where: { id: ctx.workspaceId } }),
     }),
   }),
 });

@@ -1,14 +1,17 @@
 import { requireScope } from '../domain/access.ts';
 import { ConflictError, ForbiddenError, InvalidInputError, NotFoundError } from '../domain/error.ts';
 import { createWorkspace, deleteWorkspace, updateWorkspace, workspacesVisibleTo } from '../domain/workspace.ts';
-import { ApiKeyConnection, ApiKeyEdge, ApiKey } from './api-key.ts';
+import { ApiKey, ApiKeyConnection, ApiKeyEdge } from './api-key.ts';
 import { builder } from './builder.ts';
 import { childList, rootList } from './list.ts';
 import { deletedPayload, refusals } from './refusal.ts';
 
 const newestFirst = (list: string) => ({
   list,
-  columns: [{ name: 'createdAt', type: 'time' as const }, { name: 'id', type: 'text' as const }],
+  columns: [
+    { name: 'createdAt', type: 'time' as const },
+    { name: 'id', type: 'text' as const },
+  ],
   direction: 'DESC' as const,
 });
 
@@ -25,9 +28,17 @@ const WorkspaceSettings = builder.prismaObject('Workspace', {
   variant: 'WorkspaceSettings',
   description: 'What holds for everything in a workspace.',
   fields: (t) => ({
-    defaultModel: t.exposeString('defaultModel', { nullable: true, description: "The model where an assistant names none; null: the server's." }),
-    threadTtlDays: t.exposeInt('threadTtlDays', { nullable: true, description: 'After so many days without activity a thread is deleted; null: never.' }),
-    maxConcurrentRuns: t.exposeInt('maxConcurrentRuns', { description: 'How many runs of the workspace are executed at a time.' }),
+    defaultModel: t.exposeString('defaultModel', {
+      nullable: true,
+      description: "The model where an assistant names none; null: the server's.",
+    }),
+    threadTtlDays: t.exposeInt('threadTtlDays', {
+      nullable: true,
+      description: 'After so many days without activity a thread is deleted; null: never.',
+    }),
+    maxConcurrentRuns: t.exposeInt('maxConcurrentRuns', {
+      description: 'How many runs of the workspace are executed at a time.',
+    }),
     runExpirySeconds: t.exposeInt('runExpirySeconds', { description: 'How long a run waits for tool outputs.' }),
     recordSteps: t.expose('recordSteps', { type: StepRecording, description: 'How much of the steps is kept.' }),
   }),
@@ -65,7 +76,11 @@ export const Workspace = builder.prismaNode('Workspace', {
   }),
 });
 
-const WorkspaceEdge = builder.edgeObject({ type: Workspace, name: 'WorkspaceEdge', description: 'One workspace in a list.' });
+const WorkspaceEdge = builder.edgeObject({
+  type: Workspace,
+  name: 'WorkspaceEdge',
+  description: 'One workspace in a list.',
+});
 const WorkspaceConnection = builder.connectionObject(
   { type: Workspace, name: 'WorkspaceConnection', description: 'A page of workspaces.' },
   WorkspaceEdge,
@@ -75,7 +90,8 @@ builder.queryField('workspace', (t) =>
   t.prismaField({
     type: Workspace,
     description: 'The workspace that this request acts in.',
-    resolve: (query, _root, _args, ctx) => ctx.db.workspace.findUniqueOrThrow({ ...query, where: { id: ctx.workspaceId } }),
+    resolve: (query, _root, _args, ctx) =>
+      ctx.db.workspace.findUniqueOrThrow({ ...query, where: { id: ctx.workspaceId } }),
   }),
 );
 
@@ -90,7 +106,12 @@ builder.queryField('workspaces', (t) =>
           ctx.database,
           ctx,
           info,
-          { model: 'workspace', typeName: 'Workspace', order: newestFirst('workspaces'), where: workspacesVisibleTo(ctx) },
+          {
+            model: 'workspace',
+            typeName: 'Workspace',
+            order: newestFirst('workspaces'),
+            where: workspacesVisibleTo(ctx),
+          },
           args,
         ) as never,
     },
@@ -132,7 +153,9 @@ const DeleteWorkspaceInput = builder.inputType('DeleteWorkspaceInput', {
 const workspacePayload = (name: string, description: string) =>
   builder.simpleObject(name, {
     description,
-    fields: (t) => ({ workspace: t.field({ type: Workspace, nullable: false, description: 'The workspace as it is now.' }) }),
+    fields: (t) => ({
+      workspace: t.field({ type: Workspace, nullable: false, description: 'The workspace as it is now.' }),
+    }),
   });
 
 builder.mutationFields((t) => {

@@ -104,7 +104,11 @@ function usageOf({ prompt }: LanguageModelV4CallOptions, words: number, reasonin
 
 /** The text cut behind each run of white space, and each CJK character by itself, so that joining gives it back. */
 function wordsOf(text: string): string[] {
-  return text.match(/[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]\s*|[^\s\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]+\s*|\s+/gu) ?? [];
+  return (
+    text.match(
+      /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]\s*|[^\s\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]+\s*|\s+/gu,
+    ) ?? []
+  );
 }
 
 function textOf(message: LanguageModelV4Message): string {
@@ -123,7 +127,9 @@ function replyTo({ prompt, tools = [], toolChoice }: LanguageModelV4CallOptions)
   if (last?.role === 'tool') return { text: reportOn(last) };
   const asked = textOf(prompt.findLast(({ role }) => role === 'user') ?? { role: 'user', content: [] }).trim();
   const callable = toolChoice?.type === 'none' ? [] : tools.filter((tool) => tool.type === 'function');
-  const named = callable.filter(({ name }) => (toolChoice?.type === 'tool' ? toolChoice.toolName === name : mentions(asked, name)));
+  const named = callable.filter(({ name }) =>
+    toolChoice?.type === 'tool' ? toolChoice.toolName === name : mentions(asked, name),
+  );
   const called = named.length === 0 && toolChoice?.type === 'required' ? callable.slice(0, 1) : named;
   if (called.length > 0) return { calls: called.map((tool) => ({ tool, input: argumentsFor(tool, asked) })) };
   return answerTo(asked);
@@ -132,26 +138,35 @@ function replyTo({ prompt, tools = [], toolChoice }: LanguageModelV4CallOptions)
 function answerTo(asked: string): Reply {
   const think = /^(?:please )?think about (.+)$/is.exec(asked);
   if (think) {
-    return { reasoning: `The question is about ${think[1]}. I have no opinions, so I will say so.`, text: `I thought about ${think[1]} and came to no conclusion. ${introduction}` };
+    return {
+      reasoning: `The question is about ${think[1]}. I have no opinions, so I will say so.`,
+      text: `I thought about ${think[1]} and came to no conclusion. ${introduction}`,
+    };
   }
   const repeat = /^(?:please )?(?:say|repeat|echo)[:\s]+(.+)$/is.exec(asked);
   if (repeat) return { text: repeat[1] as string };
   const count = /\bcount to (\d{1,5})\b/i.exec(asked);
   if (count) return { text: Array.from({ length: Number(count[1]) }, (_, index) => index + 1).join(' ') };
   if (/^(hi|hello|hey|good (morning|evening|day))\b/i.test(asked)) return { text: `Hello! ${introduction}` };
-  if (/^(你好|您好|嗨)/.test(asked)) return { text: `你好！我是这个服务器自带的演示程序，不是语言模型。${introduction}` };
+  if (/^(你好|您好|嗨)/.test(asked))
+    return { text: `你好！我是这个服务器自带的演示程序，不是语言模型。${introduction}` };
   if (/\b(help|what can you do|who are you)\b/i.test(asked)) return { text: introduction };
   return { text: asked === '' ? introduction : `You said: ${asked}\n\n${introduction}` };
 }
 
 /** Whether the message asks for the function by its name, as a word. */
 function mentions(asked: string, name: string): boolean {
-  return asked.toLowerCase().split(/[^\w-]+/).includes(name.toLowerCase());
+  return asked
+    .toLowerCase()
+    .split(/[^\w-]+/)
+    .includes(name.toLowerCase());
 }
 
 function reportOn(message: Extract<LanguageModelV4Message, { role: 'tool' }>): string {
   return message.content
-    .flatMap((part) => (part.type === 'tool-result' ? [`${part.toolName} answered: ${textOf({ role: 'tool', content: [part] })}`] : []))
+    .flatMap((part) =>
+      part.type === 'tool-result' ? [`${part.toolName} answered: ${textOf({ role: 'tool', content: [part] })}`] : [],
+    )
     .join('\n');
 }
 
@@ -159,7 +174,10 @@ function reportOn(message: Extract<LanguageModelV4Message, { role: 'tool' }>): s
 function argumentsFor({ inputSchema }: LanguageModelV4FunctionTool, asked: string): string {
   const given = /\{.*\}/s.exec(asked)?.[0];
   if (given && isJson(given)) return given;
-  const { properties = {}, required = [] } = inputSchema as { properties?: Record<string, unknown>; required?: string[] };
+  const { properties = {}, required = [] } = inputSchema as {
+    properties?: Record<string, unknown>;
+    required?: string[];
+  };
   return JSON.stringify(Object.fromEntries(required.map((name) => [name, sampleOf(properties[name], name)])));
 }
 
@@ -173,7 +191,11 @@ function isJson(text: string): boolean {
 }
 
 function sampleOf(schema: unknown, name: string): unknown {
-  const { type, enum: values, default: fallback } = (schema ?? {}) as { type?: string; enum?: unknown[]; default?: unknown };
+  const {
+    type,
+    enum: values,
+    default: fallback,
+  } = (schema ?? {}) as { type?: string; enum?: unknown[]; default?: unknown };
   if (fallback !== undefined) return fallback;
   if (values?.length) return values[0];
   const samples: Record<string, unknown> = { number: 1, integer: 1, boolean: true, array: [], object: {} };

@@ -3,7 +3,14 @@ import { z } from 'zod';
 import { ConfigError } from '../config.ts';
 import type { ModelInfo } from './model-catalog.ts';
 
-type Known = [model: string, contextWindow: number, input: string, output: string, cachedInput: string | null, can: string];
+type Known = [
+  model: string,
+  contextWindow: number,
+  input: string,
+  output: string,
+  cachedInput: string | null,
+  can: string,
+];
 
 /**
  * Models that are widely used, with their list prices in US dollars for a million tokens (November 2026; DashScope:
@@ -63,7 +70,10 @@ export function unknownModel(id: string): ModelInfo {
   };
 }
 
-const price = z.string().regex(/^\d{1,6}(\.\d{1,6})?$/, 'a price is a decimal text such as "0.4"').nullish();
+const price = z
+  .string()
+  .regex(/^\d{1,6}(\.\d{1,6})?$/, 'a price is a decimal text such as "0.4"')
+  .nullish();
 const catalogFile = z.record(
   z.string().regex(/^[^/\s]+\/\S+$/, 'a model is named provider/model'),
   z.strictObject({

@@ -82,7 +82,9 @@ export class ModelRegistry implements ModelCatalog {
   /** Opens the registry. Throws ConfigError for a bad catalog file, UnknownModelError for a default nobody answers to. */
   static async open(options: RegistryOptions): Promise<ModelRegistry> {
     const registry = new ModelRegistry(options, await readCatalogFile(options.catalogFile));
-    registry.#defaultModel = options.defaultModel ? registry.resolve(options.defaultModel) : await registry.#chooseDefault();
+    registry.#defaultModel = options.defaultModel
+      ? registry.resolve(options.defaultModel)
+      : await registry.#chooseDefault();
     return registry;
   }
 

@@ -1,8 +1,8 @@
+import { GraphQLError } from 'graphql';
 import { authenticateKey } from '../domain/api-key.ts';
 import { type Actor, type DomainContext, domainContext, type Services } from '../domain/context.ts';
 import { DomainError } from '../domain/error.ts';
 import { chooseWorkspace } from '../domain/workspace.ts';
-import { GraphQLError } from 'graphql';
 
 /** What a request says of who sends it. */
 export interface Credentials {
@@ -22,7 +22,8 @@ const rememberMs = 2000;
 const maxRemembered = 10_000;
 
 /** What to do about a missing credential. */
-export const sendKey = 'Send a key: the header "Authorization: Bearer <key>", or connectionParams.authorization on a socket.';
+export const sendKey =
+  'Send a key: the header "Authorization: Bearer <key>", or connectionParams.authorization on a socket.';
 
 const bearer = /^Bearer\s+(\S+)$/i;
 
@@ -76,7 +77,9 @@ export class Authenticator {
       return await chooseWorkspace(ctx, workspace);
     } catch (error) {
       if (!(error instanceof DomainError)) throw error;
-      throw new GraphQLError('No workspace with this id is here for you.', { extensions: { code: 'FORBIDDEN', http: { status: 403 } } });
+      throw new GraphQLError('No workspace with this id is here for you.', {
+        extensions: { code: 'FORBIDDEN', http: { status: 403 } },
+      });
     }
   }
 }

@@ -20,4 +20,5 @@ export function useAuthentication(): Plugin {
   return { onExecute: check as never, onSubscribe: check as never };
 }
 
-const isIntrospection = (selection: SelectionNode) => selection.kind === Kind.FIELD && selection.name.value.startsWith('__');
+const isIntrospection = (selection: SelectionNode) =>
+  selection.kind === Kind.FIELD && selection.name.value.startsWith('__');

@@ -2,28 +2,53 @@ import { GraphQLError } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import { DomainError } from '../domain/error.ts';
 import { codedError } from '../graphql/error.ts';
+import { limits, refusal } from '../graphql/limit.ts';
 import { newRequestId } from '../id.ts';
 import type { Logger } from '../log.ts';
 
 /** Gives errors of parsing and validating their codes. */
 export function useErrorCodes(): Plugin {
   return {
-    onParse: () => ({ result, replaceParseResult }) => {
-      if (result instanceof GraphQLError && !result.extensions.code) {
-        const isLimit = /token/i.test(result.message) && /limit|exceed/i.test(result.message);
-        replaceParseResult(withCode(result, isLimit ? 'QUERY_TOO_COMPLEX' : 'GRAPHQL_VALIDATION_FAILED') as never);
-      }
-    },
-    onValidate: () => ({ valid, result, setResult }) => {
-      if (valid) return;
-      setResult(result.map((error) => (error.extensions?.code ? error : withCode(error as GraphQLError, 'GRAPHQL_VALIDATION_FAILED'))));
-    },
+    onParse:
+      () =>
+      ({ result, replaceParseResult }) => {
+        if (result instanceof GraphQLError && !result.extensions.code) {
+          const isLimit = /token/i.test(result.message) && /limit|exceed/i.test(result.message);
+          replaceParseResult(withCode(result, isLimit ? 'QUERY_TOO_COMPLEX' : 'GRAPHQL_VALIDATION_FAILED') as never);
+        }
+      },
+    onValidate:
+      () =>
+      ({ valid, result, setResult }) => {
+        if (valid) return;
+        setResult(
+          result.map((error) =>
+            error.extensions?.code ? error : withCode(error as GraphQLError, 'GRAPHQL_VALIDATION_FAILED'),
+          ),
+        );
+      },
   };
+}
+
+/** The refusal of a document that the parser gave up on for its length; null for any other error. */
+function tooManyTokens({ message }: GraphQLError): GraphQLError | null {
+  return /more tha[nt] \d+ tokens/.test(message)
+    ? refusal(
+        `The query has more than ${limits.tokens} tokens, the limit. Send values as variables, or ask in several queries.`,
+      )
+    : null;
 }
 
 function withCode(error: GraphQLError, code: string): GraphQLError {
   const { message, nodes, source, positions, path, originalError } = error;
-  return new GraphQLError(message, { nodes, source, positions, path, originalError, extensions: { ...error.extensions, code } });
+  return new GraphQLError(message, {
+    nodes,
+    source,
+    positions,
+    path,
+    originalError,
+    extensions: { ...error.extensions, code },
+  });
 }
 
 /**

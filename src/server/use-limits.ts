@@ -6,8 +6,9 @@ import { limits, maxAliases } from '../graphql/limit.ts';
 export function useLimits(): Plugin {
   return {
     onParse: ({ setParseFn }) => {
-      setParseFn((source: Parameters<typeof parse>[0], options?: object): DocumentNode =>
-        parse(source, { ...options, maxTokens: limits.tokens }),
+      setParseFn(
+        (source: Parameters<typeof parse>[0], options?: object): DocumentNode =>
+          parse(source, { ...options, maxTokens: limits.tokens }),
       );
     },
     onValidate: ({ addValidationRule }) => addValidationRule(maxAliases),

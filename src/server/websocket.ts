@@ -16,7 +16,9 @@ const pingEveryMs = 12_000;
 function param(params: Record<string, unknown> | undefined, ...names: string[]): string | null {
   const headers = (params?.headers ?? {}) as Record<string, unknown>;
   const all = [...Object.entries(params ?? {}), ...Object.entries(headers)];
-  const found = names.map((name) => all.find(([key, value]) => key.toLowerCase() === name && typeof value === 'string')?.[1]);
+  const found = names.map(
+    (name) => all.find(([key, value]) => key.toLowerCase() === name && typeof value === 'string')?.[1],
+  );
   return (found.find((value) => value !== undefined) as string | undefined) ?? null;
 }
 

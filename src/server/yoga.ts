@@ -10,7 +10,7 @@ import { maskError, useErrorCodes } from './use-error-codes.ts';
 import { useLimits } from './use-limits.ts';
 
 /** What the transport tells of a request: a socket has its context already; over HTTP it says when the client goes. */
-export interface Transport {
+interface Transport {
   socket?: GraphContext;
   gone?: AbortSignal;
 }
@@ -53,7 +53,8 @@ export function createGraphServer(options: {
       if (socket) return socket;
       const authorization = request.headers.get('authorization');
       if (!hasSecret(authorization)) return { isAnonymous: true } as GraphContext & Anonymous;
-      const workspace = workspaceHeaders.map((name) => request.headers.get(name)).find((value) => value !== null) ?? null;
+      const workspace =
+        workspaceHeaders.map((name) => request.headers.get(name)).find((value) => value !== null) ?? null;
       return graphContext(await authenticator.context({ authorization, workspace }), gone);
     },
   });

@@ -48,7 +48,13 @@ test('a finished run tells usage, times and its steps', async () => {
     usage: { promptTokens: 7, completionTokens: 5, totalTokens: 12 },
     steps: {
       nodes: [
-        { index: 0, type: 'MESSAGE_CREATION', status: 'COMPLETED', usage: { totalTokens: 12 }, message: { text: 'Done', status: 'COMPLETED', position: 2 } },
+        {
+          index: 0,
+          type: 'MESSAGE_CREATION',
+          status: 'COMPLETED',
+          usage: { totalTokens: 12 },
+          message: { text: 'Done', status: 'COMPLETED', position: 2 },
+        },
       ],
     },
   });

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startTestApp, type TestApp } from '../support/app.ts';
-import { all, type AnyEvent, joined, shape, until } from '../support/client.ts';
+import { type AnyEvent, all, joined, shape, until } from '../support/client.ts';
 import { ModelServer } from '../support/model-server.ts';
 
 let model: ModelServer;
@@ -17,10 +17,21 @@ afterAll(async () => {
 });
 
 const tools = [
-  { function: { name: 'get_weather', description: 'The weather', parameters: { type: 'object', properties: { city: { type: 'string' } } } } },
+  {
+    function: {
+      name: 'get_weather',
+      description: 'The weather',
+      parameters: { type: 'object', properties: { city: { type: 'string' } } },
+    },
+  },
   { function: { name: 'get_time' } },
 ];
-const call = (index: number, id: string, name: string, text: string) => ({ index, id, type: 'function', function: { name, arguments: text } });
+const call = (index: number, id: string, name: string, text: string) => ({
+  index,
+  id,
+  type: 'function',
+  function: { name, arguments: text },
+});
 const more = (index: number, text: string) => ({ index, function: { arguments: text } });
 
 function twoCallsThenAnswer() {
@@ -65,7 +76,16 @@ test('a run waits for the outputs of its calls, and goes on with them under the 
   expect(submitted.run.status).toBe('QUEUED');
   const after = await all(app.client.follow(run.id, before.at(-1).cursor));
   expect(shape(after)).toEqual([
-    'StepDelta', 'StepEnded', 'QUEUED', 'IN_PROGRESS', 'StepStarted', 'MessageStarted', 'MessageDelta', 'MessageEnded', 'StepEnded', 'COMPLETED',
+    'StepDelta',
+    'StepEnded',
+    'QUEUED',
+    'IN_PROGRESS',
+    'StepStarted',
+    'MessageStarted',
+    'MessageDelta',
+    'MessageEnded',
+    'StepEnded',
+    'COMPLETED',
   ]);
   expect(piecesOf(after, calls[0].id, 'output')).toBe('sunny');
   expect(joined(after)).toBe('It is sunny.');
@@ -81,13 +101,22 @@ test('outputs that are missing, extra, doubled or late are refused, and nothing 
   const run = await app.client.ask('Weather and time?', { tools });
   const { requiredAction } = await app.client.finished(run.id, waiting);
   const [one, two] = requiredAction.toolCalls.map(({ id }: { id: string }) => ({ toolCallId: id, output: 'x' }));
-  const submit = (outputs: object[]) => app.client.mutate('submitToolOutputs', { runId: run.id, outputs }, 'run { status }');
+  const submit = (outputs: object[]) =>
+    app.client.mutate('submitToolOutputs', { runId: run.id, outputs }, 'run { status }');
   expect(await submit([one])).toMatchObject({ __typename: 'InvalidInputError', issues: [{ path: ['outputs'] }] });
-  expect(await submit([one, two, two])).toMatchObject({ __typename: 'InvalidInputError', issues: [{ path: ['outputs', '2', 'toolCallId'] }] });
-  expect(await submit([one, two, { toolCallId: 'call_x', output: '' }])).toMatchObject({ __typename: 'InvalidInputError' });
+  expect(await submit([one, two, two])).toMatchObject({
+    __typename: 'InvalidInputError',
+    issues: [{ path: ['outputs', '2', 'toolCallId'] }],
+  });
+  expect(await submit([one, two, { toolCallId: 'call_x', output: '' }])).toMatchObject({
+    __typename: 'InvalidInputError',
+  });
   expect(await app.client.finished(run.id)).toMatchObject({ status: 'REQUIRES_ACTION' });
   const answers = await Promise.all([submit([one, two]), submit([one, two])]);
-  expect(answers.map(({ __typename }) => __typename).sort()).toEqual(['RunNotWaitingError', 'SubmitToolOutputsPayload']);
+  expect(answers.map(({ __typename }) => __typename).sort()).toEqual([
+    'RunNotWaitingError',
+    'SubmitToolOutputsPayload',
+  ]);
   expect(await app.client.finished(run.id)).toMatchObject({ status: 'COMPLETED' });
   expect(await submit([one, two])).toMatchObject({ __typename: 'RunNotWaitingError' });
 });
@@ -95,7 +124,10 @@ test('outputs that are missing, extra, doubled or late are refused, and nothing 
 test('a call that no client can answer is answered to the model as an error', async () => {
   model.answers(
     async (respond) => {
-      await respond.delta({ role: 'assistant', tool_calls: [call(0, 'a', 'no_such_tool', '{}'), call(1, 'b', 'get_time', '{broken')] });
+      await respond.delta({
+        role: 'assistant',
+        tool_calls: [call(0, 'a', 'no_such_tool', '{}'), call(1, 'b', 'get_time', '{broken')],
+      });
       await respond.end('tool_calls');
     },
     async (respond) => {
@@ -104,11 +136,17 @@ test('a call that no client can answer is answered to the model as an error', as
     },
   );
   const run = await app.client.ask('Try', { tools });
-  expect(await app.client.finished(run.id, 'status steps { nodes { type status toolCalls { status error { code } } } }')).toMatchObject({
+  expect(
+    await app.client.finished(run.id, 'status steps { nodes { type status toolCalls { status error { code } } } }'),
+  ).toMatchObject({
     status: 'COMPLETED',
     steps: {
       nodes: [
-        { type: 'TOOL_CALLS', status: 'COMPLETED', toolCalls: [{ status: 'FAILED', error: { code: 'invalid_tool_call' } }, { status: 'FAILED' }] },
+        {
+          type: 'TOOL_CALLS',
+          status: 'COMPLETED',
+          toolCalls: [{ status: 'FAILED', error: { code: 'invalid_tool_call' } }, { status: 'FAILED' }],
+        },
         { type: 'MESSAGE_CREATION' },
       ],
     },
@@ -143,8 +181,22 @@ test('a model that speaks and then calls makes two steps', async () => {
   );
   const run = await app.client.ask('Time?', { tools });
   const { requiredAction } = await app.client.finished(run.id, waiting);
-  await app.client.mutate('submitToolOutputs', { runId: run.id, outputs: [{ toolCallId: requiredAction.toolCalls[0].id, output: '12' }] }, 'run { id }');
-  const done = await app.client.finished(run.id, 'status messages { nodes { text status } } steps { nodes { type status } }');
-  expect(done.messages.nodes).toMatchObject([{ text: 'Let me look.', status: 'COMPLETED' }, { text: 'Noon.', status: 'COMPLETED' }]);
-  expect(done.steps.nodes.map(({ type }: { type: string }) => type)).toEqual(['MESSAGE_CREATION', 'TOOL_CALLS', 'MESSAGE_CREATION']);
+  await app.client.mutate(
+    'submitToolOutputs',
+    { runId: run.id, outputs: [{ toolCallId: requiredAction.toolCalls[0].id, output: '12' }] },
+    'run { id }',
+  );
+  const done = await app.client.finished(
+    run.id,
+    'status messages { nodes { text status } } steps { nodes { type status } }',
+  );
+  expect(done.messages.nodes).toMatchObject([
+    { text: 'Let me look.', status: 'COMPLETED' },
+    { text: 'Noon.', status: 'COMPLETED' },
+  ]);
+  expect(done.steps.nodes.map(({ type }: { type: string }) => type)).toEqual([
+    'MESSAGE_CREATION',
+    'TOOL_CALLS',
+    'MESSAGE_CREATION',
+  ]);
 });

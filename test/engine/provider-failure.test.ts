@@ -31,7 +31,10 @@ const say =
 
 async function outcome() {
   const run = await app.client.ask('Go on');
-  return app.client.finished(run.id, 'id status lastError { code message retryable } messages { nodes { text status incompleteReason } }');
+  return app.client.finished(
+    run.id,
+    'id status lastError { code message retryable } messages { nodes { text status incompleteReason } }',
+  );
 }
 
 describe('a failure before the first word is tried again where that may help', () => {
@@ -73,10 +76,38 @@ describe('a failure that trying again does not help ends the run FAILED', () => 
 
 describe('an answer that goes wrong in the middle is not begun again: what came is kept', () => {
   const broken: Array<[string, Answer, string]> = [
-    ['a stream that breaks off', async (respond) => { await respond.text('Half'); respond.destroy(); }, 'stream_broken'],
-    ['a stream that just ends', async (respond) => { await respond.text('Half'); respond.response.end(); }, 'stream_broken'],
-    ['a stream that falls silent', async (respond) => { await respond.text('Half'); }, 'provider_timeout'],
-    ['a chunk that is no JSON', async (respond) => { await respond.text('Half'); await respond.raw('data: {oops\n\n'); respond.response.end(); }, 'stream_broken'],
+    [
+      'a stream that breaks off',
+      async (respond) => {
+        await respond.text('Half');
+        respond.destroy();
+      },
+      'stream_broken',
+    ],
+    [
+      'a stream that just ends',
+      async (respond) => {
+        await respond.text('Half');
+        respond.response.end();
+      },
+      'stream_broken',
+    ],
+    [
+      'a stream that falls silent',
+      async (respond) => {
+        await respond.text('Half');
+      },
+      'provider_timeout',
+    ],
+    [
+      'a chunk that is no JSON',
+      async (respond) => {
+        await respond.text('Half');
+        await respond.raw('data: {oops\n\n');
+        respond.response.end();
+      },
+      'stream_broken',
+    ],
   ];
   test.each(broken)('%s', async (_name, answer, code) => {
     model.answers(answer);
@@ -95,9 +126,12 @@ test('characters that are split between packets and escapes arrive whole', async
   const text = '你好，🧑‍🚀 wörld 👋';
   model.answers(async (respond) => {
     await respond.delta({ role: 'assistant', content: '' });
-    const bytes = Buffer.from(`data: ${JSON.stringify({ id: 'x', choices: [{ index: 0, delta: { content: text } }] })}\n\n`);
+    const bytes = Buffer.from(
+      `data: ${JSON.stringify({ id: 'x', choices: [{ index: 0, delta: { content: text } }] })}\n\n`,
+    );
     for (const byte of bytes) await respond.raw(Buffer.from([byte]));
-    for (const half of [...'👋'].flatMap((character) => [character.charAt(0), character.charAt(1)])) await respond.text(half);
+    for (const half of [...'👋'].flatMap((character) => [character.charAt(0), character.charAt(1)]))
+      await respond.text(half);
     await respond.text('\u0000');
     await respond.end();
   });
@@ -116,15 +150,30 @@ test('reasoning is told apart from the answer, in its own events', async () => {
   });
   const run = await app.client.ask('Is it?');
   const events = await all(app.client.follow(run.id));
-  expect(shape(events)).toEqual(['QUEUED', 'IN_PROGRESS', 'ReasoningDelta', 'StepStarted', 'MessageStarted', 'MessageDelta', 'MessageEnded', 'StepEnded', 'COMPLETED']);
+  expect(shape(events)).toEqual([
+    'QUEUED',
+    'IN_PROGRESS',
+    'ReasoningDelta',
+    'StepStarted',
+    'MessageStarted',
+    'MessageDelta',
+    'MessageEnded',
+    'StepEnded',
+    'COMPLETED',
+  ]);
   expect(events.map(({ reasoning = '' }) => reasoning).join('')).toBe('Let me think.');
   expect(joined(events)).toBe('Yes');
 });
 
 test('an answer that is cut at the limit of tokens ends the run INCOMPLETE', async () => {
-  model.answers(async (respond) => { await respond.text('And so'); await respond.end('length'); });
+  model.answers(async (respond) => {
+    await respond.text('And so');
+    await respond.end('length');
+  });
   const run = await app.client.ask('Tell me all', { maxCompletionTokens: 5 });
-  expect(await app.client.finished(run.id, 'status incompleteReason messages { nodes { text status incompleteReason } }')).toMatchObject({
+  expect(
+    await app.client.finished(run.id, 'status incompleteReason messages { nodes { text status incompleteReason } }'),
+  ).toMatchObject({
     status: 'INCOMPLETE',
     incompleteReason: 'MAX_COMPLETION_TOKENS',
     messages: { nodes: [{ text: 'And so', status: 'INCOMPLETE', incompleteReason: 'max_tokens' }] },

@@ -46,7 +46,9 @@ test('a second run waits its turn, and is told the first answer where it belongs
   const first = await app.client.ask('One');
   await until(app.client.follow(first.id), isDelta);
   const second = await app.client.run({ threadId: first.thread.id, messages: [{ text: 'Two' }] });
-  expect((await app.client.data('query($id: ID!) { run(id: $id) { status } }', { id: second.id })).run.status).toBe('QUEUED');
+  expect((await app.client.data('query($id: ID!) { run(id: $id) { status } }', { id: second.id })).run.status).toBe(
+    'QUEUED',
+  );
   release();
   expect(await app.client.finished(second.id)).toMatchObject({ status: 'COMPLETED' });
   expect(model.requests[1]?.messages.map(({ role, content }) => [role, content])).toEqual([
@@ -60,9 +62,16 @@ test('REJECT refuses while a run holds the thread', async () => {
   const { release } = heldAnswer();
   const first = await app.client.ask('One');
   await until(app.client.follow(first.id), isDelta);
-  const refused = await app.client.mutate('createRun', { threadId: first.thread.id, messages: [{ text: 'Two' }], whenBusy: 'REJECT' }, 'run { id }');
+  const refused = await app.client.mutate(
+    'createRun',
+    { threadId: first.thread.id, messages: [{ text: 'Two' }], whenBusy: 'REJECT' },
+    'run { id }',
+  );
   expect(refused).toMatchObject({ __typename: 'ThreadBusyError', code: 'THREAD_BUSY' });
-  const { thread } = await app.client.data('query($id: ID!) { thread(id: $id) { activeRun { id } messages { totalCount } } }', { id: first.thread.id });
+  const { thread } = await app.client.data(
+    'query($id: ID!) { thread(id: $id) { activeRun { id } messages { totalCount } } }',
+    { id: first.thread.id },
+  );
   expect(thread).toEqual({ activeRun: { id: first.id }, messages: { totalCount: 2 } });
   release();
   expect(await app.client.finished(first.id)).toMatchObject({ status: 'COMPLETED' });
@@ -79,12 +88,16 @@ test('cancel keeps what was written, closes the connection to the model, and let
   const events = await all(app.client.follow(run.id));
   expect(shape(events).slice(-5)).toEqual(['MessageDelta', 'CANCELLING', 'MessageEnded', 'StepEnded', 'CANCELLED']);
   expect(joined(events)).toBe('First ');
-  expect(await app.client.finished(run.id, 'messages { nodes { text incompleteReason } } steps { nodes { status } }')).toMatchObject({
+  expect(
+    await app.client.finished(run.id, 'messages { nodes { text incompleteReason } } steps { nodes { status } }'),
+  ).toMatchObject({
     messages: { nodes: [{ text: 'First ', incompleteReason: 'run_cancelled' }] },
     steps: { nodes: [{ status: 'CANCELLED' }] },
   });
   expect(await app.client.finished(next.id)).toMatchObject({ status: 'COMPLETED' });
-  expect(await app.client.mutate('cancelRun', { id: run.id }, 'run { status }')).toMatchObject({ __typename: 'ConflictError' });
+  expect(await app.client.mutate('cancelRun', { id: run.id }, 'run { status }')).toMatchObject({
+    __typename: 'ConflictError',
+  });
 });
 
 test('CANCEL_ACTIVE takes the place of what runs and waits', async () => {
@@ -92,7 +105,11 @@ test('CANCEL_ACTIVE takes the place of what runs and waits', async () => {
   const first = await app.client.ask('One');
   await until(app.client.follow(first.id), isDelta);
   const waiting = await app.client.run({ threadId: first.thread.id });
-  const instead = await app.client.run({ threadId: first.thread.id, messages: [{ text: 'Two' }], whenBusy: 'CANCEL_ACTIVE' });
+  const instead = await app.client.run({
+    threadId: first.thread.id,
+    messages: [{ text: 'Two' }],
+    whenBusy: 'CANCEL_ACTIVE',
+  });
   expect(await app.client.finished(instead.id)).toMatchObject({ status: 'COMPLETED' });
   expect(await app.client.finished(first.id)).toMatchObject({ status: 'CANCELLED' });
   expect(await app.client.finished(waiting.id)).toMatchObject({ status: 'CANCELLED' });
@@ -105,15 +122,27 @@ test('the same idempotency key answers the first run, also when both come at onc
   const runs = await Promise.all(Array.from({ length: 5 }, () => app.client.run(input)));
   expect(new Set(runs.map(({ id }) => id)).size).toBe(1);
   await app.client.finished(runs[0]?.id ?? '');
-  const { thread: now } = await app.client.data('query($id: ID!) { thread(id: $id) { messages { totalCount } runs { totalCount } } }', { id: thread.id });
+  const { thread: now } = await app.client.data(
+    'query($id: ID!) { thread(id: $id) { messages { totalCount } runs { totalCount } } }',
+    { id: thread.id },
+  );
   expect(now).toEqual({ messages: { totalCount: 2 }, runs: { totalCount: 1 } });
 });
 
 test('many writers at once get every position once', async () => {
   const thread = await app.client.createThread();
-  await Promise.all(Array.from({ length: 30 }, (_, index) => app.client.mutate('createMessage', { threadId: thread.id, message: { text: `m${index}` } }, 'message { id }')));
-  const { thread: now } = await app.client.data('query($id: ID!) { thread(id: $id) { messages(first: 100, order: ASC) { nodes { position } } } }', { id: thread.id });
-  expect(now.messages.nodes.map(({ position }: { position: number }) => position)).toEqual(Array.from({ length: 30 }, (_, index) => index + 1));
+  await Promise.all(
+    Array.from({ length: 30 }, (_, index) =>
+      app.client.mutate('createMessage', { threadId: thread.id, message: { text: `m${index}` } }, 'message { id }'),
+    ),
+  );
+  const { thread: now } = await app.client.data(
+    'query($id: ID!) { thread(id: $id) { messages(first: 100, order: ASC) { nodes { position } } } }',
+    { id: thread.id },
+  );
+  expect(now.messages.nodes.map(({ position }: { position: number }) => position)).toEqual(
+    Array.from({ length: 30 }, (_, index) => index + 1),
+  );
 });
 
 test('deleting a thread cancels what runs in it and tells its followers', async () => {
@@ -122,7 +151,9 @@ test('deleting a thread cancels what runs in it and tells its followers', async 
   const following = until(app.client.follow(run.id), () => false);
   following.catch(() => {});
   await until(app.client.follow(run.id), isDelta);
-  expect(await app.client.mutate('deleteThread', { id: run.thread.id }, 'deletedId')).toMatchObject({ deletedId: run.thread.id });
+  expect(await app.client.mutate('deleteThread', { id: run.thread.id }, 'deletedId')).toMatchObject({
+    deletedId: run.thread.id,
+  });
   await closed();
   const ended = await following.catch((error) => error);
   expect(ended.errors?.[0]?.extensions.code ?? ended.at(-1).status).toMatch(/NOT_FOUND|CANCELLED/);
@@ -132,13 +163,20 @@ test('deleting a thread cancels what runs in it and tells its followers', async 
 
 test('a run that waits for tool outputs longer than the workspace allows expires', async () => {
   model.answers(async (respond) => {
-    await respond.delta({ role: 'assistant', tool_calls: [{ index: 0, id: 'a', type: 'function', function: { name: 'f', arguments: '{}' } }] });
+    await respond.delta({
+      role: 'assistant',
+      tool_calls: [{ index: 0, id: 'a', type: 'function', function: { name: 'f', arguments: '{}' } }],
+    });
     await respond.end('tool_calls');
   });
   const run = await app.client.ask('Call', { tools: [{ function: { name: 'f' } }] });
   expect(await app.client.finished(run.id)).toMatchObject({ status: 'REQUIRES_ACTION' });
   await app.app.services.database.run.update({
-    where: { workspaceId_id: (await app.app.services.database.run.findFirstOrThrow({ where: { id: run.id } }).then(({ workspaceId, id }) => ({ workspaceId, id }))) },
+    where: {
+      workspaceId_id: await app.app.services.database.run
+        .findFirstOrThrow({ where: { id: run.id } })
+        .then(({ workspaceId, id }) => ({ workspaceId, id })),
+    },
     data: { expiresAt: new Date(0) },
   });
   const events = await all(app.client.follow(run.id));

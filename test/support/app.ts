@@ -12,13 +12,18 @@ export interface TestApp extends AsyncDisposable {
   readonly url: string;
   /** Acts with the first key. */
   readonly client: Client;
+  /** Runs `work` and returns the statements that the database received meanwhile, but for those of the queue. */
+  statements(work: () => Promise<unknown>): Promise<string[]>;
   /** Acts with the first key in another workspace. */
   in(workspaceId: string): Client;
   stop(): Promise<void>;
 }
 
 /** Starts a server. `environment`: what would stand in its environment; `config`: what goes before that. */
-export async function startTestApp(environment: Record<string, string> = {}, config: Partial<Config> = {}): Promise<TestApp> {
+export async function startTestApp(
+  environment: Record<string, string> = {},
+  config: Partial<Config> = {},
+): Promise<TestApp> {
   const postgres = inject('postgres');
   const settings = readConfig({
     PORT: '0',
@@ -27,7 +32,9 @@ export async function startTestApp(environment: Record<string, string> = {}, con
     ...environment,
   });
   const snapshot = postgres ? undefined : new Blob([await readFile(inject('snapshotPath'))]);
-  const overrides = { inMemory: true, snapshot, log: createLog(process.env.TEST_LOG ?? 'silent') };
+  let heard: string[] | null = null;
+  const onStatement = (sql: string) => void heard?.push(sql);
+  const overrides = { inMemory: true, snapshot, onStatement, log: createLog(process.env.TEST_LOG ?? 'silent') };
   const app = await startApp({ ...settings.config, ...config }, settings.secrets, overrides);
   const url = app.url as string;
   return {
@@ -35,6 +42,13 @@ export async function startTestApp(environment: Record<string, string> = {}, con
     url,
     client: new Client(url, app.adminKey),
     in: (workspaceId) => new Client(url, app.adminKey, workspaceId),
+    statements: async (work) => {
+      const mine: string[] = [];
+      heard = mine;
+      await work();
+      heard = null;
+      return mine;
+    },
     stop: () => app.stop(),
     [Symbol.asyncDispose]: () => app.stop(),
   };

@@ -6,7 +6,11 @@ export interface Answer {
   status: number;
   // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of any shape
   data: any;
-  errors?: Array<{ message: string; path?: Array<string | number>; extensions: { code: string; requestId?: string; issues?: unknown[] } }>;
+  errors?: Array<{
+    message: string;
+    path?: Array<string | number>;
+    extensions: { code: string; requestId?: string; issues?: unknown[] };
+  }>;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: an event of any type, with whatever was selected
@@ -48,7 +52,11 @@ export class Client {
 
   /** Sends an operation over HTTP. */
   async send(query: string, variables: object = {}): Promise<Answer> {
-    const response = await fetch(`${this.url}/graphql`, { method: 'POST', headers: this.headers, body: JSON.stringify({ query, variables }) });
+    const response = await fetch(`${this.url}/graphql`, {
+      method: 'POST',
+      headers: this.headers,
+      body: JSON.stringify({ query, variables }),
+    });
     return { status: response.status, ...(await response.json()) };
   }
 
@@ -64,7 +72,7 @@ export class Client {
     const type = `${name[0]?.toUpperCase()}${name.slice(1)}`;
     const query = `mutation($input: ${type}Input!) { ${name}(input: $input) {
       __typename ... on ${type}Payload { ${selection} }
-      ... on Error { code refusal: message } ... on InvalidInputError { issues { path message } } ... on NotFoundError { id }
+      ... on Error { code refusal: message } ... on InvalidInputError { issues { path message } }
     } }`;
     return (await this.data(query, { input }))[name];
   }
@@ -97,7 +105,10 @@ export class Client {
 
   /** A socket of graphql-ws that does not reconnect by itself. */
   socket(): SocketClient {
-    const params = { authorization: `Bearer ${this.key}`, ...(this.workspaceId ? { workspace: this.workspaceId } : {}) };
+    const params = {
+      authorization: `Bearer ${this.key}`,
+      ...(this.workspaceId ? { workspace: this.workspaceId } : {}),
+    };
     const url = `${this.url.replace('http', 'ws')}/graphql`;
     return createClient({ url, webSocketImpl: WebSocket, connectionParams: params, retryAttempts: 0, lazy: true });
   }
@@ -175,7 +186,11 @@ export async function until<T>(iterable: AsyncIterable<T>, fits: (value: T) => b
 }
 
 /** The text that the deltas of a message come to. */
-export const joined = (events: AnyEvent[]) => events.filter(({ __typename }) => __typename === 'MessageDelta').map(({ text }) => text).join('');
+export const joined = (events: AnyEvent[]) =>
+  events
+    .filter(({ __typename }) => __typename === 'MessageDelta')
+    .map(({ text }) => text)
+    .join('');
 
 /** The names of events, neighbouring deltas as one. */
 export const shape = (events: AnyEvent[]) =>

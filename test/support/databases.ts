@@ -51,7 +51,9 @@ async function makeTemplate(project: TestProject, url: string) {
   project.provide('snapshotPath', '');
   project.provide('postgres', { url, template });
   return async () => {
-    const { rows } = await server.query<{ name: string }>(`SELECT datname AS name FROM pg_database WHERE datname LIKE '${template}%'`);
+    const { rows } = await server.query<{ name: string }>(
+      `SELECT datname AS name FROM pg_database WHERE datname LIKE '${template}%'`,
+    );
     for (const { name } of rows) await server.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
     await server.end();
   };

@@ -13,7 +13,7 @@ export interface ModelRequest {
 export type Answer = (respond: Responder, request: ModelRequest) => Promise<void> | void;
 
 /** Writes one answer, piece by piece, as an OpenAI-compatible server would. */
-export class Responder {
+class Responder {
   readonly response: ServerResponse;
   readonly #model: string;
 
@@ -46,7 +46,9 @@ export class Responder {
 
   /** Sends one chunk with a delta. */
   delta(delta: object, finish: string | null = null): Promise<void> {
-    return this.raw(`data: ${JSON.stringify(this.#chunk({ choices: [{ index: 0, delta, finish_reason: finish }] }))}\n\n`);
+    return this.raw(
+      `data: ${JSON.stringify(this.#chunk({ choices: [{ index: 0, delta, finish_reason: finish }] }))}\n\n`,
+    );
   }
 
   /** Sends a piece of the text. */
@@ -55,7 +57,10 @@ export class Responder {
   }
 
   /** Ends the stream as a provider does that is done. */
-  async end(finish = 'stop', usage: object | null = { prompt_tokens: 7, completion_tokens: 5, total_tokens: 12 }): Promise<void> {
+  async end(
+    finish = 'stop',
+    usage: object | null = { prompt_tokens: 7, completion_tokens: 5, total_tokens: 12 },
+  ): Promise<void> {
     await this.delta({}, finish);
     if (usage) await this.raw(`data: ${JSON.stringify(this.#chunk({ choices: [], usage }))}\n\n`);
     await this.raw('data: [DONE]\n\n');
@@ -111,7 +116,9 @@ export class ModelServer {
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (request.url?.endsWith('/models')) {
-      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ data: [{ id: 'scripted' }] }));
+      response
+        .writeHead(200, { 'content-type': 'application/json' })
+        .end(JSON.stringify({ data: [{ id: 'scripted' }] }));
       return;
     }
     const chunks: Buffer[] = [];

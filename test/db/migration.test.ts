@@ -1,0 +1,77 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PGlite } from '@electric-sql/pglite';
+import pg from 'pg';
+import { expect, inject, test } from 'vitest';
+import { DataDirInUseError, lockDataDir } from '../../src/db/lock.ts';
+import { openPglite } from '../../src/db/pglite.ts';
+import { openPostgres } from '../../src/db/postgres.ts';
+import {
+  applyMigrations,
+  diffMigrationsAgainstSchema,
+  migrationAdapter,
+  readMigrations,
+} from '../../src/db/schema-engine.ts';
+import { withDatabase } from '../support/databases.ts';
+
+test('the migrations make what the schema files say', async () => {
+  const pglite = await PGlite.create();
+  expect(await diffMigrationsAgainstSchema(migrationAdapter(pglite))).toBe('-- This is an empty migration.\n');
+  await pglite.close();
+});
+
+test("migrations are recorded as Prisma's own command line records them, and are applied once", async () => {
+  const pglite = await PGlite.create();
+  const names = (await readMigrations()).map(({ name }) => name);
+  expect(await applyMigrations(migrationAdapter(pglite))).toEqual(names);
+  const { rows } = await pglite.query(
+    'SELECT migration_name FROM "_prisma_migrations" WHERE finished_at IS NOT NULL ORDER BY 1',
+  );
+  expect(rows.map((row) => (row as { migration_name: string }).migration_name)).toEqual(names);
+  expect(await applyMigrations(migrationAdapter(pglite))).toEqual([]);
+  await pglite.close();
+});
+
+const postgres = inject('postgres');
+test.skipIf(postgres === null)(
+  'instances that start together migrate an empty database once (needs a PostgreSQL server)',
+  async () => {
+    if (!postgres) return;
+    const name = `${postgres.template}_together`;
+    const server = new pg.Client({ connectionString: postgres.url });
+    await server.connect();
+    await server.query(`CREATE DATABASE ${name}`);
+    const url = withDatabase(postgres.url, name);
+    const opened = await Promise.all(Array.from({ length: 4 }, () => openPostgres(url, () => {})));
+    const { rows } = await (opened[0] as (typeof opened)[0]).pool.query(
+      'SELECT count(*)::int AS count FROM "_prisma_migrations"',
+    );
+    expect(rows[0].count).toBe((await readMigrations()).length);
+    for (const { close } of opened) await close();
+    await server.end();
+  },
+);
+
+test('a data folder takes one process at a time', async () => {
+  const dataDir = await mkdtemp(join(tmpdir(), 'assistant-graph-lock-'));
+  const unlock = await lockDataDir(dataDir);
+  const refused = await openPglite({ dataDir }).catch((error) => error);
+  expect(refused).toBeInstanceOf(DataDirInUseError);
+  expect(refused.message).toContain(`in use by process ${process.pid}`);
+  await unlock();
+  const again = await lockDataDir(dataDir);
+  await again();
+  await rm(dataDir, { recursive: true });
+});
+
+test('the lock of a process that was killed is taken over, by one of those that try', async () => {
+  const dataDir = await mkdtemp(join(tmpdir(), 'assistant-graph-lock-'));
+  for (const content of ['999999999 1', `${process.pid} 1`, '']) {
+    await writeFile(join(dataDir, 'lock'), content);
+    const unlock = await lockDataDir(dataDir);
+    expect(await readFile(join(dataDir, 'lock'), 'utf8')).toMatch(new RegExp(`^${process.pid} `));
+    await unlock();
+  }
+  await rm(dataDir, { recursive: true });
+});

@@ -1,0 +1,50 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startTestApp, type TestApp } from '../support/app.ts';
+
+let app: TestApp;
+beforeAll(async () => {
+  app = await startTestApp();
+});
+afterAll(() => app.stop());
+
+const nested = (depth: number): string => (depth === 0 ? 'id' : `thread { lastMessage { ${nested(depth - 1)} } }`);
+
+const tooMuch: Array<[string, string, RegExp]> = [
+  ['depth', `{ threads { nodes { lastMessage { ${nested(9)} } } } }`, /levels deep; the limit is 16/],
+  [
+    'cost',
+    '{ threads(first: 100) { nodes { messages(first: 100) { nodes { id text role } } } } }',
+    /costs \d+; the limit is 30000/,
+  ],
+  [
+    'aliases',
+    `{ ${Array.from({ length: 51 }, (_, index) => `a${index}: viewer { kind }`).join(' ')} }`,
+    /more than 50 aliases/,
+  ],
+  ['tokens', `{ ${'viewer { kind } '.repeat(3000)} }`, /10000/],
+];
+
+test.each(tooMuch)(
+  'an operation beyond the limit of %s is refused with the limit in the message',
+  async (_name, query, message) => {
+    const { data, errors } = await app.client.send(query);
+    expect(data ?? null).toBeNull();
+    expect(errors?.[0]?.extensions.code).toBe('QUERY_TOO_COMPLEX');
+    expect(errors?.[0]?.message).toMatch(message);
+  },
+);
+
+test('the limits hold on a socket too', async () => {
+  const [, query] = tooMuch[1] as [string, string];
+  const refused = await app.client
+    .subscribe(query, {}, 'threads')
+    .next()
+    .catch((error) => error);
+  expect(JSON.stringify(refused.errors ?? refused)).toContain('QUERY_TOO_COMPLEX');
+});
+
+test('what clients usually ask is within the limits', async () => {
+  await app.client.data(
+    '{ threads(first: 20) { nodes { id title messages(first: 20) { nodes { id role text createdAt run { id status } } } runs(first: 3) { nodes { id steps { nodes { id type toolCalls { id } } } } } } } }',
+  );
+});
