@@ -40,7 +40,7 @@ function ownerFor(ctx: DomainContext, owner: string | null | undefined): string 
 
 /** Throws NotFoundError unless the assistant is there. */
 async function requireAssistant(tx: Pick<Transaction, 'assistant'>, id: string | null | undefined): Promise<void> {
-  if (!id) return;
+  if (id === null || id === undefined) return;
   const found = isId('Assistant', id) && (await tx.assistant.findFirst({ where: { id }, select: { id: true } }));
   if (!found) throw new NotFoundError(id);
 }

@@ -4,6 +4,7 @@ import { ScopeEnum } from './scope.ts';
 
 /** A key, without its secret. */
 export const ApiKey = builder.prismaNode('ApiKey', {
+  nullable: true,
   description: 'A key that a program acts with. Its secret is shown once, when it is made.',
   id: { resolve: ({ id }) => id, description: 'The id.' },
   findUnique: (id, ctx) => {

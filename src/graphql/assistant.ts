@@ -20,6 +20,7 @@ async function defaultModels(ctx: DomainContext, keys: readonly 'default'[]): Pr
 
 /** A model with instructions and tools. */
 export const Assistant = builder.prismaNode('Assistant', {
+  nullable: true,
   description: 'A model with instructions and tools.',
   id: { resolve: ({ id }) => id, description: 'The id.' },
   findUnique: (id, ctx) => {

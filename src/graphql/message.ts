@@ -34,6 +34,7 @@ function textOf(message: { id: string; status: string; text: string }, ctx: Grap
 
 /** One utterance in a thread. */
 export const Message = builder.prismaNode('Message', {
+  nullable: true,
   description: 'One utterance in a thread.',
   id: { resolve: ({ id }) => id, description: 'The id.' },
   findUnique: (id, ctx) => {

@@ -86,6 +86,7 @@ const Truncation = builder
 
 /** One invocation of a model on a thread. */
 export const Run = builder.prismaNode('Run', {
+  nullable: true,
   description: 'One invocation of a model on a thread.',
   id: { resolve: ({ id }) => id, description: 'The id.' },
   findUnique: (id, ctx) => {

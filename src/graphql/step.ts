@@ -12,6 +12,7 @@ import { UsageType } from './usage.ts';
 
 /** One stage of a run. */
 export const Step = builder.prismaNode('Step', {
+  nullable: true,
   description: 'One stage of a run: a message written, or tool calls made.',
   id: { resolve: ({ id }) => id, description: 'The id.' },
   findUnique: (id, ctx) => {

@@ -32,6 +32,7 @@ async function threadTtls(ctx: DomainContext, keys: readonly 'ttl'[]) {
 
 /** One conversation, and the queue of its runs. */
 export const Thread = builder.prismaNode('Thread', {
+  nullable: true,
   description: 'One conversation. It runs one run at a time; others wait their turn.',
   id: { resolve: ({ id }) => id, description: 'The id.' },
   findUnique: (id, ctx) => {

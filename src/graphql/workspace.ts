@@ -46,6 +46,7 @@ const WorkspaceSettings = builder.prismaObject('Workspace', {
 
 /** The wall around data. */
 export const Workspace = builder.prismaNode('Workspace', {
+  nullable: true,
   description: 'The wall around data: nothing in one workspace can be seen from another.',
   id: { resolve: ({ id }) => id, description: 'The id.' },
   findUnique: (id, ctx) => ({ id, AND: [workspacesVisibleTo(ctx)] }),

@@ -2,53 +2,27 @@ import { GraphQLError } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import { DomainError } from '../domain/error.ts';
 import { codedError } from '../graphql/error.ts';
-import { limits, refusal } from '../graphql/limit.ts';
 import { newRequestId } from '../id.ts';
 import type { Logger } from '../log.ts';
 
-/** Gives errors of parsing and validating their codes. */
+/** Gives errors of validation their code; those of parsing have theirs from `useLimits`. */
 export function useErrorCodes(): Plugin {
   return {
-    onParse:
-      () =>
-      ({ result, replaceParseResult }) => {
-        if (result instanceof GraphQLError && !result.extensions.code) {
-          const isLimit = /token/i.test(result.message) && /limit|exceed/i.test(result.message);
-          replaceParseResult(withCode(result, isLimit ? 'QUERY_TOO_COMPLEX' : 'GRAPHQL_VALIDATION_FAILED') as never);
-        }
-      },
     onValidate:
       () =>
       ({ valid, result, setResult }) => {
-        if (valid) return;
-        setResult(
-          result.map((error) =>
-            error.extensions?.code ? error : withCode(error as GraphQLError, 'GRAPHQL_VALIDATION_FAILED'),
-          ),
-        );
+        if (!valid) setResult(result.map((error) => (error.extensions?.code ? error : invalid(error as GraphQLError))));
       },
   };
 }
 
-/** The refusal of a document that the parser gave up on for its length; null for any other error. */
-function tooManyTokens({ message }: GraphQLError): GraphQLError | null {
-  return /more tha[nt] \d+ tokens/.test(message)
-    ? refusal(
-        `The query has more than ${limits.tokens} tokens, the limit. Send values as variables, or ask in several queries.`,
-      )
-    : null;
-}
+/** The error, as one of a document that cannot be executed. */
+export const invalid = (error: GraphQLError) => withCode(error, 'GRAPHQL_VALIDATION_FAILED');
 
 function withCode(error: GraphQLError, code: string): GraphQLError {
   const { message, nodes, source, positions, path, originalError } = error;
-  return new GraphQLError(message, {
-    nodes,
-    source,
-    positions,
-    path,
-    originalError,
-    extensions: { ...error.extensions, code },
-  });
+  const extensions = { ...error.extensions, code };
+  return new GraphQLError(message, { nodes, source, positions, path, originalError, extensions });
 }
 
 /**
@@ -61,6 +35,8 @@ export function maskError(log: Logger) {
     if (original instanceof DomainError) return at(error, codedError(original));
     if (original instanceof GraphQLError) {
       const graphError = error as GraphQLError;
+      // Yoga's word for a request that is no GraphQL over HTTP.
+      if (graphError.extensions?.code === 'BAD_REQUEST') return withCode(graphError, 'BAD_USER_INPUT');
       if (graphError.extensions?.code) return graphError;
       if (original.extensions?.code) return at(error, original);
       // What graphql-js says itself, of variables that do not fit or an operation that is not there.

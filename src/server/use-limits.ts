@@ -1,16 +1,24 @@
-import { type DocumentNode, parse } from 'graphql';
+import { type DocumentNode, GraphQLError, type ParseOptions, parse, type Source } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
-import { limits, maxAliases } from '../graphql/limit.ts';
+import { limits, maxAliases, refusal } from '../graphql/limit.ts';
+import { invalid } from './use-error-codes.ts';
+
+/** Parses a document of bounded length. Throws a coded error for one that is longer, or no GraphQL. */
+function parseBounded(source: string | Source, options?: ParseOptions): DocumentNode {
+  try {
+    return parse(source, { ...options, maxTokens: limits.tokens });
+  } catch (error) {
+    if (!(error instanceof GraphQLError)) throw error;
+    const isLong = error.message.includes(`more that ${limits.tokens} tokens`);
+    const howTo = 'Send values as variables, or ask in several queries.';
+    throw isLong ? refusal(`The query has more than ${limits.tokens} tokens, the limit. ${howTo}`) : invalid(error);
+  }
+}
 
 /** Bounds what a document may hold before anything of it is executed; depth and cost are bound by the schema. */
 export function useLimits(): Plugin {
   return {
-    onParse: ({ setParseFn }) => {
-      setParseFn(
-        (source: Parameters<typeof parse>[0], options?: object): DocumentNode =>
-          parse(source, { ...options, maxTokens: limits.tokens }),
-      );
-    },
+    onParse: ({ setParseFn }) => setParseFn(parseBounded),
     onValidate: ({ addValidationRule }) => addValidationRule(maxAliases),
   };
 }

@@ -35,7 +35,7 @@ test.each(tooMuch)(
 );
 
 test('the limits hold on a socket too', async () => {
-  const [, query] = tooMuch[1] as [string, string];
+  const [, query] = tooMuch[1] as [string, string, RegExp];
   const refused = await app.client
     .subscribe(query, {}, 'threads')
     .next()
