@@ -57,11 +57,15 @@ export interface ChildList {
   model: Listed;
   typeName: string;
   parentColumn: string;
+  /** Where its rows are counted; the bound client if not given. */
+  client?: (ctx: DomainContext) => unknown;
   order: (args: ListArgs) => ListOrder;
   where: (args: ListArgs, ctx: GraphContext) => Condition;
 }
 
 interface CountKey {
+  /** Not part of what tells keys apart: it goes with the model. */
+  client: ChildList['client'];
   model: Listed;
   parentColumn: string;
   parentId: string;
@@ -74,8 +78,8 @@ const countGroup = ({ model, parentColumn, where }: CountKey) => JSON.stringify(
 async function countChildren(ctx: DomainContext, keys: readonly CountKey[]): Promise<number[]> {
   const counts = new Map<string, number>();
   for (const [name, group] of Map.groupBy(keys, countGroup)) {
-    const { model, parentColumn, where } = group[0] as CountKey;
-    const delegate = ctx.db[model] as unknown as Delegate;
+    const { client = () => ctx.db, model, parentColumn, where } = group[0] as CountKey;
+    const delegate = (client(ctx) as { [listed in Listed]: unknown })[model] as Delegate;
     const parents = { [parentColumn]: { in: group.map(({ parentId }) => parentId) } };
     const rows = await delegate.groupBy({ by: [parentColumn], where: { AND: [where, parents] }, _count: true });
     for (const row of rows) counts.set(`${name}${row[parentColumn]}`, row._count);
@@ -101,8 +105,8 @@ export function childList(list: ChildList) {
     resolve: (parent: object, args: ListArgs, ctx: GraphContext) => {
       const row = parent as Record<string, unknown> & { id: string };
       const page = planPage(list.order(args), args, row.id);
-      const { model, parentColumn } = list;
-      const key: CountKey = { model, parentColumn, parentId: row.id, where: list.where(args, ctx) };
+      const { client, model, parentColumn } = list;
+      const key: CountKey = { client, model, parentColumn, parentId: row.id, where: list.where(args, ctx) };
       return page.connection(row[list.relation] as object[], () => ctx.load(countChildren, key)) as never;
     },
   };

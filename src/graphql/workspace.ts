@@ -64,6 +64,8 @@ export const Workspace = builder.prismaNode('Workspace', {
           model: 'apiKey',
           typeName: 'ApiKey',
           parentColumn: 'workspaceId',
+          // The parents may be other workspaces, which the actor has been shown.
+          client: (ctx) => ctx.database,
           order: () => newestFirst('apiKeys'),
           where: (_args, ctx) => {
             requireScope(ctx, 'WORKSPACE_ADMIN');
@@ -152,10 +154,15 @@ const DeleteWorkspaceInput = builder.inputType('DeleteWorkspaceInput', {
 });
 
 const workspacePayload = (name: string, description: string) =>
-  builder.simpleObject(name, {
+  builder.objectRef<{ id: string }>(name).implement({
     description,
     fields: (t) => ({
-      workspace: t.field({ type: Workspace, nullable: false, description: 'The workspace as it is now.' }),
+      workspace: t.prismaField({
+        type: Workspace,
+        description: 'The workspace as it is now.',
+        // It may be another than the one that the request acts in; the mutation has seen to who may.
+        resolve: (query, { id }, _args, ctx) => ctx.database.workspace.findUniqueOrThrow({ ...query, where: { id } }),
+      }),
     }),
   });
 
@@ -168,14 +175,14 @@ builder.mutationFields((t) => {
       description: 'Makes a workspace. Needs SERVER_ADMIN.',
       errors: refusals('CreateWorkspace', [InvalidInputError, ForbiddenError]),
       args: { input: t.arg({ type: CreateWorkspaceInput, required: true, description: 'The workspace to make.' }) },
-      resolve: async (_root, { input }, ctx) => ({ workspace: await createWorkspace(ctx, input) }),
+      resolve: (_root, { input }, ctx) => createWorkspace(ctx, input),
     }),
     updateWorkspace: t.field({
       type: UpdateWorkspacePayload,
       description: 'Renames a workspace or changes its settings. Needs WORKSPACE_ADMIN.',
       errors: refusals('UpdateWorkspace', [NotFoundError, InvalidInputError, ForbiddenError]),
       args: { input: t.arg({ type: UpdateWorkspaceInput, required: true, description: 'The change.' }) },
-      resolve: async (_root, { input }, ctx) => ({ workspace: await updateWorkspace(ctx, input) }),
+      resolve: (_root, { input }, ctx) => updateWorkspace(ctx, input),
     }),
     deleteWorkspace: t.field({
       type: deletedPayload('DeleteWorkspacePayload'),

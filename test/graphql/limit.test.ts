@@ -18,8 +18,8 @@ const tooMuch: Array<[string, string, RegExp]> = [
   ],
   [
     'aliases',
-    `{ ${Array.from({ length: 51 }, (_, index) => `a${index}: viewer { kind }`).join(' ')} }`,
-    /more than 50 aliases/,
+    `{ ${Array.from({ length: 101 }, (_, index) => `a${index}: viewer { kind }`).join(' ')} }`,
+    /more than 100 aliases/,
   ],
   ['tokens', `{ ${'viewer { kind } '.repeat(3000)} }`, /10000/],
 ];
