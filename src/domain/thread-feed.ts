@@ -194,6 +194,11 @@ export class ThreadFeeds {
     this.#bus = bus;
   }
 
+  /** How many threads are followed here. */
+  get count(): number {
+    return this.#feeds.size;
+  }
+
   /** The feed of a thread, for one more follower; `release` when it goes. The caller has seen to who may follow. */
   acquire(workspaceId: string, threadId: string): ThreadFeed {
     const entry = this.#feeds.get(threadId) ?? {

@@ -1,0 +1,259 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startTestApp, type TestApp } from '../support/app.ts';
+import { type AnyEvent, all, joined, shape, until } from '../support/client.ts';
+import { ModelServer } from '../support/model-server.ts';
+
+let model: ModelServer;
+let app: TestApp;
+
+beforeAll(async () => {
+  model = await ModelServer.start();
+  app = await startTestApp({ OPENAI_BASE_URL: model.baseURL });
+});
+
+afterAll(async () => {
+  await app.stop();
+  await model[Symbol.asyncDispose]();
+});
+
+const tools = [{ function: { name: 'one' } }, { function: { name: 'two' } }];
+const call = (index: number, name: string, text: string) => ({
+  index,
+  id: `call${index}`,
+  type: 'function',
+  function: { name, arguments: text },
+});
+
+/** Reasoning, text and two parallel calls, then an answer; each piece waits until the one before it has been told. */
+function script(step: () => Promise<unknown>) {
+  model.answers(
+    async (respond) => {
+      for (const thought of ['First ', 'I ', 'think. ']) {
+        await respond.delta({ role: 'assistant', reasoning_content: thought });
+        await step();
+      }
+      for (const word of ['Wait, ', '请稍等 ', '⏳']) {
+        await respond.text(word);
+        await step();
+      }
+      await respond.delta({ tool_calls: [call(0, 'one', '{"a":')] });
+      await step();
+      await respond.delta({ tool_calls: [call(1, 'two', '{"b"')] });
+      await step();
+      await respond.delta({ tool_calls: [{ index: 0, function: { arguments: '1}' } }] });
+      await step();
+      await respond.delta({ tool_calls: [{ index: 1, function: { arguments: ':2}' } }] });
+      await step();
+      await respond.end('tool_calls');
+    },
+    async (respond) => {
+      for (const word of ['All ', 'done ', '✅']) {
+        await respond.text(word);
+        await step();
+      }
+      await respond.end();
+    },
+  );
+}
+
+/** Everything that events tell, so that two ways of following can be compared: texts joined, the rest as it is. */
+function told(events: AnyEvent[]) {
+  const texts: Record<string, string> = {};
+  const add = (key: string, text: string | null | undefined) => {
+    if (text) texts[key] = (texts[key] ?? '') + text;
+  };
+  for (const { __typename, messageId, reasoningStepId, text, reasoning, toolCall } of events) {
+    if (__typename === 'MessageDelta') add(messageId, text);
+    if (__typename === 'ReasoningDelta') add(reasoningStepId, reasoning);
+    if (__typename === 'StepDelta') add(`${toolCall.id} arguments`, toolCall.arguments);
+    if (__typename === 'StepDelta') add(`${toolCall.id} output`, toolCall.output);
+  }
+  return { texts, shape: shape(events).filter((name) => !name.endsWith('Delta')) };
+}
+
+test('a follower that is cut after every single event and resumes over the other transport misses and repeats nothing', async () => {
+  const model = { next: () => {} };
+  script(
+    () =>
+      new Promise<void>((resolve) => {
+        model.next = resolve;
+      }),
+  );
+  const run = await app.client.ask('Go', { tools });
+  const cut: AnyEvent[] = [];
+  const isOver = () => cut.at(-1)?.status === 'COMPLETED';
+  for (let index = 0; !isOver(); index += 1) {
+    const after = cut.at(-1)?.cursor;
+    const stream = index % 2 === 0 ? app.client.follow(run.id, after) : app.client.followBySse(run.id, after);
+    const { value, done } = await stream.next();
+    await stream.return(undefined);
+    expect(done).toBeFalsy();
+    cut.push(value);
+    if (value.__typename.endsWith('Delta')) model.next();
+    if (value.status === 'REQUIRES_ACTION') {
+      const { requiredAction } = await app.client.finished(run.id, 'requiredAction { toolCalls { id name } }');
+      const outputs = requiredAction.toolCalls.map(({ id, name }: { id: string; name: string }) => ({
+        toolCallId: id,
+        output: `output of ${name}`,
+      }));
+      await app.client.mutate('submitToolOutputs', { runId: run.id, outputs }, 'run { id }');
+    }
+  }
+  const whole = await all(app.client.follow(run.id));
+  expect(told(cut)).toEqual(told(whole));
+  expect(told(whole).shape).toEqual([
+    'QUEUED',
+    'IN_PROGRESS',
+    'StepStarted',
+    'MessageStarted',
+    'MessageEnded',
+    'StepEnded',
+    'StepStarted',
+    'REQUIRES_ACTION',
+    'StepEnded',
+    'QUEUED',
+    'IN_PROGRESS',
+    'StepStarted',
+    'MessageStarted',
+    'MessageEnded',
+    'StepEnded',
+    'COMPLETED',
+  ]);
+  expect(new Set(Object.values(told(whole).texts))).toEqual(
+    new Set([
+      'First I think. ',
+      'Wait, 请稍等 ⏳',
+      '{"a":1}',
+      '{"b":2}',
+      'output of one',
+      'output of two',
+      'All done ✅',
+    ]),
+  );
+  // From every cursor that was given out on the way, the rest is what was told after it.
+  for (const [index, { cursor }] of cut.entries()) {
+    const rest = await all(app.client.follow(run.id, cursor));
+    expect(told([...cut.slice(0, index + 1), ...rest])).toEqual(told(whole));
+  }
+}, 60_000);
+
+test('query, then follow: with the cursor of the answer nothing falls between and nothing comes twice', async () => {
+  let release = () => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  model.answers(async (respond) => {
+    await respond.text('So ');
+    await respond.text('far ');
+    await released;
+    await respond.text('and on.');
+    await respond.end();
+  });
+  const run = await app.client.ask('Go');
+  await until(app.client.follow(run.id), ({ text = '' }) => text.endsWith('far '));
+  const { run: now } = await app.client.data(
+    'query($id: ID!) { run(id: $id) { eventCursor messages { nodes { id text status } } thread { eventCursor messages { nodes { text content { ... on TextContent { text } } } } } } }',
+    { id: run.id },
+  );
+  expect(now.messages.nodes).toMatchObject([{ text: 'So far ', status: 'IN_PROGRESS' }]);
+  expect(now.thread.messages.nodes[0]).toEqual({ text: 'So far ', content: [{ text: 'So far ' }] });
+  const byRun = all(app.client.follow(run.id, now.eventCursor));
+  const byThread = until(
+    app.client.followThread(run.thread.id, now.thread.eventCursor),
+    ({ status }) => status === 'COMPLETED',
+  );
+  release();
+  for (const events of [await byRun, await byThread]) {
+    expect(joined(events)).toBe('and on.');
+    expect(shape(events)).toEqual(['MessageDelta', 'MessageEnded', 'StepEnded', 'COMPLETED']);
+  }
+});
+
+test('many followers of one run hear the same', async () => {
+  model.says('To ', 'all ', 'of ', 'you');
+  const run = await app.client.ask('Go');
+  const heard = await Promise.all(
+    Array.from({ length: 20 }, (_, index) =>
+      all(index % 2 ? app.client.follow(run.id) : app.client.followBySse(run.id)),
+    ),
+  );
+  for (const events of heard) {
+    expect(joined(events)).toBe('To all of you');
+    expect(events.at(-1).status).toBe('COMPLETED');
+  }
+});
+
+test('a follower of a thread hears all its runs and what others add', async () => {
+  model.says('Answer');
+  const thread = await app.client.createThread();
+  const { thread: now } = await app.client.data('query($id: ID!) { thread(id: $id) { eventCursor } }', {
+    id: thread.id,
+  });
+  await app.client.mutate('createMessage', { threadId: thread.id, message: { text: 'Hello all' } }, 'message { id }');
+  const run = await app.client.run({ threadId: thread.id, messages: [{ text: 'And you?' }] });
+  const events = await until(
+    app.client.followThread(thread.id, now.eventCursor),
+    ({ status }) => status === 'COMPLETED',
+  );
+  expect(shape(events)).toEqual([
+    'MessageAdded',
+    'MessageAdded',
+    'QUEUED',
+    'IN_PROGRESS',
+    'StepStarted',
+    'MessageStarted',
+    'MessageDelta',
+    'MessageEnded',
+    'StepEnded',
+    'COMPLETED',
+  ]);
+  expect(events.filter(({ runId }) => runId).every(({ runId }) => runId === run.id)).toBe(true);
+});
+
+test('a follower behind the end of its run is told so at once', async () => {
+  model.says('Done');
+  const run = await app.client.ask('Go');
+  const events = await all(app.client.follow(run.id));
+  expect(await all(app.client.follow(run.id, events.at(-1).cursor))).toEqual([]);
+});
+
+test('waiting for a run ends with the time given, and with the run', async () => {
+  let release = () => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  model.answers(async (respond) => {
+    await respond.text('…');
+    await released;
+    await respond.end();
+  });
+  const run = await app.client.ask('Go');
+  const wait = (timeoutSeconds: number) =>
+    app.client.data(
+      'query($id: ID!, $t: Int) { waitForRun(id: $id, timeoutSeconds: $t) { __typename ... on Run { status } ... on WaitTimeoutError { code run { id } } } }',
+      { id: run.id, t: timeoutSeconds },
+    );
+  expect((await wait(1)).waitForRun).toEqual({
+    __typename: 'WaitTimeoutError',
+    code: 'WAIT_TIMEOUT',
+    run: { id: run.id },
+  });
+  const waiting = wait(20);
+  release();
+  expect((await waiting).waitForRun).toEqual({ __typename: 'Run', status: 'COMPLETED' });
+});
+
+test('nothing is left of followers that have gone', async () => {
+  model.answers(async (respond) => {
+    await respond.text('…');
+  });
+  const run = await app.client.ask('Go');
+  await Promise.all(
+    Array.from({ length: 10 }, async (_, index) =>
+      until(index % 2 ? app.client.follow(run.id) : app.client.followBySse(run.id), ({ text }) => text === '…'),
+    ),
+  );
+  await app.client.mutate('cancelRun', { id: run.id }, 'run { id }');
+  await app.client.finished(run.id);
+  await expect.poll(() => app.app.services.feeds.count).toBe(0);
+});
