@@ -17,7 +17,8 @@ import { waitForRun } from '../domain/wait.ts';
 import { builder } from './builder.ts';
 import { MessageInput } from './message-input.ts';
 import { refusals } from './refusal.ts';
-import { Run, TruncationStrategy } from './run.ts';
+import { Run } from './run.ts';
+import { TruncationStrategy } from './run-status.ts';
 import { CreateThreadInput, Thread } from './thread.ts';
 import { ToolInput } from './tool.ts';
 

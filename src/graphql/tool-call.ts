@@ -2,7 +2,7 @@ import type { ToolCall as Row } from '../db/generated/client.ts';
 import { builder } from './builder.ts';
 import { File, type StoredFile } from './file.ts';
 import { Plugin } from './plugin.ts';
-import { errorOf, RunError } from './run.ts';
+import { errorOf, RunError } from './run-status.ts';
 import { StepStatus } from './step-status.ts';
 import { growingTexts } from './text.ts';
 
