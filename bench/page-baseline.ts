@@ -4,12 +4,12 @@ import type { AddressInfo } from 'node:net';
 import { PGlite } from '@electric-sql/pglite';
 import pg from 'pg';
 
-type Query = (name: string, text: string, values: unknown[]) => Promise<unknown[]>;
+type Query = (text: string, values: unknown[]) => Promise<unknown[]>;
 
 async function openDatabase(): Promise<Query> {
   if (process.env.DATABASE_URL) {
     const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL, max: 20 });
-    return async (name, text, values) => (await pool.query({ name, text, values })).rows;
+    return async (text, values) => (await pool.query(text, values)).rows;
   }
   const pglite = await PGlite.create();
   await pglite.exec(`
@@ -22,7 +22,7 @@ async function openDatabase(): Promise<Query> {
     const row = [`msg_${index}`, thread, index + 1, 'USER', 'COMPLETED', text];
     await pglite.query('INSERT INTO "Message" VALUES ($1, $2, $3, $4, $5, $6, now())', row);
   }
-  return async (_name, text, values) => (await pglite.query(text, values)).rows;
+  return async (text, values) => (await pglite.query(text, values)).rows;
 }
 
 const query = await openDatabase();
@@ -34,12 +34,13 @@ const server = createServer(async (request, response) => {
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);
   const { variables } = JSON.parse(Buffer.concat(chunks).toString());
-  const [[thread], rows] = await Promise.all([
-    query('thread', threadSql, [variables.id]),
-    query('page', pageSql, [variables.id]),
-  ]);
+  const [thread] = await query(threadSql, [variables.id]);
+  const rows = await query(pageSql, [variables.id]);
   const nodes = rows.slice(0, 20);
-  const pageInfo = { hasNextPage: rows.length > 20, endCursor: String((nodes.at(-1) as { position: number }).position) };
+  const pageInfo = {
+    hasNextPage: rows.length > 20,
+    endCursor: String((nodes.at(-1) as { position: number }).position),
+  };
   response.setHeader('content-type', 'application/json');
   response.end(JSON.stringify({ data: { thread: { ...(thread as object), messages: { nodes, pageInfo } } } }));
 });

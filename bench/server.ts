@@ -37,9 +37,18 @@ export async function serve(script: string, environment: Record<string, string>)
 }
 
 /** assistant-graph in a process of its own, on DATABASE_URL or on an embedded database in a folder that goes with it. */
-export async function serveGraph(environment: Record<string, string> = {}): Promise<Served & { graph: Graph; dataDir: string }> {
+export async function serveGraph(
+  environment: Record<string, string> = {},
+): Promise<Served & { graph: Graph; dataDir: string }> {
   const dataDir = await mkdtemp(join(tmpdir(), 'assistant-graph-bench-'));
-  const settings = { PORT: '0', DATA_DIR: dataDir, ADMIN_KEY: key, LOG_LEVEL: 'error', GRAPHIQL: 'false', ...environment };
+  const settings = {
+    PORT: '0',
+    DATA_DIR: dataDir,
+    ADMIN_KEY: key,
+    LOG_LEVEL: 'error',
+    GRAPHIQL: 'false',
+    ...environment,
+  };
   const { url, stop } = await serve('../src/main.ts', settings);
   const stopAndClear = async () => {
     await stop();
@@ -55,7 +64,11 @@ export const headers = { authorization: `Bearer ${key}`, 'content-type': 'applic
 
 function graphAt(url: string): Graph {
   return async (query, variables = {}) => {
-    const response = await fetch(`${url}/graphql`, { method: 'POST', headers, body: JSON.stringify({ query, variables }) });
+    const response = await fetch(`${url}/graphql`, {
+      method: 'POST',
+      headers,
+      body: JSON.stringify({ query, variables }),
+    });
     const { data, errors } = (await response.json()) as { data: Record<string, any>; errors?: unknown };
     if (errors) throw new Error(JSON.stringify(errors));
     return data;

@@ -35,11 +35,13 @@ export async function openPostgres(
   onError: (error: Error) => void,
   onStatement?: StatementListener,
 ): Promise<PostgresDatabase> {
-  const pool = new pg.Pool({ connectionString: url, max: 20, connectionTimeoutMillis: 10_000 });
-  pool.on('error', onError);
-  pool.on('connect', (connection) => {
-    connection.query(`SET TIME ZONE 'UTC'`).catch(onError);
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: 20,
+    connectionTimeoutMillis: 10_000,
+    options: '-c TimeZone=UTC',
   });
+  pool.on('error', onError);
   try {
     await migrateUnderLock(pool);
   } catch (error) {

@@ -30,10 +30,17 @@ export async function rootList<Node extends object>(
   const page = planPage(list.order, args, '');
   const delegate = client[list.model] as Delegate;
   const select = queryFromInfo({ context: ctx, info, paths: nodePaths, typeName: list.typeName });
-  const where = { AND: [list.where, page.query.where] };
+  const where = both(list.where, page.query.where);
   const wants = selectsRows(info);
   const rows = wants ? await delegate.findMany({ ...select, ...page.query, where }) : [];
   return page.connection(rows as Node[], () => delegate.count({ where: list.where }));
+}
+
+/** Both conditions; an empty one is left out, for Prisma to have less to look through. */
+function both(one: Condition, other: Condition): Condition {
+  const isEmpty = (condition: Condition) => Object.values(condition).every((value) => value === undefined);
+  if (isEmpty(other)) return isEmpty(one) ? {} : one;
+  return isEmpty(one) ? other : { AND: [one, other] };
 }
 
 /** Whether more than the total is asked for. */
@@ -92,7 +99,7 @@ export function childList(list: ChildList) {
   return {
     select: (args: ListArgs, ctx: GraphContext, nested: (query: never, path: never, type: string) => unknown) => {
       const page = planPage(list.order(args), args);
-      const query = { ...page.query, where: { AND: [list.where(args, ctx), page.query.where] } };
+      const query = { ...page.query, where: both(list.where(args, ctx), page.query.where) };
       const paths = nodePaths.map((path) => path.map((name) => ({ name })));
       const rows = nested(query as never, { getType: () => list.typeName, paths } as never, list.typeName) as {
         select?: object;

@@ -35,6 +35,16 @@ function textOf(message: { id: string; status: string; text: string }, ctx: Grap
 /** One utterance in a thread. */
 export const Message = builder.prismaNode('Message', {
   nullable: true,
+  select: {
+    id: true,
+    threadId: true,
+    role: true,
+    status: true,
+    text: true,
+    parts: true,
+    position: true,
+    createdAt: true,
+  },
   description: 'One utterance in a thread.',
   id: { resolve: ({ id }) => id, description: 'The id.' },
   findUnique: (id, ctx) => {
@@ -48,8 +58,8 @@ export const Message = builder.prismaNode('Message', {
       nullable: true,
       description: 'The run that wrote it; null for messages that were added.',
     }),
-    role: t.expose('role', { type: MessageRole, description: 'Whose words it is.' }),
-    status: t.expose('status', { type: MessageStatus, description: 'Whether it is whole.' }),
+    role: t.field({ type: MessageRole, description: 'Whose words it is.', resolve: ({ role }) => role }),
+    status: t.field({ type: MessageStatus, description: 'Whether it is whole.', resolve: ({ status }) => status }),
     incompleteReason: t.exposeString('incompleteReason', {
       nullable: true,
       description:
@@ -66,7 +76,10 @@ export const Message = builder.prismaNode('Message', {
       resolve: (message, _args, ctx) => textOf(message, ctx),
     }),
     attachments: t.field({ type: [File], description: 'Files that came with it.', resolve: () => [] }),
-    position: t.exposeInt('position', { description: '1, 2, 3 … within the thread, in the order received.' }),
+    position: t.int({
+      description: '1, 2, 3 … within the thread, in the order received.',
+      resolve: ({ position }) => position,
+    }),
     flags: t.exposeStringList('flags', { description: 'Marks of content filters.' }),
     editedAt: t.expose('editedAt', {
       type: 'DateTime',
@@ -74,7 +87,11 @@ export const Message = builder.prismaNode('Message', {
       description: 'When it was last edited; null: never.',
     }),
     metadata: t.expose('metadata', { type: 'Metadata', description: 'Your own pairs.' }),
-    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was added or begun.' }),
+    createdAt: t.field({
+      type: 'DateTime',
+      description: 'When it was added or begun.',
+      resolve: ({ createdAt }) => createdAt,
+    }),
     completedAt: t.expose('completedAt', {
       type: 'DateTime',
       nullable: true,

@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Logger } from '../log.ts';
+import { answerPlainJson } from './plain-json.ts';
 import type { Yoga } from './yoga.ts';
 
 /** What the routes need. `isReady` throws, with a reason for the log, while the server cannot do its work. */
@@ -55,10 +56,15 @@ async function ready(response: ServerResponse, { isReady, log }: HttpOptions): P
 }
 
 async function serveGraph(request: IncomingMessage, response: ServerResponse, options: HttpOptions): Promise<void> {
-  const isJson = request.method === 'POST' && !request.headers['content-type']?.startsWith('multipart/');
-  if (isJson) {
+  const gone = new AbortController();
+  response.once('close', () => {
+    if (!response.writableFinished) gone.abort();
+  });
+  if (request.method === 'POST' && !request.headers['content-type']?.startsWith('multipart/')) {
     try {
-      Object.assign(request, { body: await readBody(request, options.maxBodyBytes) });
+      const body = await readBody(request, options.maxBodyBytes);
+      if (await answerPlainJson(options.yoga, request, body, response, gone.signal)) return;
+      Object.assign(request, { body });
     } catch (error) {
       if (!(error instanceof BodyError)) throw error;
       const errors = [{ message: error.message, extensions: { code: 'BAD_USER_INPUT' } }];
@@ -66,8 +72,6 @@ async function serveGraph(request: IncomingMessage, response: ServerResponse, op
       return answer(response, error.status, { errors });
     }
   }
-  const gone = new AbortController();
-  response.once('close', () => gone.abort());
   await options.yoga(request, response, { gone: gone.signal });
 }
 
