@@ -86,9 +86,9 @@ class Follower {
       this.#seq = event.seq;
       return;
     }
+    const message = messageEvents.has(event.type) ? await this.#feed.messageOf(event) : null;
     // What a text has grown to is told before whatever happened next, as those heard it who were there.
     for (const text of this.#open) yield* this.#tellGrowth(text);
-    const message = messageEvents.has(event.type) ? await this.#feed.messageOf(event) : null;
     this.#seq = event.seq;
     this.#open = [...this.#open.filter((text) => !ends(event, text)), ...textsOpenedBy(event)];
     // A message that has been removed since cannot be shown; its removal comes later in the log.

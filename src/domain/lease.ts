@@ -34,8 +34,9 @@ export async function claimRun(ctx: DomainContext, threadId: string, runId: stri
       if (!run || change.thread.activeRunId !== runId) return null;
       const lease = { fence: run.fence + 1, leasedUntil: new Date(change.now.getTime() + leaseMs) };
       if (run.status === 'QUEUED') {
-        await enterStatus(change, run, 'IN_PROGRESS', { ...lease, startedAt: run.startedAt ?? change.now });
-        return change.tx.run.findFirst({ where: { id: runId } });
+        const data = { ...lease, startedAt: run.startedAt ?? change.now };
+        await enterStatus(change, run, 'IN_PROGRESS', data);
+        return { ...run, ...data, status: 'IN_PROGRESS' as const };
       }
       if (!executing.includes(run.status) || (run.leasedUntil && run.leasedUntil > change.now)) return null;
       return takeOver(ctx, change, run, lease);
@@ -67,26 +68,26 @@ export async function renewLease(ctx: DomainContext, run: ClaimedRun): Promise<R
   return renewed?.status ?? null;
 }
 
-/** Changes the thread on behalf of a claimed run. Throws LeaseLostError when the run is no longer this worker's. */
+/**
+ * Changes the thread on behalf of a claimed run; `data` is written into its row on the way. Throws LeaseLostError when
+ * the run is no longer this worker's.
+ */
 export function changeRun<T>(
   ctx: DomainContext,
   run: ClaimedRun,
   change: (change: ThreadChange, now: Run) => Promise<T>,
+  data?: { firstTokenAt: Date },
 ): Promise<T> {
   return changeThread(ctx, run.threadId, async (threadChange) => {
     const where = { id: run.id, fence: run.fence, status: { in: executing } };
-    const current = await threadChange.tx.run.findFirst({ where });
+    const current = data
+      ? (await threadChange.tx.run.updateManyAndReturn({ where, data }))[0]
+      : await threadChange.tx.run.findFirst({ where });
     if (!current) throw new LeaseLostError(run.id);
     return change(threadChange, current);
   }).catch((error) => {
     throw error instanceof NotFoundError ? new LeaseLostError(run.id) : error;
   });
-}
-
-/** Keeps when the model first answered in the run; later calls change nothing. */
-export async function noteFirstToken(change: ThreadChange, run: Run): Promise<void> {
-  if (run.firstTokenAt !== null) return;
-  await change.tx.run.updateMany({ where: { id: run.id }, data: { firstTokenAt: change.now } });
 }
 
 /** Ends a claimed run; one that somebody asked to cancel ends CANCELLED, whatever its worker had come to. */

@@ -59,7 +59,7 @@ export async function enterStatus(
 export async function endRun(
   ctx: DomainContext,
   change: ThreadChange,
-  run: { id: string; fence: number },
+  run: { id: string; number: number; fence: number },
   end: RunEnd,
   more: { step?: Partial<StepOutcome>; texts?: Map<string, string>; data?: Prisma.RunUncheckedUpdateManyInput } = {},
 ): Promise<void> {
@@ -76,16 +76,16 @@ export async function endRun(
     incompleteReason: end.status === 'INCOMPLETE' ? end.reason : null,
     ...(error ? { errorCode: error.code, errorMessage: error.message, errorRetryable: error.retryable } : {}),
   });
-  if (entered && change.thread.activeRunId === run.id) await startNext(ctx, change);
+  if (entered && change.thread.activeRunId === run.id) await startNext(ctx, change, run.number);
 }
 
 /** Gives the thread to its next queued run, if there is one. */
-async function startNext(ctx: DomainContext, change: ThreadChange): Promise<void> {
-  const next = await change.tx.run.findFirst({
-    where: { threadId: change.thread.id, status: 'QUEUED', id: { not: change.thread.activeRunId ?? '' } },
-    orderBy: { number: 'asc' },
-    select: { id: true },
-  });
+async function startNext(ctx: DomainContext, change: ThreadChange, after: number): Promise<void> {
+  const where = { threadId: change.thread.id, status: 'QUEUED' as const, number: { gt: after } };
+  const hasLater = change.thread.lastRun > after;
+  const next = hasLater
+    ? await change.tx.run.findFirst({ where, orderBy: { number: 'asc' }, select: { id: true } })
+    : null;
   change.thread.activeRunId = next?.id ?? null;
   if (next) await ringFor(ctx, change, next.id);
 }

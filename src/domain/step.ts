@@ -26,15 +26,21 @@ export async function findOpenStep(change: ThreadChange, runId: string): Promise
   });
 }
 
-/** Opens the next step of the run. It is announced when its kind is known: by `announceStep`. */
-export async function openStep(ctx: DomainContext, change: ThreadChange, runId: string): Promise<OpenStep> {
-  const index = await change.tx.step.count({ where: { runId } });
+/** Opens a step of the run. It is announced when its kind is known: by its message or its first call. */
+export async function openStep(
+  ctx: DomainContext,
+  change: ThreadChange,
+  runId: string,
+  index: number,
+  messageId: string | null = null,
+): Promise<OpenStep> {
   const step = await change.tx.step.create({
     data: {
       workspaceId: ctx.workspaceId,
       id: newId('Step'),
       runId,
       index,
+      messageId,
       type: 'MESSAGE_CREATION',
       createdAt: change.now,
       startedAt: change.now,
@@ -54,14 +60,13 @@ async function announceStep(change: ThreadChange, step: Step, type: StepType): P
   change.log({ type: 'STEP_STARTED', runId: step.runId, stepId: step.id, value: type });
 }
 
-/** Opens the message that the step writes; returns its id. */
+/** Opens a message, on a step that is open or on a new one of that index; returns its id. */
 export async function startMessage(
   ctx: DomainContext,
   change: ThreadChange,
   run: Run,
-  step: OpenStep,
+  at: OpenStep | number,
 ): Promise<string> {
-  await announceStep(change, step, 'MESSAGE_CREATION');
   const id = newId('Message');
   await change.tx.message.create({
     data: {
@@ -75,8 +80,12 @@ export async function startMessage(
       position: change.position(),
       createdAt: change.now,
     },
+    select: { id: true },
   });
-  await change.tx.step.updateMany({ where: { id: step.id }, data: { messageId: id } });
+  const isNew = typeof at === 'number';
+  const step = isNew ? await openStep(ctx, change, run.id, at, id) : at;
+  if (!isNew) await change.tx.step.updateMany({ where: { id: step.id }, data: { messageId: id } });
+  await announceStep(change, step, 'MESSAGE_CREATION');
   change.thread.lastActiveAt = change.now;
   change.log({ type: 'MESSAGE_STARTED', runId: run.id, stepId: step.id, messageId: id });
   return id;
@@ -123,17 +132,20 @@ export async function closeOpenStep(
   }
   for (const call of step.toolCalls) await endToolCall(change, call, outcome, grown);
   const { error, usage } = outcome;
+  const reasoning = grown.get(textId({ ownerId: step.id, channel: 'REASONING' })) ?? step.reasoning;
   await change.tx.step.updateMany({
     where: { id: step.id },
     data: {
       status: outcome.status,
-      reasoning: grown.get(textId({ ownerId: step.id, channel: 'REASONING' })) ?? step.reasoning,
+      reasoning,
       endedAt: change.now,
       ...(error ? { errorCode: error.code, errorMessage: error.message, errorRetryable: error.retryable } : {}),
       ...usage,
     },
   });
-  change.log({ type: 'STEP_ENDED', runId, stepId: step.id, value: outcome.status }, { stepId: step.id });
+  const hasTexts = reasoning !== '' || step.toolCalls.length > 0;
+  const closes = hasTexts ? { stepId: step.id } : undefined;
+  change.log({ type: 'STEP_ENDED', runId, stepId: step.id, value: outcome.status }, closes);
   await change.tx.piece.deleteMany({ where: { runId } });
 }
 

@@ -7,7 +7,6 @@ import { readTexts, type TextKey, textId } from './piece.ts';
 const maxEvents = 200;
 /** How many texts are kept, so that those that ended are there for followers who have not come to their end yet. */
 const maxTexts = 16;
-const completing = new Set<Event['type']>(['MESSAGE_ENDED', 'STEP_ENDED', 'RUN_STATUS_CHANGED']);
 /** How many messages that events are about are kept for the followers that come to those events later. */
 const maxMessages = 32;
 /** How often a thread is looked at though nothing was heard: the bus is a hint and may lose the last one. */
@@ -109,13 +108,22 @@ export class ThreadFeed {
   }
 
   /** The message that an event is about, as it was read for the first follower that came to it; null: it is gone. */
-  messageOf({ seq, messageId }: Event): Promise<Message | null> {
+  messageOf({ seq, type, messageId }: Event): Promise<Message | null> {
     const known = this.#messages.get(seq);
     if (known) return known;
-    const where = { workspaceId: this.workspaceId, id: messageId ?? '' };
-    const message = this.#database.message.findFirst({ where });
+    const message = this.#readMessage(type, messageId ?? '');
     this.#messages.set(seq, message);
     if (this.#messages.size > maxMessages) this.#messages.delete(this.#messages.keys().next().value as number);
+    return message;
+  }
+
+  async #readMessage(type: Event['type'], id: string): Promise<Message | null> {
+    const message = await this.#database.message.findFirst({ where: { workspaceId: this.workspaceId, id } });
+    // The row of a message that has ended holds the whole text: it need not be read again.
+    if (message && type === 'MESSAGE_ENDED') {
+      const key = textId({ ownerId: id, channel: 'TEXT' });
+      this.#texts.set(key, { text: message.text, stale: false, loading: null });
+    }
     return message;
   }
 
@@ -174,10 +182,14 @@ export class ThreadFeed {
     return thread?.lastSeq ?? null;
   }
 
-  /** What ended a text, or parked its run, may have completed it in its row; the oldest texts are forgotten. */
-  #refresh({ type }: Event): void {
-    if (!completing.has(type)) return;
-    for (const growing of this.#texts.values()) growing.stale = true;
+  /**
+   * What ended a step or parked its run has completed texts in their rows; `messageOf` sees to those of messages. The
+   * oldest texts are forgotten.
+   */
+  #refresh({ type, value }: Event): void {
+    const isParked = type === 'RUN_STATUS_CHANGED' && value === 'REQUIRES_ACTION';
+    if (type !== 'STEP_ENDED' && !isParked) return;
+    for (const [id, growing] of this.#texts) if (!id.endsWith(' TEXT')) growing.stale = true;
     const forgotten = [...this.#texts.keys()].slice(0, -maxTexts);
     for (const id of forgotten) this.#texts.delete(id);
   }

@@ -117,15 +117,18 @@ async function takeTurns(
   signal: AbortSignal,
 ): Promise<{ end: RunEnd; usage: Usage | null } | null> {
   const model = ctx.models.languageModel(run.model);
+  // A run that was never claimed before has no steps yet.
+  let steps = run.fence === 1 ? 0 : await ctx.db.step.count({ where: { runId: run.id } });
   for (;;) {
-    const limit = await limitReached(ctx, run, totals);
+    const limit = limitReached(run, totals, steps);
     if (limit) return { end: limit, usage: null };
     signal.throwIfAborted();
-    const prompt = await buildTranscript(ctx, run);
-    const turnWriter = new TurnWriter(ctx, run, writer);
+    const prompt = await buildTranscript(ctx, run, steps > 0);
+    const turnWriter = new TurnWriter(ctx, run, writer, steps);
     const options = { ...callOptions(run, totals.usage?.completionTokens ?? 0), prompt };
     for await (const part of callModel(model, options, patience, signal)) await turnWriter.take(part);
     const turn = turnWriter.turn();
+    steps = turnWriter.steps;
     totals.add(turn.usage);
     if (turn.calls.length === 0) return { end: endOf(turn), usage: turn.usage };
     await writer.settle({ store: false });
@@ -135,9 +138,9 @@ async function takeTurns(
   }
 }
 
-async function limitReached(ctx: DomainContext, run: Run, totals: Totals): Promise<RunEnd | null> {
-  const steps = await ctx.db.step.count({ where: { runId: run.id, status: { not: 'FAILED' } } });
-  if (steps >= run.maxSteps) return { status: 'INCOMPLETE', reason: 'MAX_STEPS' };
+function limitReached(run: Run, totals: Totals, steps: number): RunEnd | null {
+  // What a lost worker left behind is not held against the run.
+  if (steps >= run.maxSteps + run.attempt - 1) return { status: 'INCOMPLETE', reason: 'MAX_STEPS' };
   const used = totals.usage?.completionTokens ?? 0;
   const isSpent = run.maxCompletionTokens !== null && used >= run.maxCompletionTokens;
   return isSpent ? { status: 'INCOMPLETE', reason: 'MAX_COMPLETION_TOKENS' } : null;

@@ -8,7 +8,7 @@ import type { Run } from '../db/generated/client.ts';
 import type { DomainContext } from '../domain/context.ts';
 import type { ResponseFormat, ToolChoice } from '../domain/generation.ts';
 import type { ThreadChange } from '../domain/journal.ts';
-import { changeRun, noteFirstToken } from '../domain/lease.ts';
+import { changeRun } from '../domain/lease.ts';
 import { closeOpenStep, type OpenStep, openStep, startMessage, startReasoning, startToolCall } from '../domain/step.ts';
 import type { Usage } from '../domain/usage.ts';
 import type { RunWriter } from './piece-writer.ts';
@@ -59,13 +59,17 @@ export class TurnWriter {
   readonly #run: Run;
   readonly #writer: RunWriter;
   readonly #calls = new Map<string, MadeCall>();
+  #steps: number;
   #step: OpenStep | null = null;
   #messageId: string | null = null;
   #isReasoning = false;
+  #hasAnswered = false;
   #turn: Pick<Turn, 'finish' | 'usage'> = { finish: 'other', usage: null };
 
-  constructor(ctx: DomainContext, run: Run, writer: RunWriter) {
+  /** `steps`: how many the run has. */
+  constructor(ctx: DomainContext, run: Run, writer: RunWriter, steps: number) {
     this.#ctx = ctx;
+    this.#steps = steps;
     this.#run = run;
     this.#writer = writer;
   }
@@ -80,6 +84,16 @@ export class TurnWriter {
     if (part.type === 'finish') this.#turn = { finish: part.finishReason.unified, usage: usageFrom(part.usage) };
   }
 
+  /** How many steps the run has now. */
+  get steps(): number {
+    return this.#steps;
+  }
+
+  #nextIndex(): number {
+    this.#steps += 1;
+    return this.#steps - 1;
+  }
+
   /** What came of it all, after the last part. */
   turn(): Turn {
     return { ...this.#turn, calls: [...this.#calls.values()] };
@@ -91,10 +105,9 @@ export class TurnWriter {
       this.#ctx.log.warn({ runId: this.#run.id }, 'the model wrote text behind its calls; it is left out');
       return;
     }
-    this.#messageId ??= await this.#change(async (change) => {
-      this.#step ??= await openStep(this.#ctx, change, this.#run.id);
-      return startMessage(this.#ctx, change, this.#run, this.#step);
-    });
+    this.#messageId ??= await this.#change((change) =>
+      startMessage(this.#ctx, change, this.#run, this.#step ?? this.#nextIndex()),
+    );
     this.#writer.append(this.#messageId, 'TEXT', text);
   }
 
@@ -102,7 +115,7 @@ export class TurnWriter {
     if (text === '') return;
     if (!this.#isReasoning) {
       await this.#change(async (change) => {
-        this.#step ??= await openStep(this.#ctx, change, this.#run.id);
+        this.#step ??= await openStep(this.#ctx, change, this.#run.id, this.#nextIndex());
         startReasoning(change, this.#step);
       });
       this.#isReasoning = true;
@@ -114,7 +127,7 @@ export class TurnWriter {
     if (this.#calls.has(providerId)) return;
     if (this.#messageId) await this.#endMessage();
     const call = await this.#change(async (change) => {
-      this.#step ??= await openStep(this.#ctx, change, this.#run.id);
+      this.#step ??= await openStep(this.#ctx, change, this.#run.id, this.#nextIndex());
       const started = await startToolCall(this.#ctx, change, this.#step, name);
       this.#step.toolCalls.push(started);
       return started;
@@ -148,10 +161,9 @@ export class TurnWriter {
   }
 
   #change<T>(work: (change: ThreadChange) => Promise<T>): Promise<T> {
-    return changeRun(this.#ctx, this.#run, async (change, current) => {
-      await noteFirstToken(change, current);
-      return work(change);
-    });
+    const isFirst = this.#run.firstTokenAt === null && !this.#hasAnswered;
+    this.#hasAnswered = true;
+    return changeRun(this.#ctx, this.#run, work, isFirst ? { firstTokenAt: new Date() } : undefined);
   }
 }
 

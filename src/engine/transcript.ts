@@ -18,28 +18,24 @@ type StepOfRun = Step & { toolCalls: ToolCall[] };
  * The answer to a run stands behind the messages that the run was created with, also where later messages came in
  * while it was being written; messages that came after the run was created are not in its transcript.
  */
-export async function buildTranscript(ctx: DomainContext, run: Run): Promise<LanguageModelV4Prompt> {
-  const runs = await ctx.db.run.findMany({
-    where: { threadId: run.threadId, number: { lte: run.number } },
-    select: { id: true, inputThrough: true },
-  });
-  const answeredAt = new Map(runs.map(({ id, inputThrough }) => [id, inputThrough]));
+export async function buildTranscript(ctx: DomainContext, run: Run, hasSteps: boolean): Promise<LanguageModelV4Prompt> {
+  const { threadId, number, inputThrough } = run;
   const seen = await ctx.db.message.findMany({
     where: {
-      threadId: run.threadId,
-      OR: [{ runId: null, position: { lte: run.inputThrough } }, { runId: { in: runs.map(({ id }) => id) } }],
+      threadId,
+      OR: [{ runId: null, position: { lte: inputThrough } }, { run: { number: { lte: number } } }],
     },
+    include: { run: { select: { inputThrough: true } } },
     orderBy: { position: 'asc' },
   });
-  const place = ({ runId, position }: Message) =>
-    runId === null ? position : (answeredAt.get(runId) ?? position) + 0.5;
-  const earlier = seen.filter((message) => message.runId !== run.id).sort((one, other) => place(one) - place(other));
+  const place = (message: (typeof seen)[number]) => (message.run ? message.run.inputThrough + 0.5 : message.position);
+  const earlier = seen.filter(({ runId }) => runId !== run.id).sort((one, other) => place(one) - place(other));
   const kept = run.truncation === 'LAST_MESSAGES' ? earlier.slice(-(run.truncationLastMessages ?? 0)) : earlier;
   const own = new Map(seen.filter(({ runId }) => runId === run.id).map((message) => [message.id, message]));
   return [
     ...(run.instructions ? [{ role: 'system' as const, content: run.instructions }] : []),
     ...kept.flatMap(messageForModel),
-    ...(await stepsForModel(ctx, run, own)),
+    ...(hasSteps ? await stepsForModel(ctx, run, own) : []),
   ];
 }
 
