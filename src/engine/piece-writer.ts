@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
 import { type Bus, type PieceChannel, threadTopic } from '../bus/bus.ts';
 import type { Database } from '../db/client.ts';
 import type { ClaimedRun } from '../domain/lease.ts';
@@ -83,6 +83,8 @@ export class PieceWriter {
 
   async #flush(): Promise<void> {
     while (this.#pending.size > 0) {
+      // What a provider has sent already comes in first: one statement for all of it.
+      await turn();
       const pieces = [...this.#pending.values()].flatMap((ofRun) => [...ofRun.values()]);
       this.#pending.clear();
       const live = await this.#store(pieces);

@@ -1,0 +1,97 @@
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startTestApp, type TestApp } from './support/app.ts';
+import { hasBrowser, startBrowser } from './support/browser.ts';
+
+const example = (name: string) => fileURLToPath(new URL(`../examples/${name}`, import.meta.url));
+let app: TestApp;
+
+beforeAll(async () => {
+  app = await startTestApp({ DEMO_DELAY_MS: '2' });
+});
+afterAll(() => app.stop());
+
+const run = promisify(execFile);
+
+test('examples/chat.ts prints the answer', async () => {
+  const env = { ...process.env, URL: app.url, KEY: app.client.key };
+  const { stdout, stderr } = await run(process.execPath, [example('chat.ts'), 'say', '你好', '🌍'], { env });
+  expect([stdout, stderr]).toEqual(['你好 🌍\n', '']);
+});
+
+test('examples/chat.ts says why it could not', async () => {
+  const env = { ...process.env, URL: app.url, KEY: 'wrong' };
+  const { code, stderr } = await run(process.execPath, [example('chat.ts')], { env }).catch((error) => error);
+  expect(code).toBe(1);
+  expect(stderr).toContain('This key is not known');
+});
+
+test.skipIf(!hasBrowser)('examples/chat.html shows the conversation (needs Chromium)', async () => {
+  const browser = await startBrowser();
+  try {
+    const page = await browser.newPage();
+    await page.goto(`file://${example('chat.html')}`);
+    await page.fill('#url', `${app.url.replace('http', 'ws')}/graphql`);
+    await page.fill('#key', app.client.key);
+    await page.click('#connect button');
+    await page.getByText('Connected.').waitFor();
+    for (const words of ['first words', 'second words']) {
+      await page.fill('#text', `say ${words}`);
+      await page.click('#ask button');
+      await page.locator('.ASSISTANT', { hasText: new RegExp(`^${words}$`) }).waitFor();
+    }
+    expect(await page.locator('#messages p').count()).toBe(4);
+  } finally {
+    await browser.close();
+  }
+});
+
+test.skipIf(!hasBrowser)('GraphiQL works offline, with subscriptions over WebSocket (needs Chromium)', async () => {
+  const browser = await startBrowser();
+  try {
+    const page = await browser.newPage();
+    const elsewhere: string[] = [];
+    page.on(
+      'request',
+      (request) =>
+        void (
+          request.url().startsWith(app.url) ||
+          /^(data|blob):/.test(request.url()) ||
+          elsewhere.push(request.url())
+        ),
+    );
+    await page.addInitScript((key) => {
+      const headers = JSON.stringify({ authorization: `Bearer ${key}` });
+      const query =
+        'subscription($id: ID!) { runEvents(runId: $id) { __typename ... on RunStatusChanged { status } ... on MessageEnded { message { text } } } }';
+      Object.assign(window, { starter: { headers, query } });
+    }, app.client.key);
+    const { id } = await app.client.ask('say it in the browser');
+    const parameters = new URLSearchParams({
+      query: `subscription { runEvents(runId: "${id}") { __typename ... on RunStatusChanged { status } ... on MessageEnded { message { text } } } }`,
+      headers: JSON.stringify({ authorization: `Bearer ${app.client.key}` }),
+    });
+    await page.goto(`${app.url}/graphql?${parameters}`);
+    await page.locator('.graphiql-execute-button').click();
+    await page.getByText('COMPLETED').first().waitFor({ timeout: 15_000 });
+    expect(elsewhere).toEqual([]);
+  } finally {
+    await browser.close();
+  }
+});
+
+test('the operations in the README work as they stand there', async () => {
+  const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
+  const operations = [...readme.matchAll(/```graphql\n(.*?)```/gs)].map(([, text]) => text as string);
+  expect(operations.map((text) => text.split(/\s/, 1)[0])).toEqual(['query', 'mutation', 'subscription']);
+  const [query, mutation, subscription] = operations as [string, string, string];
+  expect((await app.client.data(query)).viewer).toBeDefined();
+  const { createRun } = await app.client.data(mutation);
+  const pasted = subscription.replace(/run_…/, createRun.run.id);
+  const seen = [];
+  for await (const event of app.client.subscribe(pasted, {}, 'runEvents')) seen.push(event);
+  expect(seen.at(-1)).toMatchObject({ status: 'COMPLETED' });
+});
