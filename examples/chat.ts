@@ -46,14 +46,14 @@ async function start(text: string): Promise<string> {
 
 /** Prints the answer as it is written. Where a connection breaks, it goes on from the last cursor that it saw. */
 async function follow(client: Client, runId: string): Promise<void> {
-  let after: string | null = null;
+  const place: { after: string | null } = { after: null };
   for (let tries = 0; tries < 5; tries += 1) {
     try {
-      const events = client.iterate<{ runEvents: RunEvent }>({ query: runEvents, variables: { runId, after } });
+      const events = client.iterate<{ runEvents: RunEvent }>({ query: runEvents, variables: { runId, ...place } });
       for await (const { data } of events) {
         const event = data?.runEvents;
         if (!event) continue;
-        after = event.cursor;
+        place.after = event.cursor;
         tries = 0;
         process.stdout.write(event.text ?? '');
         if (event.run?.lastError) console.error(`\n${event.run.lastError.message}`);

@@ -1,7 +1,8 @@
 import type { GraphiQLOptions } from 'graphql-yoga';
 
-const intro = `# Welcome. Paste the key that the server printed at its start into the Headers pane below, then run the tabs in order.
-# The demo model answers unless a provider is configured: see "models".
+const intro = `# Welcome. Paste the key that the server printed into the Headers pane
+# below (each tab has its own), then run the tabs from left to right.
+# The demo answers unless a provider is configured: see "models".
 
 query Start {
   viewer {
@@ -43,8 +44,8 @@ const createAssistant = `mutation CreateAssistant {
 }
 `;
 
-const createRun = `# Starts a new thread with a message and runs it. Take the run's id to the next tab: it streams the answer,
-# from the first word, however late you come.
+const createRun = `# Starts a new thread with a message and runs it. Take the run's id to the
+# next tab: it streams the answer, from the first word, however late.
 mutation Run {
   createRun(input: { thread: { title: "First steps", messages: [{ text: "Hello! What can you do?" }] } }) {
     __typename
@@ -75,17 +76,19 @@ subscription Follow($runId: ID!, $after: String) {
     }
     ... on RunStatusChanged {
       status
+      run {
+        messages {
+          nodes {
+            text
+          }
+        }
+      }
     }
     ... on ReasoningDelta {
       thinking: text
     }
     ... on MessageDelta {
       text
-    }
-    ... on MessageEnded {
-      message {
-        text
-      }
     }
   }
 }
@@ -129,8 +132,8 @@ const headers = JSON.stringify({ authorization: 'Bearer <paste the key here>' },
 /** What GraphiQL shows when it is opened for the first time. */
 export const graphiql: GraphiQLOptions = {
   title: 'assistant-graph',
-  defaultQuery: intro,
-  headers,
+  // For new tabs. The options `headers` and `defaultQuery` would open one more tab at every visit.
+  defaultHeaders: headers,
   defaultEditorToolsVisibility: 'headers',
   shouldPersistHeaders: true,
   subscriptionsProtocol: 'WS',

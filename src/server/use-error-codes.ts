@@ -33,15 +33,7 @@ export function maskError(log: Logger) {
   return (error: unknown): Error => {
     const original = error instanceof GraphQLError ? (error.originalError ?? error) : error;
     if (original instanceof DomainError) return at(error, codedError(original));
-    if (original instanceof GraphQLError) {
-      const graphError = error as GraphQLError;
-      // Yoga's word for a request that is no GraphQL over HTTP.
-      if (graphError.extensions?.code === 'BAD_REQUEST') return withCode(graphError, 'BAD_USER_INPUT');
-      if (graphError.extensions?.code) return graphError;
-      if (original.extensions?.code) return at(error, original);
-      // What graphql-js says itself, of variables that do not fit or an operation that is not there.
-      return withCode(graphError, 'BAD_USER_INPUT');
-    }
+    if (original instanceof GraphQLError) return shownError(error as GraphQLError, original);
     const requestId = newRequestId();
     log.error({ err: original, requestId }, 'unexpected error');
     const masked = new GraphQLError(`Something went wrong here. Mention ${requestId} to whoever runs this server.`, {
@@ -49,6 +41,14 @@ export function maskError(log: Logger) {
     });
     return at(error, masked);
   };
+}
+
+function shownError(error: GraphQLError, original: GraphQLError): GraphQLError {
+  const code = error.extensions?.code ?? original.extensions?.code;
+  // Yoga's word for a request that is no GraphQL over HTTP; and none for what graphql-js says itself, of variables that
+  // do not fit or an operation that is not there.
+  if (code === undefined || code === 'BAD_REQUEST') return withCode(error, 'BAD_USER_INPUT');
+  return error.extensions?.code ? error : at(error, original);
 }
 
 /** The error, at the place in the answer where it happened. */

@@ -1,31 +1,48 @@
 import type { Server } from 'node:http';
 import { type ExecutionArgs, GraphQLError } from 'graphql';
 import type { SubscribePayload } from 'graphql-ws';
-import { useServer } from 'graphql-ws/use/ws';
+import { type Extra, useServer } from 'graphql-ws/use/ws';
 import { WebSocketServer } from 'ws';
 import type { DomainContext } from '../domain/context.ts';
 import { graphContext } from '../graphql/context.ts';
 import type { Logger } from '../log.ts';
-import type { Authenticator } from './authenticate.ts';
+import { type Authenticator, type Credentials, hasSecret } from './authenticate.ts';
 import type { Yoga } from './yoga.ts';
 
 /** How often a socket is asked whether it is still there; one that has not answered by the next time is closed. */
 const pingEveryMs = 12_000;
 
-/** The first text that `params` or the headers in it hold under a name, whatever its case. GraphiQL sends headers. */
-function param(params: Record<string, unknown> | undefined, ...names: string[]): string | null {
+/** The code with which a socket is closed that never said who it is, as the protocol has it. */
+const unauthorized = 4401;
+const credentialsWithinMs = 10_000;
+
+/** What `params`, or the `headers` in them, say of who is there, whatever the case of the names. */
+function credentialsIn(params: Record<string, unknown> | undefined): Credentials {
   const headers = (params?.headers ?? {}) as Record<string, unknown>;
   const all = [...Object.entries(params ?? {}), ...Object.entries(headers)];
-  const found = names.map(
-    (name) => all.find(([key, value]) => key.toLowerCase() === name && typeof value === 'string')?.[1],
-  );
-  return (found.find((value) => value !== undefined) as string | undefined) ?? null;
+  const find = (...names: string[]) => {
+    const [, value] = all.find(([key, value]) => names.includes(key.toLowerCase()) && typeof value === 'string') ?? [];
+    return (value as string | undefined) ?? null;
+  };
+  return {
+    authorization: find('authorization'),
+    workspace: find('workspace', 'x-workspace', 'x-dashscope-workspace'),
+  };
+}
+
+/** Lets a socket in that has not said who it is, for its first operation to say so; closes it when none does in time. */
+function expectCredentials(extra: SocketState & Extra): true {
+  const timer = setTimeout(() => {
+    if (!extra.context) extra.socket.close(unauthorized, 'Unauthorized');
+  }, credentialsWithinMs);
+  extra.closed.signal.addEventListener('abort', () => clearTimeout(timer));
+  return true;
 }
 
 /** What a socket carries from its first message on. */
 interface SocketState extends Record<PropertyKey, unknown> {
-  /** Who sits at the other end. */
-  context: DomainContext;
+  /** Who sits at the other end; absent until it has said so. */
+  context?: DomainContext;
   /** Aborted when the socket closes. */
   closed: AbortController;
 }
@@ -34,8 +51,9 @@ interface SocketState extends Record<PropertyKey, unknown> {
 type Executors = { execute: (args: ExecutionArgs) => never; subscribe: (args: ExecutionArgs) => never };
 
 /**
- * GraphQL over WebSocket (the graphql-transport-ws protocol) on the same path as over HTTP. A socket authenticates once,
- * with `connectionParams.authorization` (and `workspace`), and is refused with 4403 when that is not good.
+ * GraphQL over WebSocket (the graphql-transport-ws protocol) on the same path as over HTTP. A socket authenticates once:
+ * with `connectionParams.authorization` (and `workspace`), or with `extensions.headers` of its first operation, as
+ * GraphiQL does. It is refused with 4403 when that is not good.
  */
 export function serveWebSocket(
   server: Server,
@@ -53,20 +71,27 @@ export function serveWebSocket(
       execute: (args) => (args.rootValue as Executors).execute(args),
       subscribe: (args) => (args.rootValue as Executors).subscribe(args),
       onConnect: async ({ connectionParams, extra }) => {
-        const credentials = {
-          authorization: param(connectionParams, 'authorization'),
-          workspace: param(connectionParams, 'workspace', 'x-workspace', 'x-dashscope-workspace'),
-        };
+        extra.closed = new AbortController();
+        const credentials = credentialsIn(connectionParams);
+        if (!hasSecret(credentials.authorization)) return expectCredentials(extra as SocketState & Extra);
         try {
           extra.context = await authenticator.context(credentials);
-          extra.closed = new AbortController();
           return true;
         } catch (error) {
           if (!(error instanceof GraphQLError)) log.error({ error }, 'socket could not be authenticated');
           return false;
         }
       },
-      onSubscribe: async ({ extra }, _id, payload) => operationOf(yoga, extra as SocketState, payload),
+      onSubscribe: async ({ extra }, _id, payload) => {
+        const state = extra as SocketState;
+        try {
+          state.context ??= await authenticator.context(credentialsIn(payload.extensions ?? undefined));
+        } catch (error) {
+          if (error instanceof GraphQLError) return [error];
+          throw error;
+        }
+        return operationOf(yoga, state.context, state.closed.signal, payload);
+      },
       onDisconnect: ({ extra }) => extra.closed?.abort(),
     },
     sockets,
@@ -76,8 +101,8 @@ export function serveWebSocket(
 }
 
 /** What an operation executes with, or the errors for which it is refused. */
-async function operationOf(yoga: Yoga, { context, closed }: SocketState, payload: SubscribePayload) {
-  const socket = graphContext(context, closed.signal);
+async function operationOf(yoga: Yoga, context: DomainContext, closed: AbortSignal, payload: SubscribePayload) {
+  const socket = graphContext(context, closed);
   const { schema, execute, subscribe, contextFactory, parse, validate } = yoga.getEnveloped({ socket } as never);
   try {
     const document = parse(payload.query);

@@ -4,7 +4,6 @@ import { WebSocket } from 'ws';
 /** An answer over HTTP. */
 export interface Answer {
   status: number;
-  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of any shape
   data: any;
   errors?: Array<{
     message: string;
@@ -13,7 +12,6 @@ export interface Answer {
   }>;
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: an event of any type, with whatever was selected
 export type AnyEvent = any;
 
 /** What every test that follows a run selects. */

@@ -1,0 +1,89 @@
+import { once } from 'node:events';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { WebSocket } from 'ws';
+import { startTestApp, type TestApp } from '../support/app.ts';
+import { Client } from '../support/client.ts';
+
+let app: TestApp;
+beforeAll(async () => {
+  app = await startTestApp();
+});
+afterAll(() => app.stop());
+
+/** Speaks the protocol by hand: sends messages in order and returns what comes back, with the code of the closing. */
+async function talk(
+  messages: object[],
+  replies: number,
+): Promise<{ heard: Array<{ type: string; payload?: unknown }>; code: number | null }> {
+  const socket = new WebSocket(`${app.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
+  await once(socket, 'open');
+  const heard: Array<{ type: string; payload?: unknown }> = [];
+  let code: number | null = null;
+  const over = new Promise<void>((resolve) => {
+    socket.on('close', (closed) => {
+      code = closed;
+      resolve();
+    });
+    socket.on('message', (data) => {
+      heard.push(JSON.parse(String(data)));
+      if (heard.length === 1) for (const message of messages.slice(1)) socket.send(JSON.stringify(message));
+      if (heard.length === replies) resolve();
+    });
+  });
+  socket.send(JSON.stringify(messages[0]));
+  await over;
+  socket.terminate();
+  return { heard, code };
+}
+
+const operation = (query: string, extensions?: object) => ({
+  id: '1',
+  type: 'subscribe',
+  payload: { query, extensions },
+});
+
+test('queries and mutations go over a socket too', async () => {
+  const init = { type: 'connection_init', payload: { authorization: `Bearer ${app.client.key}` } };
+  const { heard } = await talk([init, operation('{ viewer { kind } }')], 3);
+  expect(heard).toMatchObject([
+    { type: 'connection_ack' },
+    { type: 'next', payload: { data: { viewer: { kind: 'API_KEY' } } } },
+    { type: 'complete' },
+  ]);
+});
+
+test('a socket may say who it is with its first operation, as GraphiQL does', async () => {
+  const headers = { Authorization: `Bearer ${app.client.key}` };
+  const { heard } = await talk([{ type: 'connection_init' }, operation('{ viewer { kind } }', { headers })], 3);
+  expect(heard[1]).toMatchObject({ type: 'next', payload: { data: { viewer: { kind: 'API_KEY' } } } });
+});
+
+test('a socket without a credential, or with a wrong one, gets nothing', async () => {
+  const { heard } = await talk([{ type: 'connection_init' }, operation('{ viewer { kind } }')], 2);
+  expect(heard[1]).toMatchObject({ type: 'error', payload: [{ extensions: { code: 'UNAUTHENTICATED' } }] });
+  const wrong = { type: 'connection_init', payload: { authorization: 'Bearer ag_wrong' } };
+  expect((await talk([wrong], 1)).code).toBe(4403);
+});
+
+test('a syntax error or an unknown field on a socket is told and leaves the socket open', async () => {
+  const init = { type: 'connection_init', payload: { authorization: `Bearer ${app.client.key}` } };
+  for (const query of ['{ viewer {', '{ nonsense }']) {
+    const { heard, code } = await talk([init, operation(query)], 2);
+    expect(heard[1]).toMatchObject({ type: 'error', payload: [{ extensions: { code: 'GRAPHQL_VALIDATION_FAILED' } }] });
+    expect(code).toBeNull();
+  }
+});
+
+test('a socket acts in the workspace that it names', async () => {
+  const { workspace } = await app.client.mutate('createWorkspace', { name: 'Other' }, 'workspace { id }');
+  const there = new Client(app.url, app.client.key, workspace.id);
+  const [event] = await Promise.all([there.subscribe('{ workspace { name } }', {}, 'workspace').next()]);
+  expect(event.value).toEqual({ name: 'Other' });
+});
+
+test('health, readiness and the way in', async () => {
+  expect(await (await fetch(`${app.url}/health`)).json()).toEqual({ status: 'ok' });
+  expect(await (await fetch(`${app.url}/ready`)).json()).toEqual({ status: 'ready' });
+  expect((await fetch(`${app.url}/`, { redirect: 'manual' })).headers.get('location')).toBe('/graphql');
+  expect((await fetch(`${app.url}/nothing`)).status).toBe(404);
+});
