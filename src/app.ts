@@ -53,7 +53,7 @@ class Closing {
   }
 
   async run(log: Logger): Promise<void> {
-    for (const step of this.#steps.splice(0)) await step().catch((error) => log.error({ error }, 'stop'));
+    for (const step of this.#steps.splice(0)) await step().catch((error) => log.error({ err: error }, 'stop'));
   }
 }
 
@@ -109,7 +109,7 @@ async function openStorage(
   if (config.databaseUrl) {
     const { client, close } = await openPostgres(
       config.databaseUrl,
-      (error) => log.warn({ error }, 'connection lost'),
+      (error) => log.warn({ err: error }, 'connection lost'),
       overrides.onStatement,
     );
     closing.add(close);

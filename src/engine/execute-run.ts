@@ -61,7 +61,7 @@ async function keepLease(ctx: DomainContext, run: Run, stopFor: (reason: StopRea
     if (status === null) stopFor('lease-lost');
     if (status === 'CANCELLING') stopFor('cancelled');
   } catch (error) {
-    ctx.log.warn({ error, runId: run.id }, 'the lease could not be renewed; trying again');
+    ctx.log.warn({ err: error, runId: run.id }, 'the lease could not be renewed; trying again');
   }
 }
 
@@ -91,7 +91,9 @@ async function executeClaimed(
 
 function failed(ctx: DomainContext, run: Run, error: unknown): RunEnd {
   const fault = faultOf(error, run.model);
-  ctx.log.warn({ error, runId: run.id, code: fault.code }, 'run failed');
+  // A provider's error carries the whole conversation: only what is of this server's own making is logged as it is.
+  const own = fault.code === 'internal_error' ? { err: error } : {};
+  ctx.log.warn({ ...own, runId: run.id, code: fault.code, fault: fault.message }, 'run failed');
   return { status: 'FAILED', error: fault };
 }
 

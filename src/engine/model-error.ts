@@ -1,5 +1,6 @@
 import { APICallError } from '@ai-sdk/provider';
 import type { RunFault } from '../domain/run.ts';
+import { UnknownModelError } from '../providers/model-catalog.ts';
 
 /** The model did not begin to answer, or stopped in the middle of it, for longer than the server waits. */
 export class ModelTimeoutError extends Error {}
@@ -31,6 +32,7 @@ export function faultOf(error: unknown, model: string): RunFault {
   const provider = model.split('/')[0] as string;
   if (error instanceof ModelTimeoutError) return { code: 'provider_timeout', message: error.message, retryable: true };
   if (error instanceof BrokenStreamError) return { code: 'stream_broken', message: error.message, retryable: true };
+  if (error instanceof UnknownModelError) return { code: 'model_not_found', message: error.message, retryable: false };
   if (!APICallError.isInstance(error)) {
     return {
       code: 'internal_error',

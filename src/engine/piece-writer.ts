@@ -102,7 +102,7 @@ export class PieceWriter {
       try {
         return await storePieces(this.#database, open);
       } catch (error) {
-        this.#log.error({ error, pieces: open.length }, 'pieces could not be stored; trying again');
+        this.#log.error({ err: error, pieces: open.length }, 'pieces could not be stored; trying again');
         await delay(retryMs);
       }
     }

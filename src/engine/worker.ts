@@ -58,7 +58,7 @@ export class Worker {
 
   #every(ms: number, work: () => Promise<void>): void {
     const tick = () => {
-      this.#sweeping = this.#sweeping.then(work).catch((error) => this.#services.log.error({ error }, 'sweep'));
+      this.#sweeping = this.#sweeping.then(work).catch((error) => this.#services.log.error({ err: error }, 'sweep'));
     };
     this.#timers.push(setInterval(tick, ms).unref());
   }
@@ -73,7 +73,7 @@ export class Worker {
       return;
     }
     const execution = executeRun(this.#execution, job)
-      .catch((error) => this.#services.log.error({ error, runId: job.runId }, 'execution'))
+      .catch((error) => this.#services.log.error({ err: error, runId: job.runId }, 'execution'))
       .finally(() => {
         this.#executing.delete(job.runId);
         if (this.#rungAgain.delete(job.runId)) void this.#take(job);

@@ -25,7 +25,7 @@ export class BossQueue implements Queue {
         ? { db: fromPglite(on.pglite), backend: 'pglite' }
         : { connectionString: on.url, max: 4, application_name: 'assistant-graph queue' };
     const boss = new PgBoss({ ...options, useListenNotify: true });
-    boss.on('error', (error) => log.error({ error }, 'queue'));
+    boss.on('error', (error) => log.error({ err: error }, 'queue'));
     await boss.start();
     // A ring is not repeated by the queue: the sweep rings again for runs whose worker is gone.
     await boss.createQueue(runQueue, { notify: true, retryLimit: 0, deleteAfterSeconds: 3600 });
@@ -40,7 +40,7 @@ export class BossQueue implements Queue {
     const options = { batchSize, burstWhenBatchFull: true, pollingIntervalSeconds: 1, notifyPollingIntervalSeconds: 5 };
     await this.#boss.work<RunJob>(runQueue, options, async (jobs) => {
       for (const { data } of jobs) {
-        await handle(data).catch((error) => this.#log.error({ error, runId: data.runId }, 'job'));
+        await handle(data).catch((error) => this.#log.error({ err: error, runId: data.runId }, 'job'));
       }
     });
   }

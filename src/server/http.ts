@@ -24,7 +24,7 @@ class BodyError extends Error {
 export function createHttpServer(options: HttpOptions): Server {
   const server = createServer((request, response) => {
     route(request, response, options).catch((error) => {
-      options.log.error({ error }, 'request');
+      options.log.error({ err: error }, 'request');
       if (!response.headersSent) answer(response, 500, { error: 'Something went wrong here.' });
       else response.destroy();
     });
@@ -50,7 +50,7 @@ async function ready(response: ServerResponse, { isReady, log }: HttpOptions): P
     await isReady();
     answer(response, 200, { status: 'ready' });
   } catch (error) {
-    log.warn({ error }, 'not ready');
+    log.warn({ err: error }, 'not ready');
     answer(response, 503, { status: 'not ready' });
   }
 }

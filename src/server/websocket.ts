@@ -78,7 +78,7 @@ export function serveWebSocket(
           extra.context = await authenticator.context(credentials);
           return true;
         } catch (error) {
-          if (!(error instanceof GraphQLError)) log.error({ error }, 'socket could not be authenticated');
+          if (!(error instanceof GraphQLError)) log.error({ err: error }, 'socket could not be authenticated');
           return false;
         }
       },

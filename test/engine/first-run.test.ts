@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { all, joined, shape } from '../support/client.ts';
@@ -59,4 +62,34 @@ test('a finished run tells usage, times and its steps', async () => {
     },
   });
   expect(finished.firstTokenAt >= finished.startedAt && finished.endedAt >= finished.firstTokenAt).toBe(true);
+});
+
+test('a run costs what the catalog says, to the ten billionth of a dollar', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'assistant-graph-catalog-'));
+  const catalog = join(folder, 'models.json');
+  const price = { inputPricePerMillion: '0.4', cachedInputPricePerMillion: '0.1', outputPricePerMillion: '1.2' };
+  await writeFile(catalog, JSON.stringify({ 'openai/priced': price }));
+  await using priced = await startTestApp({ OPENAI_BASE_URL: model.baseURL, MODEL_CATALOG: catalog });
+  model.answers(async (respond) => {
+    await respond.text('Dear');
+    await respond.end('stop', {
+      prompt_tokens: 10,
+      completion_tokens: 5,
+      total_tokens: 15,
+      prompt_tokens_details: { cached_tokens: 4 },
+      completion_tokens_details: { reasoning_tokens: 2 },
+    });
+  });
+  const run = await priced.client.ask('Work', { model: 'priced' });
+  expect(
+    await priced.client.finished(
+      run.id,
+      'cost usage { cachedTokens reasoningTokens } thread { usage { totalTokens } }',
+    ),
+  ).toMatchObject({
+    cost: '0.0000088',
+    usage: { cachedTokens: 4, reasoningTokens: 2 },
+    thread: { usage: { totalTokens: 15 } },
+  });
+  await rm(folder, { recursive: true });
 });
