@@ -31,8 +31,8 @@ export class ThreadChange {
   readonly thread: LockedThread;
   readonly now: Date;
   readonly #workspaceId: string;
-  readonly #events: Prisma.EventCreateManyInput[] = [];
-  readonly #closing: Array<{ seq: number; texts: Prisma.EventWhereInput }> = [];
+  readonly #events: Array<Entry & { seq: number; closedSeq: number | null }> = [];
+  readonly #closing: Array<{ seq: number; messageId?: string; stepId?: string }> = [];
   readonly #afterCommit: Array<() => void> = [];
 
   constructor(tx: Transaction, workspaceId: string, thread: LockedThread) {
@@ -42,19 +42,15 @@ export class ThreadChange {
     this.#workspaceId = workspaceId;
   }
 
-  /** Adds to the log; returns the number of the event. Events that open growing texts stay open until `closes`. */
-  log(entry: Entry, closes?: Prisma.EventWhereInput): number {
+  /**
+   * Adds to the log; returns the number of the event. Events that open growing texts stay open until another `closes`
+   * them: the text of a message, or the reasoning and the calls of a step.
+   */
+  log(entry: Entry, closes?: { messageId: string } | { stepId: string }): number {
     this.thread.lastSeq += 1;
     const seq = this.thread.lastSeq;
-    this.#events.push({
-      ...entry,
-      workspaceId: this.#workspaceId,
-      threadId: this.thread.id,
-      seq,
-      at: this.now,
-      closedSeq: opening.has(entry.type) ? stillOpen : null,
-    });
-    if (closes) this.#closing.push({ seq, texts: closes });
+    this.#events.push({ ...entry, seq, closedSeq: opening.has(entry.type) ? stillOpen : null });
+    if (closes) this.#closing.push({ seq, ...closes });
     return seq;
   }
 
@@ -75,18 +71,27 @@ export class ThreadChange {
     this.#afterCommit.push(action);
   }
 
-  /** Writes the log and the numbers; called once, before the commit. */
+  /** Writes the log and the numbers, in one statement; called once, before the commit. */
   async write(before: LockedThread): Promise<void> {
-    const { tx, thread } = this;
-    const key = { workspaceId: this.#workspaceId, threadId: thread.id };
-    if (this.#events.length > 0) await tx.event.createMany({ data: this.#events });
-    for (const { seq, texts } of this.#closing) {
-      await tx.event.updateMany({ where: { ...key, closedSeq: stillOpen, ...texts }, data: { closedSeq: seq } });
-    }
-    const { id, ...numbers } = thread;
-    const changed = Object.entries(numbers).filter(([name, value]) => value !== before[name as keyof LockedThread]);
-    if (changed.length === 0) return;
-    await tx.thread.updateMany({ where: { id }, data: Object.fromEntries(changed) });
+    const { id, activeRunId, lastSeq, lastPosition, lastRun, lastActiveAt } = this.thread;
+    const isChanged = Object.entries(before).some(([name, value]) => this.thread[name as keyof LockedThread] !== value);
+    if (!isChanged) return;
+    const workspaceId = this.#workspaceId;
+    await this.tx.$executeRaw`
+      WITH entry AS (
+        INSERT INTO "Event" ("workspaceId", "threadId", "seq", "type", "runId", "stepId", "messageId", "toolCallId", "value", "closedSeq", "at")
+        SELECT ${workspaceId}, ${id}, "seq", "type"::"EventType", "runId", "stepId", "messageId", "toolCallId", "value", "closedSeq", ${this.now}::timestamptz
+        FROM jsonb_to_recordset(${JSON.stringify(this.#events)}::jsonb) AS e
+          ("seq" int, "type" text, "runId" text, "stepId" text, "messageId" text, "toolCallId" text, "value" text, "closedSeq" int)
+      ), closing AS (
+        UPDATE "Event" e SET "closedSeq" = c."seq"
+        FROM jsonb_to_recordset(${JSON.stringify(this.#closing)}::jsonb) AS c ("seq" int, "messageId" text, "stepId" text)
+        WHERE e."workspaceId" = ${workspaceId} AND e."threadId" = ${id} AND e."closedSeq" = ${stillOpen}
+          AND (e."messageId" = c."messageId" OR e."messageId" IS NULL AND e."stepId" = c."stepId")
+      )
+      UPDATE "Thread" SET "activeRunId" = ${activeRunId}::text, "lastSeq" = ${lastSeq}, "lastPosition" = ${lastPosition},
+        "lastRun" = ${lastRun}, "lastActiveAt" = ${lastActiveAt}::timestamptz
+      WHERE "workspaceId" = ${workspaceId} AND "id" = ${id}`;
   }
 
   /** Tells followers and runs what waited for the commit. */

@@ -160,7 +160,7 @@ async function endMessage(change: ThreadChange, step: Step, outcome: StepOutcome
       completedAt: status === 'COMPLETED' ? change.now : null,
     },
   });
-  const messageId = step.messageId;
+  const messageId = step.messageId as string;
   change.log({ type: 'MESSAGE_ENDED', runId: step.runId, stepId: step.id, messageId, value: status }, { messageId });
 }
 
