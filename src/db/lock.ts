@@ -10,13 +10,14 @@ export class DataDirInUseError extends Error {
   }
 }
 
-/** When the process was started, in the kernel's own unit, where the system tells (Linux); else an empty text. */
-async function startOf(pid: number): Promise<string> {
+/** What the kernel says of a process, where it says anything (Linux): its state, and when it was started. */
+async function statOf(pid: number): Promise<{ state: string; start: string }> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return { state: fields[0] ?? '', start: fields[19] ?? '' };
 }
 
-function isAlive(pid: number): boolean {
+function isKnown(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;
@@ -25,11 +26,15 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** The pid that holds the lock, or null when nobody does: the process is gone, or its number has been given anew. */
+/**
+ * The pid that holds the lock, or null when nobody does: the process is gone, is dead and only waits for its parent to
+ * take note (Z), or its number has been given to another one since.
+ */
 async function holderOf(content: string): Promise<number | null> {
   const [pid, start] = content.trim().split(' ');
-  if (!Number(pid) || !isAlive(Number(pid))) return null;
-  return start && (await startOf(Number(pid))) !== start ? null : Number(pid);
+  if (!Number(pid) || !isKnown(Number(pid))) return null;
+  const now = await statOf(Number(pid));
+  return now.state === 'Z' || (start && now.start !== start) ? null : Number(pid);
 }
 
 /**
@@ -39,7 +44,7 @@ async function holderOf(content: string): Promise<number | null> {
  */
 export async function lockDataDir(dataDir: string): Promise<() => Promise<void>> {
   const path = join(dataDir, 'lock');
-  const mine = `${process.pid} ${await startOf(process.pid)}`;
+  const mine = `${process.pid} ${(await statOf(process.pid)).start}`;
   const draft = `${path}.${process.pid}`;
   await writeFile(draft, mine);
   try {
