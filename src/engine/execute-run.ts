@@ -143,8 +143,11 @@ async function takeTurns(
 function limitReached(run: Run, totals: Totals, steps: number): RunEnd | null {
   // What a lost worker left behind is not held against the run.
   if (steps >= run.maxSteps + run.attempt - 1) return { status: 'INCOMPLETE', reason: 'MAX_STEPS' };
-  const used = totals.usage?.completionTokens ?? 0;
-  const isSpent = run.maxCompletionTokens !== null && used >= run.maxCompletionTokens;
+  const { promptTokens = 0, completionTokens = 0 } = totals.usage ?? {};
+  if (run.maxPromptTokens !== null && promptTokens >= run.maxPromptTokens) {
+    return { status: 'INCOMPLETE', reason: 'MAX_PROMPT_TOKENS' };
+  }
+  const isSpent = run.maxCompletionTokens !== null && completionTokens >= run.maxCompletionTokens;
   return isSpent ? { status: 'INCOMPLETE', reason: 'MAX_COMPLETION_TOKENS' } : null;
 }
 

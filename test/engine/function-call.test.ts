@@ -167,6 +167,19 @@ test('a run that calls without end stops at maxSteps', async () => {
   });
 });
 
+test('a run that has read as much as it may stops before the next answer', async () => {
+  model.answers(async (respond) => {
+    await respond.delta({ role: 'assistant', tool_calls: [call(0, 'a', 'no_such_tool', '{}')] });
+    await respond.end('tool_calls');
+  });
+  const run = await app.client.ask('Loop', { tools, maxPromptTokens: 10 });
+  expect(await app.client.finished(run.id, 'status incompleteReason usage { promptTokens }')).toMatchObject({
+    status: 'INCOMPLETE',
+    incompleteReason: 'MAX_PROMPT_TOKENS',
+    usage: { promptTokens: 14 },
+  });
+});
+
 test('a model that speaks and then calls makes two steps', async () => {
   model.answers(
     async (respond) => {
