@@ -17,13 +17,14 @@ const createRun = `mutation CreateRun($input: CreateRunInput!) {
 const runEvents = `subscription RunEvents($runId: ID!, $after: String) {
   runEvents(runId: $runId, after: $after) {
     ... on Event { cursor }
-    ... on MessageDelta { text }
+    ... on MessageDelta { messageId text }
     ... on RunStatusChanged { status run { lastError { message } } }
   }
 }`;
 
 interface RunEvent {
   cursor: string;
+  messageId?: string;
   text?: string;
   status?: string;
   run?: { lastError: { message: string } | null };
@@ -47,6 +48,7 @@ async function start(text: string): Promise<string> {
 /** Prints the answer as it is written. Where a connection breaks, it goes on from the last cursor that it saw. */
 async function follow(client: Client, runId: string): Promise<void> {
   const place: { after: string | null } = { after: null };
+  let message: string | undefined;
   for (let tries = 0; tries < 5; tries += 1) {
     try {
       const events = client.iterate<{ runEvents: RunEvent }>({ query: runEvents, variables: { runId, ...place } });
@@ -55,6 +57,9 @@ async function follow(client: Client, runId: string): Promise<void> {
         if (!event) continue;
         place.after = event.cursor;
         tries = 0;
+        // A run may write several messages: each begins on a line of its own.
+        if (message && event.messageId && event.messageId !== message) console.log();
+        message = event.messageId ?? message;
         process.stdout.write(event.text ?? '');
         if (event.run?.lastError) console.error(`\n${event.run.lastError.message}`);
       }
