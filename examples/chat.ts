@@ -45,10 +45,19 @@ async function start(text: string): Promise<string> {
   return run.id;
 }
 
+let message: string | undefined;
+
+/** A run may write several messages: each begins on a line of its own. */
+function print(event: RunEvent): void {
+  if (message && event.messageId && event.messageId !== message) console.log();
+  message = event.messageId ?? message;
+  process.stdout.write(event.text ?? '');
+  if (event.run?.lastError) console.error(`\n${event.run.lastError.message}`);
+}
+
 /** Prints the answer as it is written. Where a connection breaks, it goes on from the last cursor that it saw. */
 async function follow(client: Client, runId: string): Promise<void> {
   const place: { after: string | null } = { after: null };
-  let message: string | undefined;
   for (let tries = 0; tries < 5; tries += 1) {
     try {
       const events = client.iterate<{ runEvents: RunEvent }>({ query: runEvents, variables: { runId, ...place } });
@@ -57,11 +66,7 @@ async function follow(client: Client, runId: string): Promise<void> {
         if (!event) continue;
         place.after = event.cursor;
         tries = 0;
-        // A run may write several messages: each begins on a line of its own.
-        if (message && event.messageId && event.messageId !== message) console.log();
-        message = event.messageId ?? message;
-        process.stdout.write(event.text ?? '');
-        if (event.run?.lastError) console.error(`\n${event.run.lastError.message}`);
+        print(event);
       }
       return;
     } catch (error) {
