@@ -182,3 +182,19 @@ test('a run that waits for tool outputs longer than the workspace allows expires
   const events = await all(app.client.follow(run.id));
   expect(shape(events).slice(-2)).toEqual(['StepEnded', 'EXPIRED']);
 });
+
+test('many runs of one thread, some cancelled twice at once, each end once', async () => {
+  model.says('好的 🌙');
+  const { id: threadId } = await app.client.createThread();
+  const runs = await Promise.all(
+    Array.from({ length: 15 }, (_, index) => app.client.run({ threadId, messages: [{ text: `第${index} 🌙` }] })),
+  );
+  const cancel = ({ id }: { id: string }) => app.client.mutate('cancelRun', { id }, 'run { id }');
+  const unwanted = runs.filter((_, index) => index % 3 === 0);
+  await Promise.all([...unwanted, ...unwanted].map(cancel));
+  for (const { id } of runs) {
+    const events = await all(app.client.follow(id));
+    expect(events.filter(({ status }) => ['COMPLETED', 'CANCELLED'].includes(status))).toHaveLength(1);
+    expect(events.at(-1).status).toMatch(/^(COMPLETED|CANCELLED)$/);
+  }
+});
