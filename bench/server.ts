@@ -45,6 +45,7 @@ export async function serveGraph(
     PORT: '0',
     DATA_DIR: dataDir,
     ADMIN_KEY: key,
+    SECRET_KEY: 'a secret of the benchmarks only, long enough'.replaceAll(' ', '-'),
     LOG_LEVEL: 'error',
     GRAPHIQL: 'false',
     ...environment,

@@ -1,26 +1,30 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
 import type { Bus } from './bus/bus.ts';
 import { MemoryBus } from './bus/memory.ts';
-import type { Config, Secrets } from './config.ts';
+import { type Config, ConfigError, type Secrets } from './config.ts';
 import type { Database, StatementListener } from './db/client.ts';
 import { openPglite } from './db/pglite.ts';
 import { openPostgres } from './db/postgres.ts';
-import { ensureFirstKey, newSecret } from './domain/api-key.ts';
 import type { Services } from './domain/context.ts';
+import { ensureFirstKey, hasFirstKey, isOwnSecretKey } from './domain/first-key.ts';
+import { KeyUses } from './domain/key-use.ts';
 import { releaseAllLeases } from './domain/lease.ts';
+import { SigningKeys } from './domain/signing-key.ts';
 import { ThreadFeeds } from './domain/thread-feed.ts';
 import { Worker } from './engine/worker.ts';
 import { buildSchema } from './graphql/schema.ts';
+import { KeptSecrets } from './kept-secrets.ts';
 import { createLog, type Logger } from './log.ts';
 import type { ModelCatalog } from './providers/model-catalog.ts';
 import { ModelRegistry } from './providers/registry.ts';
 import { BossQueue } from './queue/pg-boss.ts';
 import { Authenticator } from './server/authenticate.ts';
 import { createHttpServer } from './server/http.ts';
+import { Oidc } from './server/oidc.ts';
+import { Origins } from './server/origin.ts';
 import { serveWebSocket } from './server/websocket.ts';
 import { createGraphServer } from './server/yoga.ts';
+import { Vault } from './vault.ts';
 
 /** Parts that tests bring themselves. */
 export interface Overrides {
@@ -37,7 +41,10 @@ export interface Overrides {
 export interface App extends AsyncDisposable {
   /** Where it listens, without a path; null for a worker without an API. */
   readonly url: string | null;
-  readonly adminKey: string;
+  /** The first key; null when another process or an earlier start has set it, and this one does not know it. */
+  readonly adminKey: string | null;
+  /** Whether this start has made the first key: then it is worth showing. */
+  readonly isNew: boolean;
   readonly models: ModelCatalog;
   readonly services: Services;
   /** Drains and closes everything, in order; resolves when nothing is left. */
@@ -86,9 +93,12 @@ async function open(
   const { database, queue } = await openStorage(config, overrides, log, closing);
   const bus: Bus = new MemoryBus();
   closing.add(() => bus.close());
-  const services: Services = { database, bus, queue, models, feeds: new ThreadFeeds(database, bus), log };
-  const adminKey = secrets.adminKey ?? (await keptAdminKey(config.dataDir, overrides.inMemory === true));
-  await ensureFirstKey(database, adminKey);
+  const kept = new KeptSecrets(config.dataDir, overrides.inMemory === true);
+  const vault = await openVault(secrets, kept, database);
+  const signingKeys = new SigningKeys(database, vault);
+  const feeds = new ThreadFeeds(database, bus);
+  const services: Services = { database, bus, queue, models, feeds, vault, signingKeys, log };
+  const firstKey = await openFirstKey(secrets, kept, services);
   if (config.role !== 'api') {
     const worker = new Worker(services, { concurrency: config.workerConcurrency, patience: config.model });
     closing.add(() => worker.stop());
@@ -96,7 +106,7 @@ async function open(
   }
   const url = config.role === 'worker' ? null : await listen(config, services, closing);
   const stop = () => closing.run(log);
-  return { url, adminKey, models, services, stop, [Symbol.asyncDispose]: stop };
+  return { url, ...firstKey, models, services, stop, [Symbol.asyncDispose]: stop };
 }
 
 async function openStorage(
@@ -129,14 +139,19 @@ async function openStorage(
 
 async function listen(config: Config, services: Services, closing: Closing): Promise<string> {
   const { log, database, queue } = services;
-  const authenticator = new Authenticator(services);
-  const yoga = createGraphServer({ schema: buildSchema(), authenticator, log, graphiql: config.graphiql });
+  const uses = new KeyUses(database, log);
+  closing.add(() => uses.close());
+  const authenticator = new Authenticator(services, config.oidc && new Oidc(config.oidc), uses);
+  closing.add(async () => authenticator.close());
+  const origins = new Origins(config.corsOrigins);
+  const { graphiql, introspection, maxBodyBytes } = config;
+  const yoga = createGraphServer({ schema: buildSchema(), authenticator, log, graphiql, introspection });
   const isReady = async () => {
     await database.$queryRaw`SELECT 1`;
     await queue.ping();
   };
-  const server = createHttpServer({ yoga, isReady, maxBodyBytes: config.maxBodyBytes, log });
-  const sockets = serveWebSocket(server, { yoga, authenticator, log, maxPayloadBytes: config.maxBodyBytes });
+  const server = createHttpServer({ yoga, isReady, origins, maxBodyBytes, log });
+  const sockets = serveWebSocket(server, { yoga, authenticator, origins, log, maxPayloadBytes: maxBodyBytes });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(config.port, config.host, resolve);
@@ -153,14 +168,21 @@ async function listen(config: Config, services: Services, closing: Closing): Pro
   return `http://${host}:${port}`;
 }
 
-/** The first key: made at the first start, and kept in a file that only its owner can read. */
-async function keptAdminKey(dataDir: string, inMemory: boolean): Promise<string> {
-  if (inMemory) return newSecret();
-  const path = join(dataDir, 'admin-key');
-  const kept = await readFile(path, 'utf8').catch(() => '');
-  if (kept.trim()) return kept.trim();
-  const secret = newSecret();
-  await mkdir(dataDir, { recursive: true, mode: 0o700 });
-  await writeFile(path, `${secret}\n`, { mode: 0o600 });
-  return secret;
+/** What the secrets of the server are hashed and sealed with. Throws ConfigError when the database knows another key. */
+async function openVault(secrets: Secrets, kept: KeptSecrets, database: Database): Promise<Vault> {
+  const vault = new Vault(secrets.secretKey ?? (await kept.read('secret-key')) ?? (await kept.make('secret-key')));
+  if (await isOwnSecretKey(database, vault)) return vault;
+  throw new ConfigError(
+    'SECRET_KEY is not the one that this database was set up with: set it to that one (the first server keeps it in DATA_DIR/secret-key).',
+  );
+}
+
+/** The first key: ADMIN_KEY, else the one that is kept, else a new one if nobody has set one yet. */
+async function openFirstKey(secrets: Secrets, kept: KeptSecrets, { database, vault }: Services) {
+  const given = secrets.adminKey ?? (await kept.read('admin-key'));
+  const isNew = given === null && !(await hasFirstKey(database));
+  const secret = given ?? (isNew ? await kept.make('admin-key') : null);
+  const isFirst = secret !== null && (await ensureFirstKey(database, vault, secret, secrets.adminKey !== null));
+  if (isNew && !isFirst) await kept.forget('admin-key');
+  return { adminKey: isFirst ? secret : null, isNew: isNew && isFirst };
 }

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import { isMistyped } from './secret.ts';
 
 /** A setting that stops the start; `message` is the one line to show. */
 export class ConfigError extends Error {}
@@ -9,6 +10,18 @@ export interface ProviderSettings {
   baseURL: string;
   /** Empty for servers that ask for none (Ollama, vLLM, …). */
   apiKey: string;
+}
+
+/** An identity provider (OpenID Connect), and which claims of its tokens say what. */
+export interface OidcSettings {
+  issuer: string;
+  audience: string;
+  /** Where its keys are; null: where its discovery document says. */
+  jwksUri: string | null;
+  userClaim: string;
+  /** null: its users act in the default workspace. */
+  workspaceClaim: string | null;
+  scopesClaim: string;
 }
 
 /** What the server was told by its environment: validated and frozen. Durations are in milliseconds. */
@@ -29,6 +42,11 @@ export interface Config {
   demoDelayMs: number;
   model: { timeoutMs: number; stallMs: number; retries: number };
   maxBodyBytes: number;
+  /** Origins whose pages may talk to the graph; `*`: all. */
+  corsOrigins: '*' | readonly string[];
+  introspection: boolean;
+  /** Whose tokens are accepted beside our own. */
+  oidc: OidcSettings | null;
   /** A JSON file that adds to or overrides the built-in table of models and prices. */
   modelCatalog: string | null;
 }
@@ -37,6 +55,8 @@ export interface Config {
 export interface Secrets {
   /** null: made at the first start and kept in the data folder. */
   adminKey: string | null;
+  /** What keys are hashed with and secrets sealed; null: made at the first start and kept in the data folder. */
+  secretKey: string | null;
   alibaba: ProviderSettings | null;
   openai: ProviderSettings | null;
 }
@@ -45,6 +65,14 @@ const whole = (min: number, max: number) =>
   z.string().regex(/^\d+$/).transform(Number).pipe(z.number().min(min).max(max));
 const httpUrl = z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/\/+$/, ''));
 const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
+const claim = z.string().min(1).max(200);
+const originShape = /^(https?:\/\/[a-z0-9.-]+(:\d+)?|https?:\/\/\[[0-9a-f:]+\](:\d+)?|null)$/i;
+const origins = z.string().transform((text, ctx) => {
+  if (text.trim() === '*') return '*' as const;
+  const list = text.split(',').map((origin) => origin.trim().toLowerCase());
+  if (!list.every((origin) => originShape.test(origin))) ctx.addIssue('no origin');
+  return list;
+});
 const key = z.string().regex(/^[\x21-\x7e]+$/);
 
 /** Each variable: what it accepts, in words for the one line of refusal, and how it is read. */
@@ -54,6 +82,7 @@ const variables = {
   DATA_DIR: ['a folder', z.string().min(1)],
   DATABASE_URL: ['a postgres:// or postgresql:// address', z.url({ protocol: /^postgres(ql)?$/ })],
   ADMIN_KEY: ['at least 16 printable characters without spaces', key.min(16).max(200)],
+  SECRET_KEY: ['at least 32 printable characters without spaces', key.min(32).max(500)],
   ROLE: ['all, api or worker', z.enum(['all', 'api', 'worker'])],
   DASHSCOPE_API_KEY: ['a key without spaces', key],
   DASHSCOPE_BASE_URL: ['an http(s) address', httpUrl],
@@ -67,6 +96,14 @@ const variables = {
   MODEL_CATALOG: ['a path to a JSON file', z.string().min(1)],
   WORKER_CONCURRENCY: ['a whole number from 1 to 1000', whole(1, 1000)],
   MAX_BODY_BYTES: ['a whole number from 1024 to 1000000000', whole(1024, 1_000_000_000)],
+  CORS_ORIGINS: ['origins such as https://app.example.com, separated by commas, or *', origins],
+  INTROSPECTION: ['true or false', flag],
+  OIDC_ISSUER: ['an http(s) address', z.url({ protocol: /^https?$/ })],
+  OIDC_AUDIENCE: ['a text', z.string().min(1).max(500)],
+  OIDC_JWKS_URI: ['an http(s) address', z.url({ protocol: /^https?$/ })],
+  OIDC_USER_CLAIM: ['the name of a claim, for example sub', claim],
+  OIDC_WORKSPACE_CLAIM: ['the name of a claim', claim],
+  OIDC_SCOPES_CLAIM: ['the name of a claim, for example scope', claim],
   GRAPHIQL: ['true or false', flag],
   LOG_LEVEL: [
     'trace, debug, info, warn, error, fatal or silent',
@@ -94,6 +131,12 @@ export function readConfig(environment: Record<string, string | undefined> = pro
     values[name] = result.data;
   }
   const read = values as Values;
+  if ((read.OIDC_ISSUER === undefined) !== (read.OIDC_AUDIENCE === undefined)) {
+    throw new ConfigError('OIDC_ISSUER and OIDC_AUDIENCE go together: set both, or neither.');
+  }
+  if (read.ADMIN_KEY !== undefined && isMistyped(read.ADMIN_KEY)) {
+    throw new ConfigError('ADMIN_KEY is not valid: it looks like a key of this server, but has a typo.');
+  }
   return { config: Object.freeze(configFrom(read)), secrets: Object.freeze(secretsFrom(read)) };
 }
 
@@ -107,7 +150,8 @@ function configFrom(read: Values): Config {
     role: read.ROLE ?? 'all',
     defaultModel: read.DEFAULT_MODEL ?? null,
     production,
-    graphiql: read.GRAPHIQL ?? !production,
+    ...openness(read, production),
+    oidc: oidcFrom(read),
     logLevel: read.LOG_LEVEL ?? 'info',
     workerConcurrency: read.WORKER_CONCURRENCY ?? 50,
     demoDelayMs: read.DEMO_DELAY_MS ?? 40,
@@ -118,6 +162,27 @@ function configFrom(read: Values): Config {
     },
     maxBodyBytes: read.MAX_BODY_BYTES ?? 8_000_000,
     modelCatalog: read.MODEL_CATALOG ?? null,
+  };
+}
+
+/** What a server shows to people who look around: in production only what is asked for. */
+function openness(read: Values, production: boolean): Pick<Config, 'graphiql' | 'introspection' | 'corsOrigins'> {
+  return {
+    graphiql: read.GRAPHIQL ?? !production,
+    introspection: read.INTROSPECTION ?? !production,
+    corsOrigins: read.CORS_ORIGINS ?? (production ? [] : '*'),
+  };
+}
+
+function oidcFrom(read: Values): OidcSettings | null {
+  if (read.OIDC_ISSUER === undefined || read.OIDC_AUDIENCE === undefined) return null;
+  return {
+    issuer: read.OIDC_ISSUER,
+    audience: read.OIDC_AUDIENCE,
+    jwksUri: read.OIDC_JWKS_URI ?? null,
+    userClaim: read.OIDC_USER_CLAIM ?? 'sub',
+    workspaceClaim: read.OIDC_WORKSPACE_CLAIM ?? null,
+    scopesClaim: read.OIDC_SCOPES_CLAIM ?? 'scope',
   };
 }
 
@@ -132,5 +197,5 @@ function secretsFrom(read: Values): Secrets {
     read.OPENAI_API_KEY || read.OPENAI_BASE_URL
       ? { apiKey: read.OPENAI_API_KEY ?? '', baseURL: read.OPENAI_BASE_URL ?? 'https://api.openai.com/v1' }
       : null;
-  return { adminKey: read.ADMIN_KEY ?? null, alibaba, openai };
+  return { adminKey: read.ADMIN_KEY ?? null, secretKey: read.SECRET_KEY ?? null, alibaba, openai };
 }

@@ -13,10 +13,11 @@ export function greeting(app: App, config: Config, secrets: Secrets): string {
     : defaultModel === 'demo'
       ? 'demo, built in (set DASHSCOPE_API_KEY, OPENAI_API_KEY or OPENAI_BASE_URL for a real one)'
       : defaultModel;
-  const key =
-    secrets.adminKey === null
-      ? `${app.adminKey}   (kept in ${join(config.dataDir, 'admin-key')})`
-      : 'the one in ADMIN_KEY';
+  const path = join(config.dataDir, 'admin-key');
+  const known = app.adminKey === null ? 'the first key that was set for this database' : `in ${path}`;
+  const kept = app.isNew ? `${app.adminKey}   (kept in ${path})` : known;
+  const key = secrets.adminKey === null ? kept : 'the one in ADMIN_KEY';
+  const isKept = secrets.adminKey === null && app.adminKey !== null;
   const curl = (query: string) =>
     `  curl -s ${app.url}/graphql -H "authorization: Bearer $KEY" -H 'content-type: application/json' -d '${JSON.stringify({ query })}'`;
   return [
@@ -29,7 +30,7 @@ export function greeting(app: App, config: Config, secrets: Secrets): string {
     `  Data       ${config.databaseUrl ? 'PostgreSQL' : config.dataDir}`,
     '',
     '  Try:',
-    `  KEY=${secrets.adminKey === null ? `$(cat ${join(config.dataDir, 'admin-key')})` : '<your ADMIN_KEY>'}`,
+    `  KEY=${isKept ? `$(cat ${path})` : '<your key>'}`,
     curl('{ models { id } }'),
     curl(
       'mutation { createRun(input: { thread: { messages: [{ text: "Hello!" }] } }) { ... on CreateRunPayload { run { id } } } }',

@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startTestApp, type TestApp } from './support/app.ts';
 import { hasBrowser, startBrowser } from './support/browser.ts';
+import { Client } from './support/client.ts';
 
 const example = (name: string) => fileURLToPath(new URL(`../examples/${name}`, import.meta.url));
 let app: TestApp;
@@ -89,12 +90,14 @@ test.skipIf(!hasBrowser)('GraphiQL works offline, with subscriptions over WebSoc
 test('the operations in the README work as they stand there', async () => {
   const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
   const operations = [...readme.matchAll(/```graphql\n(.*?)```/gs)].map(([, text]) => text as string);
-  expect(operations.map((text) => text.split(/\s/, 1)[0])).toEqual(['query', 'mutation', 'subscription']);
-  const [query, mutation, subscription] = operations as [string, string, string];
+  expect(operations.map((text) => text.split(/\s/, 1)[0])).toEqual(['query', 'mutation', 'subscription', 'mutation']);
+  const [query, mutation, subscription, token] = operations as [string, string, string, string];
   expect((await app.client.data(query)).viewer).toBeDefined();
   const { createRun } = await app.client.data(mutation);
   const pasted = subscription.replace(/run_…/, createRun.run.id);
   const seen = [];
   for await (const event of app.client.subscribe(pasted, {}, 'runEvents')) seen.push(event);
   expect(seen.at(-1)).toMatchObject({ status: 'COMPLETED' });
+  const alice = new Client(app.url, (await app.client.data(token)).createSessionToken.token);
+  expect((await alice.data('{ viewer { userId } }')).viewer.userId).toBe('alice');
 });

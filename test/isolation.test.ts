@@ -1,48 +1,48 @@
-import { readFileSync } from 'node:fs';
-import {
-  buildSchema,
-  type GraphQLField,
-  type GraphQLInputType,
-  type GraphQLOutputType,
-  getNamedType,
-  getNullableType,
-  isEnumType,
-  isInputObjectType,
-  isInterfaceType,
-  isListType,
-  isNonNullType,
-  isObjectType,
-  isUnionType,
-} from 'graphql';
+import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { bindToWorkspace, UnscopedQueryError } from '../src/db/client.ts';
 import { startTestApp, type TestApp } from './support/app.ts';
-import type { Client } from './support/client.ts';
-
-const schema = buildSchema(readFileSync(new URL('../schema.graphql', import.meta.url), 'utf8'));
+import { Client } from './support/client.ts';
+import { type OperationKind, operationFor, type RootField, rootFields } from './support/schema-cases.ts';
 
 let app: TestApp;
-/** Acts in a workspace of its own, where there is nothing. */
-let foreigner: Client;
-/** Acts in a third workspace, in which nobody has done anything. */
-let newcomer: Client;
-/** One id of every kind, in the default workspace. */
+/** Each acts where what the ids name is not theirs. */
+let strangers: Record<'key' | 'user', Client>;
+/** Credentials that open nothing. */
+let worthless: Record<string, { client: Client; code: string }>;
+/** One id of every kind: in the default workspace, and but for assistants in a thread that is Alice's. */
 let ids: Record<string, string>;
+
+const kinds = ['workspace', 'assistant', 'thread', 'run', 'message', 'step', 'toolCall', 'apiKey', 'unknown'];
+/** What only those may know who may see Alice's thread. */
+const secrets = () => [
+  ...['thread', 'run', 'message', 'step', 'toolCall'].map((kind) => ids[kind] as string),
+  'please look_up',
+  'alice',
+];
+/** What only the workspace may know. */
+const secretsOfWorkspace = () =>
+  [...secrets(), ids.workspace, ids.assistant, ids.apiKey, 'Secret', 'Head office'] as string[];
 
 beforeAll(async () => {
   app = await startTestApp();
-  const { workspace } = await app.client.mutate('createWorkspace', { name: 'Elsewhere' }, 'workspace { id }');
-  foreigner = app.in(workspace.id);
-  const { workspace: empty } = await app.client.mutate('createWorkspace', { name: 'Empty' }, 'workspace { id }');
-  newcomer = app.in(empty.id);
-  const assistant = await app.client.createAssistant({ name: 'Secret', tools: [{ function: { name: 'look_up' } }] });
-  const run = await app.client.ask('please look_up', { assistantId: assistant.id, metadata: { secret: 'yes' } });
-  await app.client.finished(run.id);
-  const { run: found, viewer } = await app.client.data(
+  const { client } = app;
+  const { workspace } = await client.mutate('createWorkspace', { name: 'Elsewhere' }, 'workspace { id }');
+  await client.mutate('updateWorkspace', { name: 'Head office' }, 'workspace { id }');
+  const scopes = ['ASSISTANTS_READ', 'ASSISTANTS_WRITE', 'THREADS_READ', 'THREADS_WRITE', 'RUNS_READ', 'RUNS_WRITE'];
+  const assistant = await client.createAssistant({ name: 'Secret', tools: [{ function: { name: 'look_up' } }] });
+  const run = await client.ask('', {
+    thread: { owner: 'alice', messages: [{ text: 'please look_up' }] },
+    assistantId: assistant.id,
+    metadata: { secret: 'yes' },
+  });
+  await client.finished(run.id);
+  const { run: found, viewer } = await client.data(
     'query($id: ID!) { viewer { apiKey { id } workspace { id } } run(id: $id) { steps { nodes { id toolCalls { id } } } thread { messages { nodes { id } } } } }',
     { id: run.id },
   );
   ids = {
+    workspace: viewer.workspace.id,
     assistant: assistant.id,
     thread: run.thread.id,
     run: run.id,
@@ -50,76 +50,51 @@ beforeAll(async () => {
     step: found.steps.nodes[0].id,
     toolCall: found.steps.nodes[0].toolCalls[0].id,
     apiKey: viewer.apiKey.id,
+    unknown: 'thread_01h455vb4pex5vsknk084sn02q',
   };
+  const foreign = await app.in(workspace.id).createKey({ scopes: [...scopes, 'WORKSPACE_ADMIN'] });
+  strangers = { key: foreign.client, user: await client.as('mallory') };
+  worthless = await makeWorthless(scopes, foreign.secret);
 });
-
 afterAll(() => app.stop());
 
-/** A value for an input type; every ID in it is `id`. */
-function inputFor(type: GraphQLInputType, id: string, depth = 0): unknown {
-  const nullable = getNullableType(type);
-  if (isListType(nullable)) return [inputFor(nullable.ofType, id, depth)];
-  if (isEnumType(nullable)) return nullable.getValues()[0]?.name;
-  if (isInputObjectType(nullable)) {
-    const fields = Object.values(nullable.getFields());
-    const chosen = nullable.isOneOf ? fields.filter(({ name }) => name === 'text' || name === 'function') : fields;
-    const wanted = chosen.filter((field) => isNonNullType(field.type) || hasId(field.type) || nullable.isOneOf);
-    return Object.fromEntries(
-      wanted
-        .slice(0, nullable.isOneOf ? 1 : undefined)
-        .flatMap((field) => (depth > 2 ? [] : [[field.name, inputFor(field.type, id, depth + 1)]])),
-    );
-  }
-  const samples: Record<string, unknown> = {
-    ID: id,
-    Int: 1,
-    Float: 1,
-    Boolean: false,
-    JSON: {},
-    Metadata: { by: 'foreigner' },
-    DateTime: '2026-01-01T00:00:00Z',
+async function makeWorthless(scopes: string[], foreign: string): Promise<typeof worthless> {
+  const { client, url } = app;
+  const unauthenticated = (key: string) => ({ client: new Client(url, key), code: 'UNAUTHENTICATED' });
+  const soon = new Date(Date.now() + 1000);
+  const expiring = await client.createKey({ scopes, expiresAt: soon });
+  const revoked = await client.createKey({ scopes });
+  const rotated = await client.createKey({ scopes });
+  const tokenOfRevoked = await revoked.client.as('alice');
+  const expiringToken = await client.as('alice', { ttlSeconds: 1 });
+  const good = await client.as('mallory');
+  await client.mutate('revokeApiKey', { id: revoked.id }, 'apiKey { id }');
+  await client.mutate('rotateApiKey', { id: rotated.id, graceSeconds: 0 }, 'secret');
+  const [head, body, signature] = good.key.split('.') as [string, string, string];
+  const claims = JSON.parse(Buffer.from(body, 'base64url').toString());
+  const encoded = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const typo = `${client.key.slice(0, -1)}${client.key.endsWith('a') ? 'b' : 'a'}`;
+  await setTimeout(soon.getTime() + 50 - Date.now());
+  return {
+    'no key': unauthenticated(''),
+    'an expired key': unauthenticated(expiring.secret),
+    'a revoked key': unauthenticated(revoked.secret),
+    'a rotated key': unauthenticated(rotated.secret),
+    'a mistyped key': unauthenticated(typo),
+    'a made-up key': unauthenticated('ag_made-up'),
+    'an expired token': unauthenticated(expiringToken.key),
+    'a token of a revoked key': unauthenticated(tokenOfRevoked.key),
+    'a token with another user in it': unauthenticated(`${head}.${encoded({ ...claims, sub: 'alice' })}.${signature}`),
+    'a token without a signature': unauthenticated(`${encoded({ alg: 'none', typ: 'session+jwt' })}.${body}.`),
+    'a foreign key that names the workspace': { client: new Client(url, foreign, ids.workspace), code: 'FORBIDDEN' },
+    'a user who names another workspace': {
+      client: new Client(url, good.key, 'ws_01h455vb4pex5vsknk084sn02q'),
+      code: 'FORBIDDEN',
+    },
   };
-  return nullable.name in samples ? samples[nullable.name] : 'text';
 }
 
-const hasId = (type: GraphQLInputType): boolean => getNamedType(type).name === 'ID';
-
-/**
- * A selection of everything that needs no argument, some levels deep. Members of a union may have fields of one name
- * and other types: `tag` gives each member's fields names of their own.
- */
-function selectionOf(type: GraphQLOutputType, depth: number, tag = ''): string {
-  const named = getNamedType(type);
-  if (isUnionType(named)) {
-    if (depth === 0) return '{ __typename }';
-    const members = named
-      .getTypes()
-      .map((member, index) => `... on ${member.name} ${selectionOf(member, depth - 1, `${tag}m${index}_`)}`);
-    return `{ __typename ${members.join(' ')} }`;
-  }
-  if (!isObjectType(named) && !isInterfaceType(named)) return '';
-  const fields = Object.values(named.getFields()).flatMap((field) => {
-    const inner = getNamedType(field.type);
-    const isLeaf = !isObjectType(inner) && !isInterfaceType(inner) && !isUnionType(inner);
-    const name = tag ? `${tag}${field.name}: ${field.name}` : field.name;
-    if (field.args.some((argument) => isNonNullType(argument.type))) return [];
-    if (isLeaf) return [name];
-    return depth > 0 ? [`${name} ${selectionOf(field.type, depth - 1)}`] : [];
-  });
-  return `{ __typename ${fields.join(' ')} }`;
-}
-
-/** The operation for a root field, and its variables with `id` wherever an ID goes. */
-function operationFor(kind: string, field: GraphQLField<unknown, unknown>, id: string, depth: number) {
-  const used = field.args.filter(({ type }) => isNonNullType(type) || hasId(type));
-  const head = used.map(({ name, type }) => `$${name}: ${type}`).join(', ');
-  const call = used.map(({ name }) => `${name}: $${name}`).join(', ');
-  const variables = Object.fromEntries(used.map(({ name, type }) => [name, inputFor(type, id)]));
-  const selection = selectionOf(field.type, depth);
-  return { query: `${kind}${head && `(${head})`} { ${field.name}${call && `(${call})`} ${selection} }`, variables };
-}
-
-/** All that the default workspace holds. */
+/** All of the default workspace that is not Mallory's. */
 async function everything(): Promise<string> {
   const { database } = app.app.services;
   const where = { workspace: { isDefault: true } };
@@ -127,79 +102,133 @@ async function everything(): Promise<string> {
     await database.workspace.findMany({ where: { isDefault: true } }),
     await database.assistant.findMany({ where }),
     await database.thread.findMany({
-      where,
+      where: { ...where, OR: [{ owner: null }, { owner: { not: 'mallory' } }] },
       include: { messages: true, events: true, runs: { include: { steps: { include: { toolCalls: true } } } } },
     }),
-    await database.apiKey.findMany({ where }),
+    await database.apiKey.findMany({ where, include: { secrets: true, entries: true }, omit: { lastUsedAt: true } }),
+    await database.signingKey.findMany(),
   ]);
 }
 
-const kinds = ['assistant', 'thread', 'run', 'message', 'step', 'toolCall', 'apiKey'];
-const queries = Object.values(schema.getQueryType()?.getFields() ?? {});
-const mutations = Object.values(schema.getMutationType()?.getFields() ?? {});
-const subscriptions = Object.values(schema.getSubscriptionType()?.getFields() ?? {});
-
-/** Texts that would give the default workspace away. */
-const leaks = () => [...Object.values(ids), 'Secret', 'please look_up'];
-
-function expectNoLeak(answer: unknown, given: string): void {
+function expectNoLeak(answer: unknown, leaks: string[], given: string): void {
   const text = JSON.stringify(answer);
-  for (const leak of leaks()) {
-    // An id that was asked for may be named in the refusal.
-    if (leak !== given) expect(text).not.toContain(leak);
-  }
+  // An id that was asked for may be named in the refusal.
+  for (const leak of leaks) if (leak !== given) expect(text).not.toContain(leak);
 }
 
-describe('a query with ids of another workspace finds nothing', () => {
-  test.each(queries.map((field) => [field.name, field] as const))('%s', async (_name, field) => {
-    for (const kind of kinds) {
-      const id = ids[kind] as string;
+const named = (fields: RootField[]) => fields.map((field) => [field.name, field] as const);
+const codes = ({ errors }: { errors?: Array<{ extensions: { code: string } }> }) =>
+  errors?.map(({ extensions }) => extensions.code) ?? [];
+
+describe.each(['key', 'user'] as const)('a foreign %s', (kind) => {
+  const leaks = () => (kind === 'key' ? secretsOfWorkspace() : secrets());
+
+  test.each(named(rootFields.query))('finds nothing: %s', async (_name, field) => {
+    for (const id of kinds.map((name) => ids[name] as string)) {
       const { query, variables } = operationFor('query', field, id, 2);
-      const answer = await foreigner.send(query, variables);
-      expect(answer.errors?.map(({ extensions }) => extensions.code) ?? []).not.toContain('INTERNAL_SERVER_ERROR');
-      expect(answer.errors?.map(({ extensions }) => extensions.code) ?? []).not.toContain('GRAPHQL_VALIDATION_FAILED');
-      if (field.name !== 'viewer') expectNoLeak(answer.data, id);
+      const answer = await strangers[kind].send(query, variables);
+      expect(codes(answer).filter((code) => code !== 'FORBIDDEN')).toEqual([]);
+      expectNoLeak(answer, leaks(), id);
+      const isTheirs = kind === 'user' && (id === ids.assistant || id === ids.workspace);
       const value = answer.data?.[field.name];
-      if (field.args.some(({ name }) => name === 'id') && value) expect(value.__typename).toBe('NotFoundError');
-      if (field.name === 'nodes') expect(value).toEqual([null]);
+      if (field.args.some(({ name }) => name === 'id') && value && !isTheirs) {
+        expect(value.__typename).toBe('NotFoundError');
+      }
     }
   });
-});
 
-describe('a mutation with ids of another workspace changes nothing there', () => {
-  test.each(mutations.map((field) => [field.name, field] as const))('%s', async (_name, field) => {
+  test.each(named(rootFields.mutation))('changes nothing: %s', async (_name, field) => {
     const before = await everything();
-    for (const kind of kinds) {
-      const id = ids[kind] as string;
+    for (const id of kinds.map((name) => ids[name] as string)) {
       const { query, variables } = operationFor('mutation', field, id, 1);
-      const { data, errors } = await foreigner.send(query, variables);
-      expect(errors).toBeUndefined();
-      expectNoLeak(data, id);
+      const answer = await strangers[kind].send(query, variables);
+      expect(codes(answer)).toEqual([]);
+      expectNoLeak(answer, leaks(), id);
     }
     expect(await everything()).toBe(before);
   });
-});
 
-describe('a subscription to something of another workspace is refused', () => {
-  test.each(subscriptions.map((field) => [field.name, field] as const))('%s', async (name, field) => {
-    for (const kind of kinds) {
-      const { query, variables } = operationFor('subscription', field, ids[kind] as string, 0);
-      const refused = await foreigner
+  test.each(named(rootFields.subscription))('follows nothing: %s', async (name, field) => {
+    for (const id of kinds.map((name) => ids[name] as string)) {
+      const { query, variables } = operationFor('subscription', field, id, 0);
+      const refused = await strangers[kind]
         .subscribe(query, variables, name)
         .next()
         .catch((error) => error);
       expect(refused.errors?.[0]?.extensions.code).toBe('NOT_FOUND');
     }
   });
+
+  test.each([...rootFields.query, ...rootFields.mutation].map((field) => [field.name, field] as const))(
+    'is told of what is there and of what never was with the same words and the same work: %s',
+    async (name, field) => {
+      const kindOf: OperationKind = rootFields.query.includes(field) ? 'query' : 'mutation';
+      if (!field.args.some(({ type }) => /ID|Input/.test(String(type)))) return;
+      const { thread: there = '', unknown = '' } = ids;
+      const ask = async (id: string) => {
+        const { query, variables } = operationFor(kindOf, field, id, 1);
+        let answer = '';
+        const statements = await app.statements(async () => {
+          answer = JSON.stringify(await strangers[kind].send(query, variables));
+        });
+        return {
+          answer: answer.replaceAll(id, '<id>').replace(/[a-z]+_[0-9a-z]{26}|ag_\w+|20\d\d-[^"]*Z/g, ''),
+          statements,
+        };
+      };
+      // What makes something new, whatever the id, has ids and times of its own.
+      if (/^create(Thread|SessionToken|Workspace)/.test(name)) return;
+      expect(await ask(there)).toEqual(await ask(unknown));
+    },
+  );
 });
 
-test('lists, counts and searches of another workspace are empty', async () => {
-  const page = '{ totalCount nodes { id } pageInfo { hasNextPage endCursor } }';
-  const { threads, assistants, runs, found } = await newcomer.data(
-    `{ threads(filter: { archived: null }) ${page} assistants ${page} runs ${page} found: threads(filter: { search: "look_up" }) ${page} }`,
+describe('a worthless credential opens nothing over HTTP, SSE and WebSocket', () => {
+  test.each([...rootFields.query, ...rootFields.mutation].map((field) => [field.name, field] as const))(
+    '%s',
+    async (_name, field) => {
+      const before = await everything();
+      const kind = rootFields.query.includes(field) ? 'query' : 'mutation';
+      const { query, variables } = operationFor(kind, field, ids.thread as string, 1);
+      for (const [name, { client, code }] of Object.entries(worthless)) {
+        const answer = await client.send(query, variables);
+        expect([name, answer.data ?? null, codes(answer)]).toEqual([name, null, [code]]);
+        expect([401, 403]).toContain(answer.status);
+      }
+      expect(await everything()).toBe(before);
+    },
   );
-  for (const list of [threads, assistants, runs, found]) {
-    expect(list).toEqual({ totalCount: 0, nodes: [], pageInfo: { hasNextPage: false, endCursor: null } });
+
+  test.each(named(rootFields.subscription))('%s', async (name, field) => {
+    const { query, variables } = operationFor('subscription', field, ids.thread as string, 0);
+    for (const [credential, { client, code }] of Object.entries(worthless)) {
+      const response = await client.stream(query, variables);
+      expect([credential, await response.text()]).toEqual([credential, expect.stringContaining(`"code":"${code}"`)]);
+      const refused = await client
+        .subscribe(query, variables, name)
+        .next()
+        .catch((error) => error);
+      // The socket is closed before it is opened; one without any key is told with the operation.
+      const told = credential === 'no key' ? refused[0]?.extensions.code : refused.code;
+      expect([credential, told]).toEqual([credential, credential === 'no key' ? 'UNAUTHENTICATED' : 4403]);
+    }
+  });
+});
+
+test('lists, counts, searches and cursors of others are empty', async () => {
+  const page = '{ totalCount nodes { id } pageInfo { hasNextPage endCursor } }';
+  const own = await app.client.data(
+    '{ threads(first: 1) { pageInfo { endCursor } } assistants { pageInfo { endCursor } } }',
+  );
+  for (const stranger of [strangers.key, await app.client.as('newcomer')]) {
+    const lists = await stranger.data(
+      `query($after: String) { threads(filter: { archived: null, owner: "alice" }) ${page} runs(filter: { assistantId: "${ids.assistant}" }) ${page}
+        found: threads(filter: { search: "look_up" }) ${page} behind: threads(after: $after) ${page} }`,
+      { after: own.threads.pageInfo.endCursor },
+    );
+    for (const list of Object.values(lists)) {
+      expect(list).toEqual({ totalCount: 0, nodes: [], pageInfo: { hasNextPage: false, endCursor: null } });
+    }
   }
 });
 
@@ -215,6 +244,8 @@ test('a statement that does not stay in its workspace never reaches the database
     () => bound.thread.createMany({ data: [other] }),
     () => bound.workspace.findUnique({ where: { id: 'ws_other' } }),
     () => bound.workspace.create({ data: { id: 'ws_other', name: 'x' } }),
+    () => bound.apiKey.findUnique({ where: { id: 'key_1' } }),
+    () => bound.apiKeySecret.findUnique({ where: { hash: 'x' } }),
   ];
   for (const statement of statements) await expect(statement()).rejects.toBeInstanceOf(UnscopedQueryError);
   expect(await bound.thread.findMany()).toEqual([]);

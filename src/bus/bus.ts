@@ -5,7 +5,7 @@ export type BusMessage =
   /** A piece of a growing text, already stored: `offset` in UTF-16 code units. */
   | { kind: 'piece'; ownerId: string; channel: PieceChannel; offset: number; text: string }
   /** Somebody asks for the run to stop; its row says CANCELLING. */
-  | { kind: 'cancel' }
+  | { kind: 'cancel'; runId: string }
   /** Messages may have been lost: whoever listens reads the database. */
   | { kind: 'gap' };
 
@@ -29,5 +29,5 @@ export interface Bus {
 
 /** The topic that followers of a thread listen to. */
 export const threadTopic = (threadId: string) => threadId;
-/** The topic that the executor of a run listens to. */
-export const runTopic = (runId: string) => runId;
+/** The topic on which workers hear of runs that somebody asks to stop. */
+export const cancelTopic = 'cancel';

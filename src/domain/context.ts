@@ -4,11 +4,14 @@ import type { Scope } from '../db/generated/client.ts';
 import type { Logger } from '../log.ts';
 import type { ModelCatalog } from '../providers/model-catalog.ts';
 import type { Queue } from '../queue/queue.ts';
+import type { Vault } from '../vault.ts';
+import type { Power } from './access.ts';
+import type { SigningKeys } from './signing-key.ts';
 import type { ThreadFeeds } from './thread-feed.ts';
 
 /** Who is asking. SYSTEM is the server itself: a run that executes, a sweep. */
 export type Actor =
-  | { kind: 'API_KEY'; keyId: string; scopes: readonly Scope[] }
+  | ({ kind: 'API_KEY'; keyId: string } & Power)
   | { kind: 'USER'; userId: string; scopes: readonly Scope[] }
   | { kind: 'SYSTEM'; scopes: readonly Scope[] };
 
@@ -20,6 +23,8 @@ export interface Services {
   readonly queue: Queue;
   readonly models: ModelCatalog;
   readonly feeds: ThreadFeeds;
+  readonly vault: Vault;
+  readonly signingKeys: SigningKeys;
   readonly log: Logger;
 }
 

@@ -48,7 +48,7 @@ const idempotencyMs = 24 * 60 * 60 * 1000;
 /** Keys of different actors never meet. */
 function storedKey(ctx: DomainContext, key: string | undefined): string | null {
   if (key === undefined) return null;
-  return ctx.actor.kind === 'USER' ? `user:${ctx.actor.userId}:${key}` : `key:${key}`;
+  return ctx.actor.kind === 'USER' ? `user:${JSON.stringify([ctx.actor.userId, key])}` : `key:${key}`;
 }
 
 /**

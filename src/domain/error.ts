@@ -37,6 +37,27 @@ export class InvalidInputError extends DomainError {
   }
 }
 
+/** Why a credential is not good, for a program to tell what to do about it. */
+export type CredentialFault =
+  | 'MISSING'
+  | 'UNKNOWN'
+  | 'MISTYPED'
+  | 'EXPIRED'
+  | 'REVOKED'
+  | 'ROTATED'
+  | 'RIGHTS_CHANGED'
+  | 'WORKSPACE_GONE';
+
+/** A request without a credential, or with one that is not, or no longer, good. */
+export class CredentialError extends DomainError {
+  readonly code = 'UNAUTHENTICATED';
+  readonly reason: CredentialFault;
+  constructor(reason: CredentialFault, message: string) {
+    super(message);
+    this.reason = reason;
+  }
+}
+
 /** What is asked for clashes with what is there. */
 export class ConflictError extends DomainError {
   readonly code = 'CONFLICT';

@@ -3,11 +3,11 @@ import { type Prisma, type Run, RunStatus } from '../db/generated/client.ts';
 import type { DomainContext } from './context.ts';
 import { NotFoundError } from './error.ts';
 import { changeThread, type ThreadChange } from './journal.ts';
-import { endRun, enterStatus, type RunEnd } from './run.ts';
+import { endRun, type RunEnd } from './run.ts';
 import { closeOpenStep, type StepOutcome } from './step.ts';
 
 /** How long a worker may be silent before its run is given to another. Renewed every `renewEveryMs`. */
-const leaseMs = 10_000;
+export const leaseMs = 10_000;
 export const renewEveryMs = 3000;
 
 /** The run is executed by somebody else now, or has been ended from outside: whoever gets this stops at once. */
@@ -22,24 +22,21 @@ export type ClaimedRun = Run;
 
 const executing: RunStatus[] = ['IN_PROGRESS', 'CANCELLING'];
 
+/** A run over which so many workers have died is not given to another. */
+const maxLosses = 3;
+
 /**
- * Takes a run for this worker. Returns null when there is nothing to do: the run is not at the head of its thread, has
- * ended, waits for its client, or is in the hands of a living worker. A run whose worker is gone goes on with
- * a higher `attempt`; what that worker had open is closed as incomplete.
+ * Takes over a run whose worker is gone. Returns null when there is nothing to do: it has ended, waits for its client, or is
+ * in the hands of a living worker. It goes on with a higher `attempt`; what that worker had open is closed as incomplete.
+ * A run that was handed back is no loss; one over which three workers have died ends FAILED, and lets its thread go on.
  */
-export async function claimRun(ctx: DomainContext, threadId: string, runId: string): Promise<ClaimedRun | null> {
+export async function takeOverRun(ctx: DomainContext, threadId: string, runId: string): Promise<ClaimedRun | null> {
   try {
     return await changeThread(ctx, threadId, async (change) => {
       const run = await change.tx.run.findFirst({ where: { id: runId } });
-      if (!run || change.thread.activeRunId !== runId) return null;
-      const lease = { fence: run.fence + 1, leasedUntil: new Date(change.now.getTime() + leaseMs) };
-      if (run.status === 'QUEUED') {
-        const data = { ...lease, startedAt: run.startedAt ?? change.now };
-        await enterStatus(change, run, 'IN_PROGRESS', data);
-        return { ...run, ...data, status: 'IN_PROGRESS' as const };
-      }
-      if (!executing.includes(run.status) || (run.leasedUntil && run.leasedUntil > change.now)) return null;
-      return takeOver(ctx, change, run, lease);
+      const isExecuted = run && executing.includes(run.status) && change.thread.activeRunId === runId;
+      if (!isExecuted || (run.leasedUntil && run.leasedUntil > change.now)) return null;
+      return takeOver(ctx, change, run);
     });
   } catch (error) {
     if (error instanceof NotFoundError) return null;
@@ -47,14 +44,24 @@ export async function claimRun(ctx: DomainContext, threadId: string, runId: stri
   }
 }
 
-async function takeOver(ctx: DomainContext, change: ThreadChange, run: Run, lease: Prisma.RunUncheckedUpdateManyInput) {
+async function takeOver(ctx: DomainContext, change: ThreadChange, run: Run): Promise<ClaimedRun | null> {
   if (run.status === 'CANCELLING') {
     await endRun(ctx, change, run, { status: 'CANCELLED' });
     return null;
   }
+  const losses = run.losses + (run.leasedUntil === null ? 0 : 1);
   const error = { code: 'worker_lost', message: 'The worker stopped while it was at this step.', retryable: true };
-  await closeOpenStep(change, run.id, { status: 'FAILED', incompleteReason: 'worker_lost', error });
-  await change.tx.run.updateMany({ where: { id: run.id }, data: { ...lease, attempt: run.attempt + 1 } });
+  const step = { status: 'FAILED', incompleteReason: 'worker_lost', error } as const;
+  if (losses >= maxLosses) {
+    const message = `${losses} workers stopped while they were at this run: it is not tried again.`;
+    const end = { status: 'FAILED', error: { code: 'worker_lost', message, retryable: false } } as const;
+    await endRun(ctx, change, run, end, { step, data: { losses } });
+    return null;
+  }
+  await closeOpenStep(change, run.id, step);
+  const leasedUntil = new Date(change.now.getTime() + leaseMs);
+  const data = { fence: run.fence + 1, leasedUntil, losses, attempt: run.attempt + 1 };
+  await change.tx.run.updateMany({ where: { id: run.id }, data });
   return change.tx.run.findFirst({ where: { id: run.id } });
 }
 
@@ -112,7 +119,12 @@ export async function handBackRun(ctx: DomainContext, run: ClaimedRun): Promise<
       data: { leasedUntil: null, fence: run.fence + 1 },
     });
     if (count === 0) return;
-    await ctx.queue.enqueueRun(tx, { workspaceId: ctx.workspaceId, threadId: run.threadId, runId: run.id });
+    await ctx.queue.enqueueRun(tx, {
+      workspaceId: ctx.workspaceId,
+      threadId: run.threadId,
+      runId: run.id,
+      isHandedBack: true,
+    });
   });
 }
 
@@ -121,25 +133,16 @@ export interface StrandedRun {
   workspaceId: string;
   threadId: string;
   id: string;
-  status: RunStatus;
 }
 
-/** A run at the head of its thread that nobody has claimed for so long has lost its ring. */
-const unclaimedMs = 10_000;
-
-/** Runs whose worker has gone silent or never came, and runs past their time. Looks over all workspaces: the sweep serves them all. */
+/** Runs whose worker has gone silent, and runs past their time. Looks over all workspaces: the sweep serves them all. */
 export async function findStrandedRuns(
   database: Database,
 ): Promise<{ leaderless: StrandedRun[]; expired: StrandedRun[] }> {
   const now = new Date();
-  const select = { workspaceId: true, threadId: true, id: true, status: true };
+  const select = { workspaceId: true, threadId: true, id: true };
   const leaderless = await database.run.findMany({
-    where: {
-      OR: [
-        { status: { in: executing }, OR: [{ leasedUntil: { lt: now } }, { leasedUntil: null }] },
-        { status: 'QUEUED', activeIn: { isNot: null }, createdAt: { lt: new Date(now.getTime() - unclaimedMs) } },
-      ],
-    },
+    where: { status: { in: executing }, OR: [{ leasedUntil: { lt: now } }, { leasedUntil: null }] },
     orderBy: { createdAt: 'asc' },
     select,
     take: 100,
@@ -165,5 +168,5 @@ export async function expireRun(ctx: DomainContext, stranded: StrandedRun): Prom
  * a process that is gone, so its runs need not wait for their leases to run out.
  */
 export async function releaseAllLeases(database: Database): Promise<void> {
-  await database.run.updateMany({ where: { leasedUntil: { not: null } }, data: { leasedUntil: null } });
+  await database.run.updateMany({ where: { leasedUntil: { not: null } }, data: { leasedUntil: new Date(0) } });
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { runTopic } from '../bus/bus.ts';
+import { cancelTopic } from '../bus/bus.ts';
 import type { Prisma, Run, RunIncompleteReason, RunStatus } from '../db/generated/client.ts';
 import { isId } from '../id.ts';
 import { requireScope } from './access.ts';
@@ -36,7 +36,7 @@ const stepOutcomes = {
 
 /**
  * Enters a status, with other columns, if the state machine allows it from where the run is; tells followers.
- * The only writer of `Run.status` but for the insert. Returns false when the run is elsewhere by now.
+ * The only writer of `Run.status` but for the insert and `claimQueuedRuns`. Returns false when the run is elsewhere by now.
  */
 export async function enterStatus(
   change: ThreadChange,
@@ -133,7 +133,7 @@ export async function cancelRun(ctx: DomainContext, input: unknown): Promise<Run
 export async function requestCancel(ctx: DomainContext, change: ThreadChange, run: Run): Promise<void> {
   if (run.status === 'IN_PROGRESS') await enterStatus(change, run, 'CANCELLING');
   else if (run.status !== 'CANCELLING') return endRun(ctx, change, run, { status: 'CANCELLED' });
-  change.afterCommit(() => ctx.bus.publish(runTopic(run.id), { kind: 'cancel' }));
+  change.afterCommit(() => ctx.bus.publish(cancelTopic, { kind: 'cancel', runId: run.id }));
 }
 
 /**
@@ -148,7 +148,7 @@ export async function cancelUnfinishedRuns(ctx: DomainContext, change: ThreadCha
   for (const run of runs) {
     if (run.status === 'IN_PROGRESS') await enterStatus(change, run, 'CANCELLING');
     await endRun(ctx, change, run, { status: 'CANCELLED' });
-    change.afterCommit(() => ctx.bus.publish(runTopic(run.id), { kind: 'cancel' }));
+    change.afterCommit(() => ctx.bus.publish(cancelTopic, { kind: 'cancel', runId: run.id }));
   }
 }
 

@@ -62,11 +62,15 @@ export function parkForTools(
       await change.tx.run.updateMany({ where: { id: run.id }, data: more.totals });
       return false;
     }
-    const workspace = await change.tx.workspace.findFirstOrThrow({ where: {}, select: { runExpirySeconds: true } });
+    const select = { runExpirySeconds: true, maxRunSeconds: true } as const;
+    const workspace = await change.tx.workspace.findFirstOrThrow({ where: {}, select });
+    // It waits so long at most, and no longer than all of the run may take.
+    const untilTired = change.now.getTime() + workspace.runExpirySeconds * 1000;
+    const untilOver = (current.startedAt ?? change.now).getTime() + workspace.maxRunSeconds * 1000;
     await enterStatus(change, run, 'REQUIRES_ACTION', {
       ...more.totals,
       leasedUntil: null,
-      expiresAt: new Date(change.now.getTime() + workspace.runExpirySeconds * 1000),
+      expiresAt: new Date(Math.min(untilTired, untilOver)),
     });
     return true;
   });

@@ -1,12 +1,14 @@
 import { z } from 'zod';
-import type { Workspace } from '../db/generated/client.ts';
-import { newId } from '../id.ts';
+import type { Prisma, Workspace } from '../db/generated/client.ts';
+import { isId, newId } from '../id.ts';
 import { requireScope } from './access.ts';
 import { type DomainContext, systemContext } from './context.ts';
-import { ConflictError, ForbiddenError, NotFoundError } from './error.ts';
+import { announceCredentialChange } from './credential-change.ts';
+import { ConflictError, NotFoundError } from './error.ts';
 import { effectiveModel } from './generation.ts';
 import { absentOr, clearable, nameUpTo, parse } from './input.ts';
-import { deleteThread } from './thread.ts';
+import { changeThread } from './journal.ts';
+import { cancelUnfinishedRuns } from './run.ts';
 
 const createInput = z.object({ name: nameUpTo(256) });
 const settings = z.object({
@@ -14,6 +16,7 @@ const settings = z.object({
   threadTtlDays: clearable(z.int().min(1, 'At least 1 day, please').max(36_500)),
   maxConcurrentRuns: absentOr(z.int().min(1, 'At least 1, please').max(100_000)),
   runExpirySeconds: absentOr(z.int().min(10, 'At least 10 s, please').max(2_592_000)),
+  maxRunSeconds: absentOr(z.int().min(1, 'At least 1 s, please').max(2_592_000)),
   recordSteps: absentOr(z.enum(['FULL', 'SUMMARY', 'NONE'])),
 });
 const updateInput = z.object({ id: absentOr(z.string()), name: absentOr(nameUpTo(256)), settings: absentOr(settings) });
@@ -23,9 +26,40 @@ export function currentWorkspace(ctx: DomainContext): Promise<Workspace> {
   return ctx.db.workspace.findUniqueOrThrow({ where: { id: ctx.workspaceId } });
 }
 
-/** The `where` of the workspaces that the actor may act in: all for a server's administrator, else the current one. */
-export function workspacesVisibleTo(ctx: DomainContext) {
-  return ctx.actor.scopes.includes('SERVER_ADMIN') ? {} : { id: ctx.workspaceId };
+/** The `where` of the workspaces that the actor may act in: those that a key may enter, else the current one. */
+export function workspacesVisibleTo({ actor, workspaceId }: DomainContext): Prisma.WorkspaceWhereInput {
+  const reach = actor.kind === 'API_KEY' ? actor.reach : [workspaceId];
+  return reach === 'ALL' ? { deletedAt: null } : { deletedAt: null, id: { in: [...reach] } };
+}
+
+/** Throws NotFoundError unless the actor may act in all of the workspaces. */
+export async function requireWorkspaces(ctx: DomainContext, ids: readonly string[]): Promise<void> {
+  if (ids.length === 0) return;
+  const where = { AND: [workspacesVisibleTo(ctx), { id: { in: ids.filter((id) => isId('Workspace', id)) } }] };
+  // Beyond the request's own workspace: `where` says which others the actor may enter.
+  const found = new Set((await ctx.database.workspace.findMany({ where, select: { id: true } })).map(({ id }) => id));
+  for (const id of ids) if (!found.has(id)) throw new NotFoundError(id);
+}
+
+/** The workspaces that each of some keys was let into by name, its own first; of those only what the actor may enter. */
+export async function workspacesOfKeys(ctx: DomainContext, keyIds: readonly string[]): Promise<Workspace[][]> {
+  // Keys name workspaces beyond the request's own: `where` says which of them the actor may enter.
+  const keys = await ctx.database.apiKey.findMany({
+    where: { id: { in: [...keyIds] } },
+    select: {
+      id: true,
+      workspaceId: true,
+      entries: { select: { workspaceId: true }, orderBy: { workspaceId: 'asc' } },
+    },
+  });
+  const ids = keys.flatMap(({ workspaceId, entries }) => [workspaceId, ...entries.map((entry) => entry.workspaceId)]);
+  const where = { AND: [workspacesVisibleTo(ctx), { id: { in: ids } }] };
+  const visible = new Map((await ctx.database.workspace.findMany({ where })).map((row) => [row.id, row]));
+  const byKey = new Map(keys.map((key) => [key.id, key]));
+  return keyIds.map((keyId) => {
+    const { workspaceId = '', entries = [] } = byKey.get(keyId) ?? {};
+    return [workspaceId, ...entries.map((entry) => entry.workspaceId)].flatMap((id) => visible.get(id) ?? []);
+  });
 }
 
 /** Makes a workspace. Needs SERVER_ADMIN. */
@@ -45,36 +79,36 @@ export async function updateWorkspace(ctx: DomainContext, input: unknown): Promi
   return target.db.workspace.update({ where: { id }, data: { name, ...settings } });
 }
 
-/** Deletes a workspace with all it holds. The default one and the one that the request acts in are refused. */
-export async function deleteWorkspace(ctx: DomainContext, input: { id: string }): Promise<string> {
+/**
+ * Deletes a workspace: nobody sees or enters it any more, and what runs in it is cancelled; what it held is deleted
+ * after that, bit by bit (`deleteRemains`). The default one and the one that the request acts in are refused.
+ */
+export async function deleteWorkspace(ctx: DomainContext, input: unknown): Promise<string> {
   requireScope(ctx, 'SERVER_ADMIN');
   const { id } = parse(z.object({ id: z.string() }), input);
   const target = await enterWorkspace(ctx, id);
   const workspace = await currentWorkspace(target);
   if (workspace.isDefault) throw new ConflictError('The default workspace stays. Delete what is in it instead.');
   if (id === ctx.workspaceId) throw new ConflictError('Delete a workspace from another one: this request acts in it.');
-  const threads = await target.db.thread.findMany({ select: { id: true } });
-  for (const thread of threads) await deleteThread(target, thread);
-  await target.db.workspace.delete({ where: { id } });
+  const where = { id, deletedAt: null };
+  const { count } = await target.db.workspace.updateMany({ where, data: { deletedAt: new Date() } });
+  if (count === 0) throw new NotFoundError(id);
+  announceCredentialChange(ctx);
+  const running = await target.db.thread.findMany({ where: { activeRunId: { not: null } }, select: { id: true } });
+  for (const thread of running) {
+    await changeThread(target, thread.id, (change) => cancelUnfinishedRuns(target, change)).catch(unlessGone);
+  }
   return id;
+}
+
+/** Somebody else was faster. */
+function unlessGone(error: unknown): void {
+  if (!(error instanceof NotFoundError)) throw error;
 }
 
 /** The server's own context in a workspace that the actor may enter; NotFoundError for one that they may not. */
 async function enterWorkspace(ctx: DomainContext, id: string): Promise<DomainContext> {
   if (id === ctx.workspaceId) return ctx;
-  const { id: visible } = workspacesVisibleTo(ctx);
-  if (visible !== undefined) throw new NotFoundError(id);
-  const target = systemContext(ctx, id);
-  if (!(await target.db.workspace.findUnique({ where: { id }, select: { id: true } }))) throw new NotFoundError(id);
-  return target;
-}
-
-/**
- * The workspace that a request acts in: the key's own, or the one it names.
- * Throws NotFoundError for one that the key may not enter, as for one that is not there.
- */
-export async function chooseWorkspace(ctx: DomainContext, named: string | null): Promise<string> {
-  if (named === null || named === ctx.workspaceId) return ctx.workspaceId;
-  if (ctx.actor.kind === 'USER') throw new ForbiddenError(null, 'A session token acts in its own workspace only.');
-  return (await enterWorkspace(ctx, named)).workspaceId;
+  await requireWorkspaces(ctx, [id]);
+  return systemContext(ctx, id);
 }

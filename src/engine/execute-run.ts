@@ -1,12 +1,10 @@
-import { runTopic } from '../bus/bus.ts';
 import type { Prisma, Run } from '../db/generated/client.ts';
 import { type DomainContext, type Services, systemContext } from '../domain/context.ts';
-import { claimRun, finishRun, handBackRun, LeaseLostError, renewEveryMs, renewLease } from '../domain/lease.ts';
+import { finishRun, handBackRun, LeaseLostError, renewEveryMs, renewLease } from '../domain/lease.ts';
 import type { RunEnd } from '../domain/run.ts';
 import { storedTools } from '../domain/tool.ts';
 import { parkForTools, type ReadyCall } from '../domain/tool-outputs.ts';
 import { addUsage, costOf, noUsage, type Usage, usageOf } from '../domain/usage.ts';
-import type { RunJob } from '../queue/queue.ts';
 import { callModel, type Patience } from './call-model.ts';
 import { faultOf } from './model-error.ts';
 import { callOptions, type MadeCall, type Turn, TurnWriter } from './model-turn.ts';
@@ -14,7 +12,7 @@ import type { PieceWriter, RunWriter } from './piece-writer.ts';
 import { buildTranscript, parsedArguments } from './transcript.ts';
 
 /** Why an execution is broken off from outside. */
-type StopReason = 'cancelled' | 'lease-lost' | 'shutdown';
+type StopReason = 'cancelled' | 'expired' | 'lease-lost' | 'shutdown';
 
 /** What an execution needs beside the services. */
 export interface Execution {
@@ -26,33 +24,35 @@ export interface Execution {
 }
 
 /**
- * Executes a run until it ends, waits for its client, or is no longer this worker's; resolves then. Whatever goes wrong
- * on the way ends the run FAILED. Does nothing when the run is not to be claimed.
+ * Executes a run that this worker has claimed, until it ends, waits for its client, or is no longer this worker's; resolves
+ * then. Whatever goes wrong on the way ends the run FAILED. `stop` aborts with 'cancelled' when somebody asks for that.
  */
-export async function executeRun(execution: Execution, job: RunJob): Promise<void> {
+export async function executeRun(execution: Execution, run: Run, stop: AbortController): Promise<void> {
   const { services, shutdown } = execution;
-  const ctx = systemContext(services, job.workspaceId);
-  const stop = new AbortController();
+  const ctx = systemContext(services, run.workspaceId);
   const stopFor = (reason: StopReason) => stop.abort(reason);
   const onShutdown = () => stopFor('shutdown');
+  if (shutdown.aborted) onShutdown();
   shutdown.addEventListener('abort', onShutdown, { once: true });
-  // Before the claim, so that no wish to cancel falls between.
-  const unsubscribe = services.bus.subscribe(runTopic(job.runId), ({ kind }) => {
-    if (kind === 'cancel') stopFor('cancelled');
-  });
-  let renewal: NodeJS.Timeout | undefined;
+  const renewal = setInterval(() => void keepLease(ctx, run, stopFor), renewEveryMs);
+  const deadline = stopAt(run.expiresAt, () => stopFor('expired'));
   try {
-    const run = await claimRun(ctx, job.threadId, job.runId);
-    if (!run) return;
-    renewal = setInterval(() => void keepLease(ctx, run, stopFor), renewEveryMs);
     const writer = execution.writer.open(run, () => stopFor('lease-lost'));
     await executeClaimed(ctx, execution, run, writer, stop.signal);
   } finally {
     clearInterval(renewal);
-    execution.writer.close(job.runId);
-    unsubscribe();
+    clearTimeout(deadline);
+    execution.writer.close(run.id);
     shutdown.removeEventListener('abort', onShutdown);
   }
+}
+
+/** The longest that a timer can wait. */
+const maxTimerMs = 2_147_483_647;
+
+function stopAt(at: Date | null, stop: () => void): NodeJS.Timeout | undefined {
+  if (at === null) return undefined;
+  return setTimeout(stop, Math.min(Math.max(at.getTime() - Date.now(), 0), maxTimerMs)).unref();
 }
 
 async function keepLease(ctx: DomainContext, run: Run, stopFor: (reason: StopReason) => void): Promise<void> {
@@ -82,12 +82,15 @@ async function executeClaimed(
       await writer.settle({ store: true });
       return handBackRun(ctx, run);
     }
-    const end = signal.aborted ? ({ status: 'CANCELLED' } as const) : failed(ctx, run, error);
+    const end = signal.aborted ? endedFor(signal.reason) : failed(ctx, run, error);
     await finish(ctx, run, writer, totals, end, null).catch((fault) => {
       if (!(fault instanceof LeaseLostError)) throw fault;
     });
   }
 }
+
+/** How a run ends that was broken off. */
+const endedFor = (reason: StopReason): RunEnd => ({ status: reason === 'expired' ? 'EXPIRED' : 'CANCELLED' });
 
 function failed(ctx: DomainContext, run: Run, error: unknown): RunEnd {
   const fault = faultOf(error, run.model);

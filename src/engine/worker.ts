@@ -1,6 +1,9 @@
-import type { Services } from '../domain/context.ts';
-import { systemContext } from '../domain/context.ts';
-import { expireRun, findStrandedRuns } from '../domain/lease.ts';
+import { cancelTopic } from '../bus/bus.ts';
+import type { Run } from '../db/generated/client.ts';
+import { claimQueuedRuns } from '../domain/claim.ts';
+import { type Services, systemContext } from '../domain/context.ts';
+import { expireRun, findStrandedRuns, type StrandedRun, takeOverRun } from '../domain/lease.ts';
+import { deleteRemains } from '../domain/remains.ts';
 import { deleteExpiredThreads } from '../domain/retention.ts';
 import type { RunJob } from '../queue/queue.ts';
 import type { Patience } from './call-model.ts';
@@ -11,73 +14,147 @@ import { PieceWriter } from './piece-writer.ts';
 const sweepEveryMs = 3000;
 /** How often threads past their workspace's time to live are looked for. */
 const retentionEveryMs = 60 * 60 * 1000;
+/** How many runs are claimed with one statement. */
+const claimBatch = 20;
+/** How soon to look again for runs that could not be claimed: their thread was being changed, or their workspace was full. */
+const lookAgainMs = 100;
 
-/** Executes runs: those it is rung for, and those that another worker left behind. */
+/** Executes runs: those that wait, as many as there is room for, and those that another worker left behind. */
 export class Worker {
   readonly #services: Services;
   readonly #execution: Execution;
   readonly #concurrency: number;
-  readonly #executing = new Map<string, Promise<void>>();
-  readonly #rungAgain = new Set<string>();
+  readonly #executing = new Map<string, { done: Promise<void>; cancel: () => void }>();
   readonly #shutdown = new AbortController();
   readonly #timers: NodeJS.Timeout[] = [];
-  #sweeping: Promise<void> = Promise.resolve();
+  /** What is done now and then, while it is done. */
+  readonly #chores = new Map<() => Promise<void>, Promise<void>>();
+  readonly #unsubscribe: () => void;
+  /** Wishes to cancel that came while runs were being claimed. */
+  #cancelled = new Set<string>();
+  #filling: Promise<void> | null = null;
+  #isRungAgain = false;
+  /** Whether the last look left runs behind. */
+  #isMoreWaiting = false;
+  #lookAgain: NodeJS.Timeout | null = null;
 
   constructor(services: Services, options: { concurrency: number; patience: Patience }) {
     this.#services = services;
     this.#concurrency = options.concurrency;
     const writer = new PieceWriter(services.database, services.bus, services.log);
     this.#execution = { services, writer, patience: options.patience, shutdown: this.#shutdown.signal };
+    this.#unsubscribe = services.bus.subscribe(cancelTopic, (message) => {
+      if (message.kind === 'cancel') this.#cancel(message.runId);
+    });
   }
 
-  /** Begins to take jobs. */
+  /** Begins to execute runs. */
   async start(): Promise<void> {
-    await this.#services.queue.work((job) => this.#take(job));
+    await this.#services.queue.work((job) => this.#answer(job));
     await this.sweep();
     this.#every(sweepEveryMs, () => this.sweep());
+    this.#every(sweepEveryMs, () => deleteRemains(this.#services, this.#shutdown.signal));
     this.#every(retentionEveryMs, () => deleteExpiredThreads(this.#services));
   }
 
-  /** Takes no more jobs, gives back the runs it is at, and resolves when none is left. */
+  /** Takes no more runs, gives back those it is at, and resolves when none is left. */
   async stop(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
+    if (this.#lookAgain) clearTimeout(this.#lookAgain);
     await this.#services.queue.stopWork();
     this.#shutdown.abort();
-    await this.#sweeping;
-    await Promise.all(this.#executing.values());
+    await Promise.all(this.#chores.values());
+    await this.#filling;
+    await Promise.all([...this.#executing.values()].map(({ done }) => done));
+    this.#unsubscribe();
   }
 
-  /** Takes over runs that nobody executes any more, and ends those past their time. */
+  /** Takes over runs that nobody executes any more, ends those past their time, and takes what waits. */
   async sweep(): Promise<void> {
     const { leaderless, expired } = await findStrandedRuns(this.#services.database);
-    for (const { workspaceId, threadId, id: runId } of leaderless) {
-      if (this.#executing.size < this.#concurrency) await this.#take({ workspaceId, threadId, runId });
-    }
+    for (const run of leaderless) if (this.#room > 0) await this.#takeOver(run);
     for (const run of expired) await expireRun(systemContext(this.#services, run.workspaceId), run);
+    await this.#fill();
   }
 
-  #every(ms: number, work: () => Promise<void>): void {
+  get #room(): number {
+    return this.#shutdown.signal.aborted ? 0 : this.#concurrency - this.#executing.size;
+  }
+
+  /** Does a chore again and again; one that takes longer is not begun twice. */
+  #every(ms: number, chore: () => Promise<void>): void {
     const tick = () => {
-      this.#sweeping = this.#sweeping.then(work).catch((error) => this.#services.log.error({ err: error }, 'sweep'));
+      if (this.#chores.has(chore)) return;
+      const done = chore()
+        .catch((error) => this.#services.log.error({ err: error }, 'sweep'))
+        .finally(() => this.#chores.delete(chore));
+      this.#chores.set(chore, done);
     };
     this.#timers.push(setInterval(tick, ms).unref());
   }
 
-  /** Starts a run as soon as there is room; resolves when it has started. */
-  async #take(job: RunJob): Promise<void> {
-    while (this.#executing.size >= this.#concurrency) await Promise.race(this.#executing.values());
-    if (this.#shutdown.signal.aborted) return;
-    if (this.#executing.has(job.runId)) {
-      // It may just have let go of the run, which goes on already: the ring is answered when that is over.
-      this.#rungAgain.add(job.runId);
-      return;
+  /** A ring says that something is to be done; the rows say what. */
+  async #answer(job: RunJob): Promise<void> {
+    if (job.isHandedBack && this.#room > 0) await this.#takeOver({ ...job, id: job.runId });
+    void this.#fill();
+  }
+
+  /** Takes runs while there are some and there is room; a ring that comes meanwhile is answered after it. */
+  #fill(): Promise<void> {
+    if (this.#filling) this.#isRungAgain = true;
+    else {
+      this.#filling = this.#takeQueued()
+        .catch((error) => this.#services.log.error({ err: error }, 'runs could not be claimed'))
+        .finally(() => {
+          this.#filling = null;
+          this.#cancelled = new Set();
+        });
     }
-    const execution = executeRun(this.#execution, job)
-      .catch((error) => this.#services.log.error({ err: error, runId: job.runId }, 'execution'))
+    return this.#filling as Promise<void>;
+  }
+
+  async #takeQueued(): Promise<void> {
+    do {
+      this.#isRungAgain = false;
+      const asked = Math.min(this.#room, claimBatch);
+      if (asked === 0) {
+        this.#isMoreWaiting = true;
+        return;
+      }
+      const { runs, isMoreWaiting } = await claimQueuedRuns(this.#services, asked);
+      this.#isMoreWaiting = isMoreWaiting;
+      for (const run of runs) this.#execute(run);
+      if (runs.length === asked) this.#isRungAgain = true;
+    } while (this.#isRungAgain);
+    if (!this.#isMoreWaiting || this.#lookAgain || this.#shutdown.signal.aborted) return;
+    this.#lookAgain = setTimeout(() => {
+      this.#lookAgain = null;
+      void this.#fill();
+    }, lookAgainMs);
+  }
+
+  async #takeOver(stranded: Pick<StrandedRun, 'workspaceId' | 'threadId' | 'id'>): Promise<void> {
+    if (this.#executing.has(stranded.id)) return;
+    const ctx = systemContext(this.#services, stranded.workspaceId);
+    const run = await takeOverRun(ctx, stranded.threadId, stranded.id);
+    if (run) this.#execute(run);
+  }
+
+  #execute(run: Run): void {
+    const stop = new AbortController();
+    const cancel = () => stop.abort('cancelled');
+    if (this.#cancelled.has(run.id)) cancel();
+    const done = executeRun(this.#execution, run, stop)
+      .catch((error) => this.#services.log.error({ err: error, runId: run.id }, 'execution'))
       .finally(() => {
-        this.#executing.delete(job.runId);
-        if (this.#rungAgain.delete(job.runId)) void this.#take(job);
+        if (this.#executing.get(run.id)?.cancel === cancel) this.#executing.delete(run.id);
+        if (this.#isMoreWaiting) void this.#fill();
       });
-    this.#executing.set(job.runId, execution);
+    this.#executing.set(run.id, { done, cancel });
+  }
+
+  #cancel(runId: string): void {
+    if (this.#filling) this.#cancelled.add(runId);
+    this.#executing.get(runId)?.cancel();
   }
 }

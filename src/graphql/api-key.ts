@@ -15,6 +15,9 @@ export const ApiKey = builder.prismaNode('ApiKey', {
     name: t.exposeString('name', { description: 'Its name.' }),
     prefix: t.exposeString('prefix', { description: 'How its secret begins, to tell keys apart.' }),
     scopes: t.expose('scopes', { type: [ScopeEnum], description: 'What it may do.' }),
+    allWorkspaces: t.exposeBoolean('allWorkspaces', {
+      description: 'Whether it may act in every workspace, also in those that are yet to be made.',
+    }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
     expiresAt: t.expose('expiresAt', { type: 'DateTime', nullable: true, description: 'When it ends; null: never.' }),
     lastUsedAt: t.expose('lastUsedAt', {

@@ -116,7 +116,7 @@ builder.queryFields((t) => ({
   assistant: t.prismaField({
     type: Assistant,
     nullable: true,
-    description: 'An assistant; null when there is none with this id. Needs ASSISTANTS_READ.',
+    description: 'An assistant; null when there is none with this id.',
     args: { id: t.arg.id({ required: true, description: 'Its id.' }) },
     resolve: (query, _root, { id }, ctx) => {
       requireScope(ctx, 'ASSISTANTS_READ');
@@ -126,7 +126,7 @@ builder.queryFields((t) => ({
   assistants: t.connection(
     {
       type: Assistant,
-      description: 'The assistants of the workspace. Needs ASSISTANTS_READ.',
+      description: 'The assistants of the workspace.',
       args: {
         filter: t.arg({ type: AssistantFilter, description: 'Which ones; absent: all.' }),
         orderBy: t.arg({ type: AssistantOrder, description: 'Their order; absent: newest first.' }),
@@ -220,21 +220,21 @@ const UpdateAssistantPayload = assistantPayload('UpdateAssistantPayload', 'The c
 builder.mutationFields((t) => ({
   createAssistant: t.field({
     type: CreateAssistantPayload,
-    description: 'Makes an assistant. Needs ASSISTANTS_WRITE.',
+    description: 'Makes an assistant.',
     errors: refusals('CreateAssistant', [InvalidInputError, ForbiddenError]),
     args: { input: t.arg({ type: CreateAssistantInput, required: true, description: 'The assistant to make.' }) },
     resolve: async (_root, { input }, ctx) => ({ assistant: await createAssistant(ctx, input) }),
   }),
   updateAssistant: t.field({
     type: UpdateAssistantPayload,
-    description: 'Changes an assistant; runs that exist keep what they were created with. Needs ASSISTANTS_WRITE.',
+    description: 'Changes an assistant; runs that exist keep what they were created with.',
     errors: refusals('UpdateAssistant', [NotFoundError, InvalidInputError, ForbiddenError]),
     args: { input: t.arg({ type: UpdateAssistantInput, required: true, description: 'The change.' }) },
     resolve: async (_root, { input }, ctx) => ({ assistant: await updateAssistant(ctx, input) }),
   }),
   deleteAssistant: t.field({
     type: deletedPayload('DeleteAssistantPayload'),
-    description: 'Deletes an assistant; refused while threads use it, unless they go with it. Needs ASSISTANTS_WRITE.',
+    description: 'Deletes an assistant; refused while threads use it, unless they go with it.',
     errors: refusals('DeleteAssistant', [NotFoundError, ConflictError, InvalidInputError, ForbiddenError]),
     args: { input: t.arg({ type: DeleteAssistantInput, required: true, description: 'Which one.' }) },
     resolve: async (_root, { input }, ctx) => ({ deletedId: await deleteAssistant(ctx, input) }),

@@ -10,6 +10,7 @@ import { InvalidInputError } from '../domain/error.ts';
 import { idKind } from '../id.ts';
 import type { GraphContext } from './context.ts';
 import { complexityOf, limits, tooComplex } from './limit.ts';
+import { needsPlugin } from './needs-plugin.ts';
 
 /** The scalars of the graph, as resolvers see them. */
 export type Scalars = {
@@ -37,7 +38,8 @@ export const builder = new SchemaBuilder<{
   DefaultNodeNullability: false;
   Connection: { totalCount: () => Promise<number> };
 }>({
-  plugins: [ErrorsPlugin, ComplexityPlugin, RelayPlugin, PrismaPlugin, SimpleObjectsPlugin],
+  // Refusals of `needs` are members of result unions, as those of the domain are: it stands inside of `errors`.
+  plugins: [ErrorsPlugin, ComplexityPlugin, RelayPlugin, PrismaPlugin, SimpleObjectsPlugin, needsPlugin],
   defaultFieldNullability: false,
   errors: { defaultTypes: [], directResult: true },
   complexity: {

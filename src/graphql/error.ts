@@ -2,6 +2,7 @@ import { GraphQLError } from 'graphql';
 import {
   ConflictError,
   ContentRejectedError,
+  CredentialError,
   type DomainError,
   ForbiddenError,
   type InputIssue,
@@ -120,5 +121,8 @@ export function codedError(error: DomainError): GraphQLError {
     FORBIDDEN: 'FORBIDDEN',
   };
   const issues = error instanceof InvalidInputError ? { issues: error.issues } : {};
-  return new GraphQLError(error.message, { extensions: { code: codes[error.code] ?? error.code, ...issues } });
+  const reason = error instanceof CredentialError ? { reason: error.reason } : {};
+  const scope = error instanceof ForbiddenError ? { requiredScope: error.requiredScope } : {};
+  const extensions = { code: codes[error.code] ?? error.code, ...issues, ...reason, ...scope };
+  return new GraphQLError(error.message, { extensions });
 }

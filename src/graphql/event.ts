@@ -7,7 +7,7 @@ import { Run } from './run.ts';
 import { RunStatus } from './run-status.ts';
 import { Step } from './step.ts';
 import { StepStatus, StepType } from './step-status.ts';
-import { untilReturned } from './stream.ts';
+import { whileAllowed } from './stream.ts';
 
 type EventTold = Extract<Told, { kind: 'event' }>;
 type PieceTold = Extract<Told, { kind: 'piece' }>;
@@ -241,13 +241,13 @@ async function* shown(ctx: GraphContext, told: AsyncGenerator<Told>): AsyncGener
 }
 
 const subscribeTo = (follow: Follow) => (ctx: GraphContext, id: string, after: string | null | undefined) =>
-  untilReturned(async (signal) => shown(ctx, await follow(ctx, id, after ?? null, signal)));
+  whileAllowed(ctx.access, async (signal) => shown(ctx, await follow(ctx, id, after ?? null, signal)));
 
 builder.subscriptionFields((t) => ({
   runEvents: t.field({
     type: RunEvent,
     description:
-      'Every event of one run, from its first, or from the one after `after`, to its last; completes after the terminal status. Needs RUNS_READ.',
+      'Every event of one run, from its first, or from the one after `after`, to its last; completes after the terminal status.',
     args: {
       runId: t.arg.id({ required: true, description: 'The run.' }),
       after: t.arg.string({ description: 'The cursor of the last event that you have; absent: from the first.' }),
@@ -257,8 +257,7 @@ builder.subscriptionFields((t) => ({
   }),
   threadEvents: t.field({
     type: ThreadEvent,
-    description:
-      'Every event of a thread: all its runs, and messages that others add; never completes by itself. Needs THREADS_READ and RUNS_READ.',
+    description: 'Every event of a thread: all its runs, and messages that others add; never completes by itself.',
     args: {
       threadId: t.arg.id({ required: true, description: 'The thread.' }),
       after: t.arg.string({

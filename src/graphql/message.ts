@@ -132,7 +132,7 @@ builder.queryField('message', (t) =>
   t.prismaField({
     type: Message,
     nullable: true,
-    description: 'A message; null when there is none with this id for you. Needs THREADS_READ.',
+    description: 'A message; null when there is none with this id for you.',
     args: { id: t.arg.id({ required: true, description: 'Its id.' }) },
     resolve: (query, _root, { id }, ctx) => {
       requireScope(ctx, 'THREADS_READ');
@@ -155,7 +155,7 @@ builder.prismaObjectFields(Thread, (t) => ({
   messages: t.connection(
     {
       type: Message,
-      description: 'Its messages. Needs THREADS_READ.',
+      description: 'Its messages.',
       args: {
         filter: t.arg({ type: MessageFilter, description: 'Which ones; absent: all.' }),
         order: t.arg({ type: OrderDirection, defaultValue: 'DESC', description: 'DESC: the newest first.' }),
@@ -216,29 +216,28 @@ const UpdateMessagePayload = messagePayload('UpdateMessagePayload', 'The changed
 builder.mutationFields((t) => ({
   createMessage: t.field({
     type: CreateMessagePayload,
-    description: 'Adds a message to a thread, also while a run holds it: the next run sees it. Needs THREADS_WRITE.',
+    description: 'Adds a message to a thread, also while a run holds it: the next run sees it.',
     errors: refusals('CreateMessage', [NotFoundError, InvalidInputError, ForbiddenError]),
     args: { input: t.arg({ type: CreateMessageInput, required: true, description: 'The message and its thread.' }) },
     resolve: async (_root, { input }, ctx) => ({ message: await createMessage(ctx, input) }),
   }),
   editMessage: t.field({
     type: EditMessagePayload,
-    description:
-      'Gives a message new content; runs are cancelled and what followed it is dropped. Needs THREADS_WRITE.',
+    description: 'Gives a message new content; runs are cancelled and what followed it is dropped.',
     errors: refusals('EditMessage', [NotFoundError, InvalidInputError, ForbiddenError]),
     args: { input: t.arg({ type: EditMessageInput, required: true, description: 'The new content.' }) },
     resolve: async (_root, { input }, ctx) => ({ message: await editMessage(ctx, input) }),
   }),
   updateMessage: t.field({
     type: UpdateMessagePayload,
-    description: "Replaces a message's pairs. Needs THREADS_WRITE.",
+    description: "Replaces a message's pairs.",
     errors: refusals('UpdateMessage', [NotFoundError, InvalidInputError, ForbiddenError]),
     args: { input: t.arg({ type: UpdateMessageInput, required: true, description: 'The pairs.' }) },
     resolve: async (_root, { input }, ctx) => ({ message: await updateMessage(ctx, input) }),
   }),
   deleteMessage: t.field({
     type: deletedPayload('DeleteMessagePayload'),
-    description: 'Deletes one message; one that is being written is refused. Needs THREADS_WRITE.',
+    description: 'Deletes one message; one that is being written is refused.',
     errors: refusals('DeleteMessage', [NotFoundError, ConflictError, InvalidInputError, ForbiddenError]),
     args: { input: t.arg({ type: DeleteMessageInput, required: true, description: 'Which one.' }) },
     resolve: async (_root, { input }, ctx) => ({ deletedId: await deleteMessage(ctx, input) }),

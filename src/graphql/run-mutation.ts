@@ -152,8 +152,7 @@ const UpdateRunPayload = runPayload('UpdateRunPayload', 'The changed run.');
 builder.mutationFields((t) => ({
   createRun: t.field({
     type: CreateRunPayload,
-    description:
-      'Starts a run, after appending messages. Needs RUNS_WRITE, and THREADS_WRITE for messages or a new thread.',
+    description: 'Starts a run, after appending messages. Messages and a new thread need THREADS_WRITE too.',
     errors: refusals('CreateRun', [
       NotFoundError,
       InvalidInputError,
@@ -170,7 +169,7 @@ builder.mutationFields((t) => ({
   }),
   regenerate: t.field({
     type: RegeneratePayload,
-    description: 'Drops the answer to the last user message and runs again. Needs RUNS_WRITE.',
+    description: 'Drops the answer to the last user message and runs again.',
     errors: refusals('Regenerate', [
       NotFoundError,
       ConflictError,
@@ -186,21 +185,21 @@ builder.mutationFields((t) => ({
   }),
   submitToolOutputs: t.field({
     type: SubmitToolOutputsPayload,
-    description: 'Answers all calls that a run waits for, and lets it go on. Needs RUNS_WRITE.',
+    description: 'Answers all calls that a run waits for, and lets it go on.',
     errors: refusals('SubmitToolOutputs', [NotFoundError, RunNotWaitingError, InvalidInputError, ForbiddenError]),
     args: { input: t.arg({ type: SubmitToolOutputsInput, required: true, description: 'The outputs.' }) },
     resolve: async (_root, { input }, ctx) => ({ run: await submitToolOutputs(ctx, input) }),
   }),
   cancelRun: t.field({
     type: CancelRunPayload,
-    description: 'Stops a run; asking twice changes nothing, and one that has ended is refused. Needs RUNS_WRITE.',
+    description: 'Stops a run; asking twice changes nothing, and one that has ended is refused.',
     errors: refusals('CancelRun', [NotFoundError, ConflictError, InvalidInputError, ForbiddenError]),
     args: { input: t.arg({ type: CancelRunInput, required: true, description: 'Which one.' }) },
     resolve: async (_root, { input }, ctx) => ({ run: await cancelRun(ctx, input) }),
   }),
   updateRun: t.field({
     type: UpdateRunPayload,
-    description: "Replaces a run's pairs. Needs RUNS_WRITE.",
+    description: "Replaces a run's pairs.",
     errors: refusals('UpdateRun', [NotFoundError, InvalidInputError, ForbiddenError]),
     args: { input: t.arg({ type: UpdateRunInput, required: true, description: 'The pairs.' }) },
     resolve: async (_root, { input }, ctx) => ({ run: await updateRun(ctx, input) }),
@@ -210,13 +209,19 @@ builder.mutationFields((t) => ({
 builder.queryField('waitForRun', (t) =>
   t.field({
     type: Run,
-    description:
-      'Waits on the server: answers when the run has ended or requires action, or with WaitTimeoutError. Needs RUNS_READ.',
+    description: 'Waits on the server: answers when the run has ended or requires action, or with WaitTimeoutError.',
     errors: refusals('WaitForRun', [NotFoundError, WaitTimeoutError]),
     args: {
       id: t.arg.id({ required: true, description: 'The run.' }),
       timeoutSeconds: t.arg.int({ defaultValue: 60, description: 'How long to wait: 0 to 600.' }),
     },
-    resolve: (_root, { id, timeoutSeconds }, ctx) => waitForRun(ctx, { id, timeoutSeconds }, ctx.signal),
+    resolve: async (_root, { id, timeoutSeconds }, ctx) => {
+      const { lost, release } = ctx.access.watch();
+      try {
+        return await waitForRun(ctx, { id, timeoutSeconds }, AbortSignal.any([ctx.signal, lost]));
+      } finally {
+        release();
+      }
+    },
   }),
 );

@@ -192,7 +192,7 @@ builder.queryFields((t) => ({
   run: t.prismaField({
     type: Run,
     nullable: true,
-    description: 'A run; null when there is none with this id for you. Needs RUNS_READ.',
+    description: 'A run; null when there is none with this id for you.',
     args: { id: t.arg.id({ required: true, description: 'Its id.' }) },
     resolve: (query, _root, { id }, ctx) => {
       requireScope(ctx, 'RUNS_READ');
@@ -204,7 +204,7 @@ builder.queryFields((t) => ({
   runs: t.connection(
     {
       type: Run,
-      description: 'The runs that you may see. Needs RUNS_READ.',
+      description: 'The runs that you may see.',
       args: {
         filter: t.arg({ type: RunFilter, description: 'Which ones; absent: all.' }),
         orderBy: t.arg({ type: RunOrder, description: 'Their order; absent: newest first.' }),
@@ -243,7 +243,7 @@ builder.prismaObjectField(Thread, 'runs', (t) =>
   t.connection(
     {
       type: Run,
-      description: 'Its runs. Needs RUNS_READ.',
+      description: 'Its runs.',
       args: {
         filter: t.arg({ type: RunFilter, description: 'Which ones; absent: all.' }),
         orderBy: t.arg({ type: RunOrder, description: 'Their order; absent: newest first.' }),
@@ -259,7 +259,7 @@ builder.prismaObjectField(Assistant, 'runs', (t) =>
   t.connection(
     {
       type: Run,
-      description: 'The runs that took its configuration. Needs RUNS_READ.',
+      description: 'The runs that took its configuration.',
       args: {
         filter: t.arg({ type: RunFilter, description: 'Which ones; absent: all.' }),
         orderBy: t.arg({ type: RunOrder, description: 'Their order; absent: newest first.' }),

@@ -8,6 +8,8 @@ import './tool.ts';
 import './model.ts';
 import './api-key.ts';
 import './workspace.ts';
+import './api-key-mutation.ts';
+import './session-token.ts';
 import './viewer.ts';
 import './assistant.ts';
 import './content.ts';

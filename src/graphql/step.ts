@@ -68,7 +68,7 @@ builder.queryField('step', (t) =>
   t.prismaField({
     type: Step,
     nullable: true,
-    description: 'A step; null when there is none with this id for you. Needs RUNS_READ.',
+    description: 'A step; null when there is none with this id for you.',
     args: { id: t.arg.id({ required: true, description: 'Its id.' }) },
     resolve: (query, _root, { id }, ctx) => {
       requireScope(ctx, 'RUNS_READ');

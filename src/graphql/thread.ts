@@ -144,7 +144,7 @@ builder.queryFields((t) => ({
   thread: t.prismaField({
     type: Thread,
     nullable: true,
-    description: 'A thread; null when there is none with this id for you. Needs THREADS_READ.',
+    description: 'A thread; null when there is none with this id for you.',
     args: { id: t.arg.id({ required: true, description: 'Its id.' }) },
     resolve: (query, _root, { id }, ctx) => {
       requireScope(ctx, 'THREADS_READ');
@@ -156,7 +156,7 @@ builder.queryFields((t) => ({
   threads: t.connection(
     {
       type: Thread,
-      description: 'The threads that you may see: those of the workspace, or your own. Needs THREADS_READ.',
+      description: 'The threads that you may see: those of the workspace, or your own.',
       args: {
         filter: t.arg({ type: ThreadFilter, description: 'Which ones; absent: those that are not archived.' }),
         orderBy: t.arg({ type: ThreadOrder, description: 'Their order; absent: the last active first.' }),
@@ -181,7 +181,7 @@ builder.prismaObjectField(Assistant, 'threads', (t) => {
   return t.connection(
     {
       type: Thread,
-      description: 'Its threads that you may see. Needs THREADS_READ.',
+      description: 'Its threads that you may see.',
       args,
       ...childList({
         relation: 'threads',
@@ -249,28 +249,28 @@ const ForkThreadPayload = threadPayload('ForkThreadPayload', 'The new thread.');
 builder.mutationFields((t) => ({
   createThread: t.field({
     type: CreateThreadPayload,
-    description: 'Makes a thread with its first messages. Needs THREADS_WRITE.',
+    description: 'Makes a thread with its first messages.',
     errors: refusals('CreateThread', [NotFoundError, InvalidInputError, ForbiddenError]),
     args: { input: t.arg({ type: CreateThreadInput, required: true, description: 'The thread to make.' }) },
     resolve: async (_root, { input }, ctx) => ({ thread: await createThread(ctx, input) }),
   }),
   updateThread: t.field({
     type: UpdateThreadPayload,
-    description: 'Changes a thread, or archives it. Needs THREADS_WRITE.',
+    description: 'Changes a thread, or archives it.',
     errors: refusals('UpdateThread', [NotFoundError, InvalidInputError, ForbiddenError]),
     args: { input: t.arg({ type: UpdateThreadInput, required: true, description: 'The change.' }) },
     resolve: async (_root, { input }, ctx) => ({ thread: await updateThread(ctx, input) }),
   }),
   deleteThread: t.field({
     type: deletedPayload('DeleteThreadPayload'),
-    description: 'Cancels what runs in a thread and deletes it with all it holds. Needs THREADS_WRITE.',
+    description: 'Cancels what runs in a thread and deletes it with all it holds.',
     errors: refusals('DeleteThread', [NotFoundError, InvalidInputError, ForbiddenError]),
     args: { input: t.arg({ type: DeleteThreadInput, required: true, description: 'Which one.' }) },
     resolve: async (_root, { input }, ctx) => ({ deletedId: await deleteThread(ctx, input) }),
   }),
   forkThread: t.field({
     type: ForkThreadPayload,
-    description: 'A new thread with copies of the messages up to one. Needs THREADS_WRITE.',
+    description: 'A new thread with copies of the messages up to one.',
     errors: refusals('ForkThread', [NotFoundError, ConflictError, InvalidInputError, ForbiddenError]),
     args: { input: t.arg({ type: ForkThreadInput, required: true, description: 'Where to fork.' }) },
     resolve: async (_root, { input }, ctx) => ({ thread: await forkThread(ctx, input) }),

@@ -40,6 +40,9 @@ const WorkspaceSettings = builder.prismaObject('Workspace', {
       description: 'How many runs of the workspace are executed at a time.',
     }),
     runExpirySeconds: t.exposeInt('runExpirySeconds', { description: 'How long a run waits for tool outputs.' }),
+    maxRunSeconds: t.exposeInt('maxRunSeconds', {
+      description: 'How long a run may take in all, from its start: then it ends EXPIRED.',
+    }),
     recordSteps: t.expose('recordSteps', { type: StepRecording, description: 'How much of the steps is kept.' }),
   }),
 });
@@ -49,7 +52,8 @@ export const Workspace = builder.prismaNode('Workspace', {
   nullable: true,
   description: 'The wall around data: nothing in one workspace can be seen from another.',
   id: { resolve: ({ id }) => id, description: 'The id.' },
-  findUnique: (id, ctx) => ({ id, AND: [workspacesVisibleTo(ctx)] }),
+  // The one that the request acts in; the others that a key may enter are in the list `workspaces`.
+  findUnique: (id, ctx) => ({ id: ctx.workspaceId, AND: [{ id }] }),
   fields: (t) => ({
     name: t.exposeString('name', { description: 'Its name.' }),
     isDefault: t.exposeBoolean('isDefault', { description: 'Whether it is the one that the server came with.' }),
@@ -58,7 +62,7 @@ export const Workspace = builder.prismaNode('Workspace', {
     apiKeys: t.connection(
       {
         type: ApiKey,
-        description: 'Its keys, newest first. Needs WORKSPACE_ADMIN.',
+        description: 'Its keys, newest first.',
         ...childList({
           relation: 'apiKeys',
           model: 'apiKey',
@@ -130,6 +134,7 @@ const WorkspaceSettingsInput = builder.inputType('WorkspaceSettingsInput', {
     threadTtlDays: t.int({ description: 'After so many days without activity a thread is deleted; null: never.' }),
     maxConcurrentRuns: t.int({ description: 'How many runs are executed at a time.' }),
     runExpirySeconds: t.int({ description: 'How long a run waits for tool outputs: at least 10.' }),
+    maxRunSeconds: t.int({ description: 'How long a run may take in all, from its start: at least 1.' }),
     recordSteps: t.field({ type: StepRecording, description: 'How much of the steps is kept.' }),
   }),
 });
@@ -172,24 +177,24 @@ builder.mutationFields((t) => {
   return {
     createWorkspace: t.field({
       type: CreateWorkspacePayload,
-      description: 'Makes a workspace. Needs SERVER_ADMIN.',
+      description: 'Makes a workspace.',
       errors: refusals('CreateWorkspace', [InvalidInputError, ForbiddenError]),
       args: { input: t.arg({ type: CreateWorkspaceInput, required: true, description: 'The workspace to make.' }) },
       resolve: (_root, { input }, ctx) => createWorkspace(ctx, input),
     }),
     updateWorkspace: t.field({
       type: UpdateWorkspacePayload,
-      description: 'Renames a workspace or changes its settings. Needs WORKSPACE_ADMIN.',
+      description: 'Renames a workspace or changes its settings.',
       errors: refusals('UpdateWorkspace', [NotFoundError, InvalidInputError, ForbiddenError]),
       args: { input: t.arg({ type: UpdateWorkspaceInput, required: true, description: 'The change.' }) },
       resolve: (_root, { input }, ctx) => updateWorkspace(ctx, input),
     }),
     deleteWorkspace: t.field({
       type: deletedPayload('DeleteWorkspacePayload'),
-      description: 'Deletes a workspace with all it holds, after cancelling what runs. Needs SERVER_ADMIN.',
+      description: 'Deletes a workspace with all it holds, after cancelling what runs.',
       errors: refusals('DeleteWorkspace', [NotFoundError, ConflictError, InvalidInputError, ForbiddenError]),
       args: { input: t.arg({ type: DeleteWorkspaceInput, required: true, description: 'Which one.' }) },
-      resolve: async (_root, { input }, ctx) => ({ deletedId: await deleteWorkspace(ctx, { id: input.id }) }),
+      resolve: async (_root, { input }, ctx) => ({ deletedId: await deleteWorkspace(ctx, input) }),
     }),
   };
 });

@@ -5,6 +5,8 @@ export interface RunJob {
   workspaceId: string;
   threadId: string;
   runId: string;
+  /** Its worker gave it back in the middle: whoever answers takes it over. */
+  isHandedBack?: boolean;
 }
 
 /**

@@ -1,85 +1,131 @@
 import { GraphQLError } from 'graphql';
-import { authenticateKey } from '../domain/api-key.ts';
-import { type Actor, type DomainContext, domainContext, type Services } from '../domain/context.ts';
-import { DomainError } from '../domain/error.ts';
-import { chooseWorkspace } from '../domain/workspace.ts';
+import type { Services } from '../domain/context.ts';
+import { type Admission, admit, type Credential, type OutsideTokens } from '../domain/credential.ts';
+import { credentialTopic } from '../domain/credential-change.ts';
+import { CredentialError, DomainError } from '../domain/error.ts';
+import type { KeyUses } from '../domain/key-use.ts';
+import { codedError } from '../graphql/error.ts';
+import { idOf, Session } from './session.ts';
 
-/** What a request says of who sends it. */
-export interface Credentials {
-  /** The value of the Authorization header: `Bearer <key>`. */
-  authorization: string | null;
-  /** The workspace that the request names; null: the key's own. */
-  workspace: string | null;
-}
-
-interface Identity {
-  actor: Actor;
-  workspaceId: string;
-}
-
-/** For so long a key that was good is taken to be so without asking again. */
+/** For so long a credential that was good is taken to be so without asking again. */
 const rememberMs = 2000;
 const maxRemembered = 10_000;
-
-/** What to do about a missing credential. */
-export const sendKey =
-  'Send a key: the header "Authorization: Bearer <key>", or connectionParams.authorization on a socket.';
+/** How often the credentials of open streams and sockets are looked at again; a hint on the bus does it at once. */
+const confirmEveryMs = 2000;
+/** How many are looked at with one statement. */
+const confirmBatch = 1000;
 
 const bearer = /^Bearer\s+(\S+)$/i;
 
-/** Whether an Authorization header holds a credential at all, good or not. */
-export const hasSecret = (authorization: string | null) => bearer.test(authorization?.trim() ?? '');
-
-/** A request without a credential, or with one that is not good. */
-export function unauthenticated(message: string): GraphQLError {
-  return new GraphQLError(message, { extensions: { code: 'UNAUTHENTICATED', http: { status: 401 } } });
+/** The credential in an Authorization header (`Bearer <key or token>`) and the workspace that a request names. */
+export function credentialIn(authorization: string | null, workspace: string | null): Credential {
+  return { secret: bearer.exec(authorization?.trim() ?? '')?.[1] ?? null, workspace };
 }
 
-/** Finds out who sends a request and in which workspace it acts; remembers good keys for a moment. */
+/** The refusal of a whole request, with the status that it has over HTTP; what is no refusal stays as it is. */
+export function refusedRequest(error: unknown): unknown {
+  if (!(error instanceof DomainError)) return error;
+  const { message, extensions } = codedError(error);
+  const status = error instanceof CredentialError ? 401 : 403;
+  return new GraphQLError(message, { extensions: { ...extensions, http: { status } } });
+}
+
+/**
+ * Finds out who sends a request and in which workspace it acts; remembers good credentials for a moment, and keeps looking
+ * at those of streams and sockets.
+ */
 export class Authenticator {
   readonly #services: Services;
-  readonly #remembered = new Map<string, { until: number; identity: Promise<Identity> }>();
+  readonly #outside: OutsideTokens | null;
+  readonly #uses: KeyUses;
+  readonly #remembered = new Map<string, { until: number; admission: Promise<Admission> }>();
+  readonly #watched = new Set<Session>();
+  readonly #unsubscribe: () => void;
+  #timer: NodeJS.Timeout | null = null;
+  #confirming: Promise<void> | null = null;
 
-  constructor(services: Services) {
+  constructor(services: Services, outside: OutsideTokens | null, uses: KeyUses) {
     this.#services = services;
+    this.#outside = outside;
+    this.#uses = uses;
+    this.#unsubscribe = services.bus.subscribe(credentialTopic, () => {
+      this.#remembered.clear();
+      void this.#confirm();
+    });
   }
 
-  /** The domain's context for a request. Throws a coded error when it has no good credential or names a foreign workspace. */
-  async context({ authorization, workspace }: Credentials): Promise<DomainContext> {
-    const secret = bearer.exec(authorization?.trim() ?? '')?.[1];
-    if (!secret) {
-      throw unauthenticated(sendKey);
+  /** The session of whoever sends a credential. Throws CredentialError, and ForbiddenError for a foreign workspace. */
+  async open(credential: Credential): Promise<Session> {
+    const admission = await this.admission(credential);
+    return new Session(this, credential, admission, this.#services);
+  }
+
+  /** Who a credential stands for. Throws as `open` does. */
+  async admission(credential: Credential): Promise<Admission> {
+    const id = idOf(credential);
+    const known = this.#remembered.get(id);
+    const found = known && known.until > Date.now() ? known.admission : this.#lookUp(credential, id);
+    const admission = await found;
+    if (admission.until !== null && admission.until <= new Date()) {
+      throw new CredentialError('EXPIRED', 'This credential has expired.');
     }
-    const { actor, workspaceId } = await this.#identify(secret);
-    const own = domainContext(this.#services, workspaceId, actor);
-    if (workspace === null || workspace === workspaceId) return own;
-    return domainContext(this.#services, await this.#enter(own, workspace), actor);
+    if (admission.actor.kind === 'API_KEY') this.#uses.note(admission.actor.keyId);
+    return admission;
   }
 
-  #identify(secret: string): Promise<Identity> {
-    const known = this.#remembered.get(secret);
-    if (known && known.until > Date.now()) return known.identity;
-    const identity = this.#lookUp(secret);
-    this.#remembered.set(secret, { until: Date.now() + rememberMs, identity });
-    identity.catch(() => this.#remembered.delete(secret));
+  #lookUp(credential: Credential, id: string): Promise<Admission> {
+    const admission = admit(this.#services, this.#outside, [credential]).then(([found]) => {
+      if (found instanceof Error) throw found;
+      return found as Admission;
+    });
+    this.#remembered.set(id, { until: Date.now() + rememberMs, admission });
+    admission.catch(() => this.#remembered.delete(id));
     if (this.#remembered.size > maxRemembered) this.#remembered.delete(this.#remembered.keys().next().value as string);
-    return identity;
+    return admission;
   }
 
-  async #lookUp(secret: string): Promise<Identity> {
-    const key = await authenticateKey(this.#services.database, secret);
-    if (!key) throw unauthenticated('This key is not known, or is no longer valid.');
-    return { actor: { kind: 'API_KEY', keyId: key.id, scopes: key.scopes }, workspaceId: key.workspaceId };
+  /** Keeps looking at a session's credential until `unwatch`. */
+  watch(session: Session): void {
+    this.#watched.add(session);
+    this.#timer ??= setInterval(() => void this.#confirm(), confirmEveryMs).unref();
   }
 
-  async #enter(ctx: DomainContext, workspace: string): Promise<string> {
-    try {
-      return await chooseWorkspace(ctx, workspace);
-    } catch (error) {
-      if (!(error instanceof DomainError)) throw error;
-      throw new GraphQLError('No workspace with this id is here for you.', {
-        extensions: { code: 'FORBIDDEN', http: { status: 403 } },
-      });
+  unwatch(session: Session): void {
+    this.#watched.delete(session);
+    if (this.#watched.size > 0 || this.#timer === null) return;
+    clearInterval(this.#timer);
+    this.#timer = null;
+  }
+
+  close(): void {
+    this.#unsubscribe();
+    if (this.#timer !== null) clearInterval(this.#timer);
+  }
+
+  /** Looks at all watched credentials again; what came in meanwhile is looked at after it. */
+  async #confirm(): Promise<void> {
+    const before = this.#confirming;
+    const confirmed = (before ?? Promise.resolve()).then(() => this.#confirmAll());
+    this.#confirming = confirmed;
+    await confirmed;
+    if (this.#confirming === confirmed) this.#confirming = null;
+  }
+
+  async #confirmAll(): Promise<void> {
+    const sessions = [...Map.groupBy(this.#watched, ({ credential }) => idOf(credential)).values()];
+    for (let start = 0; start < sessions.length; start += confirmBatch) {
+      const batch = sessions.slice(start, start + confirmBatch) as Array<[Session, ...Session[]]>;
+      const credentials = batch.map(([{ credential }]) => credential);
+      try {
+        const found = await admit(this.#services, this.#outside, credentials);
+        for (const [index, group] of batch.entries()) {
+          for (const session of group)
+            session.judge(found[index] as Admission | Error, credentials[index] as Credential);
+        }
+      } catch (error) {
+        this.#services.log.warn({ err: error }, 'credentials of open streams could not be looked at');
+        for (const session of batch.flat()) session.judge(error as Error, session.credential);
+      }
     }
   }
 }

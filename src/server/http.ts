@@ -1,6 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import helmet from 'helmet';
 import type { Logger } from '../log.ts';
+import { couldBeForged, isPageView, type Origins } from './origin.ts';
 import { answerPlainJson } from './plain-json.ts';
 import type { Yoga } from './yoga.ts';
 
@@ -8,6 +10,7 @@ import type { Yoga } from './yoga.ts';
 export interface HttpOptions {
   yoga: Yoga;
   isReady: () => Promise<void>;
+  origins: Origins;
   maxBodyBytes: number;
   log: Logger;
 }
@@ -55,7 +58,36 @@ async function ready(response: ServerResponse, { isReady, log }: HttpOptions): P
   }
 }
 
+/** What a browser is told about a page of ours: GraphiQL brings all it needs with it, and talks to this server alone. */
+const protectPage = helmet({
+  contentSecurityPolicy: {
+    useDefaults: false,
+    directives: {
+      defaultSrc: ["'none'"],
+      // The page is one document: its scripts and styles stand in it.
+      scriptSrc: ["'unsafe-inline'"],
+      styleSrc: ["'unsafe-inline'"],
+      imgSrc: ['data:'],
+      fontSrc: ['data:'],
+      connectSrc: ["'self'"],
+      workerSrc: ['blob:'],
+      baseUri: ["'none'"],
+      formAction: ["'none'"],
+      frameAncestors: ["'none'"],
+    },
+  },
+  // TLS ends before us, where it is known for which hosts that holds.
+  strictTransportSecurity: false,
+});
+
 async function serveGraph(request: IncomingMessage, response: ServerResponse, options: HttpOptions): Promise<void> {
+  if (await options.origins.answer(request, response)) return;
+  response.setHeader('x-content-type-options', 'nosniff');
+  if (couldBeForged(request)) {
+    const message = 'Any web page could have sent this: add the header "graphql-require-preflight: 1", or a key.';
+    return answer(response, 403, { errors: [{ message, extensions: { code: 'FORBIDDEN' } }] });
+  }
+  if (request.method === 'GET' && isPageView(request.headers.accept)) protectPage(request, response, () => {});
   const gone = new AbortController();
   response.once('close', () => {
     if (!response.writableFinished) gone.abort();

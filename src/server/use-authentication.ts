@@ -1,6 +1,7 @@
 import { type ExecutionArgs, getOperationAST, Kind, type SelectionNode } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
-import { sendKey, unauthenticated } from './authenticate.ts';
+import { noCredential } from '../domain/credential.ts';
+import { refusedRequest } from './authenticate.ts';
 
 /** The context of a request that came without a credential. */
 export interface Anonymous {
@@ -15,7 +16,7 @@ export function useAuthentication(): Plugin {
     if (!(args.contextValue as Anonymous).isAnonymous) return;
     const operation = getOperationAST(args.document, args.operationName);
     const isOfSchema = operation?.selectionSet.selections.every(isIntrospection);
-    if (!isOfSchema) throw unauthenticated(sendKey);
+    if (!isOfSchema) throw refusedRequest(noCredential());
   };
   return { onExecute: check as never, onSubscribe: check as never };
 }

@@ -1,12 +1,15 @@
-import type { Server } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
 import { type ExecutionArgs, GraphQLError } from 'graphql';
 import type { SubscribePayload } from 'graphql-ws';
 import { type Extra, useServer } from 'graphql-ws/use/ws';
 import { WebSocketServer } from 'ws';
-import type { DomainContext } from '../domain/context.ts';
+import type { Credential } from '../domain/credential.ts';
+import { DomainError } from '../domain/error.ts';
 import { graphContext } from '../graphql/context.ts';
 import type { Logger } from '../log.ts';
-import { type Authenticator, type Credentials, hasSecret } from './authenticate.ts';
+import { type Authenticator, credentialIn, refusedRequest } from './authenticate.ts';
+import type { Origins } from './origin.ts';
+import type { Session } from './session.ts';
 import type { Yoga } from './yoga.ts';
 
 /** How often a socket is asked whether it is still there; one that has not answered by the next time is closed. */
@@ -14,56 +17,82 @@ const pingEveryMs = 12_000;
 
 /** The code with which a socket is closed that never said who it is, as the protocol has it. */
 const unauthorized = 4401;
-const credentialsWithinMs = 10_000;
+/** The code for a credential that is not, or no longer, good: clients may come back with a new one. */
+const forbidden = 4403;
+const credentialWithinMs = 10_000;
+/** Open operations hear why they end before the socket is closed. */
+const closeAfterMs = 100;
 
 /** What `params`, or the `headers` in them, say of who is there, whatever the case of the names. */
-function credentialsIn(params: Record<string, unknown> | undefined): Credentials {
+function credentialOf(params: Record<string, unknown> | undefined): Credential {
   const headers = (params?.headers ?? {}) as Record<string, unknown>;
   const all = [...Object.entries(params ?? {}), ...Object.entries(headers)];
   const find = (...names: string[]) => {
     const [, value] = all.find(([key, value]) => names.includes(key.toLowerCase()) && typeof value === 'string') ?? [];
     return (value as string | undefined) ?? null;
   };
-  return {
-    authorization: find('authorization'),
-    workspace: find('workspace', 'x-workspace', 'x-dashscope-workspace'),
-  };
-}
-
-/** Lets a socket in that has not said who it is, for its first operation to say so; closes it when none does in time. */
-function expectCredentials(extra: SocketState & Extra): true {
-  const timer = setTimeout(() => {
-    if (!extra.context) extra.socket.close(unauthorized, 'Unauthorized');
-  }, credentialsWithinMs);
-  extra.closed.signal.addEventListener('abort', () => clearTimeout(timer));
-  return true;
+  return credentialIn(find('authorization'), find('workspace', 'x-workspace', 'x-dashscope-workspace'));
 }
 
 /** What a socket carries from its first message on. */
 interface SocketState extends Record<PropertyKey, unknown> {
   /** Who sits at the other end; absent until it has said so. */
-  context?: DomainContext;
+  session?: Session;
   /** Aborted when the socket closes. */
   closed: AbortController;
+}
+
+/** Closes a socket that has not said who it is in time. */
+function expectCredential(state: SocketState & Extra): void {
+  const timer = setTimeout(() => {
+    if (!state.session) state.socket.close(unauthorized, 'Unauthorized');
+  }, credentialWithinMs);
+  state.closed.signal.addEventListener('abort', () => clearTimeout(timer));
+}
+
+/** Opens the session of a socket, which is closed when its credential is no longer good. */
+async function enter(
+  state: SocketState & Extra,
+  authenticator: Authenticator,
+  credential: Credential,
+): Promise<Session> {
+  const session = await authenticator.open(credential);
+  state.session = session;
+  const { lost, release } = session.watch();
+  if (state.closed.signal.aborted) {
+    release();
+    return session;
+  }
+  state.closed.signal.addEventListener('abort', release);
+  lost.addEventListener('abort', () => {
+    const { message } = lost.reason as Error;
+    setTimeout(() => state.socket.close(forbidden, message), closeAfterMs);
+  });
+  return session;
 }
 
 /** Yoga's own functions travel with an operation, because their plugins are bound to its context. */
 type Executors = { execute: (args: ExecutionArgs) => never; subscribe: (args: ExecutionArgs) => never };
 
 /**
- * GraphQL over WebSocket (the graphql-transport-ws protocol) on the same path as over HTTP. A socket authenticates once:
+ * GraphQL over WebSocket (the graphql-transport-ws protocol) on the same path as over HTTP. A socket says who it is
  * with `connectionParams.authorization` (and `workspace`), or with `extensions.headers` of its first operation, as
- * GraphiQL does. It is refused with 4403 when that is not good.
+ * GraphiQL does; the `extensions.headers` of a later one renew it. It is closed with 4403 when its credential is not good,
+ * or ends.
  */
 export function serveWebSocket(
   server: Server,
-  options: { yoga: Yoga; authenticator: Authenticator; log: Logger; maxPayloadBytes: number },
+  options: { yoga: Yoga; authenticator: Authenticator; origins: Origins; log: Logger; maxPayloadBytes: number },
 ): { close(): Promise<void> } {
-  const { yoga, authenticator, log } = options;
+  const { yoga, authenticator, origins, log } = options;
   const sockets = new WebSocketServer({ noServer: true, maxPayload: options.maxPayloadBytes });
-  server.on('upgrade', (request, socket, head) => {
-    const { pathname } = new URL(request.url ?? '/', 'http://localhost');
-    if (pathname !== '/graphql') return socket.end('HTTP/1.1 404 Not Found\r\n\r\n');
+  server.on('upgrade', (request: IncomingMessage, socket, head) => {
+    // Node has let go of the socket: without a listener, a reset would end the process.
+    socket.on('error', () => socket.destroy());
+    const refuse = (status: string) => socket.end(`HTTP/1.1 ${status}\r\n\r\n`, () => socket.destroy());
+    const [path] = (request.url ?? '/').split('?', 1);
+    if (path !== '/graphql') return refuse('404 Not Found');
+    if (!origins.allows(request)) return refuse('403 Forbidden');
     sockets.handleUpgrade(request, socket, head, (webSocket) => sockets.emit('connection', webSocket, request));
   });
   const graph = useServer<Record<string, unknown>, SocketState>(
@@ -71,26 +100,36 @@ export function serveWebSocket(
       execute: (args) => (args.rootValue as Executors).execute(args),
       subscribe: (args) => (args.rootValue as Executors).subscribe(args),
       onConnect: async ({ connectionParams, extra }) => {
-        extra.closed = new AbortController();
-        const credentials = credentialsIn(connectionParams);
-        if (!hasSecret(credentials.authorization)) return expectCredentials(extra as SocketState & Extra);
+        const state = extra as SocketState & Extra;
+        state.closed = new AbortController();
+        // Also when it closes before it has been acknowledged.
+        extra.socket.once('close', () => state.closed.abort());
+        const credential = credentialOf(connectionParams);
+        if (credential.secret === null) {
+          expectCredential(state);
+          return true;
+        }
         try {
-          extra.context = await authenticator.context(credentials);
+          await enter(state, authenticator, credential);
           return true;
         } catch (error) {
-          if (!(error instanceof GraphQLError)) log.error({ err: error }, 'socket could not be authenticated');
+          if (!(error instanceof DomainError)) log.error({ err: error }, 'socket could not be authenticated');
           return false;
         }
       },
       onSubscribe: async ({ extra }, _id, payload) => {
-        const state = extra as SocketState;
+        const state = extra as SocketState & Extra;
         try {
-          state.context ??= await authenticator.context(credentialsIn(payload.extensions ?? undefined));
+          const credential = credentialOf(payload.extensions ?? undefined);
+          const known = state.session;
+          if (known && credential.secret !== null) await known.renew(credential);
+          const session = known ?? (await enter(state, authenticator, credential));
+          return await operationOf(yoga, session, state.closed.signal, payload);
         } catch (error) {
-          if (error instanceof GraphQLError) return [error];
+          const refused = refusedRequest(error);
+          if (refused instanceof GraphQLError) return [refused];
           throw error;
         }
-        return operationOf(yoga, state.context, state.closed.signal, payload);
       },
       onDisconnect: ({ extra }) => extra.closed?.abort(),
     },
@@ -101,18 +140,13 @@ export function serveWebSocket(
 }
 
 /** What an operation executes with, or the errors for which it is refused. */
-async function operationOf(yoga: Yoga, context: DomainContext, closed: AbortSignal, payload: SubscribePayload) {
-  const socket = graphContext(context, closed);
+async function operationOf(yoga: Yoga, session: Session, closed: AbortSignal, payload: SubscribePayload) {
+  const socket = graphContext(session.context, session, closed);
   const { schema, execute, subscribe, contextFactory, parse, validate } = yoga.getEnveloped({ socket } as never);
-  try {
-    const document = parse(payload.query);
-    const errors = validate(schema, document);
-    if (errors.length > 0) return errors;
-    const { operationName, variables: variableValues } = payload;
-    const contextValue = await contextFactory();
-    return { schema, operationName, document, variableValues, contextValue, rootValue: { execute, subscribe } };
-  } catch (error) {
-    if (error instanceof GraphQLError) return [error];
-    throw error;
-  }
+  const document = parse(payload.query);
+  const errors = validate(schema, document);
+  if (errors.length > 0) return errors;
+  const { operationName, variables: variableValues } = payload;
+  const contextValue = await contextFactory();
+  return { schema, operationName, document, variableValues, contextValue, rootValue: { execute, subscribe } };
 }

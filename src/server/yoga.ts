@@ -3,10 +3,11 @@ import type { GraphQLSchema } from 'graphql';
 import { createYoga, type YogaServerInstance } from 'graphql-yoga';
 import { type GraphContext, graphContext } from '../graphql/context.ts';
 import type { Logger } from '../log.ts';
-import { type Authenticator, hasSecret } from './authenticate.ts';
+import { type Authenticator, credentialIn, refusedRequest } from './authenticate.ts';
 import { graphiql } from './graphiql.ts';
 import { type Anonymous, useAuthentication } from './use-authentication.ts';
 import { maskError, useErrorCodes } from './use-error-codes.ts';
+import { useHiddenSchema } from './use-hidden-schema.ts';
 import { useLimits } from './use-limits.ts';
 
 /** What the transport tells of a request: a socket has its context already; over HTTP it says when the client goes. */
@@ -29,6 +30,7 @@ export function createGraphServer(options: {
   authenticator: Authenticator;
   log: Logger;
   graphiql: boolean;
+  introspection: boolean;
 }): Yoga {
   const { schema, authenticator, log } = options;
   const yogaLog = log.child({ part: 'yoga' });
@@ -48,14 +50,17 @@ export function createGraphServer(options: {
       error: (...words) => yogaLog.debug(words),
     },
     maskedErrors: { maskError: maskError(log) },
-    plugins: [useLimits(), useErrorCodes(), useAuthentication()],
+    plugins: [useLimits(), ...(options.introspection ? [] : [useHiddenSchema()]), useErrorCodes(), useAuthentication()],
     context: async ({ socket, request, gone = neverGone }) => {
       if (socket) return socket;
-      const authorization = request.headers.get('authorization');
-      if (!hasSecret(authorization)) return { isAnonymous: true } as GraphContext & Anonymous;
       const workspace =
         workspaceHeaders.map((name) => request.headers.get(name)).find((value) => value !== null) ?? null;
-      return graphContext(await authenticator.context({ authorization, workspace }), gone);
+      const credential = credentialIn(request.headers.get('authorization'), workspace);
+      if (credential.secret === null) return { isAnonymous: true } as GraphContext & Anonymous;
+      const session = await authenticator.open(credential).catch((error) => {
+        throw refusedRequest(error);
+      });
+      return graphContext(session.context, session, gone);
     },
   });
 }

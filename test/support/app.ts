@@ -40,11 +40,12 @@ export async function startTestApp(
   const overrides = { inMemory: true, snapshot, onStatement, log: createLog(process.env.TEST_LOG ?? 'silent') };
   const app = await startApp({ ...settings.config, ...config }, settings.secrets, overrides);
   const url = app.url as string;
+  const key = app.adminKey as string;
   return {
     app,
     url,
-    client: new Client(url, app.adminKey),
-    in: (workspaceId) => new Client(url, app.adminKey, workspaceId),
+    client: new Client(url, key),
+    in: (workspaceId) => new Client(url, key, workspaceId),
     statements: async (work) => {
       for (let before = -1; ; ) {
         const mine: string[] = [];

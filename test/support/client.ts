@@ -58,6 +58,16 @@ export class Client {
     return { status: response.status, ...(await response.json()) };
   }
 
+  /** Sends an operation whose answer comes as SSE, until the signal aborts. */
+  stream(query: string, variables: object = {}, signal?: AbortSignal): Promise<Response> {
+    return fetch(`${this.url}/graphql`, {
+      method: 'POST',
+      headers: { ...this.headers, accept: 'text/event-stream' },
+      body: JSON.stringify({ query, variables }),
+      signal,
+    });
+  }
+
   /** Sends an operation that must succeed; returns its data. */
   async data(query: string, variables: object = {}): Promise<Answer['data']> {
     const { data, errors } = await this.send(query, variables);
@@ -73,6 +83,21 @@ export class Client {
       ... on Error { code refusal: message } ... on InvalidInputError { issues { path message } }
     } }`;
     return (await this.data(query, { input }))[name];
+  }
+
+  /** A key for the workspace that this client acts in, with a client that acts with it. */
+  async createKey(input: object): Promise<{ id: string; secret: string; client: Client }> {
+    const selection = 'secret apiKey { id }';
+    const result = await this.mutate('createApiKey', { name: 'Test', ...input }, selection);
+    if (!result.secret) throw new Error(JSON.stringify(result));
+    return { id: result.apiKey.id, secret: result.secret, client: new Client(this.url, result.secret) };
+  }
+
+  /** A client that acts as an end user, with a session token. */
+  async as(userId: string, input: object = {}): Promise<Client> {
+    const result = await this.mutate('createSessionToken', { userId, ...input }, 'token expiresAt');
+    if (!result.token) throw new Error(JSON.stringify(result));
+    return new Client(this.url, result.token);
   }
 
   async createAssistant(input: object = {}): Promise<{ id: string }> {
@@ -141,12 +166,7 @@ export class Client {
   async *followBySse(runId: string, after?: string | null): AsyncGenerator<AnyEvent> {
     const query = `subscription($id: ID!, $after: String) { runEvents(runId: $id, after: $after) { ${eventSelection} } }`;
     const stop = new AbortController();
-    const response = await fetch(`${this.url}/graphql`, {
-      method: 'POST',
-      headers: { ...this.headers, accept: 'text/event-stream' },
-      body: JSON.stringify({ query, variables: { id: runId, after } }),
-      signal: stop.signal,
-    });
+    const response = await this.stream(query, { id: runId, after }, stop.signal);
     try {
       let text = '';
       const decoder = new TextDecoder();

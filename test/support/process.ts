@@ -34,7 +34,16 @@ export class ServerProcess {
   }
 
   get client(): Client {
-    return new Client(this.#url, this.#environment.ADMIN_KEY ?? secret);
+    return this.clientWith(this.#environment.ADMIN_KEY ?? secret);
+  }
+
+  clientWith(key: string): Client {
+    return new Client(this.#url, key);
+  }
+
+  /** The same server, on the same data, with more in its environment. */
+  with(environment: Record<string, string>): ServerProcess {
+    return new ServerProcess(this.dataDir, { ...this.#environment, ...environment });
   }
 
   get url(): string {

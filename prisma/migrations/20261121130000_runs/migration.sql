@@ -1,0 +1,5 @@
+-- AlterTable
+ALTER TABLE "Run" ADD COLUMN     "losses" INTEGER NOT NULL DEFAULT 0;
+
+-- AlterTable
+ALTER TABLE "Workspace" ADD COLUMN     "maxRunSeconds" INTEGER NOT NULL DEFAULT 3600;

@@ -1,0 +1,37 @@
+import { randomBytes } from 'node:crypto';
+import { crc32 } from 'node:zlib';
+import type { Vault } from './vault.ts';
+
+const alphabet = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+/** 43 digits hold 256 bits, 6 hold 32. */
+const randomDigits = 43;
+const checkDigits = 6;
+const shape = new RegExp(`^ag_[0-9A-Za-z]{${randomDigits + checkDigits}}$`);
+
+function base62(value: bigint, digits: number): string {
+  let text = '';
+  for (let rest = value; text.length < digits; rest /= 62n) text = alphabet[Number(rest % 62n)] + text;
+  return text;
+}
+
+const checkOf = (body: string) => base62(BigInt(crc32(body)), checkDigits);
+
+/**
+ * A new secret of a key: `ag_`, 32 random bytes, and a checksum (CRC-32), so that people and scanners of secrets know one
+ * when they see it: https://github.blog/engineering/platform-security/behind-githubs-new-authentication-token-formats/
+ */
+export function newSecret(): string {
+  const body = base62(BigInt(`0x${randomBytes(32).toString('hex')}`), randomDigits);
+  return `ag_${body}${checkOf(body)}`;
+}
+
+/** Whether it has the form of a secret of ours, but not the checksum: somebody mistyped it. */
+export function isMistyped(secret: string): boolean {
+  return shape.test(secret) && checkOf(secret.slice(3, -checkDigits)) !== secret.slice(-checkDigits);
+}
+
+/** How a secret begins: enough to tell keys apart, not enough to guess. */
+export const prefixOf = (secret: string) => secret.slice(0, 7);
+
+/** The keyed hash under which a secret is kept. */
+export const hashOf = ({ vault }: { vault: Vault }, secret: string) => vault.hash('api key', secret);

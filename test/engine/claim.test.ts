@@ -1,0 +1,121 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startTestApp, type TestApp } from '../support/app.ts';
+import type { Client } from '../support/client.ts';
+import { ModelServer } from '../support/model-server.ts';
+
+let app: TestApp;
+let models: ModelServer;
+/** Lets the model go on with the answers it holds back; each is named by its question. */
+let held: Array<{ question: string; release: () => void }>;
+
+beforeAll(async () => {
+  models = await ModelServer.start();
+  app = await startTestApp({ OPENAI_BASE_URL: models.baseURL, WORKER_CONCURRENCY: '3' });
+});
+afterAll(async () => {
+  await app.stop();
+  await models[Symbol.asyncDispose]();
+});
+
+function holdAll(): void {
+  held = [];
+  models.answers(async (respond, { messages }) => {
+    const { content } = messages.at(-1) as { content: string | Array<{ text: string }> };
+    const question = typeof content === 'string' ? content : (content[0]?.text ?? '');
+    const going = Promise.withResolvers<void>();
+    held.push({ question, release: going.resolve });
+    await going.promise;
+    await respond.text('done');
+    await respond.end();
+  });
+}
+
+const questions = () => held.map(({ question }) => question).sort();
+const newWorkspace = async (settings: object = {}): Promise<Client> => {
+  const { workspace } = await app.client.mutate('createWorkspace', { name: 'Test' }, 'workspace { id }');
+  const there = app.in(workspace.id);
+  await there.mutate('updateWorkspace', { settings }, 'workspace { id }');
+  return there;
+};
+const finishAll = async (client: Client, ids: string[]) => {
+  const ended = Promise.all(ids.map((id) => client.finished(id)));
+  const timer = setInterval(() => {
+    for (const { release } of held) release();
+  }, 10);
+  for (const { status } of await ended) expect(status).toBe('COMPLETED');
+  clearInterval(timer);
+};
+
+test('a process executes as many runs at a time as it may, and a busy workspace starves no other', async () => {
+  holdAll();
+  const [busy, quiet] = [await newWorkspace(), await newWorkspace()];
+  const many = await Promise.all(['a', 'b', 'c', 'd', 'e', 'f'].map((text) => busy.ask(text)));
+  await expect.poll(() => held.length).toBe(3);
+  const one = await quiet.ask('quiet');
+  held[0]?.release();
+  // Three others of the busy workspace have waited for longer; the quiet one has none under way, and goes first.
+  await expect.poll(questions).toContain('quiet');
+  expect(held.length).toBe(4);
+  await finishAll(quiet, [one.id]);
+  await finishAll(
+    busy,
+    many.map(({ id }) => id),
+  );
+});
+
+test('a workspace has no more runs under way than its setting says, and others go on', async () => {
+  holdAll();
+  const limited = await newWorkspace({ maxConcurrentRuns: 1 });
+  const other = await newWorkspace();
+  const runs = await Promise.all(['1', '2', '3'].map((text) => limited.ask(text)));
+  const free = await other.ask('free');
+  await expect.poll(questions).toContain('free');
+  const { run } = await other.data('query($id: ID!) { run(id: $id) { status } }', { id: free.id });
+  expect(run.status).toBe('IN_PROGRESS');
+  const statuses = await Promise.all(
+    runs.map(async ({ id }) => (await limited.data('query($id: ID!) { run(id: $id) { status } }', { id })).run.status),
+  );
+  expect(statuses.sort()).toEqual(['IN_PROGRESS', 'QUEUED', 'QUEUED']);
+  await finishAll(other, [free.id]);
+  await finishAll(
+    limited,
+    runs.map(({ id }) => id),
+  );
+});
+
+test('a run that takes longer in all than its workspace allows ends EXPIRED, and its text is kept', async () => {
+  const there = await newWorkspace({ maxRunSeconds: 1 });
+  const closed = Promise.withResolvers<void>();
+  models.answers(async (respond) => {
+    await respond.text('I begin and never');
+    await respond.closed;
+    closed.resolve();
+  });
+  const { id } = await there.ask('hurry');
+  const ended = await there.finished(id, 'status messages { nodes { text status incompleteReason } }');
+  expect(ended).toMatchObject({
+    status: 'EXPIRED',
+    messages: { nodes: [{ text: 'I begin and never', status: 'INCOMPLETE', incompleteReason: 'run_expired' }] },
+  });
+  await closed.promise;
+});
+
+test('a run over which three workers have died ends FAILED, and its thread goes on', async () => {
+  models.says('done');
+  const { database } = app.app.services;
+  const thread = await app.client.createThread();
+  models.answers(async (respond) => {
+    await respond.text('half');
+    await respond.closed;
+  });
+  const { id } = await app.client.run({ threadId: thread.id, messages: [{ text: 'poison' }] });
+  await expect.poll(() => models.requests.length).toBe(1);
+  // As a worker leaves it that was killed, for the third time: its fence is passed, so this one lets go of it.
+  const gone = { leasedUntil: new Date(0), losses: 2, fence: { increment: 1 } };
+  await database.run.updateMany({ where: { id }, data: gone });
+  models.says('fine');
+  const next = await app.client.run({ threadId: thread.id, messages: [{ text: 'next' }] });
+  const failed = await app.client.finished(id, 'status lastError { code retryable }');
+  expect(failed).toMatchObject({ status: 'FAILED', lastError: { code: 'worker_lost', retryable: false } });
+  expect((await app.client.finished(next.id)).status).toBe('COMPLETED');
+});

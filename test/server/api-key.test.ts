@@ -1,0 +1,202 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { isMistyped } from '../../src/secret.ts';
+import { startTestApp, type TestApp } from '../support/app.ts';
+import { Client } from '../support/client.ts';
+
+let app: TestApp;
+beforeAll(async () => {
+  app = await startTestApp();
+});
+afterAll(() => app.stop());
+
+const create = (client: Client, input: object) =>
+  client.mutate(
+    'createApiKey',
+    { name: 'Test', ...input },
+    'secret apiKey { id name prefix scopes expiresAt allWorkspaces workspaces { id } }',
+  );
+const workspaceOf = async (client: Client) => (await client.data('{ workspace { id } }')).workspace.id;
+const newWorkspace = async (name: string) =>
+  (await app.client.mutate('createWorkspace', { name }, 'workspace { id }')).workspace.id as string;
+const codeOf = async (client: Client) => (await client.send('{ viewer { kind } }')).errors?.[0]?.extensions;
+
+describe('a key', () => {
+  test('is shown once, has a checksum, and is nowhere in the database', async () => {
+    const { secret, apiKey } = await create(app.client, { scopes: ['THREADS_READ'] });
+    expect(secret).toMatch(/^ag_[0-9A-Za-z]{49}$/);
+    expect(isMistyped(secret)).toBe(false);
+    expect(apiKey).toMatchObject({
+      name: 'Test',
+      prefix: secret.slice(0, 7),
+      scopes: ['THREADS_READ'],
+      expiresAt: null,
+    });
+    const { database } = app.app.services;
+    const rows = JSON.stringify([await database.apiKey.findMany(), await database.apiKeySecret.findMany()]);
+    expect(rows).not.toContain(secret);
+    const { createHash } = await import('node:crypto');
+    expect(rows).not.toContain(createHash('sha256').update(secret).digest('hex'));
+  });
+
+  test('that is mistyped is said to be, without asking the database', async () => {
+    const { secret } = await app.client.createKey({ scopes: ['THREADS_READ'] });
+    const typo = secret.replace(/.$/, secret.endsWith('x') ? 'y' : 'x');
+    const statements = await app.statements(async () => {
+      expect(await codeOf(new Client(app.url, typo))).toMatchObject({ code: 'UNAUTHENTICATED', reason: 'MISTYPED' });
+    });
+    expect(statements).toEqual([]);
+    expect(await codeOf(new Client(app.url, 'ag_unknown'))).toMatchObject({ reason: 'UNKNOWN' });
+  });
+
+  test('acts in its own workspace, in those it was let into, and in no other', async () => {
+    const [one, other, third] = [await newWorkspace('One'), await newWorkspace('Other'), await newWorkspace('Third')];
+    const { secret, client, id } = await app.in(one).createKey({ scopes: ['THREADS_READ'], workspaceIds: [other] });
+    expect(await workspaceOf(client)).toBe(one);
+    expect(await workspaceOf(new Client(app.url, secret, other))).toBe(other);
+    const { workspaces } = await client.data('{ workspaces { totalCount nodes { id } } }');
+    expect(workspaces).toEqual({ totalCount: 2, nodes: [{ id: other }, { id: one }] });
+    const unknown = 'ws_01h455vb4pex5vsknk084sn02q';
+    const refusals = [third, unknown, 'nonsense', '\u0000'].map(async (workspace) => {
+      const [error] = await new Client(app.url, secret, encodeURIComponent(workspace))
+        .send('{ workspace { id } }')
+        .then(({ errors }) => errors ?? []);
+      return [error?.message, error?.extensions.code];
+    });
+    expect(new Set((await Promise.all(refusals)).map(String))).toEqual(
+      new Set(['No workspace with this id is here for you.,FORBIDDEN']),
+    );
+    // Who may not enter the other workspace does not hear of it.
+    const admin = await app.in(one).createKey({ scopes: ['WORKSPACE_ADMIN'] });
+    const { workspace } = await admin.client.data('{ workspace { apiKeys { nodes { id workspaces { id } } } } }');
+    expect(workspace.apiKeys.nodes).toContainEqual({ id, workspaces: [{ id: one }] });
+  });
+
+  test('for the whole server acts everywhere, with its own scopes only', async () => {
+    const { secret } = await app.client.createKey({ scopes: ['THREADS_READ'], allWorkspaces: true });
+    const later = await newWorkspace('Later');
+    const there = new Client(app.url, secret, later);
+    expect(await workspaceOf(there)).toBe(later);
+    expect(await there.mutate('createThread', {}, 'thread { id }')).toMatchObject({ code: 'FORBIDDEN' });
+  });
+
+  test("DashScope's header for the workspace is understood", async () => {
+    const other = await newWorkspace('DashScope');
+    const response = await fetch(`${app.url}/graphql`, {
+      method: 'POST',
+      headers: { ...app.client.headers, 'X-DashScope-WorkSpace': other },
+      body: JSON.stringify({ query: '{ workspace { id } }' }),
+    });
+    expect((await response.json()).data.workspace.id).toBe(other);
+  });
+});
+
+describe('a key can make no key that can do more than itself', () => {
+  test.each([
+    ['another scope', { scopes: ['WORKSPACE_ADMIN', 'RUNS_READ'] }, 'RUNS_READ'],
+    ['the whole server by scope', { scopes: ['SERVER_ADMIN'] }, 'SERVER_ADMIN'],
+    ['the whole server', { scopes: ['THREADS_READ'], allWorkspaces: true }, null],
+    ['a longer life', { scopes: ['THREADS_READ'], expiresAt: '2100-01-01T00:00:00Z' }, null],
+  ])('%s', async (_name, input, requiredScope) => {
+    const expiresAt = new Date(Date.now() + 3_600_000).toISOString();
+    const { client } = await app.client.createKey({ scopes: ['WORKSPACE_ADMIN', 'THREADS_READ'], expiresAt });
+    const refused = await client.mutate('createApiKey', { name: 'More', ...input }, 'secret');
+    expect(refused).toMatchObject({ code: 'FORBIDDEN' });
+    const answer = await client.data(
+      'mutation($input: CreateApiKeyInput!) { createApiKey(input: $input) { ... on ForbiddenError { requiredScope } } }',
+      { input: { name: 'More', ...input } },
+    );
+    expect(answer.createApiKey.requiredScope).toBe(requiredScope);
+    // Without a date it ends when its maker does.
+    expect((await create(client, { scopes: ['THREADS_READ'] })).apiKey.expiresAt).toBe(expiresAt);
+  });
+
+  test('nor a workspace that it may not enter', async () => {
+    const [home, other] = [await newWorkspace('Home'), await newWorkspace('Not mine')];
+    const { client } = await app.in(home).createKey({ scopes: ['WORKSPACE_ADMIN'] });
+    for (const id of [other, 'ws_01h455vb4pex5vsknk084sn02q', 'nonsense']) {
+      const refused = await create(client, { scopes: ['WORKSPACE_ADMIN'], workspaceIds: [id] });
+      expect(refused).toMatchObject({ __typename: 'NotFoundError' });
+    }
+  });
+
+  test('nor take over one that can: not by rotating, changing or revoking it', async () => {
+    const strong = await app.client.createKey({ scopes: ['WORKSPACE_ADMIN', 'RUNS_WRITE'] });
+    const { client } = await app.client.createKey({ scopes: ['WORKSPACE_ADMIN'] });
+    expect(await client.mutate('rotateApiKey', { id: strong.id }, 'secret')).toMatchObject({ code: 'FORBIDDEN' });
+    expect(await client.mutate('revokeApiKey', { id: strong.id }, 'apiKey { id }')).toMatchObject({
+      code: 'FORBIDDEN',
+    });
+    const more = { id: strong.id, scopes: ['WORKSPACE_ADMIN'] };
+    expect(await client.mutate('updateApiKey', more, 'apiKey { id }')).toMatchObject({ code: 'FORBIDDEN' });
+    expect(await codeOf(strong.client)).toBeUndefined();
+  });
+
+  test('nor raise itself', async () => {
+    const { client, id } = await app.client.createKey({ scopes: ['WORKSPACE_ADMIN'] });
+    const input = { id, scopes: ['WORKSPACE_ADMIN', 'SERVER_ADMIN'] };
+    expect(await client.mutate('updateApiKey', input, 'apiKey { id }')).toMatchObject({ code: 'FORBIDDEN' });
+    expect(await client.mutate('updateApiKey', { id, allWorkspaces: true }, 'apiKey { id }')).toMatchObject({
+      code: 'FORBIDDEN',
+    });
+  });
+});
+
+describe('a key that is rotated', () => {
+  test('has two good secrets for the time of grace, also when that is done twice', async () => {
+    const first = await app.client.createKey({ scopes: ['THREADS_READ'] });
+    const second = await app.client.mutate('rotateApiKey', { id: first.id }, 'secret apiKey { id prefix }');
+    const third = await app.client.mutate('rotateApiKey', { id: first.id }, 'secret apiKey { id prefix }');
+    expect(second.apiKey).toEqual({ id: first.id, prefix: second.secret.slice(0, 7) });
+    const secrets = [first.secret, second.secret, third.secret];
+    expect(new Set(secrets).size).toBe(3);
+    for (const secret of secrets) expect(await codeOf(new Client(app.url, secret))).toBeUndefined();
+    await app.client.mutate('rotateApiKey', { id: first.id, graceSeconds: 0 }, 'secret');
+    for (const secret of secrets) {
+      expect(await codeOf(new Client(app.url, secret))).toMatchObject({ code: 'UNAUTHENTICATED', reason: 'ROTATED' });
+    }
+  });
+
+  test('many times at once has one newest secret', async () => {
+    const { id } = await app.client.createKey({ scopes: ['THREADS_READ'] });
+    await Promise.all(Array.from({ length: 8 }, () => app.client.mutate('rotateApiKey', { id }, 'secret')));
+    const rows = await app.app.services.database.apiKeySecret.findMany({ where: { keyId: id, validUntil: null } });
+    expect(rows.length).toBe(1);
+  });
+
+  test('must not have ended', async () => {
+    const { id, client } = await app.client.createKey({ scopes: ['THREADS_READ'] });
+    const revoked = await app.client.mutate('revokeApiKey', { id }, 'apiKey { revokedAt }');
+    const again = await app.client.mutate('revokeApiKey', { id }, 'apiKey { revokedAt }');
+    expect(again).toEqual(revoked);
+    expect(await codeOf(client)).toMatchObject({ code: 'UNAUTHENTICATED', reason: 'REVOKED' });
+    expect(await app.client.mutate('rotateApiKey', { id }, 'secret')).toMatchObject({ code: 'CONFLICT' });
+  });
+});
+
+test("the first key is the operator's: it is not rotated, changed or revoked here", async () => {
+  const { viewer } = await app.client.data('{ viewer { apiKey { id } } }');
+  for (const name of ['rotateApiKey', 'updateApiKey', 'revokeApiKey']) {
+    expect(await app.client.mutate(name, { id: viewer.apiKey.id }, '__typename')).toMatchObject({ code: 'CONFLICT' });
+  }
+});
+
+test('what a key may no longer do, it may not do from the next moment on', async () => {
+  const { id, client } = await app.client.createKey({ scopes: ['THREADS_READ', 'THREADS_WRITE'] });
+  const made = await client.mutate('createThread', {}, 'thread { id }');
+  expect(made.thread).toBeDefined();
+  await app.client.mutate('updateApiKey', { id, name: 'Reader', scopes: ['THREADS_READ'] }, 'apiKey { id }');
+  const refused = await client.mutate('createThread', {}, 'thread { id }');
+  expect(refused).toMatchObject({ code: 'FORBIDDEN' });
+  const { viewer } = await client.data('{ viewer { scopes apiKey { name expiresAt } } }');
+  expect(viewer).toEqual({ scopes: ['THREADS_READ'], apiKey: { name: 'Reader', expiresAt: null } });
+});
+
+test.each([
+  ['an empty name', { name: ' ', scopes: ['THREADS_READ'] }, 'name'],
+  ['no scope', { scopes: [] }, 'scopes'],
+  ['an end in the past', { scopes: ['THREADS_READ'], expiresAt: '2020-01-01T00:00:00Z' }, 'expiresAt'],
+  ['too many workspaces', { scopes: ['THREADS_READ'], workspaceIds: Array(101).fill('ws_x') }, 'workspaceIds'],
+])('a key with %s is refused with what to change', async (_name, input, path) => {
+  const refused = await create(app.client, input);
+  expect(refused).toMatchObject({ code: 'INVALID_INPUT', issues: [{ path: [path] }] });
+});

@@ -1,0 +1,100 @@
+import { readFileSync } from 'node:fs';
+import {
+  buildSchema,
+  type GraphQLField,
+  type GraphQLInputType,
+  type GraphQLOutputType,
+  getNamedType,
+  getNullableType,
+  isEnumType,
+  isInputObjectType,
+  isInterfaceType,
+  isListType,
+  isNonNullType,
+  isObjectType,
+  isUnionType,
+} from 'graphql';
+
+/** The graph as it is printed. */
+export const schema = buildSchema(readFileSync(new URL('../../schema.graphql', import.meta.url), 'utf8'));
+
+export type RootField = GraphQLField<unknown, unknown>;
+export type OperationKind = 'query' | 'mutation' | 'subscription';
+
+/** All fields of the root types. */
+export const rootFields: Record<OperationKind, RootField[]> = {
+  query: Object.values(schema.getQueryType()?.getFields() ?? {}),
+  mutation: Object.values(schema.getMutationType()?.getFields() ?? {}),
+  subscription: Object.values(schema.getSubscriptionType()?.getFields() ?? {}),
+};
+
+/** A value for an input type; every ID in it is `id`. */
+function inputFor(type: GraphQLInputType, id: string, depth = 0): unknown {
+  const nullable = getNullableType(type);
+  if (isListType(nullable)) return [inputFor(nullable.ofType, id, depth)];
+  if (isEnumType(nullable)) return nullable.getValues()[0]?.name;
+  if (isInputObjectType(nullable)) {
+    const fields = Object.values(nullable.getFields());
+    const chosen = nullable.isOneOf ? fields.filter(({ name }) => name === 'text' || name === 'function') : fields;
+    const wanted = chosen.filter((field) => isNonNullType(field.type) || hasId(field.type) || nullable.isOneOf);
+    return Object.fromEntries(
+      wanted
+        .slice(0, nullable.isOneOf ? 1 : undefined)
+        .flatMap((field) => (depth > 2 ? [] : [[field.name, inputFor(field.type, id, depth + 1)]])),
+    );
+  }
+  const samples: Record<string, unknown> = {
+    ID: id,
+    Int: 1,
+    Float: 1,
+    Boolean: false,
+    JSON: {},
+    Metadata: { by: 'foreigner' },
+    DateTime: '2026-01-01T00:00:00Z',
+  };
+  return nullable.name in samples ? samples[nullable.name] : 'text';
+}
+
+const hasId = (type: GraphQLInputType): boolean => getNamedType(type).name === 'ID';
+
+/**
+ * A selection of everything that needs no argument, some levels deep. Members of a union may have fields of one name
+ * and other types: `tag` gives each member's fields names of their own.
+ */
+function selectionOf(type: GraphQLOutputType, depth: number, tag = ''): string {
+  const named = getNamedType(type);
+  if (isUnionType(named)) {
+    if (depth === 0) return '{ __typename }';
+    const members = named
+      .getTypes()
+      .map((member, index) => `... on ${member.name} ${selectionOf(member, depth - 1, `${tag}m${index}_`)}`);
+    return `{ __typename ${members.join(' ')} }`;
+  }
+  if (!isObjectType(named) && !isInterfaceType(named)) return '';
+  const fields = Object.values(named.getFields()).flatMap((field) => {
+    const inner = getNamedType(field.type);
+    const isLeaf = !isObjectType(inner) && !isInterfaceType(inner) && !isUnionType(inner);
+    const name = tag ? `${tag}${field.name}: ${field.name}` : field.name;
+    if (field.args.some((argument) => isNonNullType(argument.type))) return [];
+    if (isLeaf) return [name];
+    return depth > 0 ? [`${name} ${selectionOf(field.type, depth - 1)}`] : [];
+  });
+  return `{ __typename ${fields.join(' ')} }`;
+}
+
+/** The operation for a root field, and its variables with `id` wherever an ID goes. */
+export function operationFor(kind: OperationKind, field: RootField, id: string, depth: number) {
+  const used = field.args.filter(({ type }) => isNonNullType(type) || hasId(type));
+  const head = used.map(({ name, type }) => `$${name}: ${type}`).join(', ');
+  const call = used.map(({ name }) => `${name}: $${name}`).join(', ');
+  const variables = Object.fromEntries(used.map(({ name, type }) => [name, inputFor(type, id)]));
+  const selection = selectionOf(field.type, depth);
+  return { query: `${kind}${head && `(${head})`} { ${field.name}${call && `(${call})`} ${selection} }`, variables };
+}
+
+/** The scopes that a description says something needs; null when it says nothing of it. */
+export function statedNeeds(description: string | null | undefined): string[] | null {
+  if (/(Open to every credential|Needs an API key, of whatever scope)\.$/.test(description ?? '')) return [];
+  const [, scopes] = /Needs ([A-Z_]+(?: and [A-Z_]+)*)\.$/.exec(description ?? '') ?? [];
+  return scopes?.split(' and ') ?? null;
+}
