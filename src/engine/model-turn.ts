@@ -105,6 +105,7 @@ export class TurnWriter {
       this.#ctx.log.warn({ runId: this.#run.id }, 'the model wrote text behind its calls; it is left out');
       return;
     }
+    if (this.#messageId === null) await this.#endReasoning();
     this.#messageId ??= await this.#change((change) =>
       startMessage(this.#ctx, change, this.#run, this.#step ?? this.#nextIndex()),
     );
@@ -123,9 +124,15 @@ export class TurnWriter {
     this.#writer.append((this.#step as OpenStep).id, 'REASONING', text);
   }
 
+  /** What the model thought is stored before what it then does begins: followers are told in that order. */
+  async #endReasoning(): Promise<void> {
+    if (this.#isReasoning) await this.#writer.settle({ store: true });
+  }
+
   async #startCall(providerId: string, name: string): Promise<void> {
     if (this.#calls.has(providerId)) return;
     if (this.#messageId) await this.#endMessage();
+    else if (this.#calls.size === 0) await this.#endReasoning();
     const call = await this.#change(async (change) => {
       this.#step ??= await openStep(this.#ctx, change, this.#run.id, this.#nextIndex());
       const started = await startToolCall(this.#ctx, change, this.#step, name);
