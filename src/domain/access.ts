@@ -36,8 +36,11 @@ type Reach = 'ALL' | readonly string[];
 /** A key with what says how far it reaches. */
 export type KeyWithEntries = ApiKey & { entries: Array<{ workspaceId: string }> };
 
+/** The columns of a key that say what it can do. */
+type PowerColumns = Pick<KeyWithEntries, 'scopes' | 'expiresAt' | 'allWorkspaces' | 'workspaceId' | 'entries'>;
+
 /** What a key can do. It may enter its own workspace and those it was let into, or all. */
-export function powerOf({ scopes, expiresAt, allWorkspaces, workspaceId, entries }: KeyWithEntries): Power {
+export function powerOf({ scopes, expiresAt, allWorkspaces, workspaceId, entries }: PowerColumns): Power {
   const isEverywhere = allWorkspaces || scopes.includes('SERVER_ADMIN');
   return {
     scopes,

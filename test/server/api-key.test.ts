@@ -200,3 +200,64 @@ test.each([
   const refused = await create(app.client, input);
   expect(refused).toMatchObject({ code: 'INVALID_INPUT', issues: [{ path: [path] }] });
 });
+
+describe('administrators who change keys at once', () => {
+  test('give a key no power that neither of them has', async () => {
+    const [one, two] = [await newWorkspace('One half'), await newWorkspace('Other half')];
+    const writer = await app.in(one).createKey({ scopes: ['WORKSPACE_ADMIN', 'THREADS_READ', 'RUNS_WRITE'] });
+    const wide = await app.in(one).createKey({ scopes: ['WORKSPACE_ADMIN', 'THREADS_READ'], workspaceIds: [two] });
+    for (let round = 0; round < 15; round += 1) {
+      const { id, client } = await app.in(one).createKey({ scopes: ['THREADS_READ'] });
+      const answers = await Promise.all([
+        writer.client.mutate('updateApiKey', { id, scopes: ['RUNS_WRITE'] }, 'apiKey { id }'),
+        wide.client.mutate('updateApiKey', { id, workspaceIds: [two] }, 'apiKey { id }'),
+      ]);
+      expect(answers.map(({ code }) => code).filter(Boolean)).toEqual(['FORBIDDEN']);
+      const { viewer } = await client.data('{ viewer { scopes } }');
+      const { viewer: there } = (await new Client(app.url, client.key, two).send('{ viewer { scopes } }')).data ?? {};
+      expect(viewer.scopes.includes('RUNS_WRITE') && there !== undefined).toBe(false);
+    }
+  });
+
+  test('cannot use what has just been taken from them', async () => {
+    for (let round = 0; round < 10; round += 1) {
+      const { id, client } = await app.client.createKey({ scopes: ['WORKSPACE_ADMIN', 'RUNS_WRITE'] });
+      const [, made] = await Promise.all([
+        app.client.mutate('updateApiKey', { id, scopes: ['WORKSPACE_ADMIN'] }, 'apiKey { id }'),
+        create(client, { scopes: ['RUNS_WRITE'] }),
+      ]);
+      // Whichever came first: a key that was made was made before its maker lost the scope.
+      if (made.apiKey) expect(made.apiKey.scopes).toEqual(['RUNS_WRITE']);
+      else expect(made).toMatchObject({ code: 'FORBIDDEN' });
+      expect(await create(client, { scopes: ['RUNS_WRITE'] })).toMatchObject({ code: 'FORBIDDEN' });
+    }
+  });
+
+  test('change each other without waiting for each other for ever', async () => {
+    const [one, two] = await Promise.all([
+      app.client.createKey({ scopes: ['WORKSPACE_ADMIN'] }),
+      app.client.createKey({ scopes: ['WORKSPACE_ADMIN'] }),
+    ]);
+    const rounds = Array.from({ length: 8 }, (_, round) => [
+      one.client.mutate('updateApiKey', { id: two.id, name: `Two ${round}` }, 'apiKey { name }'),
+      two.client.mutate('updateApiKey', { id: one.id, name: `One ${round}` }, 'apiKey { name }'),
+    ]);
+    for (const changed of await Promise.all(rounds.flat())) expect(changed.apiKey).toBeDefined();
+  });
+
+  test('leave a key either as it was or wholly changed', async () => {
+    const [one, two] = [await newWorkspace('Atomic'), await newWorkspace('Atomic too')];
+    const { id } = await app.in(one).createKey({ scopes: ['THREADS_READ'] });
+    const changes = [
+      { id, scopes: ['THREADS_READ'], workspaceIds: [] },
+      { id, scopes: ['RUNS_READ'], workspaceIds: [two] },
+    ];
+    const select = 'apiKey { scopes workspaces { id } }';
+    await Promise.all(
+      Array.from({ length: 12 }, (_, n) => app.in(one).mutate('updateApiKey', changes[n % 2] ?? {}, select)),
+    );
+    const { apiKey } = await app.in(one).mutate('updateApiKey', { id, name: 'Looked at' }, select);
+    const workspaces = apiKey.scopes[0] === 'RUNS_READ' ? [{ id: one }, { id: two }] : [{ id: one }];
+    expect(apiKey).toEqual({ scopes: apiKey.scopes, workspaces });
+  });
+});
