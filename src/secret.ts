@@ -30,8 +30,8 @@ export function isMistyped(secret: string): boolean {
   return shape.test(secret) && checkOf(secret.slice(3, -checkDigits)) !== secret.slice(-checkDigits);
 }
 
-/** How a secret begins: enough to tell keys apart, not enough to guess. */
-export const prefixOf = (secret: string) => secret.slice(0, 7);
+/** How a secret of ours begins: enough to tell keys apart. Of one that somebody chose it says nothing. */
+export const prefixOf = (secret: string) => (shape.test(secret) ? secret.slice(0, 7) : '');
 
 /** The keyed hash under which a secret is kept. */
 export const hashOf = ({ vault }: { vault: Vault }, secret: string) => vault.hash('api key', secret);

@@ -65,12 +65,15 @@ type Claim =
   | { kind: 'outside'; userId: string; workspaceId: string | null; scopes: readonly Scope[]; until: Date }
   | { kind: 'refused'; refusal: Error };
 
+/** Whether a credential has the form of a signed JWT (RFC 7515, 7.1): where an identity provider is configured, one of its. */
+export const isOutsideToken = (secret: string) => /^ey[\w-]*\.[\w-]+\.[\w-]*$/.test(secret);
+
 async function classify(services: Services, outside: OutsideTokens | null, { secret }: Credential): Promise<Claim> {
   try {
     if (secret === null) throw noCredential();
     if (isMistyped(secret)) throw new CredentialError('MISTYPED', 'This key has a typo: its checksum does not fit.');
     if (isSessionToken(secret)) return { kind: 'session', ...(await readSessionToken(services, secret)) };
-    if (outside && secret.startsWith('ey')) return { kind: 'outside', ...(await outside.read(secret)) };
+    if (outside && isOutsideToken(secret)) return { kind: 'outside', ...(await outside.read(secret)) };
     return { kind: 'key', hash: hashOf(services, secret) };
   } catch (error) {
     return { kind: 'refused', refusal: error as Error };

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Message, Prisma, Run, Thread } from '../db/generated/client.ts';
+import { type Message, Prisma, type Run, type Thread } from '../db/generated/client.ts';
 import { isId, newId } from '../id.ts';
 import { requireScope } from './access.ts';
 import type { DomainContext } from './context.ts';
@@ -22,7 +22,7 @@ export async function editMessage(ctx: DomainContext, input: unknown): Promise<M
     const message = await change.tx.message.findFirst({ where: { id } });
     if (!message) throw new NotFoundError(id);
     await removeMessages(change, { position: { gt: message.position } });
-    const data = { text: columns.text, parts: (columns.parts ?? undefined) as Prisma.InputJsonValue | undefined };
+    const data = { text: columns.text, parts: (columns.parts ?? Prisma.DbNull) as Prisma.InputJsonValue };
     await change.tx.message.updateMany({ where: { id }, data: { ...data, editedAt: change.now } });
     change.log({ type: 'MESSAGE_REMOVED', messageId: id });
     change.log({ type: 'MESSAGE_ADDED', messageId: id });
@@ -57,6 +57,7 @@ const regenerateInput = z.object({
  */
 export async function regenerate(ctx: DomainContext, input: unknown): Promise<Run> {
   requireScope(ctx, 'RUNS_WRITE');
+  requireScope(ctx, 'THREADS_WRITE');
   const { threadId, model, instructions } = parse(regenerateInput, input);
   if (!isId('Thread', threadId)) throw new NotFoundError(threadId);
   return changeThread(ctx, threadId, async (change) => {

@@ -41,8 +41,15 @@ export async function requireWorkspaces(ctx: DomainContext, ids: readonly string
   for (const id of ids) if (!found.has(id)) throw new NotFoundError(id);
 }
 
-/** The workspaces that each of some keys was let into by name, its own first; of those only what the actor may enter. */
-export async function workspacesOfKeys(ctx: DomainContext, keyIds: readonly string[]): Promise<Workspace[][]> {
+/**
+ * The workspaces that each of some keys was let into by name, its own first; of those only what the actor may enter.
+ * `query`: what to read of them, at least their ids.
+ */
+export async function workspacesOfKeys(
+  ctx: DomainContext,
+  keyIds: readonly string[],
+  query: Pick<Prisma.WorkspaceFindManyArgs, 'select' | 'include'>,
+): Promise<Workspace[][]> {
   // Keys name workspaces beyond the request's own: `where` says which of them the actor may enter.
   const keys = await ctx.database.apiKey.findMany({
     where: { id: { in: [...keyIds] } },
@@ -54,7 +61,9 @@ export async function workspacesOfKeys(ctx: DomainContext, keyIds: readonly stri
   });
   const ids = keys.flatMap(({ workspaceId, entries }) => [workspaceId, ...entries.map((entry) => entry.workspaceId)]);
   const where = { AND: [workspacesVisibleTo(ctx), { id: { in: ids } }] };
-  const visible = new Map((await ctx.database.workspace.findMany({ where })).map((row) => [row.id, row]));
+  const visible = new Map(
+    (await ctx.database.workspace.findMany({ ...query, where } as { where: typeof where })).map((row) => [row.id, row]),
+  );
   const byKey = new Map(keys.map((key) => [key.id, key]));
   return keyIds.map((keyId) => {
     const { workspaceId = '', entries = [] } = byKey.get(keyId) ?? {};

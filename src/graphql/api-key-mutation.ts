@@ -1,3 +1,4 @@
+import { queryFromInfo } from '@pothos/plugin-prisma';
 import { createApiKey, revokeApiKey, rotateApiKey, updateApiKey } from '../domain/api-key.ts';
 import type { DomainContext } from '../domain/context.ts';
 import { ConflictError, ForbiddenError, InvalidInputError, NotFoundError } from '../domain/error.ts';
@@ -8,13 +9,30 @@ import { refusals } from './refusal.ts';
 import { ScopeEnum } from './scope.ts';
 import { Workspace } from './workspace.ts';
 
-const workspacesOf = (ctx: DomainContext, ids: readonly string[]) => workspacesOfKeys(ctx, ids);
+interface WorkspacesKey {
+  id: string;
+  /** What is selected of the workspaces: keys in one list share it. */
+  query: Parameters<typeof workspacesOfKeys>[2];
+}
+
+async function workspacesOf(ctx: DomainContext, keys: readonly WorkspacesKey[]): Promise<object[][]> {
+  const found = new Map<WorkspacesKey, object[]>();
+  for (const group of Map.groupBy(keys, ({ query }) => JSON.stringify(query)).values()) {
+    const ids = group.map(({ id }) => id);
+    const lists = await workspacesOfKeys(ctx, ids, (group[0] as WorkspacesKey).query);
+    for (const [index, key] of group.entries()) found.set(key, lists[index] ?? []);
+  }
+  return keys.map((key) => found.get(key) ?? []);
+}
 
 builder.prismaObjectField(ApiKey, 'workspaces', (t) =>
   t.field({
     type: [Workspace],
     description: 'The workspaces that it was let into by name, its own first; of those only what you may enter, too.',
-    resolve: ({ id }, _args, ctx) => ctx.load(workspacesOf, id),
+    resolve: ({ id }, _args, ctx, info) => {
+      const query = queryFromInfo({ context: ctx, info, typeName: 'Workspace' });
+      return ctx.load(workspacesOf, { id, query }) as never;
+    },
   }),
 );
 

@@ -13,7 +13,9 @@ export const ApiKey = builder.prismaNode('ApiKey', {
   },
   fields: (t) => ({
     name: t.exposeString('name', { description: 'Its name.' }),
-    prefix: t.exposeString('prefix', { description: 'How its secret begins, to tell keys apart.' }),
+    prefix: t.exposeString('prefix', {
+      description: 'How its secret begins, to tell keys apart; empty for one that the operator chose.',
+    }),
     scopes: t.expose('scopes', { type: [ScopeEnum], description: 'What it may do.' }),
     allWorkspaces: t.exposeBoolean('allWorkspaces', {
       description: 'Whether it may act in every workspace, also in those that are yet to be made.',

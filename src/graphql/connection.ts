@@ -1,5 +1,6 @@
 import { InvalidInputError } from '../domain/error.ts';
 import { limits } from './limit.ts';
+import { readTime } from './time.ts';
 
 /** One column of a list's order. Rows whose order columns are equal are told apart by the last one, which is unique. */
 interface OrderColumn {
@@ -47,7 +48,7 @@ function encodeCursor(order: ListOrder, parentId: string, row: Row): string {
 function decodeCursor(order: ListOrder, parentId: string | undefined, argument: string, cursor: string): Value[] {
   const { columns } = order;
   const [head, tag, ...texts] = Buffer.from(cursor, 'base64url').toString().split(separator);
-  const values = columns.map(({ type }, index) => readValue(type, texts[index] ?? ''));
+  const values = columns.map((column, index) => readValue(column, texts[index] ?? ''));
   const isOurs = head === headOf(order) && (parentId === undefined || tag === tagOf(parentId));
   const isWhole = texts.length === columns.length && values.every((value) => value !== undefined);
   if (!isOurs || !isWhole) {
@@ -59,13 +60,14 @@ function decodeCursor(order: ListOrder, parentId: string | undefined, argument: 
   return values as Value[];
 }
 
-function readValue(type: OrderColumn['type'], text: string): Value | undefined {
-  if (text === '') return null;
+/** A value as `encodeCursor` writes it; undefined: it has not written this. */
+function readValue({ type, nullable }: OrderColumn, text: string): Value | undefined {
+  if (text === '') return nullable ? null : undefined;
   const value = text.slice(1);
   if (type === 'text') return value.includes('\0') || !value.isWellFormed() ? undefined : value;
-  const number = type === 'number' ? Number(value) : Date.parse(value);
-  if (!Number.isFinite(number) || (type === 'number' && Math.abs(number) > 2_147_483_647)) return undefined;
-  return type === 'number' ? number : new Date(number);
+  if (type === 'time') return readTime(value) ?? undefined;
+  const number = Number(value);
+  return /^-?\d+$/.test(value) && Math.abs(number) <= 2_147_483_647 ? number : undefined;
 }
 
 /** The rows that come strictly after the values in the ascending or descending order; null is larger than any value. */

@@ -2,7 +2,14 @@ import type { ComplexityErrorFn } from '@pothos/plugin-complexity';
 import { type ASTVisitor, GraphQLError, type ValidationContext } from 'graphql';
 
 /** What one operation may ask for. `cost`: about the number of values in the answer. */
-export const limits = { depth: 16, cost: 30_000, tokens: 10_000, aliases: 100, pageSize: 100 } as const;
+export const limits = {
+  depth: 16,
+  cost: 30_000,
+  introspection: 400_000,
+  tokens: 10_000,
+  aliases: 100,
+  pageSize: 100,
+} as const;
 
 /** The refusal of an operation that asks for too much. */
 export const refusal = (message: string) => new GraphQLError(message, { extensions: { code: 'QUERY_TOO_COMPLEX' } });

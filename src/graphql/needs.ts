@@ -42,7 +42,8 @@ const rootNeeds: Record<'Query' | 'Mutation' | 'Subscription', Record<string, Ne
     updateMessage: 'THREADS_WRITE',
     deleteMessage: 'THREADS_WRITE',
     createRun: 'RUNS_WRITE',
-    regenerate: 'RUNS_WRITE',
+    // It deletes the answer that was there.
+    regenerate: ['RUNS_WRITE', 'THREADS_WRITE'],
     submitToolOutputs: 'RUNS_WRITE',
     cancelRun: 'RUNS_WRITE',
     updateRun: 'RUNS_WRITE',

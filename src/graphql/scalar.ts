@@ -1,13 +1,12 @@
 import { GraphQLError, Kind, valueFromASTUntyped } from 'graphql';
 import { builder } from './builder.ts';
+import { readTime } from './time.ts';
 
 const wrong = (message: string) => new GraphQLError(message, { extensions: { code: 'BAD_USER_INPUT' } });
 
-const rfc3339 = /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/;
-
 function parseTime(value: unknown): Date {
-  const time = typeof value === 'string' && rfc3339.test(value) ? new Date(value) : null;
-  if (!time || Number.isNaN(time.getTime())) throw wrong('DateTime is a text such as "2026-11-21T08:30:00.000Z".');
+  const time = typeof value === 'string' ? readTime(value) : null;
+  if (!time) throw wrong('DateTime is a text such as "2026-11-21T08:30:00.000Z", of the years 1 to 9999.');
   return time;
 }
 

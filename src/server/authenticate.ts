@@ -1,6 +1,6 @@
 import { GraphQLError } from 'graphql';
 import type { Services } from '../domain/context.ts';
-import { type Admission, admit, type Credential, type OutsideTokens } from '../domain/credential.ts';
+import { type Admission, admit, type Credential, isOutsideToken, type OutsideTokens } from '../domain/credential.ts';
 import { credentialTopic } from '../domain/credential-change.ts';
 import { CredentialError, DomainError } from '../domain/error.ts';
 import type { KeyUses } from '../domain/key-use.ts';
@@ -30,6 +30,32 @@ export function refusedRequest(error: unknown): unknown {
   return new GraphQLError(message, { extensions: { ...extensions, http: { status } } });
 }
 
+/** Work that is done again when asked for while it is under way: once, however often it was asked for. */
+class Pass {
+  readonly #work: () => Promise<void>;
+  #isRunning = false;
+  #isAsked = false;
+
+  /** `work` must not throw. */
+  constructor(work: () => Promise<void>) {
+    this.#work = work;
+  }
+
+  ask(): void {
+    this.#isAsked = true;
+    if (!this.#isRunning) void this.#run();
+  }
+
+  async #run(): Promise<void> {
+    this.#isRunning = true;
+    while (this.#isAsked) {
+      this.#isAsked = false;
+      await this.#work();
+    }
+    this.#isRunning = false;
+  }
+}
+
 /**
  * Finds out who sends a request and in which workspace it acts; remembers good credentials for a moment, and keeps looking
  * at those of streams and sockets.
@@ -42,15 +68,21 @@ export class Authenticator {
   readonly #watched = new Set<Session>();
   readonly #unsubscribe: () => void;
   #timer: NodeJS.Timeout | null = null;
-  #confirming: Promise<void> | null = null;
+  readonly #passes: Pass[];
 
   constructor(services: Services, outside: OutsideTokens | null, uses: KeyUses) {
     this.#services = services;
     this.#outside = outside;
     this.#uses = uses;
+    // An identity provider that hangs keeps nobody waiting but its own users.
+    const isOutside = ({ secret }: Credential) => outside !== null && secret !== null && isOutsideToken(secret);
+    this.#passes = [
+      new Pass(() => this.#confirmAll((credential) => !isOutside(credential))),
+      new Pass(() => this.#confirmAll(isOutside)),
+    ];
     this.#unsubscribe = services.bus.subscribe(credentialTopic, () => {
       this.#remembered.clear();
-      void this.#confirm();
+      this.#confirm();
     });
   }
 
@@ -87,7 +119,7 @@ export class Authenticator {
   /** Keeps looking at a session's credential until `unwatch`. */
   watch(session: Session): void {
     this.#watched.add(session);
-    this.#timer ??= setInterval(() => void this.#confirm(), confirmEveryMs).unref();
+    this.#timer ??= setInterval(() => this.#tick(), confirmEveryMs).unref();
   }
 
   unwatch(session: Session): void {
@@ -102,17 +134,19 @@ export class Authenticator {
     if (this.#timer !== null) clearInterval(this.#timer);
   }
 
-  /** Looks at all watched credentials again; what came in meanwhile is looked at after it. */
-  async #confirm(): Promise<void> {
-    const before = this.#confirming;
-    const confirmed = (before ?? Promise.resolve()).then(() => this.#confirmAll());
-    this.#confirming = confirmed;
-    await confirmed;
-    if (this.#confirming === confirmed) this.#confirming = null;
+  #tick(): void {
+    for (const session of this.#watched) session.expireToken();
+    this.#confirm();
   }
 
-  async #confirmAll(): Promise<void> {
-    const sessions = [...Map.groupBy(this.#watched, ({ credential }) => idOf(credential)).values()];
+  /** Looks at all watched credentials again. */
+  #confirm(): void {
+    for (const pass of this.#passes) pass.ask();
+  }
+
+  async #confirmAll(isMeant: (credential: Credential) => boolean): Promise<void> {
+    const meant = [...this.#watched].filter(({ credential }) => isMeant(credential));
+    const sessions = [...Map.groupBy(meant, ({ credential }) => idOf(credential)).values()];
     for (let start = 0; start < sessions.length; start += confirmBatch) {
       const batch = sessions.slice(start, start + confirmBatch) as Array<[Session, ...Session[]]>;
       const credentials = batch.map(([{ credential }]) => credential);

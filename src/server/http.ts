@@ -4,7 +4,7 @@ import helmet from 'helmet';
 import type { Logger } from '../log.ts';
 import { couldBeForged, isPageView, type Origins } from './origin.ts';
 import { answerPlainJson } from './plain-json.ts';
-import type { Yoga } from './yoga.ts';
+import type { Transport, Yoga } from './yoga.ts';
 
 /** What the routes need. `isReady` throws, with a reason for the log, while the server cannot do its work. */
 export interface HttpOptions {
@@ -92,10 +92,11 @@ async function serveGraph(request: IncomingMessage, response: ServerResponse, op
   response.once('close', () => {
     if (!response.writableFinished) gone.abort();
   });
+  const transport: Transport = { gone: gone.signal };
   if (request.method === 'POST' && !request.headers['content-type']?.startsWith('multipart/')) {
     try {
       const body = await readBody(request, options.maxBodyBytes);
-      if (await answerPlainJson(options.yoga, request, body, response, gone.signal)) return;
+      if (await answerPlainJson(options.yoga, request, body, response, transport)) return;
       Object.assign(request, { body });
     } catch (error) {
       if (!(error instanceof BodyError)) throw error;
@@ -104,7 +105,7 @@ async function serveGraph(request: IncomingMessage, response: ServerResponse, op
       return answer(response, error.status, { errors });
     }
   }
-  await options.yoga(request, response, { gone: gone.signal });
+  await options.yoga(request, response, transport);
 }
 
 /** The whole body. Throws BodyError when it is too large or no UTF-8. */

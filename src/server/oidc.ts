@@ -92,12 +92,18 @@ export class Oidc implements OutsideTokens {
   }
 }
 
-/** `threads:read` and `THREADS_READ` are one; names that are not ours are left out. None of ours: all a user can have. */
+/** Scopes that ask for claims and not for access (OpenID Connect Core 1.0, sections 3.1.2.1, 5.4 and 11). */
+const claimScopes = ['OPENID', 'PROFILE', 'EMAIL', 'ADDRESS', 'PHONE', 'OFFLINE_ACCESS'];
+
+/**
+ * The scopes that a claim grants: those it names, where `threads:read` and `THREADS_READ` are one. Names of other systems
+ * grant nothing here. A token without the claim, or whose claim says nothing of access, has all that a user can have.
+ */
 function scopesIn(claim: unknown) {
-  const names = (Array.isArray(claim) ? claim : String(claim ?? '').split(' ')).map((name) =>
-    String(name).toUpperCase().replace(/[:.]/g, '_'),
-  );
-  const named = userScopes.filter((scope) => names.includes(scope));
-  const saysAny = names.some((name) => /^(ASSISTANTS|THREADS|RUNS|WORKSPACE|SERVER)_/.test(name));
-  return saysAny ? named : userScopes;
+  if (claim === undefined) return userScopes;
+  const words = typeof claim === 'string' ? claim.split(' ').filter((word) => word !== '') : claim;
+  if (!Array.isArray(words) || words.length === 0) return [];
+  const names = words.map((word) => String(word).toUpperCase().replace(/[:.]/g, '_'));
+  if (names.every((name) => claimScopes.includes(name))) return userScopes;
+  return userScopes.filter((scope) => names.includes(scope));
 }

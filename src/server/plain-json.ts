@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type DocumentNode, type ExecutionResult, getOperationAST } from 'graphql';
-import type { Yoga } from './yoga.ts';
+import type { Transport, Yoga } from './yoga.ts';
 
 interface Params {
   query: string;
@@ -12,20 +12,20 @@ interface Params {
  * Answers the most common request, a JSON body answered by one JSON body, through yoga's execution (its parser cache,
  * validation, context, masking and plugins) but without its Request and Response objects, which cost more than such
  * a query itself: see bench/page.ts. Anything out of the ordinary is left to yoga as a whole: returns false, and
- * nothing has been answered or executed.
+ * nothing has been answered or executed. A credential that is refused is not looked up again: `transport` says so.
  */
 export async function answerPlainJson(
   yoga: Yoga,
   request: IncomingMessage,
   body: Buffer,
   response: ServerResponse,
-  gone: AbortSignal,
+  transport: Transport,
 ): Promise<boolean> {
   const params = isPlain(request) ? readParams(body) : null;
   if (!params) return false;
   const get = (name: string) => (request.headers[name] as string | undefined) ?? null;
   const { schema, execute, contextFactory, parse, validate } = yoga.getEnveloped({
-    gone,
+    ...transport,
     request: { headers: { get } },
   } as never);
   let args: object;
@@ -33,7 +33,10 @@ export async function answerPlainJson(
     const document: DocumentNode = parse(params.query);
     const operation = getOperationAST(document, params.operationName);
     if (!operation || operation.operation === 'subscription' || validate(schema, document).length > 0) return false;
-    const contextValue = await contextFactory();
+    const contextValue = await contextFactory().catch((error: unknown) => {
+      transport.refusal = error;
+      throw error;
+    });
     if (contextValue.isAnonymous) return false;
     args = { schema, document, operationName: params.operationName, variableValues: params.variables, contextValue };
   } catch {

@@ -73,15 +73,27 @@ export class Session implements Access {
     this.#context = domainContext(this.#services, workspaceId, admission.actor);
   }
 
+  /** Ends the session of a token whose time has come: nobody need be asked for that. */
+  expireToken(): void {
+    if (this.#admission.actor.kind === 'USER' && this.#isOver()) this.#expire();
+  }
+
+  #isOver(): boolean {
+    const { until } = this.#admission;
+    return until !== null && until <= new Date();
+  }
+
+  #expire(): void {
+    this.#lost.abort(new CredentialError('EXPIRED', 'This credential has expired.'));
+  }
+
   /** Ends the session when its credential is no longer good. `found`: what `credential` has come to. */
   judge(found: Admission | Error, credential: Credential): void {
     // It has been renewed since: the new one is looked at next time.
     if (idOf(credential) !== idOf(this.#credential)) return;
-    const { until } = this.#admission;
     if (found instanceof DomainError) this.#lost.abort(found);
-    else if (until !== null && until <= new Date()) {
-      this.#lost.abort(new CredentialError('EXPIRED', 'This credential has expired.'));
-    } else if (found instanceof Error) {
+    else if (this.#isOver()) this.#expire();
+    else if (found instanceof Error) {
       this.#services.log.warn({ err: found }, 'a credential could not be looked at');
     } else if (lacks(found, this.#admission)) {
       this.#lost.abort(new CredentialError('RIGHTS_CHANGED', 'This credential may no longer do what it could.'));

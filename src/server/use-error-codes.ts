@@ -35,13 +35,17 @@ export function maskError(log: Logger) {
     if (original instanceof DomainError) return at(error, codedError(original));
     if (original instanceof GraphQLError) return shownError(error as GraphQLError, original);
     const requestId = newRequestId();
-    log.error({ err: original, requestId }, 'unexpected error');
+    // Nobody waits for the answer any more: nothing went wrong here.
+    if (isAbort(original)) log.debug({ requestId }, 'the client has gone');
+    else log.error({ err: original, requestId }, 'unexpected error');
     const masked = new GraphQLError(`Something went wrong here. Mention ${requestId} to whoever runs this server.`, {
       extensions: { code: 'INTERNAL_SERVER_ERROR', requestId },
     });
     return at(error, masked);
   };
 }
+
+const isAbort = (error: unknown) => error instanceof DOMException && error.name === 'AbortError';
 
 function shownError(error: GraphQLError, original: GraphQLError): GraphQLError {
   const code = error.extensions?.code ?? original.extensions?.code;

@@ -1,5 +1,6 @@
 import { type DocumentNode, GraphQLError, type ParseOptions, parse, type Source } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
+import { maxIntrospectionCost } from '../graphql/introspection-cost.ts';
 import { limits, maxAliases, refusal } from '../graphql/limit.ts';
 import { invalid } from './use-error-codes.ts';
 
@@ -19,6 +20,9 @@ function parseBounded(source: string | Source, options?: ParseOptions): Document
 export function useLimits(): Plugin {
   return {
     onParse: ({ setParseFn }) => setParseFn(parseBounded),
-    onValidate: ({ addValidationRule }) => addValidationRule(maxAliases),
+    onValidate: ({ addValidationRule }) => {
+      addValidationRule(maxAliases);
+      addValidationRule(maxIntrospectionCost);
+    },
   };
 }

@@ -1,5 +1,5 @@
 import type { IncomingMessage, Server } from 'node:http';
-import { type ExecutionArgs, GraphQLError } from 'graphql';
+import type { ExecutionArgs, GraphQLError } from 'graphql';
 import type { SubscribePayload } from 'graphql-ws';
 import { type Extra, useServer } from 'graphql-ws/use/ws';
 import { WebSocketServer } from 'ws';
@@ -10,6 +10,7 @@ import type { Logger } from '../log.ts';
 import { type Authenticator, credentialIn, refusedRequest } from './authenticate.ts';
 import type { Origins } from './origin.ts';
 import type { Session } from './session.ts';
+import { maskError } from './use-error-codes.ts';
 import type { Yoga } from './yoga.ts';
 
 /** How often a socket is asked whether it is still there; one that has not answered by the next time is closed. */
@@ -38,6 +39,8 @@ function credentialOf(params: Record<string, unknown> | undefined): Credential {
 interface SocketState extends Record<PropertyKey, unknown> {
   /** Who sits at the other end; absent until it has said so. */
   session?: Session;
+  /** While somebody finds out who it is. */
+  entering?: Promise<unknown>;
   /** Aborted when the socket closes. */
   closed: AbortController;
 }
@@ -71,6 +74,27 @@ async function enter(
   return session;
 }
 
+/** The session of an operation: the one that the socket has, renewed when the operation brings a credential. */
+async function sessionOf(
+  state: SocketState & Extra,
+  authenticator: Authenticator,
+  credential: Credential,
+): Promise<Session> {
+  // Of several first operations at once, one opens the session; when it is refused, the next one may.
+  while (state.entering) await state.entering.catch(() => {});
+  if (state.session) {
+    if (credential.secret !== null) await state.session.renew(credential);
+    return state.session;
+  }
+  const entering = enter(state, authenticator, credential);
+  state.entering = entering;
+  try {
+    return await entering;
+  } finally {
+    state.entering = undefined;
+  }
+}
+
 /** Yoga's own functions travel with an operation, because their plugins are bound to its context. */
 type Executors = { execute: (args: ExecutionArgs) => never; subscribe: (args: ExecutionArgs) => never };
 
@@ -85,6 +109,7 @@ export function serveWebSocket(
   options: { yoga: Yoga; authenticator: Authenticator; origins: Origins; log: Logger; maxPayloadBytes: number },
 ): { close(): Promise<void> } {
   const { yoga, authenticator, origins, log } = options;
+  const shown = maskError(log);
   const sockets = new WebSocketServer({ noServer: true, maxPayload: options.maxPayloadBytes });
   server.on('upgrade', (request: IncomingMessage, socket, head) => {
     // Node has let go of the socket: without a listener, a reset would end the process.
@@ -113,25 +138,24 @@ export function serveWebSocket(
           await enter(state, authenticator, credential);
           return true;
         } catch (error) {
-          if (!(error instanceof DomainError)) log.error({ err: error }, 'socket could not be authenticated');
-          return false;
+          if (error instanceof DomainError) return false;
+          log.error({ err: error }, 'socket could not be authenticated');
+          throw error;
         }
       },
       onSubscribe: async ({ extra }, _id, payload) => {
         const state = extra as SocketState & Extra;
         try {
           const credential = credentialOf(payload.extensions ?? undefined);
-          const known = state.session;
-          if (known && credential.secret !== null) await known.renew(credential);
-          const session = known ?? (await enter(state, authenticator, credential));
+          const session = await sessionOf(state, authenticator, credential);
           return await operationOf(yoga, session, state.closed.signal, payload);
         } catch (error) {
-          const refused = refusedRequest(error);
-          if (refused instanceof GraphQLError) return [refused];
-          throw error;
+          return [shown(refusedRequest(error)) as GraphQLError];
         }
       },
       onDisconnect: ({ extra }) => extra.closed?.abort(),
+      // What goes wrong in here is for the log, not for close reasons.
+      isProd: true,
     },
     sockets,
     pingEveryMs,

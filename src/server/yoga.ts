@@ -11,9 +11,11 @@ import { useHiddenSchema } from './use-hidden-schema.ts';
 import { useLimits } from './use-limits.ts';
 
 /** What the transport tells of a request: a socket has its context already; over HTTP it says when the client goes. */
-interface Transport {
+export interface Transport {
   socket?: GraphContext;
   gone?: AbortSignal;
+  /** The refusal of its credential, where somebody has asked already. */
+  refusal?: unknown;
 }
 
 /** The GraphQL server, as yoga makes it. */
@@ -51,8 +53,9 @@ export function createGraphServer(options: {
     },
     maskedErrors: { maskError: maskError(log) },
     plugins: [useLimits(), ...(options.introspection ? [] : [useHiddenSchema()]), useErrorCodes(), useAuthentication()],
-    context: async ({ socket, request, gone = neverGone }) => {
+    context: async ({ socket, request, gone = neverGone, refusal }) => {
       if (socket) return socket;
+      if (refusal) throw refusal;
       const workspace =
         workspaceHeaders.map((name) => request.headers.get(name)).find((value) => value !== null) ?? null;
       const credential = credentialIn(request.headers.get('authorization'), workspace);

@@ -111,6 +111,32 @@ test('a page stays where it is while rows come and go', async () => {
   expect(second.nodes.map(({ text }: { text: string }) => text)).toEqual(['3', '4', '5', '6', '7']);
 });
 
+const listsOfNoNulls = ['messages', 'threads', 'assistants by CREATED_AT ASC'];
+test.each(listsOfNoNulls)('a cursor that was tampered with is refused: %s', async (name) => {
+  const list = lists[name] as (typeof lists)[string];
+  const { edges } = await list('first: 1');
+  const [head, tag, , ...rest] = Buffer.from(edges[0]?.cursor ?? '', 'base64url')
+    .toString()
+    .split('\u001f');
+  const hostile = [
+    '',
+    '=',
+    '=-271821-04-20T00:00:00.000Z',
+    '=0000-01-01T00:00:00.000Z',
+    '=1.5',
+    '=1e400',
+    '=0x10',
+    '=now',
+  ];
+  for (const value of [...hostile, '=2026-02-31T00:00:00.000Z', '=99999999999', '=\u0000']) {
+    const cursor = Buffer.from([head, tag, value, ...rest].join('\u001f')).toString('base64url');
+    for (const place of ['after', 'before']) {
+      const refused = await list(`first: 5, ${place}: "${cursor}"`).catch((error: Error) => JSON.parse(error.message));
+      expect(refused).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }]);
+    }
+  }
+});
+
 test('a page between two cursors holds what stands between them', async () => {
   const list = lists.messages as (typeof lists)[string];
   const { edges, nodes } = await list('first: 10');

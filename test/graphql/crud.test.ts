@@ -167,6 +167,18 @@ test('editing a message drops what followed, and its followers are told', async 
   ]);
 });
 
+test('editing a message leaves nothing of what it was', async () => {
+  const content = [{ text: 'my secret' }, { imageUrl: 'https://example.com/passport.png' }];
+  const thread = await app.client.createThread({ messages: [{ content }] });
+  const select = 'id text content { ... on TextContent { text } ... on ImageContent { url } }';
+  const query = `query($id: ID!) { thread(id: $id) { messages { nodes { ${select} } } } }`;
+  const { thread: before } = await app.client.data(query, { id: thread.id });
+  const [{ id }] = before.messages.nodes;
+  const { message } = await app.client.mutate('editMessage', { id, text: 'nothing' }, `message { ${select} }`);
+  expect(message).toEqual({ id, text: 'nothing', content: [{ text: 'nothing' }] });
+  expect((await app.client.data(query, { id: thread.id })).thread.messages.nodes).toEqual([message]);
+});
+
 test('regenerate drops the last answer and answers again, with another model if asked', async () => {
   const first = await app.client.ask('say something');
   await app.client.finished(first.id);

@@ -48,6 +48,15 @@ describe('a key', () => {
     expect(await codeOf(new Client(app.url, 'ag_unknown'))).toMatchObject({ reason: 'UNKNOWN' });
   });
 
+  test('that is unknown costs one look-up', async () => {
+    let tries = 0;
+    const statements = await app.statements(async () => {
+      tries += 1;
+      expect(await codeOf(new Client(app.url, `unknown_${tries}`))).toMatchObject({ reason: 'UNKNOWN' });
+    });
+    expect(statements).toHaveLength(1);
+  });
+
   test('acts in its own workspace, in those it was let into, and in no other', async () => {
     const [one, other, third] = [await newWorkspace('One'), await newWorkspace('Other'), await newWorkspace('Third')];
     const { secret, client, id } = await app.in(one).createKey({ scopes: ['THREADS_READ'], workspaceIds: [other] });
@@ -69,6 +78,20 @@ describe('a key', () => {
     const admin = await app.in(one).createKey({ scopes: ['WORKSPACE_ADMIN'] });
     const { workspace } = await admin.client.data('{ workspace { apiKeys { nodes { id workspaces { id } } } } }');
     expect(workspace.apiKeys.nodes).toContainEqual({ id, workspaces: [{ id: one }] });
+  });
+
+  test('tells of all the workspaces that it may enter, whichever it acts in', async () => {
+    const [one, other] = [await newWorkspace('Here'), await newWorkspace('There')];
+    const { secret } = await app.in(one).createKey({ scopes: ['WORKSPACE_ADMIN'], workspaceIds: [other] });
+    const query =
+      '{ viewer { apiKey { workspaces { name settings { maxConcurrentRuns } apiKeys(first: 5) { totalCount nodes { id } } } } } }';
+    for (const workspace of [one, other]) {
+      const { viewer } = await new Client(app.url, secret, workspace).data(query);
+      expect(viewer.apiKey.workspaces).toMatchObject([
+        { name: 'Here', settings: { maxConcurrentRuns: expect.any(Number) }, apiKeys: { totalCount: 1 } },
+        { name: 'There', settings: { maxConcurrentRuns: expect.any(Number) }, apiKeys: { totalCount: 0, nodes: [] } },
+      ]);
+    }
   });
 
   test('for the whole server acts everywhere, with its own scopes only', async () => {
@@ -154,6 +177,17 @@ describe('a key that is rotated', () => {
     for (const secret of secrets) {
       expect(await codeOf(new Client(app.url, secret))).toMatchObject({ code: 'UNAUTHENTICATED', reason: 'ROTATED' });
     }
+  });
+
+  test('does not outlive its grace by way of its old secret', async () => {
+    const scopes = ['WORKSPACE_ADMIN', 'THREADS_READ'];
+    const old = await app.client.createKey({ scopes });
+    await app.client.mutate('rotateApiKey', { id: old.id, graceSeconds: 600 }, 'secret');
+    for (const name of ['rotateApiKey', 'updateApiKey', 'revokeApiKey']) {
+      expect(await old.client.mutate(name, { id: old.id }, '__typename')).toMatchObject({ code: 'FORBIDDEN' });
+    }
+    const { apiKey } = await create(old.client, { scopes });
+    expect(new Date(apiKey.expiresAt).getTime()).toBeLessThan(Date.now() + 601_000);
   });
 
   test('many times at once has one newest secret', async () => {

@@ -308,3 +308,20 @@ describe('a request that is no GraphQL over HTTP answers a coded error', () => {
     expect(await refusal('run_x')).toBe('NOT_FOUND');
   });
 });
+
+test.each([
+  ['of no year', '0000-01-01T00:00:00Z'],
+  ['of the year before the first, by its offset', '0001-01-01T00:00:00+23:59'],
+  ['of the year 10000, by its offset', '9999-12-31T23:59:59-23:59'],
+  ['of a day that is not there', '2026-02-31T00:00:00Z'],
+  ['without an offset', '2026-11-21T08:30:00'],
+  ['in words', 'tomorrow'],
+])('a time %s is refused', async (_name, expiresAt) => {
+  const query = 'mutation($input: CreateApiKeyInput!) { createApiKey(input: $input) { __typename } }';
+  const input = { name: 'Odd', scopes: ['THREADS_READ'], expiresAt };
+  const { errors } = await app.client.send(query, { input });
+  expect(errors?.[0]).toMatchObject({
+    message: expect.stringContaining('2026-11-21T08:30:00.000Z'),
+    extensions: { code: 'BAD_USER_INPUT' },
+  });
+});

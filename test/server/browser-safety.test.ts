@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { getIntrospectionQuery } from 'graphql';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { startTestApp, type TestApp } from '../support/app.ts';
@@ -108,6 +109,23 @@ test('the page of GraphiQL may load nothing, be framed by nobody, and talk to th
   expect(response.headers.get('x-content-type-options')).toBe('nosniff');
   expect(response.headers.get('x-frame-options')).toBe('SAMEORIGIN');
   expect(response.headers.get('referrer-policy')).toBe('no-referrer');
+});
+
+test('whoever has no key may read the whole schema, but not over and over in one query', async () => {
+  const anonymous = Object.assign(app.in(''), { key: '' });
+  const whole = await anonymous.send(getIntrospectionQuery({ descriptions: true, inputValueDeprecation: true }));
+  expect(whole.errors).toBeUndefined();
+  expect(whole.data.__schema.types.length).toBeGreaterThan(100);
+  const types = 'types { name description fields { name description type { name } } }';
+  const often = Array.from({ length: 20 }, (_, index) => `a${index}: __schema { ${types} }`).join(' ');
+  const within = Array.from({ length: 20 }, (_, index) => `a${index}: ${types}`).join(' ');
+  const spread = `fragment All on __Schema { ${types} } query { ${often.replaceAll(types, '...All')} }`;
+  for (const query of [`{ ${often} }`, `{ __schema { ${within} } }`, spread]) {
+    const { errors = [] } = await anonymous.send(query);
+    expect(errors.map(({ extensions }) => extensions.code)).toEqual(['QUERY_TOO_COMPLEX']);
+  }
+  const loop = await anonymous.send('fragment All on __Schema { ...All } { __schema { ...All } }');
+  expect(loop.errors?.[0]?.extensions.code).toBe('GRAPHQL_VALIDATION_FAILED');
 });
 
 describe('in production', () => {

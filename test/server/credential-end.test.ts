@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { Client } from '../support/client.ts';
@@ -157,6 +157,17 @@ describe.concurrent('a live socket', () => {
     socket.close();
   });
 
+  test('ends when its key may no longer enter a workspace', async ({ expect }) => {
+    const { workspace } = await app.client.mutate('createWorkspace', { name: 'Withdrawn' }, 'workspace { id }');
+    const { id, client } = await app.client.createKey({
+      scopes: [...scopes, 'WORKSPACE_ADMIN'],
+      workspaceIds: [workspace.id],
+    });
+    const { ended } = await openSocket(client, { query: query() });
+    await app.client.mutate('updateApiKey', { id, workspaceIds: [] }, 'apiKey { id }');
+    expect(await ended).toMatchObject({ reason: 'RIGHTS_CHANGED', closed: 4403 });
+  });
+
   test('does not go on as somebody else, nor with less, and keeps what it has', async ({ expect }) => {
     const { socket, heard, ended } = await openSocket(await app.client.as('alice'), { query: query() });
     const others = [
@@ -176,6 +187,31 @@ describe.concurrent('a live socket', () => {
     expect(await Promise.race([ended, setTimeout(300, 'open')])).toBe('open');
     socket.close();
   });
+});
+
+test('who stops waiting for a long answer is no error', async () => {
+  await using fresh = await startTestApp();
+  const { client } = fresh;
+  const { feeds, log } = fresh.app.services;
+  const assistant = await client.createAssistant({ tools: [{ function: { name: 'look_up' } }] });
+  const first = await client.ask('please look_up', { assistantId: assistant.id });
+  await client.finished(first.id);
+  // Its turn does not come while the first one waits for a tool.
+  const { id } = await client.run({ threadId: first.thread.id, messages: [{ text: 'later' }] });
+  const errors = vi.spyOn(log, 'error');
+  const stop = new AbortController();
+  const gone = fetch(`${fresh.url}/graphql`, {
+    method: 'POST',
+    headers: client.headers,
+    body: JSON.stringify({ query: `{ waitForRun(id: "${id}", timeoutSeconds: 60) { __typename } }` }),
+    signal: stop.signal,
+  });
+  await vi.waitUntil(() => feeds.count > 0);
+  stop.abort();
+  await expect(gone).rejects.toThrow();
+  await vi.waitUntil(() => feeds.count === 0);
+  await client.data('{ viewer { kind } }');
+  expect(errors).not.toHaveBeenCalled();
 });
 
 test('a credential in the address opens nothing', async () => {

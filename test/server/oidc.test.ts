@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { Client } from '../support/client.ts';
 
@@ -10,6 +10,8 @@ class IdentityProvider {
   readonly #server: Server;
   #key!: Awaited<ReturnType<typeof generateKeyPair>>;
   #keyId = 0;
+  #isHanging = false;
+  #onHang = () => {};
   /** How often its keys have been read. */
   keyReads = 0;
 
@@ -18,6 +20,7 @@ class IdentityProvider {
       if (url === '/.well-known/openid-configuration') {
         return response.end(JSON.stringify({ issuer: this.issuer, jwks_uri: `${this.issuer}/keys` }));
       }
+      if (this.#isHanging) return this.#onHang();
       this.keyReads += 1;
       const key = { ...(await exportJWK(this.#key.publicKey)), kid: String(this.#keyId), alg: 'ES256', use: 'sig' };
       response.end(JSON.stringify({ keys: [key] }));
@@ -31,6 +34,14 @@ class IdentityProvider {
 
   get issuer(): string {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  /** From now on requests are taken and not answered; resolves when the first of them has come. */
+  hang(): Promise<void> {
+    this.#isHanging = true;
+    return new Promise((resolve) => {
+      this.#onHang = resolve;
+    });
   }
 
   async rotate(): Promise<void> {
@@ -81,10 +92,24 @@ describe('a token of an identity provider', () => {
   test.each([
     ['a text', { scope: 'openid threads:read runs.read email' }],
     ['a list', { scope: ['THREADS_READ', 'RUNS_READ'] }],
+    ['beside names of other systems', { scope: 'read:messages threads:read runs:read' }],
     ['with what no end user can have', { scope: 'THREADS_READ RUNS_READ SERVER_ADMIN ASSISTANTS_WRITE' }],
   ])('has the scopes that it names: %s', async (_name, claims) => {
     const { data } = await who(await provider.token(claims));
     expect(data.viewer.scopes).toEqual(['THREADS_READ', 'RUNS_READ']);
+  });
+
+  test.each([
+    ['says nothing of access', { scope: 'openid profile email offline_access' }, 5],
+    ['names other systems only', { scope: 'openid read:messages' }, 0],
+    ['names what no end user can have', { scope: 'SERVER_ADMIN' }, 0],
+    ['is empty', { scope: '' }, 0],
+    ['is an empty list', { scope: [] }, 0],
+    ['is no list of names', { scope: { THREADS_READ: true } }, 0],
+    ['is null', { scope: null }, 0],
+  ])('whose claim %s has all that a user can have, or nothing', async (_name, claims, count) => {
+    const { data } = await who(await provider.token(claims));
+    expect(data.viewer.scopes).toHaveLength(count);
   });
 
   test('sees what a session token of the same user sees', async () => {
@@ -171,6 +196,50 @@ test('a provider that cannot be reached is no reason to let its users in, nor to
   const { data, errors } = await new Client(other.url, token).send('{ viewer { kind } }');
   expect([data ?? null, errors?.[0]?.extensions.code]).toEqual([null, 'INTERNAL_SERVER_ERROR']);
   expect((await other.client.data('{ viewer { kind } }')).viewer.kind).toBe('API_KEY');
+});
+
+test('a provider that hangs keeps nobody waiting but its own users', async () => {
+  const hanging = new IdentityProvider();
+  await hanging.start();
+  await using other = await startTestApp({
+    OIDC_ISSUER: hanging.issuer,
+    OIDC_AUDIENCE: 'graph',
+    OIDC_JWKS_URI: `${hanging.issuer}/keys`,
+  });
+  const key = await other.client.createKey({ scopes: ['THREADS_READ', 'RUNS_READ'] });
+  const thread = await other.client.createThread({ owner: 'alice' });
+  const follow = `subscription { threadEvents(threadId: "${thread.id}") { __typename } }`;
+  const minutes = 11;
+  const user = new Client(other.url, await hanging.token({}, undefined, `${minutes * 60 + 4}s`));
+  const [theirs, mine] = await Promise.all([user.stream(follow), key.client.stream(follow)]);
+  const [theirWords, myWords] = [theirs.text(), mine.text()];
+  // What was read of its keys is too old by now; it is asked again, and does not answer.
+  const asked = hanging.hang();
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + minutes * 60_000 });
+  try {
+    await asked;
+    const before = performance.now();
+    await other.client.mutate('revokeApiKey', { id: key.id }, 'apiKey { id }');
+    expect(await myWords).toContain('"reason":"REVOKED"');
+    expect(performance.now() - before).toBeLessThan(2000);
+    vi.setSystemTime(Date.now() + 5000);
+    expect(await theirWords).toContain('"reason":"EXPIRED"');
+  } finally {
+    vi.useRealTimers();
+    await hanging.stop();
+  }
+});
+
+test('a first key that looks like the start of a token is a key', async () => {
+  const adminKey = 'eyes-only-key-of-the-operator';
+  await using other = await startTestApp({
+    OIDC_ISSUER: provider.issuer,
+    OIDC_AUDIENCE: 'graph',
+    ADMIN_KEY: adminKey,
+  });
+  const { viewer } = await new Client(other.url, adminKey).data('{ viewer { kind apiKey { prefix } } }');
+  // Nothing of what the operator chose is told.
+  expect(viewer).toEqual({ kind: 'API_KEY', apiKey: { prefix: '' } });
 });
 
 test('without a provider, its tokens are worth nothing', async () => {

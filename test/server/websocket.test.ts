@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { connect } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { startTestApp, type TestApp } from '../support/app.ts';
@@ -14,10 +15,10 @@ afterAll(() => app.stop());
 async function talk(
   messages: object[],
   replies: number,
-): Promise<{ heard: Array<{ type: string; payload?: unknown }>; code: number | null }> {
+): Promise<{ heard: Array<{ type: string; id?: string; payload?: unknown }>; code: number | null }> {
   const socket = new WebSocket(`${app.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
   await once(socket, 'open');
-  const heard: Array<{ type: string; payload?: unknown }> = [];
+  const heard: Array<{ type: string; id?: string; payload?: unknown }> = [];
   let code: number | null = null;
   const over = new Promise<void>((resolve) => {
     socket.on('close', (closed) => {
@@ -79,6 +80,55 @@ test('a socket acts in the workspace that it names', async () => {
   const there = new Client(app.url, app.client.key, workspace.id);
   const [event] = await Promise.all([there.subscribe('{ workspace { name } }', {}, 'workspace').next()]);
   expect(event.value).toEqual({ name: 'Other' });
+});
+
+test('a refused upgrade ends with its socket, also when the other end resets it or never closes it', async () => {
+  await using strict = await startTestApp({ CORS_ORIGINS: 'https://app.example' });
+  const { port } = new URL(strict.url);
+  const upgrade = (path: string, origin = '') =>
+    `GET ${path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n${origin}\r\n`;
+  for (const request of [upgrade('/nowhere'), upgrade('/graphql', 'Origin: https://evil.example\r\n')]) {
+    const reset = connect(Number(port));
+    reset.write(request, () => reset.resetAndDestroy());
+    await once(reset, 'close');
+    const halfOpen = connect({ port: Number(port), allowHalfOpen: true });
+    halfOpen.write(request);
+    const [answer] = await once(halfOpen, 'data');
+    expect(String(answer)).toMatch(/^HTTP\/1.1 40[34] /);
+    halfOpen.resume();
+    await once(halfOpen, 'end');
+    // The server has let go of it: what is written now is answered with a reset.
+    halfOpen.on('error', () => {});
+    while (!halfOpen.destroyed) await new Promise<void>((resolve) => halfOpen.write('more', () => resolve()));
+  }
+  expect(await (await fetch(`${strict.url}/health`)).json()).toEqual({ status: 'ok' });
+});
+
+test('first operations that come at once run as the one who was first, or not at all', async () => {
+  const [alice, bob] = [await app.client.as('alice'), await app.client.as('bob')];
+  const ask = (id: string, { key }: Client) => ({
+    ...operation('{ viewer { userId } }', { headers: { authorization: `Bearer ${key}` } }),
+    id,
+  });
+  const { heard } = await talk([{ type: 'connection_init' }, ask('a', alice), ask('b', bob), ask('c', alice)], 6);
+  expect(heard.filter(({ type }) => type === 'next')).toMatchObject([
+    { id: 'a', payload: { data: { viewer: { userId: 'alice' } } } },
+    { id: 'c', payload: { data: { viewer: { userId: 'alice' } } } },
+  ]);
+  expect(heard.filter(({ type }) => type === 'error')).toMatchObject([
+    { id: 'b', payload: [{ extensions: { code: 'UNAUTHENTICATED', reason: 'RIGHTS_CHANGED' } }] },
+  ]);
+});
+
+test('a wrong credential first leaves the socket to a right one', async () => {
+  const { key } = await app.client.as('alice');
+  const ask = (id: string, secret: string) => ({
+    ...operation('{ viewer { userId } }', { headers: { authorization: `Bearer ${secret}` } }),
+    id,
+  });
+  const { heard } = await talk([{ type: 'connection_init' }, ask('a', 'wrong'), ask('b', key)], 4);
+  expect(heard).toContainEqual({ id: 'b', type: 'next', payload: { data: { viewer: { userId: 'alice' } } } });
+  expect(heard.find(({ type }) => type === 'error')).toMatchObject({ id: 'a' });
 });
 
 test('health, readiness and the way in', async () => {
