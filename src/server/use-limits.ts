@@ -1,7 +1,7 @@
 import { type DocumentNode, GraphQLError, type ParseOptions, parse, type Source } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
-import { maxIntrospectionCost } from '../graphql/introspection-cost.ts';
 import { limits, maxAliases, refusal } from '../graphql/limit.ts';
+import { maxIntrospectionCost } from './introspection-cost.ts';
 import { invalid } from './use-error-codes.ts';
 
 /** Parses a document of bounded length. Throws a coded error for one that is longer, or no GraphQL. */
