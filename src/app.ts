@@ -15,6 +15,7 @@ import { Worker } from './engine/worker.ts';
 import { buildSchema } from './graphql/schema.ts';
 import { KeptSecrets } from './kept-secrets.ts';
 import { createLog, type Logger } from './log.ts';
+import { Offload } from './offload/offload.ts';
 import type { ModelCatalog } from './providers/model-catalog.ts';
 import { ModelRegistry } from './providers/registry.ts';
 import { BossQueue } from './queue/pg-boss.ts';
@@ -100,7 +101,9 @@ async function open(
   const services: Services = { database, bus, queue, models, feeds, vault, signingKeys, log };
   const firstKey = await openFirstKey(secrets, kept, services);
   if (config.role !== 'api') {
-    const worker = new Worker(services, { concurrency: config.workerConcurrency, patience: config.model });
+    const offload = new Offload();
+    closing.add(() => offload.close());
+    const worker = new Worker(services, { concurrency: config.workerConcurrency, patience: config.model, offload });
     closing.add(() => worker.stop());
     await worker.start();
   }

@@ -161,7 +161,10 @@ async function makeWay(
 
 /** The configuration that is in force: the run's own, over the assistant's, over the defaults. */
 async function freeze(ctx: DomainContext, change: ThreadChange, create: CreateRun, assistant: Assistant | null) {
-  const workspace = await change.tx.workspace.findFirst({ where: {}, select: { defaultModel: true } });
+  const workspace = await change.tx.workspace.findFirst({
+    where: {},
+    select: { defaultModel: true, recordSteps: true },
+  });
   const effective = <Value>(own: Value | null | undefined, inherited: Value | null | undefined) =>
     own === undefined ? (inherited ?? null) : own;
   const instructions = [effective(create.instructions, assistant?.instructions), create.additionalInstructions];
@@ -179,6 +182,7 @@ async function freeze(ctx: DomainContext, change: ThreadChange, create: CreateRu
     parallelToolCalls: create.parallelToolCalls ?? true,
     responseFormat: responseFormat === null ? undefined : (responseFormat as Prisma.InputJsonValue),
     truncation: create.truncation?.strategy ?? ('AUTO' as const),
+    recordSteps: workspace?.recordSteps,
     truncationLastMessages: create.truncation?.lastMessages ?? null,
   };
 }

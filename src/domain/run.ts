@@ -10,6 +10,7 @@ import { changeThread, type ThreadChange } from './journal.ts';
 import { isTerminal, statusesBefore } from './run-status.ts';
 import { inThreadsVisibleTo } from './scope.ts';
 import { closeOpenStep, type StepOutcome } from './step.ts';
+import { leaveSteps } from './step-recording.ts';
 
 /** Why a run, a step or a call failed, in words fit for its user: no secret, no stack. */
 export interface RunFault {
@@ -59,7 +60,7 @@ export async function enterStatus(
 export async function endRun(
   ctx: DomainContext,
   change: ThreadChange,
-  run: { id: string; number: number; fence: number },
+  run: Pick<Run, 'id' | 'number' | 'fence' | 'recordSteps'>,
   end: RunEnd,
   more: { step?: Partial<StepOutcome>; texts?: Map<string, string>; data?: Prisma.RunUncheckedUpdateManyInput } = {},
 ): Promise<void> {
@@ -69,6 +70,7 @@ export async function endRun(
   await closeOpenStep(change, run.id, { ...stepOutcomes[end.status], ...reason, error, ...more.step }, more.texts);
   const entered = await enterStatus(change, run, end.status, {
     ...more.data,
+    ...(await leaveSteps(change, run)),
     endedAt: change.now,
     leasedUntil: null,
     expiresAt: null,

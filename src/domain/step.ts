@@ -16,6 +16,8 @@ export interface StepOutcome {
   incompleteReason: string | null;
   error?: RunFault | null;
   usage?: Usage | null;
+  /** In US dollars, as a decimal text. */
+  cost?: string | null;
 }
 
 /** The step of the run that has not ended, if any. */
@@ -131,7 +133,7 @@ export async function closeOpenStep(
     await endMessage(change, step, outcome, grown.get(textId({ ownerId: step.messageId, channel: 'TEXT' })) ?? '');
   }
   for (const call of step.toolCalls) await endToolCall(change, call, outcome, grown);
-  const { error, usage } = outcome;
+  const { error, usage, cost } = outcome;
   const reasoning = grown.get(textId({ ownerId: step.id, channel: 'REASONING' })) ?? step.reasoning;
   await change.tx.step.updateMany({
     where: { id: step.id },
@@ -141,6 +143,7 @@ export async function closeOpenStep(
       endedAt: change.now,
       ...(error ? { errorCode: error.code, errorMessage: error.message, errorRetryable: error.retryable } : {}),
       ...usage,
+      ...(cost === undefined ? {} : { cost }),
     },
   });
   const hasTexts = reasoning !== '' || step.toolCalls.length > 0;

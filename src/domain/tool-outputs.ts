@@ -34,7 +34,7 @@ export function parkForTools(
   ctx: DomainContext,
   run: ClaimedRun,
   calls: ReadyCall[],
-  more: { usage: Usage; totals: Prisma.RunUncheckedUpdateManyInput },
+  more: { used: Usage & { cost: string | null }; totals: Prisma.RunUncheckedUpdateManyInput },
 ): Promise<boolean> {
   return changeRun(ctx, run, async (change, current) => {
     if (current.status === 'CANCELLING') {
@@ -56,7 +56,7 @@ export function parkForTools(
       });
     }
     const step = (await findOpenStep(change, run.id)) as OpenStep;
-    await change.tx.step.updateMany({ where: { id: step.id }, data: more.usage });
+    await change.tx.step.updateMany({ where: { id: step.id }, data: more.used });
     if (calls.every(({ error }) => error !== null)) {
       await closeOpenStep(change, run.id, { status: 'COMPLETED', incompleteReason: null });
       await change.tx.run.updateMany({ where: { id: run.id }, data: more.totals });
@@ -116,7 +116,7 @@ async function storeOutput(change: ThreadChange, { toolCallId, output, isError }
   const failed = {
     status: 'FAILED',
     errorCode: 'tool_error',
-    errorMessage: output.slice(0, 500),
+    errorMessage: 'The client answered that the call failed; the output says why.',
     errorRetryable: false,
   } as const;
   await change.tx.toolCall.updateMany({

@@ -1,15 +1,19 @@
-import type { Prisma, Run } from '../db/generated/client.ts';
+import type { Run } from '../db/generated/client.ts';
 import { type DomainContext, type Services, systemContext } from '../domain/context.ts';
 import { finishRun, handBackRun, LeaseLostError, renewEveryMs, renewLease } from '../domain/lease.ts';
 import type { RunEnd } from '../domain/run.ts';
-import { storedTools } from '../domain/tool.ts';
-import { parkForTools, type ReadyCall } from '../domain/tool-outputs.ts';
-import { addUsage, costOf, noUsage, type Usage, usageOf } from '../domain/usage.ts';
+import { parkForTools } from '../domain/tool-outputs.ts';
+import { noUsage, type Usage } from '../domain/usage.ts';
+import type { Offload } from '../offload/offload.ts';
+import { formatFault } from './answer-format.ts';
 import { callModel, type Patience } from './call-model.ts';
 import { faultOf } from './model-error.ts';
-import { callOptions, type MadeCall, type Turn, TurnWriter } from './model-turn.ts';
+import { callOptions, type Turn, TurnWriter } from './model-turn.ts';
 import type { PieceWriter, RunWriter } from './piece-writer.ts';
-import { buildTranscript, parsedArguments } from './transcript.ts';
+import { fitPrompt } from './prompt.ts';
+import { readyCalls } from './ready-call.ts';
+import { Totals } from './totals.ts';
+import { readTranscript, toolsForModel } from './transcript.ts';
 
 /** Why an execution is broken off from outside. */
 type StopReason = 'cancelled' | 'expired' | 'lease-lost' | 'shutdown';
@@ -18,6 +22,7 @@ type StopReason = 'cancelled' | 'expired' | 'lease-lost' | 'shutdown';
 export interface Execution {
   services: Services;
   writer: PieceWriter;
+  offload: Offload;
   patience: Patience;
   /** Aborted with 'shutdown' when the worker stops. */
   shutdown: AbortSignal;
@@ -72,7 +77,7 @@ async function executeClaimed(
   writer: RunWriter,
   signal: AbortSignal,
 ): Promise<void> {
-  const totals = new Totals(ctx, run);
+  const totals = new Totals(run, ctx.models.describe(run.model));
   try {
     const end = await takeTurns(ctx, execution, run, writer, totals, signal);
     if (end) await finish(ctx, run, writer, totals, end.end, end.usage);
@@ -109,44 +114,74 @@ async function finish(
   usage: Usage | null,
 ): Promise<void> {
   await writer.settle({ store: false });
-  await finishRun(ctx, run, end, { texts: writer.texts(), data: totals.columns(), step: usage ? { usage } : {} });
+  await finishRun(ctx, run, end, { texts: writer.texts(), data: totals.columns(), step: stepUsed(totals, usage) });
 }
+
+const stepUsed = (totals: Totals, usage: Usage | null) => (usage ? { usage, cost: totals.costOf(usage) } : {});
 
 /** One answer of the model after the other, until there is an end. null: the run waits for its client, or is over. */
 async function takeTurns(
   ctx: DomainContext,
-  { patience }: Execution,
+  execution: Execution,
   run: Run,
   writer: RunWriter,
   totals: Totals,
   signal: AbortSignal,
 ): Promise<{ end: RunEnd; usage: Usage | null } | null> {
-  const model = ctx.models.languageModel(run.model);
   // A run that was never claimed before has no steps yet.
   let steps = run.fence === 1 ? 0 : await ctx.db.step.count({ where: { runId: run.id } });
   for (;;) {
     const limit = limitReached(run, totals, steps);
     if (limit) return { end: limit, usage: null };
     signal.throwIfAborted();
-    const prompt = await buildTranscript(ctx, run, steps > 0);
     const turnWriter = new TurnWriter(ctx, run, writer, steps);
-    const options = { ...callOptions(run, totals.usage?.completionTokens ?? 0), prompt };
-    for await (const part of callModel(model, options, patience, signal)) await turnWriter.take(part);
+    const hasTold = await askModel(ctx, execution, run, totals, steps > 0, turnWriter, signal);
+    if (!hasTold) return { end: { status: 'INCOMPLETE', reason: 'MAX_PROMPT_TOKENS' }, usage: null };
     const turn = turnWriter.turn();
     steps = turnWriter.steps;
-    totals.add(turn.usage);
-    if (turn.calls.length === 0) return { end: endOf(turn), usage: turn.usage };
+    totals.add(turn.usage, turn.generationMs);
+    if (turn.calls.length === 0) return { end: await endOf(execution.offload, run, turn), usage: turn.usage };
     await writer.settle({ store: false });
-    const calls = turn.calls.map((call) => readyCall(run, call));
-    const waits = await parkForTools(ctx, run, calls, { usage: turn.usage ?? noUsage, totals: totals.columns() });
+    const calls = await readyCalls(execution.offload, run, turn.calls);
+    const used = turn.usage ?? noUsage;
+    const waits = await parkForTools(ctx, run, calls, {
+      used: { ...used, cost: totals.costOf(used) },
+      totals: totals.columns(),
+    });
     if (waits) return null;
   }
 }
 
+/** Tells the model what there is to tell, and takes its answer. Returns false when that is more than the run may read. */
+async function askModel(
+  ctx: DomainContext,
+  { patience, offload }: Execution,
+  run: Run,
+  totals: Totals,
+  hasSteps: boolean,
+  turnWriter: TurnWriter,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const transcript = await readTranscript(ctx, run, hasSteps);
+  const options = callOptions(ctx, run, totals.completionTokens);
+  const { prompt, isTooLong, ...told } = await fitPrompt(offload, transcript, toolTextsOf(run), {
+    contextWindow: ctx.models.describe(run.model).contextWindow,
+    remaining: run.maxPromptTokens === null ? null : run.maxPromptTokens - totals.promptTokens,
+    answer: options.maxOutputTokens ?? null,
+  });
+  totals.note(told);
+  if (isTooLong) return false;
+  const model = ctx.models.languageModel(run.model);
+  for await (const part of callModel(model, { ...options, prompt }, patience, signal)) await turnWriter.take(part);
+  return true;
+}
+
+const toolTextsOf = (run: Run) => toolsForModel(run).map((tool) => JSON.stringify(tool));
+
 function limitReached(run: Run, totals: Totals, steps: number): RunEnd | null {
   // What a lost worker left behind is not held against the run.
   if (steps >= run.maxSteps + run.attempt - 1) return { status: 'INCOMPLETE', reason: 'MAX_STEPS' };
-  const { promptTokens = 0, completionTokens = 0 } = totals.usage ?? {};
+  const { promptTokens, completionTokens } = totals;
   if (run.maxPromptTokens !== null && promptTokens >= run.maxPromptTokens) {
     return { status: 'INCOMPLETE', reason: 'MAX_PROMPT_TOKENS' };
   }
@@ -154,44 +189,13 @@ function limitReached(run: Run, totals: Totals, steps: number): RunEnd | null {
   return isSpent ? { status: 'INCOMPLETE', reason: 'MAX_COMPLETION_TOKENS' } : null;
 }
 
-function endOf({ finish }: Turn): RunEnd {
+async function endOf(offload: Offload, run: Run, { finish, text }: Turn): Promise<RunEnd> {
   if (finish === 'length') return { status: 'INCOMPLETE', reason: 'MAX_COMPLETION_TOKENS' };
   if (finish === 'content-filter') return { status: 'INCOMPLETE', reason: 'CONTENT_FILTER' };
-  if (finish !== 'error') return { status: 'COMPLETED' };
+  if (finish !== 'error') {
+    const error = await formatFault(offload, run, text);
+    return error ? { status: 'FAILED', error } : { status: 'COMPLETED' };
+  }
   const message = 'The provider ended the answer with an error.';
   return { status: 'FAILED', error: { code: 'server_error', message, retryable: true } };
-}
-
-/** A call with what is wrong with it, if no client could answer it. */
-function readyCall(run: Run, { id, name, arguments: text }: MadeCall): ReadyCall {
-  const known = storedTools(run.tools).some((tool) => tool.name === name);
-  if (!known) return { id, arguments: text, error: `There is no tool named ${name}.` };
-  const isObject = parsedArguments(text) !== null;
-  return { id, arguments: text, error: isObject ? null : 'The arguments are not a JSON object.' };
-}
-
-/** What the run has used so far, in this execution and before it. */
-class Totals {
-  readonly #ctx: DomainContext;
-  readonly #run: Run;
-  usage: Usage | null;
-
-  constructor(ctx: DomainContext, run: Run) {
-    this.#ctx = ctx;
-    this.#run = run;
-    const before = usageOf(run);
-    if (before) {
-      const { totalTokens: _total, ...usage } = before;
-      this.usage = usage;
-    } else this.usage = null;
-  }
-
-  add(usage: Usage | null): void {
-    if (usage) this.usage = addUsage(this.usage ?? noUsage, usage);
-  }
-
-  columns(): Prisma.RunUncheckedUpdateManyInput {
-    if (!this.usage) return {};
-    return { ...this.usage, cost: costOf(this.usage, this.#ctx.models.describe(this.#run.model)) };
-  }
 }

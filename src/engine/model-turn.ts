@@ -27,16 +27,29 @@ export interface Turn {
   finish: LanguageModelV4FinishReason['unified'];
   /** null: the provider did not say. */
   usage: Usage | null;
+  /** All of the answer's text. */
+  text: string;
+  /** How long the answer took, from its first part to its last, in milliseconds. */
+  generationMs: number;
 }
 
 /** What a run asks of its model, but for the prompt. */
-export function callOptions(run: Run, usedTokens: number): Omit<LanguageModelV4CallOptions, 'prompt'> {
+export function callOptions(
+  { models }: DomainContext,
+  run: Run,
+  usedTokens: number,
+): Omit<LanguageModelV4CallOptions, 'prompt'> {
   const tools = toolsForModel(run);
+  const format = run.responseFormat as ResponseFormat | null;
   return {
     temperature: run.temperature ?? undefined,
     topP: run.topP ?? undefined,
     maxOutputTokens: run.maxCompletionTokens === null ? undefined : run.maxCompletionTokens - usedTokens,
-    responseFormat: responseFormatFor(run.responseFormat as ResponseFormat | null),
+    responseFormat: responseFormatFor(format),
+    providerOptions: models.providerOptions(run.model, {
+      oneCallAtATime: tools.length > 0 && !run.parallelToolCalls,
+      strictSchema: format?.type === 'json_schema' ? (format.json_schema.strict ?? false) : null,
+    }),
     ...(tools.length > 0 ? { tools, toolChoice: toolChoiceFor(run.toolChoice as ToolChoice | null) } : {}),
   };
 }
@@ -53,6 +66,14 @@ function responseFormatFor(format: ResponseFormat | null): LanguageModelV4CallOp
   return { type: 'json', name, description, schema };
 }
 
+/** The parts that something of the answer comes with. */
+const answering = new Set<LanguageModelV4StreamPart['type']>([
+  'text-delta',
+  'reasoning-delta',
+  'tool-input-start',
+  'tool-call',
+]);
+
 /** Turns the parts that a model streams into steps, messages, calls and growing texts of its run. */
 export class TurnWriter {
   readonly #ctx: DomainContext;
@@ -63,6 +84,8 @@ export class TurnWriter {
   #step: OpenStep | null = null;
   #messageId: string | null = null;
   #isReasoning = false;
+  #text = '';
+  #firstAt: number | null = null;
   #hasAnswered = false;
   #turn: Pick<Turn, 'finish' | 'usage'> = { finish: 'other', usage: null };
 
@@ -76,6 +99,7 @@ export class TurnWriter {
 
   /** Takes the next part; resolves when the next one may come. */
   async take(part: LanguageModelV4StreamPart): Promise<void> {
+    if (answering.has(part.type)) this.#firstAt ??= performance.now();
     if (part.type === 'text-delta') return this.#takeText(part.delta);
     if (part.type === 'reasoning-delta') return this.#takeReasoning(part.delta);
     if (part.type === 'tool-input-start') return this.#startCall(part.id, part.toolName);
@@ -96,7 +120,8 @@ export class TurnWriter {
 
   /** What came of it all, after the last part. */
   turn(): Turn {
-    return { ...this.#turn, calls: [...this.#calls.values()] };
+    const generationMs = this.#firstAt === null ? 0 : performance.now() - this.#firstAt;
+    return { ...this.#turn, text: this.#text, generationMs, calls: [...this.#calls.values()] };
   }
 
   async #takeText(text: string): Promise<void> {
@@ -109,6 +134,7 @@ export class TurnWriter {
     this.#messageId ??= await this.#change((change) =>
       startMessage(this.#ctx, change, this.#run, this.#step ?? this.#nextIndex()),
     );
+    this.#text += text;
     this.#writer.append(this.#messageId, 'TEXT', text);
   }
 
@@ -163,6 +189,7 @@ export class TurnWriter {
       closeOpenStep(change, this.#run.id, { status: 'COMPLETED', incompleteReason: null }, texts),
     );
     this.#step = null;
+    this.#text = '';
     this.#messageId = null;
     this.#isReasoning = false;
   }

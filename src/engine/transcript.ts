@@ -12,13 +12,29 @@ import { storedTools } from '../domain/tool.ts';
 
 type StepOfRun = Step & { toolCalls: ToolCall[] };
 
+/** What is told whole or not at all: a message of the thread, or a step of the run with its calls and their results. */
+export interface Unit {
+  told: LanguageModelV4Message[];
+  kind: 'message' | 'step';
+  /** It is told whatever else is left out: system messages, what is to be answered, and what was done last. */
+  isPinned: boolean;
+}
+
+/** What there is to tell the model, in order. */
+export interface Transcript {
+  instructions: string | null;
+  units: Unit[];
+  /** How many messages the run's own truncation has left out. */
+  omittedMessages: number;
+}
+
 /**
- * What the model is told: the instructions, the conversation as this run sees it, and what the run has done so far.
+ * What there is to tell: the instructions, the conversation as this run sees it, and what the run has done so far.
  *
  * The answer to a run stands behind the messages that the run was created with, also where later messages came in
  * while it was being written; messages that came after the run was created are not in its transcript.
  */
-export async function buildTranscript(ctx: DomainContext, run: Run, hasSteps: boolean): Promise<LanguageModelV4Prompt> {
+export async function readTranscript(ctx: DomainContext, run: Run, hasSteps: boolean): Promise<Transcript> {
   const { threadId, number, inputThrough } = run;
   const seen = await ctx.db.message.findMany({
     where: {
@@ -32,11 +48,17 @@ export async function buildTranscript(ctx: DomainContext, run: Run, hasSteps: bo
   const earlier = seen.filter(({ runId }) => runId !== run.id).sort((one, other) => place(one) - place(other));
   const kept = run.truncation === 'LAST_MESSAGES' ? earlier.slice(-(run.truncationLastMessages ?? 0)) : earlier;
   const own = new Map(seen.filter(({ runId }) => runId === run.id).map((message) => [message.id, message]));
-  return [
-    ...(run.instructions ? [{ role: 'system' as const, content: run.instructions }] : []),
-    ...kept.flatMap(messageForModel),
-    ...(hasSteps ? await stepsForModel(ctx, run, own) : []),
-  ];
+  const messages = kept.map((message, index) => ({
+    told: messageForModel(message),
+    kind: 'message' as const,
+    isPinned: message.role === 'SYSTEM' || index === kept.length - 1,
+  }));
+  const steps = hasSteps ? await readSteps(ctx, run, own) : [];
+  return {
+    instructions: run.instructions || null,
+    units: [...messages, ...steps],
+    omittedMessages: earlier.length - kept.length,
+  };
 }
 
 function messageForModel(message: Message): LanguageModelV4Message[] {
@@ -59,15 +81,16 @@ function imageForModel(url: string): LanguageModelV4FilePart {
 }
 
 /** What the run has done: the messages it wrote, and its calls with what they answered. Steps that failed are left out. */
-async function stepsForModel(ctx: DomainContext, run: Run, own: Map<string, Message>): Promise<LanguageModelV4Prompt> {
+async function readSteps(ctx: DomainContext, run: Run, own: Map<string, Message>): Promise<Unit[]> {
   const steps = await ctx.db.step.findMany({
     where: { runId: run.id, status: 'COMPLETED' },
     include: { toolCalls: { orderBy: { index: 'asc' } } },
     orderBy: { index: 'asc' },
   });
-  return steps.flatMap((step) => {
+  return steps.map((step, index) => {
     const message = step.messageId ? own.get(step.messageId) : undefined;
-    return step.type === 'TOOL_CALLS' ? callsForModel(step) : message ? messageForModel(message) : [];
+    const told = step.type === 'TOOL_CALLS' ? callsForModel(step) : message ? messageForModel(message) : [];
+    return { told, kind: 'step', isPinned: index === steps.length - 1 };
   });
 }
 

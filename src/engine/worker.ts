@@ -5,6 +5,8 @@ import { type Services, systemContext } from '../domain/context.ts';
 import { expireRun, findStrandedRuns, type StrandedRun, takeOverRun } from '../domain/lease.ts';
 import { deleteRemains } from '../domain/remains.ts';
 import { deleteExpiredThreads } from '../domain/retention.ts';
+import { deleteUnrecordedSteps } from '../domain/step-recording.ts';
+import type { Offload } from '../offload/offload.ts';
 import type { RunJob } from '../queue/queue.ts';
 import type { Patience } from './call-model.ts';
 import { type Execution, executeRun } from './execute-run.ts';
@@ -38,11 +40,12 @@ export class Worker {
   #isMoreWaiting = false;
   #lookAgain: NodeJS.Timeout | null = null;
 
-  constructor(services: Services, options: { concurrency: number; patience: Patience }) {
+  constructor(services: Services, options: { concurrency: number; patience: Patience; offload: Offload }) {
     this.#services = services;
     this.#concurrency = options.concurrency;
     const writer = new PieceWriter(services.database, services.bus, services.log);
-    this.#execution = { services, writer, patience: options.patience, shutdown: this.#shutdown.signal };
+    const { patience, offload } = options;
+    this.#execution = { services, writer, offload, patience, shutdown: this.#shutdown.signal };
     this.#unsubscribe = services.bus.subscribe(cancelTopic, (message) => {
       if (message.kind === 'cancel') this.#cancel(message.runId);
     });
@@ -54,6 +57,7 @@ export class Worker {
     await this.sweep();
     this.#every(sweepEveryMs, () => this.sweep());
     this.#every(sweepEveryMs, () => deleteRemains(this.#services, this.#shutdown.signal));
+    this.#every(sweepEveryMs, () => deleteUnrecordedSteps(this.#services, this.#shutdown.signal));
     this.#every(retentionEveryMs, () => deleteExpiredThreads(this.#services));
   }
 

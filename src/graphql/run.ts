@@ -94,6 +94,26 @@ export const Run = builder.prismaNode('Run', {
       nullable: true,
       description: 'What it cost in US dollars; null: the model has no price.',
     }),
+    omittedMessages: t.exposeInt('omittedMessages', {
+      description:
+        'How many messages of the thread the model was last not told: older than `truncation` keeps, or more than its context window, or `maxPromptTokens`, holds.',
+    }),
+    queuedMs: t.int({
+      nullable: true,
+      description: 'How long it waited until a worker first took it, in milliseconds; null: it waits.',
+      resolve: ({ createdAt, startedAt }) => between(createdAt, startedAt),
+    }),
+    firstTokenMs: t.int({
+      nullable: true,
+      description: 'How long it took from there until the model began to answer, in milliseconds; null: it has not.',
+      resolve: ({ startedAt, firstTokenAt }) => between(startedAt, firstTokenAt),
+    }),
+    tokensPerSecond: t.float({
+      nullable: true,
+      description: 'How fast the model wrote, without what it waited for; null: not known.',
+      resolve: ({ completionTokens, generationMs }) =>
+        completionTokens && generationMs ? Math.round((completionTokens / generationMs) * 10_000) / 10 : null,
+    }),
     attempt: t.exposeInt('attempt', { description: '1, or more after a worker died and another took over.' }),
     eventCursor: t.string({
       description:
@@ -137,6 +157,8 @@ export const Run = builder.prismaNode('Run', {
     ),
   }),
 });
+
+const between = (start: Date | null, end: Date | null) => (start && end ? end.getTime() - start.getTime() : null);
 
 /** A run in a list. */
 const RunEdge = builder.edgeObject({ type: Run, name: 'RunEdge', description: 'One run in a list.' });

@@ -47,6 +47,11 @@ export const Step = builder.prismaNode('Step', {
       description: 'What its answer of the model used; null: not known.',
       resolve: usageOf,
     }),
+    cost: t.expose('cost', {
+      type: 'Decimal',
+      nullable: true,
+      description: 'What that cost in US dollars; null: not known, or the model has no price.',
+    }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was begun.' }),
     startedAt: t.expose('startedAt', { type: 'DateTime', nullable: true, description: 'When it was begun.' }),
     endedAt: t.expose('endedAt', { type: 'DateTime', nullable: true, description: 'When it ended; null: it has not.' }),

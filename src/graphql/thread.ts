@@ -17,12 +17,16 @@ import { deletedPayload, refusals } from './refusal.ts';
 import { OrderDirection } from './scope.ts';
 import { UsageType } from './usage.ts';
 
-/** What the runs of threads have used, with one statement for all of them. */
-async function usageOfThreads(ctx: DomainContext, ids: readonly string[]) {
-  const _sum = { promptTokens: true, completionTokens: true, reasoningTokens: true, cachedTokens: true } as const;
+/** What the runs of threads have used and cost, with one statement for all of them. */
+async function totalsOfThreads(ctx: DomainContext, ids: readonly string[]) {
+  const tokens = { promptTokens: true, completionTokens: true, reasoningTokens: true, cachedTokens: true } as const;
+  const _sum = { ...tokens, cost: true } as const;
   const rows = await ctx.db.run.groupBy({ by: ['threadId'], where: { threadId: { in: [...ids] } }, _sum });
-  const byId = new Map(rows.map((row) => [row.threadId, usageOf(row._sum)]));
-  return ids.map((id) => byId.get(id) ?? { ...noUsage, totalTokens: 0 });
+  const byId = new Map(rows.map((row) => [row.threadId, row._sum]));
+  return ids.map((id) => {
+    const sum = byId.get(id);
+    return { usage: (sum && usageOf(sum)) ?? { ...noUsage, totalTokens: 0 }, cost: sum?.cost ?? null };
+  });
 }
 
 async function threadTtls(ctx: DomainContext, keys: readonly 'ttl'[]) {
@@ -77,7 +81,13 @@ export const Thread = builder.prismaNode('Thread', {
     usage: t.field({
       type: UsageType,
       description: 'What all its runs have used.',
-      resolve: ({ id }, _args, ctx) => ctx.load(usageOfThreads, id),
+      resolve: async ({ id }, _args, ctx) => (await ctx.load(totalsOfThreads, id)).usage,
+    }),
+    cost: t.field({
+      type: 'Decimal',
+      nullable: true,
+      description: 'What they cost in US dollars; null: none of them used a model with a price.',
+      resolve: async ({ id }, _args, ctx) => (await ctx.load(totalsOfThreads, id)).cost,
     }),
   }),
 });

@@ -20,7 +20,7 @@ const StepRecording = builder.enumType('StepRecording', {
   values: {
     FULL: { description: 'Everything.' },
     SUMMARY: { description: 'Status, timing and usage, but not the arguments and outputs of calls.' },
-    NONE: { description: 'Nothing once the run has ended.' },
+    NONE: { description: 'As SUMMARY when the run ends, and nothing from about a minute later on.' },
   } as const,
 });
 

@@ -170,23 +170,22 @@ function reportOn(message: Extract<LanguageModelV4Message, { role: 'tool' }>): s
     .join('\n');
 }
 
-/** The JSON object in the message if there is one, else a sample value for each required parameter. */
+/** The JSON object in the message if there is one, and a sample value for each required parameter that it lacks. */
 function argumentsFor({ inputSchema }: LanguageModelV4FunctionTool, asked: string): string {
-  const given = /\{.*\}/s.exec(asked)?.[0];
-  if (given && isJson(given)) return given;
+  const given = jsonIn(asked);
   const { properties = {}, required = [] } = inputSchema as {
     properties?: Record<string, unknown>;
     required?: string[];
   };
-  return JSON.stringify(Object.fromEntries(required.map((name) => [name, sampleOf(properties[name], name)])));
+  const samples = Object.fromEntries(required.map((name) => [name, sampleOf(properties[name], name)]));
+  return JSON.stringify({ ...samples, ...given });
 }
 
-function isJson(text: string): boolean {
+function jsonIn(text: string): object | null {
   try {
-    JSON.parse(text);
-    return true;
+    return JSON.parse(/\{.*\}/s.exec(text)?.[0] ?? 'null');
   } catch {
-    return false;
+    return null;
   }
 }
 

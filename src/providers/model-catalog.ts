@@ -1,4 +1,4 @@
-import type { LanguageModelV4 } from '@ai-sdk/provider';
+import type { LanguageModelV4, LanguageModelV4CallOptions } from '@ai-sdk/provider';
 
 /** What is known of a model. Prices are in US dollars for a million tokens, as decimal texts. */
 export interface ModelInfo {
@@ -18,6 +18,14 @@ export interface ModelInfo {
 /** No configured provider answers to the name; `message` says what to set. */
 export class UnknownModelError extends Error {}
 
+/** What providers are asked for, each in its own words. */
+export interface ProviderWishes {
+  /** The model must not make several calls in one answer. */
+  oneCallAtATime: boolean;
+  /** Whether the provider must keep strictly to the schema of the answer; null: the answer has none. */
+  strictSchema: boolean | null;
+}
+
 /** The models that this server can call. */
 export interface ModelCatalog {
   /** The model used where nothing names one, as `provider/model`. */
@@ -28,6 +36,8 @@ export interface ModelCatalog {
   resolve(name: string): string;
   /** What is known of a resolved model; a model not in the table has no price and no known limits. */
   describe(id: string): ModelInfo;
+  /** What is asked of a provider beyond what all of them have in common, in its own words; for a resolved name. */
+  providerOptions(id: string, wishes: ProviderWishes): LanguageModelV4CallOptions['providerOptions'];
   /** The model to call, for a resolved name. */
   languageModel(id: string): LanguageModelV4;
 }

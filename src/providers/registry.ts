@@ -6,7 +6,7 @@ import { z } from 'zod';
 import type { ProviderSettings } from '../config.ts';
 import { DemoModel, demoModelInfo } from './demo.ts';
 import { knownModels, readCatalogFile, unknownModel } from './known-models.ts';
-import { type ModelCatalog, type ModelInfo, UnknownModelError } from './model-catalog.ts';
+import { type ModelCatalog, type ModelInfo, type ProviderWishes, UnknownModelError } from './model-catalog.ts';
 
 /** The providers to call, and what the operator says of their models. */
 export interface RegistryOptions {
@@ -27,6 +27,8 @@ interface Provider {
   /** The model to use when nothing names one; null: the first that the provider itself lists. */
   defaultModel: string | null;
   model: (name: string) => LanguageModelV4;
+  /** How it is told to make one call at a time. */
+  oneCallAtATime: Record<string, boolean>;
 }
 
 const listTtlMs = 5 * 60_000;
@@ -42,6 +44,7 @@ function alibaba(settings: ProviderSettings | null): Provider {
     help: 'DASHSCOPE_API_KEY',
     defaultModel: 'qwen-plus',
     model: (name) => (provider as NonNullable<typeof provider>).languageModel(name),
+    oneCallAtATime: { parallelToolCalls: false },
   };
 }
 
@@ -56,6 +59,8 @@ function openai(settings: ProviderSettings | null): Provider {
     help: 'OPENAI_API_KEY, or OPENAI_BASE_URL for a server that speaks its chat completions',
     defaultModel: isOpenai ? 'gpt-5-mini' : null,
     model: (name) => (call as NonNullable<typeof call>)(name),
+    // What the compatible one does not know goes into the request as it is.
+    oneCallAtATime: isOpenai ? { parallelToolCalls: false } : { parallel_tool_calls: false },
   };
 }
 
@@ -114,6 +119,16 @@ export class ModelRegistry implements ModelCatalog {
   async list(): Promise<ModelInfo[]> {
     const lists = this.#providers.filter(({ settings }) => settings).map((provider) => this.#modelsOf(provider));
     return [...(await Promise.all(lists)).flat(), demoModelInfo];
+  }
+
+  providerOptions(id: string, { oneCallAtATime, strictSchema }: ProviderWishes) {
+    const provider = this.#providers.find(({ name }) => name === id.slice(0, id.indexOf('/')));
+    if (!provider) return undefined;
+    const options = {
+      ...(oneCallAtATime ? provider.oneCallAtATime : {}),
+      ...(strictSchema === null ? {} : { strictJsonSchema: strictSchema }),
+    };
+    return Object.keys(options).length > 0 ? { [provider.name]: options } : undefined;
   }
 
   languageModel(id: string): LanguageModelV4 {

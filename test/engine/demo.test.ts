@@ -40,7 +40,7 @@ test('the demo calls a function that is named, with the arguments given or with 
   const tools = [{ function: { name: 'get_weather', parameters } }, { function: { name: 'other' } }];
   for (const [text, given] of [
     ['get_weather please', { city: 'city', days: 1, unit: 'C' }],
-    ['get_weather {"city": "Paris"}', { city: 'Paris' }],
+    ['get_weather {"city": "Paris"}', { city: 'Paris', days: 1, unit: 'C' }],
   ] as const) {
     const run = await app.client.ask(text, { tools });
     const { requiredAction } = await app.client.finished(run.id, 'requiredAction { toolCalls { id name arguments } }');

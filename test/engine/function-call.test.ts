@@ -170,14 +170,15 @@ test('a run that calls without end stops at maxSteps', async () => {
 test('a run that has read as much as it may stops before the next answer', async () => {
   model.answers(async (respond) => {
     await respond.delta({ role: 'assistant', tool_calls: [call(0, 'a', 'no_such_tool', '{}')] });
-    await respond.end('tool_calls');
+    await respond.end('tool_calls', { prompt_tokens: 90, completion_tokens: 5, total_tokens: 95 });
   });
-  const run = await app.client.ask('Loop', { tools, maxPromptTokens: 10 });
+  const run = await app.client.ask('Loop', { tools, maxPromptTokens: 100 });
   expect(await app.client.finished(run.id, 'status incompleteReason usage { promptTokens }')).toMatchObject({
     status: 'INCOMPLETE',
     incompleteReason: 'MAX_PROMPT_TOKENS',
-    usage: { promptTokens: 14 },
+    usage: { promptTokens: 90 },
   });
+  expect(model.requests).toHaveLength(1);
 });
 
 test('a model that speaks and then calls makes two steps', async () => {

@@ -1,0 +1,34 @@
+import type { Run } from '../db/generated/client.ts';
+import { storedTools } from '../domain/tool.ts';
+import type { ReadyCall } from '../domain/tool-outputs.ts';
+import { type Offload, OffloadTimeoutError } from '../offload/offload.ts';
+import type { MadeCall } from './model-turn.ts';
+import { parsedArguments } from './transcript.ts';
+
+/** The calls of an answer, each with what is wrong with it, if no client could answer it: that is told to the model. */
+export function readyCalls(offload: Offload, run: Run, calls: MadeCall[]): Promise<ReadyCall[]> {
+  return Promise.all(
+    calls.map(async (call, index) => {
+      const isOneTooMany = !run.parallelToolCalls && index > 0;
+      const error = isOneTooMany
+        ? 'Make one call at a time. This one was not made.'
+        : await faultOf(offload, run, call);
+      return { id: call.id, arguments: call.arguments, error };
+    }),
+  );
+}
+
+async function faultOf(offload: Offload, run: Run, { name, arguments: text }: MadeCall): Promise<string | null> {
+  const tool = storedTools(run.tools).find((one) => one.name === name);
+  if (!tool) return `There is no tool named ${name}.`;
+  const value = parsedArguments(text);
+  if (value === null) return 'The arguments are not a JSON object.';
+  try {
+    const fault = await offload.schemaFault(tool.parameters, value);
+    return fault && `The arguments do not fit the schema of ${name}: ${fault}.`;
+  } catch (error) {
+    const isSlow = error instanceof OffloadTimeoutError;
+    // A schema that refers to what is not there says nothing about the arguments: the client sees to them.
+    return isSlow ? 'The arguments take too long to check against the schema.' : null;
+  }
+}
