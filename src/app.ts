@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import type { Bus } from './bus/bus.ts';
 import { MemoryBus } from './bus/memory.ts';
+import { PostgresBus } from './bus/postgres.ts';
 import { type Config, ConfigError, type Secrets } from './config.ts';
 import type { Database, StatementListener } from './db/client.ts';
 import { openPglite } from './db/pglite.ts';
@@ -92,7 +93,9 @@ async function open(
     catalogFile: config.modelCatalog,
   });
   const { database, queue } = await openStorage(config, overrides, log, closing);
-  const bus: Bus = new MemoryBus();
+  const bus: Bus = config.databaseUrl
+    ? await PostgresBus.open(config.databaseUrl, log.child({ part: 'bus' }))
+    : new MemoryBus();
   closing.add(() => bus.close());
   const kept = new KeptSecrets(config.dataDir, overrides.inMemory === true);
   const vault = await openVault(secrets, kept, database);

@@ -37,7 +37,7 @@ const packages: Record<string, string[]> = {
   ws: ['server'],
   '@pothos/core': ['graphql'],
   '@prisma/adapter-pg': ['db'],
-  pg: ['db'],
+  pg: ['db', 'bus'],
   '@electric-sql/pglite': ['db', 'queue'],
   'pg-boss': ['queue'],
   '@ai-sdk/alibaba': ['providers'],
