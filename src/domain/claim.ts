@@ -20,11 +20,10 @@ export interface Claimed {
  * QUEUED becomes IN_PROGRESS, together with its event. Looks over all workspaces: a worker serves them all.
  */
 export async function claimQueuedRuns({ database, bus }: Services, limit: number): Promise<Claimed> {
-  const now = new Date();
-  const leasedUntil = new Date(now.getTime() + leaseMs);
+  const leasedUntil = new Date(Date.now() + leaseMs);
   const [, rows] = await database.$transaction([
     database.$executeRaw`SELECT pg_advisory_xact_lock(${claimLock})`,
-    database.$queryRaw<Array<Run & { seq: number | null; isMoreWaiting: boolean }>>`
+    database.$queryRaw<Array<Run & { seq: number | null; now: Date; isMoreWaiting: boolean }>>`
       WITH workspace AS (
         SELECT w."id", w."maxConcurrentRuns", w."maxRunSeconds", (
           SELECT count(*) FROM "Run" r WHERE r."workspaceId" = w."id" AND r."status" IN ('IN_PROGRESS', 'CANCELLING')
@@ -46,15 +45,18 @@ export async function claimQueuedRuns({ database, bus }: Services, limit: number
         SELECT t."workspaceId", t."id" AS "threadId", t."lastSeq" + 1 AS "seq", c."runId", c."maxRunSeconds" FROM "Thread" t
         JOIN chosen c ON c."workspaceId" = t."workspaceId" AND c."threadId" = t."id" AND c."runId" = t."activeRunId"
         FOR UPDATE OF t SKIP LOCKED
+      ), moment AS (
+        -- Not when the claim was asked for, but now that its turn has come: no run starts before the one ahead of it ended.
+        SELECT date_trunc('milliseconds', clock_timestamp()) AS "now" FROM locked LIMIT 1
       ), claimed AS (
         UPDATE "Run" r SET "status" = 'IN_PROGRESS', "fence" = r."fence" + 1, "leasedUntil" = ${leasedUntil}::timestamptz,
-          "startedAt" = coalesce(r."startedAt", ${now}::timestamptz),
-          "expiresAt" = coalesce(r."startedAt", ${now}::timestamptz) + make_interval(secs => l."maxRunSeconds")
-        FROM locked l WHERE r."workspaceId" = l."workspaceId" AND r."id" = l."runId" AND r."status" = 'QUEUED'
-        RETURNING r.*, l."seq"
+          "startedAt" = coalesce(r."startedAt", greatest(m."now", r."createdAt")),
+          "expiresAt" = coalesce(r."startedAt", greatest(m."now", r."createdAt")) + make_interval(secs => l."maxRunSeconds")
+        FROM locked l, moment m WHERE r."workspaceId" = l."workspaceId" AND r."id" = l."runId" AND r."status" = 'QUEUED'
+        RETURNING r.*, l."seq", m."now"
       ), entry AS (
         INSERT INTO "Event" ("workspaceId", "threadId", "seq", "type", "runId", "value", "at")
-        SELECT "workspaceId", "threadId", "seq", 'RUN_STATUS_CHANGED', "id", 'IN_PROGRESS', ${now}::timestamptz FROM claimed
+        SELECT "workspaceId", "threadId", "seq", 'RUN_STATUS_CHANGED', "id", 'IN_PROGRESS', "now" FROM claimed
       ), counted AS (
         UPDATE "Thread" t SET "lastSeq" = c."seq" FROM claimed c
         WHERE t."workspaceId" = c."workspaceId" AND t."id" = c."threadId"
@@ -69,7 +71,7 @@ export async function claimQueuedRuns({ database, bus }: Services, limit: number
       )
       SELECT c.*, w."isMoreWaiting" FROM waiting w LEFT JOIN claimed c ON true`,
   ]);
-  const runs = rows.flatMap(({ isMoreWaiting: _more, seq, ...run }) => {
+  const runs = rows.flatMap(({ isMoreWaiting: _more, now: _now, seq, ...run }) => {
     if (seq === null) return [];
     bus.publish(threadTopic(run.threadId), { kind: 'events', seq });
     return [run];

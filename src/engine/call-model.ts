@@ -91,8 +91,9 @@ async function* streamOnce(
 function untilAborted<T>(promise: PromiseLike<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const abort = () => reject(signal.reason);
-    if (signal.aborted) return abort();
-    signal.addEventListener('abort', abort, { once: true });
+    if (signal.aborted) abort();
+    else signal.addEventListener('abort', abort, { once: true });
+    // Also when nobody waits for it any more: a rejection that nobody hears ends the process.
     promise.then(resolve, reject).then(() => signal.removeEventListener('abort', abort));
   });
 }

@@ -1,0 +1,181 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect, inject, test } from 'vitest';
+import { type AnyEvent, type Client, joined, shape } from '../support/client.ts';
+import { ServerProcess } from '../support/process.ts';
+
+/** How long processes are killed, and how long it may take at most until all that was promised is kept. */
+const killForMs = 20_000;
+const settleMs = 60_000;
+const terminal = new Set(['COMPLETED', 'FAILED', 'CANCELLED', 'INCOMPLETE', 'EXPIRED']);
+const tools = [{ function: { name: 'look_up' } }];
+
+/** Two processes of one server, of which now one, now the other is killed and started again. */
+class Pair {
+  readonly servers: ServerProcess[];
+  readonly #up: boolean[] = [true, true];
+  kills = 0;
+
+  constructor(servers: ServerProcess[]) {
+    this.servers = servers;
+  }
+
+  /** A client of one of those that are up. */
+  client(): Client {
+    const up = this.servers.filter((_server, index) => this.#up[index]);
+    return (up[Math.floor(Math.random() * up.length)] as ServerProcess).client;
+  }
+
+  /** Does something with whoever is up, again when that one dies over it. */
+  async insist<T>(work: (client: Client) => Promise<T>, until: number): Promise<T> {
+    for (;;) {
+      try {
+        return await work(this.client());
+      } catch (error) {
+        if (Date.now() > until) throw error;
+        await delay(50);
+      }
+    }
+  }
+
+  async killNow(): Promise<void> {
+    const index = Math.floor(Math.random() * 2);
+    const server = this.servers[index] as ServerProcess;
+    this.#up[index] = false;
+    await server.end('SIGKILL');
+    this.kills += 1;
+    await server.start();
+    this.#up[index] = true;
+  }
+}
+
+/** Follows a run to its end on whoever is up, from the cursor it has, however often that one dies. */
+async function followThrough(pair: Pair, runId: string, until: number): Promise<AnyEvent[]> {
+  const events: AnyEvent[] = [];
+  while (!terminal.has(events.at(-1)?.status)) {
+    try {
+      for await (const event of pair.client().follow(runId, events.at(-1)?.cursor)) events.push(event);
+    } catch {
+      // Whoever was asked has died: somebody else goes on.
+    }
+    if (Date.now() > until) break;
+    await delay(50);
+  }
+  return events;
+}
+
+/** Answers the calls of a run until it has ended. */
+async function serveCalls(pair: Pair, runId: string, until: number): Promise<void> {
+  for (;;) {
+    const selection = 'status requiredAction { toolCalls { id } }';
+    const run = await pair.insist((client) => client.finished(runId, selection), until);
+    if (terminal.has(run?.status) || Date.now() > until) return;
+    const calls: Array<{ id: string }> = run?.requiredAction?.toolCalls ?? [];
+    if (calls.length === 0) continue;
+    const outputs = calls.map(({ id }) => ({ toolCallId: id, output: `output of ${id}` }));
+    await pair.insist((client) => client.mutate('submitToolOutputs', { runId, outputs }, 'run { id }'), until);
+  }
+}
+
+interface Promised {
+  id: string;
+  threadId: string;
+  events: Promise<AnyEvent[]>;
+  served: Promise<void>;
+}
+
+/** Starts runs, the same ones again where the answer got lost, until it is time. */
+async function startRuns(pair: Pair, threads: string[], stopAt: number, until: number): Promise<Promised[]> {
+  const promised: Promised[] = [];
+  for (let number = 0; Date.now() < stopAt; number += 1) {
+    const threadId = threads[number % threads.length] as string;
+    const text = number % 3 === 0 ? `look_up ${number}` : `say ${`part${number} `.repeat(20)}`;
+    const input = { threadId, messages: [{ text }], tools, idempotencyKey: `chaos-${number}` };
+    const { id } = await pair.insist((client) => client.run(input), until);
+    promised.push({ id, threadId, events: followThrough(pair, id, until), served: serveCalls(pair, id, until) });
+    await delay(60);
+  }
+  return promised;
+}
+
+const graph = `query($id: ID!) { run(id: $id) { id status attempt lastError { code }
+  messages(order: ASC) { nodes { id text status incompleteReason position } }
+  steps { nodes { index status type toolCalls { id ... on FunctionToolCall { status output } } } } } }`;
+
+// The two processes share a database: there is none to share where it is embedded.
+test.runIf(inject('postgres'))(
+  'two processes, killed again and again: every run that was promised ends, in order, and nothing is lost or doubled',
+  async () => {
+    await using one = await ServerProcess.prepare({
+      DEMO_DELAY_MS: '10',
+      SECRET_KEY: 'chaos-chaos-chaos-chaos-chaos-chaos',
+    });
+    await using other = one.with({});
+    const pair = new Pair([one, other]);
+    await Promise.all(pair.servers.map((server) => server.start()));
+    const until = Date.now() + killForMs + settleMs;
+    const stopAt = Date.now() + killForMs;
+    const threads = await Promise.all(
+      Array.from({ length: 6 }, async () => (await pair.insist((client) => client.createThread(), until)).id),
+    );
+    const kill = async () => {
+      while (Date.now() < stopAt) {
+        await delay(500 + Math.random() * 2500);
+        await pair.killNow();
+      }
+    };
+    const [promised] = await Promise.all([startRuns(pair, threads, stopAt, until), kill()]);
+    expect(pair.kills).toBeGreaterThan(2);
+    expect(promised.length).toBeGreaterThan(20);
+
+    let lost = 0;
+    for (const { id, events, served } of promised) {
+      await served;
+      const told = await events;
+      const { run } = await pair.insist((client) => client.data(graph, { id }), until);
+      // A run over which three processes died has failed; nothing else may go wrong.
+      const isGivenUp = run.status === 'FAILED' && run.lastError.code === 'worker_lost';
+      expect(isGivenUp || run.status === 'COMPLETED', JSON.stringify(run)).toBe(true);
+      expect(shape(told).filter((name) => terminal.has(name))).toEqual([run.status]);
+      expect(new Set(told.map(({ cursor }) => cursor)).size).toBe(told.length);
+      const deltas = Object.groupBy(
+        told.filter(({ __typename }) => __typename === 'MessageDelta'),
+        (e) => e.messageId,
+      );
+      for (const message of run.messages.nodes) expect(joined(deltas[message.id] ?? [])).toBe(message.text);
+      const whole = run.messages.nodes.filter(({ status }: AnyEvent) => status === 'COMPLETED');
+      expect(whole).toHaveLength(isGivenUp ? 0 : 1);
+      for (const message of run.messages.nodes) {
+        if (message.status === 'INCOMPLETE') expect(message.incompleteReason).toBe('worker_lost');
+      }
+      const calls = run.steps.nodes.flatMap(({ toolCalls }: AnyEvent) => toolCalls);
+      const answered = calls.filter(({ status }: AnyEvent) => status === 'COMPLETED');
+      expect(answered.length).toBeLessThanOrEqual(1);
+      for (const call of answered) expect(call.output).toBe(`output of ${call.id}`);
+      expect(run.steps.nodes.map(({ index }: AnyEvent) => index)).toEqual(
+        run.steps.nodes.map((_: AnyEvent, i: number) => i),
+      );
+      lost += run.attempt - 1;
+    }
+    // It was worth it: some runs did lose their worker in the middle.
+    expect(lost).toBeGreaterThan(0);
+    await expectOrder(pair, threads, until);
+  },
+  killForMs + settleMs + 30_000,
+);
+
+/** Each thread took its runs one after the other, in the order in which they were made, and lost no message. */
+async function expectOrder(pair: Pair, threads: string[], until: number): Promise<void> {
+  const query = `query($id: ID!) { thread(id: $id) { activeRun { id }
+    runs(first: 100, orderBy: { field: CREATED_AT, direction: ASC }) { nodes { startedAt endedAt } }
+    messages(first: 100, order: ASC) { nodes { position role } } } }`;
+  for (const id of threads) {
+    const { thread } = await pair.insist((client) => client.data(query, { id }), until);
+    expect(thread.activeRun).toBeNull();
+    const times = thread.runs.nodes.flatMap(({ startedAt, endedAt }: AnyEvent) => [startedAt, endedAt]);
+    expect(times).toEqual(times.toSorted());
+    const positions = thread.messages.nodes.map(({ position }: AnyEvent) => position);
+    expect(new Set(positions).size).toBe(positions.length);
+    const asked = thread.messages.nodes.filter(({ role }: AnyEvent) => role === 'USER');
+    expect(asked.length).toBeLessThanOrEqual(thread.runs.nodes.length);
+  }
+}
