@@ -3,6 +3,7 @@ import { UnknownModelError } from '../providers/model-catalog.ts';
 import type { DomainContext } from './context.ts';
 import { InvalidInputError } from './error.ts';
 import { clearable, textUpTo } from './input.ts';
+import { schemaFault } from './tool.ts';
 
 /** How an answer is to be shaped, in the form of OpenAI's `response_format`. */
 export type ResponseFormat =
@@ -15,6 +16,10 @@ export type ToolChoice = 'none' | 'auto' | 'required' | { type: 'function'; func
 
 const formatHelp =
   'Use { "type": "text" }, { "type": "json_object" } or { "type": "json_schema", "json_schema": { "name", "schema" } }';
+const isSchema = (schema: Record<string, unknown>, check: z.RefinementCtx) => {
+  const fault = schemaFault(schema, 'schema');
+  if (fault) check.addIssue({ code: 'custom', message: fault });
+};
 const responseFormat = z.discriminatedUnion(
   'type',
   [
@@ -25,7 +30,7 @@ const responseFormat = z.discriminatedUnion(
       json_schema: z.object({
         name: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/),
         description: z.string().optional(),
-        schema: z.looseObject({}).optional(),
+        schema: z.looseObject({}).superRefine(isSchema).optional(),
         strict: z.boolean().optional(),
       }),
     }),

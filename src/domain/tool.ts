@@ -21,12 +21,18 @@ export type Tool = FunctionTool;
 const schemaDialects = { draft07: new Ajv({ strict: false }), draft2020: new Ajv2020({ strict: false }) };
 
 /** What is wrong with a JSON Schema for parameters, in a sentence; null when nothing is. */
-function schemaFault(schema: ObjectSchema): string | null {
+function parametersFault(schema: ObjectSchema): string | null {
   if (schema.type !== undefined && schema.type !== 'object') return 'The schema of parameters has type "object".';
+  return schemaFault(schema, 'parameters');
+}
+
+/** What is wrong with a JSON Schema of that name, in a sentence; null when nothing is. */
+export function schemaFault(schema: ObjectSchema, name: string): string | null {
+  if (JSON.stringify(schema).length > 64_000) return 'A schema has at most 64,000 characters.';
   const ajv = String(schema.$schema ?? '').includes('2020-12') ? schemaDialects.draft2020 : schemaDialects.draft07;
   const { $schema: _dialect, ...rules } = schema;
   if (ajv.validateSchema(rules) === true) return null;
-  return `This is not a JSON Schema: ${ajv.errorsText(ajv.errors, { dataVar: 'parameters' })}.`;
+  return `This is not a JSON Schema: ${ajv.errorsText(ajv.errors, { dataVar: name })}.`;
 }
 
 const parameters = z
@@ -42,11 +48,7 @@ const parameters = z
       return z.NEVER;
     }
     const schema = value as ObjectSchema;
-    if (JSON.stringify(schema).length > 64_000) {
-      check.addIssue({ code: 'custom', message: 'A schema has at most 64,000 characters' });
-      return z.NEVER;
-    }
-    const fault = schemaFault(schema);
+    const fault = parametersFault(schema);
     if (fault) check.addIssue({ code: 'custom', message: fault });
     return schema;
   });

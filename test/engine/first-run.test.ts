@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { all, joined, shape } from '../support/client.ts';
@@ -84,12 +85,40 @@ test('a run costs what the catalog says, to the ten billionth of a dollar', asyn
   expect(
     await priced.client.finished(
       run.id,
-      'cost usage { cachedTokens reasoningTokens } thread { usage { totalTokens } }',
+      'cost usage { cachedTokens reasoningTokens } thread { usage { totalTokens } cost } steps { nodes { cost } }',
     ),
   ).toMatchObject({
     cost: '0.0000088',
     usage: { cachedTokens: 4, reasoningTokens: 2 },
-    thread: { usage: { totalTokens: 15 } },
+    thread: { usage: { totalTokens: 15 }, cost: '0.0000088' },
+    steps: { nodes: [{ cost: '0.0000088' }] },
+  });
+  const again = await priced.client.run({ threadId: run.thread.id, model: 'priced', messages: [{ text: 'More' }] });
+  const free = await priced.client.run({ threadId: run.thread.id, model: 'unpriced', messages: [{ text: 'More' }] });
+  await priced.client.finished(again.id);
+  expect(await priced.client.finished(free.id, 'cost thread { cost usage { totalTokens } }')).toMatchObject({
+    cost: null,
+    thread: { cost: '0.0000176', usage: { totalTokens: 45 } },
   });
   await rm(folder, { recursive: true });
+});
+
+test('a run says how long it waited, how soon the model began, and how fast it wrote', async () => {
+  model.answers(async (respond) => {
+    await respond.text('Slow');
+    await delay(60);
+    await respond.text('ly.');
+    await respond.end('stop', { prompt_tokens: 10, completion_tokens: 6, total_tokens: 16 });
+  });
+  const run = await app.client.ask('Go');
+  const times = 'createdAt startedAt firstTokenAt endedAt queuedMs firstTokenMs tokensPerSecond';
+  const ended = await app.client.finished(run.id, times);
+  const at = (name: string) => Date.parse(ended[name]);
+  expect(ended.queuedMs).toBe(at('startedAt') - at('createdAt'));
+  expect(ended.firstTokenMs).toBe(at('firstTokenAt') - at('startedAt'));
+  expect(ended.queuedMs).toBeGreaterThanOrEqual(0);
+  expect(ended.firstTokenMs).toBeGreaterThanOrEqual(0);
+  // Six tokens in a little more than 60 ms: at most a hundred in a second.
+  expect(ended.tokensPerSecond).toBeGreaterThan(0);
+  expect(ended.tokensPerSecond).toBeLessThanOrEqual(100);
 });

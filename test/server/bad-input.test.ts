@@ -145,6 +145,12 @@ describe('a mutation with a bad input answers InvalidInputError with the path of
       () => ({ responseFormat: { type: 'xml' } }),
       ['responseFormat', 'type'],
     ],
+    [
+      'a schema of the answer that is none',
+      'createAssistant',
+      () => ({ responseFormat: { type: 'json_schema', json_schema: { name: 'a', schema: { type: 'nonsense' } } } }),
+      ['responseFormat', 'json_schema', 'schema'],
+    ],
     ['a tool choice of no kind', 'createRun', () => ({ threadId, toolChoice: 'maybe' }), ['toolChoice']],
     [
       'lastMessages without its strategy',
