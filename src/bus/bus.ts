@@ -1,7 +1,23 @@
+/** A row of a thread's log, as it travels. */
+export interface BusEntry {
+  seq: number;
+  type: string;
+  runId?: string | null;
+  stepId?: string | null;
+  messageId?: string | null;
+  toolCallId?: string | null;
+  value?: string | null;
+  /** ISO 8601. */
+  at: string;
+}
+
 /** What is said between the process that executes a run and those that follow its thread. */
 export type BusMessage =
-  /** Rows up to `seq` are in the thread's log. */
-  | { kind: 'events'; seq: number }
+  /**
+   * Rows up to `seq` are in the thread's log: the newest of them are `entries`, in order. `here` is told in this process
+   * only: the rows of messages that entries are about, or what is new of them.
+   */
+  | { kind: 'events'; seq: number; entries?: BusEntry[]; here?: Array<{ seq: number; message: object }> }
   /** A piece of a growing text, already stored: `offset` in UTF-16 code units. */
   | { kind: 'piece'; ownerId: string; channel: PieceChannel; offset: number; text: string }
   /** Somebody asks for the run to stop; its row says CANCELLING. */

@@ -34,6 +34,7 @@ export class Outbox {
     const last = this.#lastOf.get(topic);
     if (last && joined(last, message)) return;
     const own = { ...message };
+    if (own.kind === 'events') delete own.here;
     this.#waiting.push([topic, own]);
     this.#lastOf.set(topic, own);
     if (this.#waiting.length > this.#maxWaiting) this.replaceByGap();
@@ -89,10 +90,6 @@ function inParts(message: BusMessage): BusMessage[] {
 
 /** Puts a message into the one before it on its topic, where that says the same to whoever hears it. */
 function joined(last: BusMessage, next: BusMessage): boolean {
-  if (last.kind === 'events' && next.kind === 'events') {
-    last.seq = Math.max(last.seq, next.seq);
-    return true;
-  }
   if (last.kind !== 'piece' || next.kind !== 'piece') return false;
   const isNext = last.ownerId === next.ownerId && last.channel === next.channel;
   const fits = last.text.length + next.text.length <= maxPieceLength;

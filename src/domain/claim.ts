@@ -71,9 +71,10 @@ export async function claimQueuedRuns({ database, bus }: Services, limit: number
       )
       SELECT c.*, w."isMoreWaiting" FROM waiting w LEFT JOIN claimed c ON true`,
   ]);
-  const runs = rows.flatMap(({ isMoreWaiting: _more, now: _now, seq, ...run }) => {
+  const runs = rows.flatMap(({ isMoreWaiting: _more, now, seq, ...run }) => {
     if (seq === null) return [];
-    bus.publish(threadTopic(run.threadId), { kind: 'events', seq });
+    const entry = { seq, type: 'RUN_STATUS_CHANGED', runId: run.id, value: 'IN_PROGRESS', at: now.toISOString() };
+    bus.publish(threadTopic(run.threadId), { kind: 'events', seq, entries: [entry] });
     return [run];
   });
   return { runs, isMoreWaiting: rows[0]?.isMoreWaiting ?? false };

@@ -96,10 +96,10 @@ function startRun(ctx: DomainContext, create: CreateRun, key: string | null): Pr
     ctx,
     id,
     async (change) => {
-      await appendMessages(ctx, change, thread?.messages ?? []);
+      appendMessages(ctx, change, thread?.messages ?? []);
       return addRun(ctx, change, create, key);
     },
-    (tx) => insertThread(ctx, tx, id, thread ?? {}),
+    { insert: (tx) => insertThread(ctx, tx, id, thread ?? {}) },
   );
 }
 
@@ -112,7 +112,7 @@ export async function addRun(
 ): Promise<Run> {
   const assistant = await findAssistant(change, create.assistantId ?? change.thread.assistantId);
   await makeWay(ctx, change, create.whenBusy ?? 'ENQUEUE');
-  await appendMessages(ctx, change, create.messages ?? []);
+  appendMessages(ctx, change, create.messages ?? []);
   const configuration = await freeze(ctx, change, create, assistant);
   const id = newId('Run');
   const run = await change.tx.run.create({

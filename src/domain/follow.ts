@@ -5,7 +5,7 @@ import type { DomainContext } from './context.ts';
 import { type CursorScope, decodeCursor, encodeCursor } from './cursor.ts';
 import { NotFoundError } from './error.ts';
 import { stillOpen } from './journal.ts';
-import type { TextKey } from './piece.ts';
+import { keysOpenedBy, type TextKey } from './piece.ts';
 import { findRun } from './run.ts';
 import { isTerminal } from './run-status.ts';
 import { threadsVisibleTo } from './scope.ts';
@@ -25,17 +25,7 @@ export interface OpenText extends TextKey {
 
 /** The texts that an event opens. */
 function textsOpenedBy(opener: Event): OpenText[] {
-  const open = (ownerId: string | null, channel: TextKey['channel']): OpenText => ({
-    ownerId: ownerId ?? '',
-    channel,
-    opener,
-    offset: 0,
-  });
-  if (opener.type === 'MESSAGE_STARTED') return [open(opener.messageId, 'TEXT')];
-  if (opener.type === 'REASONING_STARTED') return [open(opener.stepId, 'REASONING')];
-  if (opener.type === 'TOOL_CALL_STARTED')
-    return [open(opener.toolCallId, 'ARGUMENTS'), open(opener.toolCallId, 'OUTPUT')];
-  return [];
+  return keysOpenedBy(opener).map((key) => ({ ...key, opener, offset: 0 }));
 }
 
 /** Whether an event ends the text. */

@@ -130,14 +130,16 @@ export async function forkThread(ctx: DomainContext, input: unknown): Promise<Th
       await change.tx.message.createMany({ data: copies });
       for (const copy of copies) change.log({ type: 'MESSAGE_ADDED', messageId: copy.id });
     },
-    (tx) =>
-      insertThread(ctx, tx, id, {
-        title: title === undefined ? source.title : title,
-        assistantId: source.assistantId,
-        owner: source.owner,
-        metadata: (pairs ?? source.metadata) as Record<string, string>,
-        forkedFromId: throughMessageId,
-      }),
+    {
+      insert: (tx) =>
+        insertThread(ctx, tx, id, {
+          title: title === undefined ? source.title : title,
+          assistantId: source.assistantId,
+          owner: source.owner,
+          metadata: (pairs ?? source.metadata) as Record<string, string>,
+          forkedFromId: throughMessageId,
+        }),
+    },
   );
   return ctx.db.thread.findFirstOrThrow({ where: { id } });
 }

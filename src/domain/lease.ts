@@ -1,10 +1,10 @@
 import type { Database } from '../db/client.ts';
-import { type Prisma, type Run, RunStatus } from '../db/generated/client.ts';
+import { type Run, RunStatus } from '../db/generated/client.ts';
 import type { DomainContext } from './context.ts';
 import { NotFoundError } from './error.ts';
-import { changeThread, type ThreadChange } from './journal.ts';
-import { endRun, type RunEnd } from './run.ts';
-import { closeOpenStep, type StepOutcome } from './step.ts';
+import { changeThread, type LockedRun, type ThreadChange } from './journal.ts';
+import { endRun, type RunEnd, type RunEnding } from './run.ts';
+import { closeOpenStep } from './step.ts';
 
 /** How long a worker may be silent before its run is given to another. Renewed every `renewEveryMs`. */
 export const leaseMs = 10_000;
@@ -82,32 +82,25 @@ export async function renewLease(ctx: DomainContext, run: ClaimedRun): Promise<R
 export function changeRun<T>(
   ctx: DomainContext,
   run: ClaimedRun,
-  change: (change: ThreadChange, now: Run) => Promise<T>,
+  change: (change: ThreadChange, now: LockedRun) => Promise<T>,
   data?: { firstTokenAt: Date },
 ): Promise<T> {
-  return changeThread(ctx, run.threadId, async (threadChange) => {
-    const where = { id: run.id, fence: run.fence, status: { in: executing } };
-    const current = data
-      ? (await threadChange.tx.run.updateManyAndReturn({ where, data }))[0]
-      : await threadChange.tx.run.findFirst({ where });
-    if (!current) throw new LeaseLostError(run.id);
-    return change(threadChange, current);
-  }).catch((error) => {
+  const work = (threadChange: ThreadChange, current: LockedRun | null) => {
+    if (data) threadChange.pending.update('Run', run.id, data);
+    return change(threadChange, current as LockedRun);
+  };
+  return changeThread(ctx, run.threadId, work, { run }).catch((error) => {
     throw error instanceof NotFoundError ? new LeaseLostError(run.id) : error;
   });
 }
 
 /** Ends a claimed run; one that somebody asked to cancel ends CANCELLED, whatever its worker had come to. */
-export function finishRun(
-  ctx: DomainContext,
-  run: ClaimedRun,
-  end: RunEnd,
-  more: { step?: Partial<StepOutcome>; texts?: Map<string, string>; data?: Prisma.RunUncheckedUpdateManyInput } = {},
-): Promise<void> {
+export function finishRun(ctx: DomainContext, run: ClaimedRun, end: RunEnd, more: RunEnding = {}): Promise<void> {
   return changeRun(ctx, run, async (change, current) => {
     const isCancelled = current.status === 'CANCELLING' && end.status !== 'CANCELLED';
     if (!isCancelled) return endRun(ctx, change, current, end, more);
-    return endRun(ctx, change, current, { status: 'CANCELLED' }, { texts: more.texts, data: more.data });
+    const { texts, data, openStep } = more;
+    return endRun(ctx, change, current, { status: 'CANCELLED' }, { texts, data, openStep });
   });
 }
 

@@ -90,32 +90,41 @@ export function partsOf(message: Pick<Message, 'text' | 'parts'>): MessagePart[]
   return (message.parts as MessagePart[] | null) ?? [{ type: 'text', text: message.text }];
 }
 
-/** Appends messages to the thread that is being changed; returns their rows. */
-export async function appendMessages(
-  ctx: DomainContext,
-  change: ThreadChange,
-  inputs: MessageInput[],
-): Promise<Message[]> {
-  if (inputs.length === 0) return [];
-  const data = inputs.map((input): Prisma.MessageCreateManyInput => {
-    const { text, parts } = contentColumns(input);
-    return {
+/** What the row of a message has before anything is said of it. */
+export const emptyMessage = {
+  assistantId: null,
+  runId: null,
+  incompleteReason: null,
+  text: '',
+  parts: null,
+  flags: [] as string[],
+  editedAt: null,
+  metadata: {},
+  completedAt: null,
+} as const;
+
+/** Appends messages to the thread that is being changed; returns their rows, which are written with the change. */
+export function appendMessages(ctx: DomainContext, change: ThreadChange, inputs: MessageInput[]): Message[] {
+  return inputs.map((input) => {
+    const message: Message = {
+      ...emptyMessage,
+      ...contentColumns(input),
+      flags: [],
       workspaceId: ctx.workspaceId,
       id: newId('Message'),
       threadId: change.thread.id,
       role: input.role ?? 'USER',
-      text,
-      parts: parts ?? undefined,
+      status: 'COMPLETED',
       position: change.position(),
       metadata: input.metadata ?? {},
       createdAt: change.now,
       completedAt: change.now,
     };
+    change.pending.insert('Message', message);
+    change.log({ type: 'MESSAGE_ADDED', messageId: message.id }, { message });
+    change.thread.lastActiveAt = change.now;
+    return message;
   });
-  const messages = await change.tx.message.createManyAndReturn({ data });
-  for (const { id } of data) change.log({ type: 'MESSAGE_ADDED', messageId: id });
-  change.thread.lastActiveAt = change.now;
-  return messages;
 }
 
 /** Adds a message to a thread, also while a run holds it: that run does not see it, the next one does. */
@@ -124,7 +133,7 @@ export async function createMessage(ctx: DomainContext, input: unknown): Promise
   const { threadId, message } = parse(createInput, input);
   if (!isId('Thread', threadId)) throw new NotFoundError(threadId);
   return changeThread(ctx, threadId, async (change) => {
-    const [created] = await appendMessages(ctx, change, [message]);
+    const [created] = appendMessages(ctx, change, [message]);
     return created as Message;
   });
 }

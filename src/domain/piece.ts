@@ -1,5 +1,6 @@
 import type { PieceChannel } from '../bus/bus.ts';
 import type { Database, Transaction } from '../db/client.ts';
+import type { Event } from '../db/generated/client.ts';
 
 /** A piece of a growing text that a run's executor hands over, with the fence under which it may write. */
 export interface Piece {
@@ -50,6 +51,17 @@ export async function storePieces(database: Database, pieces: Piece[]): Promise<
     SELECT "id" FROM live`;
   return new Set(live.map(({ id }) => id));
 }
+
+/** The texts that grow from an event on. */
+export function keysOpenedBy({ type, messageId, stepId, toolCallId }: Event): TextKey[] {
+  const open = (ownerId: string | null, channel: PieceChannel): TextKey => ({ ownerId: ownerId ?? '', channel });
+  if (type === 'MESSAGE_STARTED') return [open(messageId, 'TEXT')];
+  if (type === 'REASONING_STARTED') return [open(stepId, 'REASONING')];
+  return type === 'TOOL_CALL_STARTED' ? [open(toolCallId, 'ARGUMENTS'), open(toolCallId, 'OUTPUT')] : [];
+}
+
+/** A text as the database can store it: without NUL and half characters. */
+export const storable = (text: string): string => text.replaceAll('\0', '\ufffd').toWellFormed();
 
 /** Joins pieces in the order of their offsets, as far as they follow each other. */
 function joinPieces(pieces: Array<{ offset: number; text: string }>): string {

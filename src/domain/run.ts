@@ -9,7 +9,7 @@ import { absentOr, metadata, parse } from './input.ts';
 import { changeThread, type ThreadChange } from './journal.ts';
 import { isTerminal, statusesBefore } from './run-status.ts';
 import { inThreadsVisibleTo } from './scope.ts';
-import { closeOpenStep, type StepOutcome } from './step.ts';
+import { closeOpenStep, type OpenStep, type StepOutcome } from './step.ts';
 import { leaveSteps } from './step-recording.ts';
 
 /** Why a run, a step or a call failed, in words fit for its user: no secret, no stack. */
@@ -25,6 +25,18 @@ export type RunEnd =
   | { status: 'COMPLETED' | 'CANCELLED' | 'EXPIRED' }
   | { status: 'INCOMPLETE'; reason: RunIncompleteReason }
   | { status: 'FAILED'; error: RunFault };
+
+/** What is known of a run that ends, beside how. */
+export interface RunEnding {
+  /** More about how its open step ends. */
+  step?: Partial<StepOutcome>;
+  /** What its growing texts have come to; absent: as the pieces say. */
+  texts?: Map<string, string>;
+  /** Columns of its row. */
+  data?: Prisma.RunUncheckedUpdateManyInput;
+  /** The step that is open, null: none is; absent: it is looked for. */
+  openStep?: OpenStep | null;
+}
 
 /** Why a message is incomplete, and what becomes of its step, when its run ends so. */
 const stepOutcomes = {
@@ -55,19 +67,20 @@ export async function enterStatus(
 
 /**
  * Ends a run: closes what it had open, enters the terminal status, and lets the next run of the thread start.
- * `step` says more about how its open step ends, `texts` what its growing texts came to. A run that has ended stays.
+ * A run that has ended stays.
  */
 export async function endRun(
   ctx: DomainContext,
   change: ThreadChange,
   run: Pick<Run, 'id' | 'number' | 'fence' | 'recordSteps'>,
   end: RunEnd,
-  more: { step?: Partial<StepOutcome>; texts?: Map<string, string>; data?: Prisma.RunUncheckedUpdateManyInput } = {},
+  more: RunEnding = {},
 ): Promise<void> {
   const error = end.status === 'FAILED' ? end.error : null;
   const reason =
     end.status === 'INCOMPLETE' && end.reason === 'CONTENT_FILTER' ? { incompleteReason: 'content_filter' } : {};
-  await closeOpenStep(change, run.id, { ...stepOutcomes[end.status], ...reason, error, ...more.step }, more.texts);
+  const outcome = { ...stepOutcomes[end.status], ...reason, error, ...more.step };
+  await closeOpenStep(change, run.id, outcome, more.texts, more.openStep);
   const entered = await enterStatus(change, run, end.status, {
     ...more.data,
     ...(await leaveSteps(change, run)),
@@ -152,6 +165,8 @@ export async function cancelUnfinishedRuns(ctx: DomainContext, change: ThreadCha
     await endRun(ctx, change, run, { status: 'CANCELLED' });
     change.afterCommit(() => ctx.bus.publish(cancelTopic, { kind: 'cancel', runId: run.id }));
   }
+  // What comes next may be about the messages that those runs were writing.
+  await change.flush();
 }
 
 const filterInput = z.object({

@@ -13,6 +13,7 @@ export async function leaveSteps(
   run: { id: string; recordSteps: StepRecording },
 ): Promise<Pick<Prisma.RunUncheckedUpdateManyInput, 'stepsUntil'>> {
   if (run.recordSteps === 'FULL') return {};
+  await change.flush();
   await change.tx.toolCall.updateMany({
     where: { step: { runId: run.id } },
     data: { arguments: '', output: null },

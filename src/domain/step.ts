@@ -2,7 +2,8 @@ import type { Run, Step, StepStatus, StepType, ToolCall } from '../db/generated/
 import { newId } from '../id.ts';
 import type { DomainContext } from './context.ts';
 import type { ThreadChange } from './journal.ts';
-import { readPiecesOfRun, textId } from './piece.ts';
+import { emptyMessage } from './message.ts';
+import { readPiecesOfRun, storable, textId } from './piece.ts';
 import type { RunFault } from './run.ts';
 import type { Usage } from './usage.ts';
 
@@ -29,27 +30,40 @@ export async function findOpenStep(change: ThreadChange, runId: string): Promise
 }
 
 /** Opens a step of the run. It is announced when its kind is known: by its message or its first call. */
-export async function openStep(
+export function openStep(
   ctx: DomainContext,
   change: ThreadChange,
   runId: string,
   index: number,
   messageId: string | null = null,
-): Promise<OpenStep> {
-  const step = await change.tx.step.create({
-    data: {
-      workspaceId: ctx.workspaceId,
-      id: newId('Step'),
-      runId,
-      index,
-      messageId,
-      type: 'MESSAGE_CREATION',
-      createdAt: change.now,
-      startedAt: change.now,
-    },
-  });
+): OpenStep {
+  const step: Step = {
+    workspaceId: ctx.workspaceId,
+    id: newId('Step'),
+    runId,
+    index,
+    messageId,
+    type: 'MESSAGE_CREATION',
+    status: 'IN_PROGRESS',
+    reasoning: '',
+    createdAt: change.now,
+    startedAt: change.now,
+    endedAt: null,
+    ...nothingYet,
+  };
+  change.pending.insert('Step', step);
   return { ...step, toolCalls: [] };
 }
+
+const noError = { errorCode: null, errorMessage: null, errorRetryable: null } as const;
+const nothingYet = {
+  ...noError,
+  promptTokens: null,
+  completionTokens: null,
+  reasoningTokens: null,
+  cachedTokens: null,
+  cost: null,
+} as const;
 
 /** Tells followers that a reasoning text grows on the step. */
 export function startReasoning(change: ThreadChange, step: Step): void {
@@ -57,131 +71,117 @@ export function startReasoning(change: ThreadChange, step: Step): void {
 }
 
 /** Tells followers that the step has started, now that it is known what it is. */
-async function announceStep(change: ThreadChange, step: Step, type: StepType): Promise<void> {
-  if (type !== step.type) await change.tx.step.updateMany({ where: { id: step.id }, data: { type } });
+function announceStep(change: ThreadChange, step: Step, type: StepType): void {
+  if (type !== step.type) change.pending.update('Step', step.id, { type });
+  step.type = type;
   change.log({ type: 'STEP_STARTED', runId: step.runId, stepId: step.id, value: type });
 }
 
-/** Opens a message, on a step that is open or on a new one of that index; returns its id. */
-export async function startMessage(
+/** Opens a message, on a step that is open or on a new one of that index; returns the step, with the message's id. */
+export function startMessage(
   ctx: DomainContext,
   change: ThreadChange,
   run: Run,
   at: OpenStep | number,
-): Promise<string> {
+): OpenStep & { messageId: string } {
   const id = newId('Message');
-  await change.tx.message.create({
-    data: {
-      workspaceId: ctx.workspaceId,
-      id,
-      threadId: run.threadId,
-      runId: run.id,
-      assistantId: run.assistantId,
-      role: 'ASSISTANT',
-      status: 'IN_PROGRESS',
-      position: change.position(),
-      createdAt: change.now,
-    },
-    select: { id: true },
-  });
-  const isNew = typeof at === 'number';
-  const step = isNew ? await openStep(ctx, change, run.id, at, id) : at;
-  if (!isNew) await change.tx.step.updateMany({ where: { id: step.id }, data: { messageId: id } });
-  await announceStep(change, step, 'MESSAGE_CREATION');
+  const message = {
+    ...emptyMessage,
+    workspaceId: ctx.workspaceId,
+    id,
+    threadId: run.threadId,
+    runId: run.id,
+    assistantId: run.assistantId,
+    role: 'ASSISTANT' as const,
+    status: 'IN_PROGRESS' as const,
+    position: change.position(),
+    createdAt: change.now,
+  };
+  change.pending.insert('Message', message);
+  const step = typeof at === 'number' ? openStep(ctx, change, run.id, at, id) : at;
+  if (typeof at !== 'number') change.pending.update('Step', step.id, { messageId: id });
+  announceStep(change, step, 'MESSAGE_CREATION');
   change.thread.lastActiveAt = change.now;
-  change.log({ type: 'MESSAGE_STARTED', runId: run.id, stepId: step.id, messageId: id });
-  return id;
+  change.log({ type: 'MESSAGE_STARTED', runId: run.id, stepId: step.id, messageId: id }, { message });
+  return Object.assign(step, { messageId: id });
 }
 
 /** Opens a call on the step, announcing the step with the first one; returns the row. */
-export async function startToolCall(
-  ctx: DomainContext,
-  change: ThreadChange,
-  step: OpenStep,
-  name: string,
-): Promise<ToolCall> {
-  if (step.toolCalls.length === 0) await announceStep(change, step, 'TOOL_CALLS');
-  const call = await change.tx.toolCall.create({
-    data: {
-      workspaceId: ctx.workspaceId,
-      id: newId('ToolCall'),
-      stepId: step.id,
-      index: step.toolCalls.length,
-      kind: 'FUNCTION',
-      name,
-      createdAt: change.now,
-    },
-  });
-  const value = JSON.stringify({ index: call.index, kind: 'function', name });
+export function startToolCall(ctx: DomainContext, change: ThreadChange, step: OpenStep, name: string): ToolCall {
+  if (step.toolCalls.length === 0) announceStep(change, step, 'TOOL_CALLS');
+  const call: ToolCall = {
+    ...noError,
+    workspaceId: ctx.workspaceId,
+    id: newId('ToolCall'),
+    stepId: step.id,
+    index: step.toolCalls.length,
+    kind: 'FUNCTION',
+    name: storable(name),
+    status: 'IN_PROGRESS',
+    arguments: '',
+    output: null,
+    createdAt: change.now,
+    endedAt: null,
+  };
+  change.pending.insert('ToolCall', call);
+  const value = JSON.stringify({ index: call.index, kind: 'function', name: call.name });
   change.log({ type: 'TOOL_CALL_STARTED', runId: step.runId, stepId: step.id, toolCallId: call.id, value });
   return call;
 }
 
-/** Ends the open step of a run, if there is one, with its message and calls. Texts not given are read from the pieces. */
+/**
+ * Ends the open step of a run, if there is one, with its message and calls. Texts not given are read from the pieces; a
+ * step not given is looked for.
+ */
 export async function closeOpenStep(
   change: ThreadChange,
   runId: string,
   outcome: StepOutcome,
   texts?: Map<string, string>,
+  openStep?: OpenStep | null,
 ): Promise<void> {
-  const step = await findOpenStep(change, runId);
+  const step = openStep === undefined ? await findOpenStep(change, runId) : openStep;
   if (!step) return;
   const grown = texts ?? (await readPiecesOfRun(change.tx, runId));
   const isAnnounced = step.messageId !== null || step.toolCalls.length > 0;
-  if (!isAnnounced) await announceStep(change, step, step.type);
+  if (!isAnnounced) announceStep(change, step, step.type);
   if (step.messageId) {
-    await endMessage(change, step, outcome, grown.get(textId({ ownerId: step.messageId, channel: 'TEXT' })) ?? '');
+    endMessage(change, step, outcome, grown.get(textId({ ownerId: step.messageId, channel: 'TEXT' })) ?? '');
   }
-  for (const call of step.toolCalls) await endToolCall(change, call, outcome, grown);
+  for (const call of step.toolCalls) endToolCall(change, call, outcome, grown);
   const { error, usage, cost } = outcome;
   const reasoning = grown.get(textId({ ownerId: step.id, channel: 'REASONING' })) ?? step.reasoning;
-  await change.tx.step.updateMany({
-    where: { id: step.id },
-    data: {
-      status: outcome.status,
-      reasoning,
-      endedAt: change.now,
-      ...(error ? { errorCode: error.code, errorMessage: error.message, errorRetryable: error.retryable } : {}),
-      ...usage,
-      ...(cost === undefined ? {} : { cost }),
-    },
+  change.pending.update('Step', step.id, {
+    status: outcome.status,
+    reasoning,
+    endedAt: change.now,
+    ...(error ? { errorCode: error.code, errorMessage: error.message, errorRetryable: error.retryable } : {}),
+    ...usage,
+    ...(cost === undefined ? {} : { cost }),
   });
   const hasTexts = reasoning !== '' || step.toolCalls.length > 0;
-  const closes = hasTexts ? { stepId: step.id } : undefined;
+  const closes = hasTexts ? { closes: { stepId: step.id } } : {};
   change.log({ type: 'STEP_ENDED', runId, stepId: step.id, value: outcome.status }, closes);
-  await change.tx.piece.deleteMany({ where: { runId } });
+  change.pending.deletePieces(runId);
 }
 
-async function endMessage(change: ThreadChange, step: Step, outcome: StepOutcome, text: string): Promise<void> {
+function endMessage(change: ThreadChange, step: Step, outcome: StepOutcome, text: string): void {
   const status = outcome.incompleteReason === null ? ('COMPLETED' as const) : ('INCOMPLETE' as const);
-  await change.tx.message.updateMany({
-    where: { id: step.messageId as string },
-    data: {
-      text,
-      status,
-      incompleteReason: outcome.incompleteReason,
-      completedAt: status === 'COMPLETED' ? change.now : null,
-    },
-  });
   const messageId = step.messageId as string;
-  change.log({ type: 'MESSAGE_ENDED', runId: step.runId, stepId: step.id, messageId, value: status }, { messageId });
+  const { incompleteReason } = outcome;
+  const ended = { text, status, incompleteReason, completedAt: status === 'COMPLETED' ? change.now : null };
+  change.pending.update('Message', messageId, ended);
+  const entry = { type: 'MESSAGE_ENDED', runId: step.runId, stepId: step.id, messageId, value: status } as const;
+  change.log(entry, { closes: { messageId }, message: ended });
 }
 
-async function endToolCall(
-  change: ThreadChange,
-  call: ToolCall,
-  outcome: StepOutcome,
-  texts: Map<string, string>,
-): Promise<void> {
+function endToolCall(change: ThreadChange, call: ToolCall, outcome: StepOutcome, texts: Map<string, string>): void {
   if (call.status !== 'IN_PROGRESS') return;
   const { error } = outcome;
-  await change.tx.toolCall.updateMany({
-    where: { id: call.id },
-    data: {
-      status: outcome.status,
-      arguments: call.arguments || (texts.get(textId({ ownerId: call.id, channel: 'ARGUMENTS' })) ?? ''),
-      endedAt: change.now,
-      ...(error ? { errorCode: error.code, errorMessage: error.message, errorRetryable: error.retryable } : {}),
-    },
+  change.pending.update('ToolCall', call.id, {
+    status: outcome.status,
+    arguments: call.arguments || (texts.get(textId({ ownerId: call.id, channel: 'ARGUMENTS' })) ?? ''),
+    endedAt: change.now,
+    ...(error ? { errorCode: error.code, errorMessage: error.message, errorRetryable: error.retryable } : {}),
   });
 }

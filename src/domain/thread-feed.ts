@@ -1,7 +1,7 @@
-import { type Bus, type BusMessage, threadTopic } from '../bus/bus.ts';
+import { type Bus, type BusEntry, type BusMessage, threadTopic } from '../bus/bus.ts';
 import type { Database } from '../db/client.ts';
 import type { Event, Message } from '../db/generated/client.ts';
-import { readTexts, type TextKey, textId } from './piece.ts';
+import { keysOpenedBy, readTexts, type TextKey, textId } from './piece.ts';
 
 /** How many of the newest events are kept for those who follow live; who is further behind reads the database. */
 const maxEvents = 200;
@@ -29,6 +29,8 @@ export class ThreadFeed {
   readonly #database: Database;
   readonly #texts = new Map<string, Growing>();
   readonly #messages = new Map<number, Promise<Message | null>>();
+  /** Messages that are being written, as their rows were announced in this process. */
+  readonly #written = new Map<string, Message>();
   readonly #waiting = new Set<() => void>();
   readonly #unsubscribe: () => void;
   readonly #backstop: NodeJS.Timeout;
@@ -112,27 +114,70 @@ export class ThreadFeed {
     const known = this.#messages.get(seq);
     if (known) return known;
     const message = this.#readMessage(type, messageId ?? '');
-    this.#messages.set(seq, message);
-    if (this.#messages.size > maxMessages) this.#messages.delete(this.#messages.keys().next().value as number);
+    this.#remember(seq, type, message, null);
     return message;
   }
 
   async #readMessage(type: Event['type'], id: string): Promise<Message | null> {
     const message = await this.#database.message.findFirst({ where: { workspaceId: this.workspaceId, id } });
-    // The row of a message that has ended holds the whole text: it need not be read again.
-    if (message && type === 'MESSAGE_ENDED') {
-      const key = textId({ ownerId: id, channel: 'TEXT' });
-      this.#texts.set(key, { text: message.text, stale: false, loading: null });
-    }
+    if (message) this.#keepText(type, message);
     return message;
+  }
+
+  #remember(seq: number, type: Event['type'], message: Promise<Message | null>, row: Message | null): void {
+    if (row) this.#keepText(type, row);
+    this.#messages.set(seq, message);
+    if (this.#messages.size > maxMessages) this.#messages.delete(this.#messages.keys().next().value as number);
+  }
+
+  /** The row of a message that has ended holds the whole text: it need not be read again. */
+  #keepText(type: Event['type'], { id, text }: Message): void {
+    if (type !== 'MESSAGE_ENDED') return;
+    this.#texts.set(textId({ ownerId: id, channel: 'TEXT' }), { text, stale: false, loading: null });
   }
 
   #hear(message: BusMessage): void {
     if (message.kind === 'piece') this.#grow(message);
-    if (message.kind === 'events' || message.kind === 'gap') this.#dirty = true;
+    if (message.kind === 'events' && !this.#append(message)) this.#dirty = true;
+    if (message.kind === 'gap') this.#dirty = true;
     if (message.kind === 'gap') for (const growing of this.#texts.values()) growing.stale = true;
     this.#version += 1;
     for (const wake of [...this.#waiting]) wake();
+  }
+
+  /** Takes events as they were announced, if they are the next ones: they need not be read. */
+  #append({ entries = [], here = [] }: Extract<BusMessage, { kind: 'events' }>): boolean {
+    const newest = this.#newest;
+    const isNext = newest !== null && !this.#dirty && !this.#reading && entries[0]?.seq === newest + 1;
+    if (!isNext) return false;
+    const { workspaceId, threadId } = this;
+    const events = entries.map((entry) => eventOf(entry, workspaceId, threadId));
+    for (const { seq, message } of here)
+      this.#keepMessage(
+        seq,
+        events.find((event) => event.seq === seq),
+        message,
+      );
+    for (const event of events) this.#begin(event);
+    this.#take(events);
+    return true;
+  }
+
+  /** The row of a message, or what is new of one whose row is known, is what followers of the event are shown. */
+  #keepMessage(seq: number, event: Event | undefined, message: Partial<Message>): void {
+    if (!event?.messageId) return;
+    const isEnd = event.type === 'MESSAGE_ENDED';
+    const before = isEnd ? this.#written.get(event.messageId) : null;
+    if (before === undefined) return;
+    const row = { ...before, ...message } as Message;
+    if (event.type === 'MESSAGE_STARTED') this.#written.set(row.id, row);
+    if (isEnd) this.#written.delete(row.id);
+    this.#remember(seq, event.type, Promise.resolve(row), row);
+  }
+
+  /** A text that begins while this feed listens is known from its start. */
+  #begin(event: Event): void {
+    for (const key of keysOpenedBy(event)) this.#texts.set(textId(key), { text: '', stale: false, loading: null });
   }
 
   #grow({ offset, text, ...key }: Extract<BusMessage, { kind: 'piece' }>): void {
@@ -151,7 +196,7 @@ export class ThreadFeed {
 
   async #readNew(): Promise<void> {
     this.#dirty = false;
-    const newest = this.#events.at(-1)?.seq ?? (this.#from === null ? null : this.#from - 1);
+    const newest = this.#newest;
     const where = { workspaceId: this.workspaceId, threadId: this.threadId };
     if (newest === null) {
       const last = await this.#lastSeq();
@@ -166,6 +211,15 @@ export class ThreadFeed {
     });
     if (events.length === maxEvents) this.#dirty = true;
     if (events.length === 0) this.#gone = (await this.#lastSeq()) === null;
+    this.#take(events);
+  }
+
+  /** The number of the newest event that is known; null: nothing has been read yet. */
+  get #newest(): number | null {
+    return this.#events.at(-1)?.seq ?? (this.#from === null ? null : this.#from - 1);
+  }
+
+  #take(events: Event[]): void {
     for (const event of events) this.#refresh(event);
     this.#events.push(...events);
     const surplus = this.#events.length - maxEvents;
@@ -193,6 +247,12 @@ export class ThreadFeed {
     const forgotten = [...this.#texts.keys()].slice(0, -maxTexts);
     for (const id of forgotten) this.#texts.delete(id);
   }
+}
+
+/** An event as its row, from how it travelled. Whether its texts are closed by now, only the row itself says. */
+function eventOf({ at, type, ...entry }: BusEntry, workspaceId: string, threadId: string): Event {
+  const nothing = { runId: null, stepId: null, messageId: null, toolCallId: null, value: null, closedSeq: null };
+  return { ...nothing, ...entry, workspaceId, threadId, type: type as Event['type'], at: new Date(at) };
 }
 
 /** The feeds of the threads that are followed in this process. */

@@ -7,7 +7,7 @@ import { requireScope } from './access.ts';
 import type { DomainContext } from './context.ts';
 import { ForbiddenError, NotFoundError } from './error.ts';
 import { absentOr, clearable, metadata, metadataHolds, parse, searchIn, textUpTo } from './input.ts';
-import { changeThread } from './journal.ts';
+import { changeThread, type LockedThread, lockedColumns } from './journal.ts';
 import { appendMessages, messageInputs } from './message.ts';
 import { cancelUnfinishedRuns } from './run.ts';
 import { threadsVisibleTo } from './scope.ts';
@@ -45,15 +45,16 @@ async function requireAssistant(tx: Pick<Transaction, 'assistant'>, id: string |
   if (!found) throw new NotFoundError(id);
 }
 
-/** Inserts the row of a new thread; its messages are appended by the change that follows. */
+/** Inserts the row of a new thread, and returns what a change needs of it, which appends its messages. */
 export async function insertThread(
   ctx: DomainContext,
   tx: Transaction,
   id: string,
   input: ThreadInput & { forkedFromId?: string },
-): Promise<void> {
+): Promise<LockedThread> {
   await requireAssistant(tx, input.assistantId);
-  await tx.thread.create({
+  return tx.thread.create({
+    select: lockedColumns,
     data: {
       workspaceId: ctx.workspaceId,
       id,
@@ -71,12 +72,9 @@ export async function createThread(ctx: DomainContext, input: unknown): Promise<
   requireScope(ctx, 'THREADS_WRITE');
   const thread = parse(threadInput, input);
   const id = newId('Thread');
-  await changeThread(
-    ctx,
-    id,
-    (change) => appendMessages(ctx, change, thread.messages ?? []),
-    (tx) => insertThread(ctx, tx, id, thread),
-  );
+  await changeThread(ctx, id, async (change) => appendMessages(ctx, change, thread.messages ?? []), {
+    insert: (tx) => insertThread(ctx, tx, id, thread),
+  });
   return ctx.db.thread.findFirstOrThrow({ where: { id } });
 }
 

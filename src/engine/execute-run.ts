@@ -2,6 +2,7 @@ import type { Run } from '../db/generated/client.ts';
 import { type DomainContext, type Services, systemContext } from '../domain/context.ts';
 import { finishRun, handBackRun, LeaseLostError, renewEveryMs, renewLease } from '../domain/lease.ts';
 import type { RunEnd } from '../domain/run.ts';
+import type { OpenStep } from '../domain/step.ts';
 import { parkForTools } from '../domain/tool-outputs.ts';
 import { noUsage, type Usage } from '../domain/usage.ts';
 import type { Offload } from '../offload/offload.ts';
@@ -80,7 +81,7 @@ async function executeClaimed(
   const totals = new Totals(run, ctx.models.describe(run.model));
   try {
     const end = await takeTurns(ctx, execution, run, writer, totals, signal);
-    if (end) await finish(ctx, run, writer, totals, end.end, end.usage);
+    if (end) await finish(ctx, run, writer, totals, end);
   } catch (error) {
     if (error instanceof LeaseLostError || signal.reason === 'lease-lost') return;
     if (signal.reason === 'shutdown') {
@@ -88,7 +89,7 @@ async function executeClaimed(
       return handBackRun(ctx, run);
     }
     const end = signal.aborted ? endedFor(signal.reason) : failed(ctx, run, error);
-    await finish(ctx, run, writer, totals, end, null).catch((fault) => {
+    await finish(ctx, run, writer, totals, { end, usage: null }).catch((fault) => {
       if (!(fault instanceof LeaseLostError)) throw fault;
     });
   }
@@ -110,11 +111,19 @@ async function finish(
   run: Run,
   writer: RunWriter,
   totals: Totals,
-  end: RunEnd,
-  usage: Usage | null,
+  { end, usage, openStep }: Ended,
 ): Promise<void> {
   await writer.settle({ store: false });
-  await finishRun(ctx, run, end, { texts: writer.texts(), data: totals.columns(), step: stepUsed(totals, usage) });
+  const step = stepUsed(totals, usage);
+  await finishRun(ctx, run, end, { texts: writer.texts(), data: totals.columns(), step, openStep });
+}
+
+/** How a run ends, and with what its last answer leaves. */
+interface Ended {
+  end: RunEnd;
+  usage: Usage | null;
+  /** null: none is open; absent: that is not known. */
+  openStep?: OpenStep | null;
 }
 
 const stepUsed = (totals: Totals, usage: Usage | null) => (usage ? { usage, cost: totals.costOf(usage) } : {});
@@ -127,7 +136,7 @@ async function takeTurns(
   writer: RunWriter,
   totals: Totals,
   signal: AbortSignal,
-): Promise<{ end: RunEnd; usage: Usage | null } | null> {
+): Promise<Ended | null> {
   // A run that was never claimed before has no steps yet.
   let steps = run.fence === 1 ? 0 : await ctx.db.step.count({ where: { runId: run.id } });
   for (;;) {
@@ -140,7 +149,10 @@ async function takeTurns(
     const turn = turnWriter.turn();
     steps = turnWriter.steps;
     totals.add(turn.usage, turn.generationMs);
-    if (turn.calls.length === 0) return { end: await endOf(execution.offload, run, turn), usage: turn.usage };
+    if (turn.calls.length === 0) {
+      const end = await endOf(execution.offload, run, turn);
+      return { end, usage: turn.usage, openStep: turnWriter.step };
+    }
     await writer.settle({ store: false });
     const calls = await readyCalls(execution.offload, run, turn.calls);
     const used = turn.usage ?? noUsage;

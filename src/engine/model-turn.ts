@@ -108,6 +108,11 @@ export class TurnWriter {
     if (part.type === 'finish') this.#turn = { finish: part.finishReason.unified, usage: usageFrom(part.usage) };
   }
 
+  /** The step that is open; null: none. */
+  get step(): OpenStep | null {
+    return this.#step;
+  }
+
   /** How many steps the run has now. */
   get steps(): number {
     return this.#steps;
@@ -130,10 +135,13 @@ export class TurnWriter {
       this.#ctx.log.warn({ runId: this.#run.id }, 'the model wrote text behind its calls; it is left out');
       return;
     }
-    if (this.#messageId === null) await this.#endReasoning();
-    this.#messageId ??= await this.#change((change) =>
-      startMessage(this.#ctx, change, this.#run, this.#step ?? this.#nextIndex()),
-    );
+    if (this.#messageId === null) {
+      await this.#endReasoning();
+      const at = this.#step ?? this.#nextIndex();
+      const step = await this.#change(async (change) => startMessage(this.#ctx, change, this.#run, at));
+      this.#step = step;
+      this.#messageId = step.messageId;
+    }
     this.#text += text;
     this.#writer.append(this.#messageId, 'TEXT', text);
   }
@@ -142,7 +150,7 @@ export class TurnWriter {
     if (text === '') return;
     if (!this.#isReasoning) {
       await this.#change(async (change) => {
-        this.#step ??= await openStep(this.#ctx, change, this.#run.id, this.#nextIndex());
+        this.#step ??= openStep(this.#ctx, change, this.#run.id, this.#nextIndex());
         startReasoning(change, this.#step);
       });
       this.#isReasoning = true;
@@ -160,8 +168,8 @@ export class TurnWriter {
     if (this.#messageId) await this.#endMessage();
     else if (this.#calls.size === 0) await this.#endReasoning();
     const call = await this.#change(async (change) => {
-      this.#step ??= await openStep(this.#ctx, change, this.#run.id, this.#nextIndex());
-      const started = await startToolCall(this.#ctx, change, this.#step, name);
+      this.#step ??= openStep(this.#ctx, change, this.#run.id, this.#nextIndex());
+      const started = startToolCall(this.#ctx, change, this.#step, name);
       this.#step.toolCalls.push(started);
       return started;
     });

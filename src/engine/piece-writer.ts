@@ -2,7 +2,7 @@ import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises'
 import { type Bus, type PieceChannel, threadTopic } from '../bus/bus.ts';
 import type { Database } from '../db/client.ts';
 import type { ClaimedRun } from '../domain/lease.ts';
-import { type Piece, storePieces, textId } from '../domain/piece.ts';
+import { type Piece, storable, storePieces, textId } from '../domain/piece.ts';
 import type { Logger } from '../log.ts';
 
 /** How long to wait before a batch that the database refused is tried again. */
@@ -45,7 +45,7 @@ export class PieceWriter {
     this.#onLost.set(run.id, onLost);
     const append = (ownerId: string, channel: PieceChannel, added: string) => {
       const id = textId({ ownerId, channel });
-      const [text, rest] = storable(`${held.get(id) ?? ''}${added}`);
+      const [text, rest] = storableNow(`${held.get(id) ?? ''}${added}`);
       held.set(id, rest);
       if (text === '') return;
       const before = texts.get(id) ?? '';
@@ -114,9 +114,9 @@ export class PieceWriter {
 }
 
 /** What of a text can be stored now, and half a surrogate pair that has to wait for its other half. */
-function storable(text: string): [string, string] {
+function storableNow(text: string): [string, string] {
   const last = text.charCodeAt(text.length - 1);
   const isHalf = last >= 0xd800 && last <= 0xdbff;
   const whole = isHalf ? text.slice(0, -1) : text;
-  return [whole.replaceAll('\0', '\ufffd').toWellFormed(), isHalf ? text.slice(-1) : ''];
+  return [storable(whole), isHalf ? text.slice(-1) : ''];
 }
