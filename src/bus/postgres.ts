@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
+import { z } from 'zod';
 import type { Logger } from '../log.ts';
 import type { Bus, BusListener, BusMessage } from './bus.ts';
 import { MemoryBus } from './memory.ts';
@@ -13,6 +14,8 @@ const maxWaiting = 10_000;
 /** How often the connection is asked whether it is still there, and how long it may take to say so. */
 const probeEveryMs = 5000;
 const probeTimeoutMs = 5000;
+/** A connection that is only half there answers nothing, and nothing says so. */
+const queryTimeoutMs = 10_000;
 const firstRetryMs = 100;
 const maxRetryMs = 5000;
 
@@ -83,13 +86,19 @@ export class PostgresBus implements Bus {
       connectionString: this.#url,
       connectionTimeoutMillis: 10_000,
       keepAlive: true,
+      query_timeout: queryTimeoutMs,
       application_name: 'assistant-graph bus',
     });
     client.on('notification', ({ payload }) => this.#hear(payload ?? ''));
     client.on('error', (error) => this.#lose(client, error));
     client.on('end', () => this.#lose(client, new Error('the connection was closed')));
-    await client.connect();
-    await client.query(`LISTEN ${channel}`);
+    try {
+      await client.connect();
+      await client.query(`LISTEN ${channel}`);
+    } catch (error) {
+      await client.end().catch(() => {});
+      throw error;
+    }
     this.#client = client;
   }
 
@@ -153,7 +162,14 @@ export class PostgresBus implements Bus {
   }
 
   #hear(payload: string): void {
-    const [sender, entries] = JSON.parse(payload) as [string, Posted[]];
+    const posted = readPayload(payload);
+    if (posted === null) {
+      // Anybody who may connect to the database can notify, and so can another version of this server.
+      this.#log.warn('the bus heard what it does not understand');
+      this.#tellAll({ kind: 'gap' });
+      return;
+    }
+    const [sender, entries] = posted;
     if (sender === this.#id) return;
     for (const [topic, message] of entries) {
       if (topic === everyTopic) this.#tellAll(message);
@@ -163,5 +179,34 @@ export class PostgresBus implements Bus {
 
   #tellAll(message: BusMessage): void {
     for (const topic of [...this.#topics.keys()]) this.#local.publish(topic, message);
+  }
+}
+
+const text = z.string();
+const entry = z.looseObject({ seq: z.int(), type: text, at: text });
+const said = z.tuple([
+  text,
+  z.discriminatedUnion('kind', [
+    z.object({ kind: z.literal('events'), seq: z.int(), entries: z.array(entry).optional() }),
+    z.object({
+      kind: z.literal('piece'),
+      ownerId: text,
+      channel: z.enum(['TEXT', 'REASONING', 'ARGUMENTS', 'OUTPUT']),
+      offset: z.int(),
+      text,
+    }),
+    z.object({ kind: z.literal('cancel'), runId: text }),
+    z.object({ kind: z.literal('gap') }),
+  ]),
+]);
+const payloadShape = z.tuple([text, z.array(said)]);
+
+/** Who says what; null: nothing that this server says. */
+function readPayload(payload: string): [sender: string, posted: Posted[]] | null {
+  try {
+    const read = payloadShape.safeParse(JSON.parse(payload));
+    return read.success ? (read.data as [string, Posted[]]) : null;
+  } catch {
+    return null;
   }
 }

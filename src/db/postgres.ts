@@ -39,7 +39,8 @@ export async function openPostgres(
     connectionString: url,
     max: 20,
     connectionTimeoutMillis: 10_000,
-    options: '-c TimeZone=UTC',
+    // A process that is frozen in the middle of a change keeps nobody waiting for good.
+    options: '-c TimeZone=UTC -c idle_in_transaction_session_timeout=20s -c lock_timeout=15s',
   });
   pool.on('error', onError);
   try {

@@ -8,10 +8,26 @@ import { ConflictError, NotFoundError } from './error.ts';
 import { generation } from './generation.ts';
 import { clearable, metadata, parse, textUpTo } from './input.ts';
 import { changeThread } from './journal.ts';
-import { parseEdit, removeMessages, threadOfMessage } from './message.ts';
+import { parseEdit, placeOf, removeMessages, threadOfMessage } from './message.ts';
 import { cancelUnfinishedRuns } from './run.ts';
 import { threadsVisibleTo } from './scope.ts';
 import { insertThread } from './thread.ts';
+
+const withPlace = { run: { select: { inputThrough: true } } } as const;
+
+/** What stands behind a message in the conversation: the answer to a run stands behind what the run was asked. */
+function behind(message: Pick<Message, 'position'> & { run: Pick<Run, 'inputThrough'> | null }) {
+  const { position, run } = message;
+  if (!run) return { position: { gt: position }, OR: [{ runId: null }, { run: { inputThrough: { gte: position } } }] };
+  const { inputThrough } = run;
+  return {
+    OR: [
+      { runId: null, position: { gt: inputThrough } },
+      { run: { inputThrough: { gt: inputThrough } } },
+      { run: { inputThrough }, position: { gt: position } },
+    ],
+  };
+}
 
 /** Gives a message new content. Runs of the thread are cancelled first, and what followed the message is dropped. */
 export async function editMessage(ctx: DomainContext, input: unknown): Promise<Message> {
@@ -19,9 +35,9 @@ export async function editMessage(ctx: DomainContext, input: unknown): Promise<M
   const { id, columns } = parseEdit(input);
   return changeThread(ctx, await threadOfMessage(ctx, id), async (change) => {
     await cancelUnfinishedRuns(ctx, change);
-    const message = await change.tx.message.findFirst({ where: { id } });
+    const message = await change.tx.message.findFirst({ where: { id }, include: withPlace });
     if (!message) throw new NotFoundError(id);
-    await removeMessages(change, { position: { gt: message.position } });
+    await removeMessages(change, behind(message));
     const data = { text: columns.text, parts: (columns.parts ?? Prisma.DbNull) as Prisma.InputJsonValue };
     await change.tx.message.updateMany({ where: { id }, data: { ...data, editedAt: change.now } });
     change.log({ type: 'MESSAGE_REMOVED', messageId: id });
@@ -67,7 +83,7 @@ export async function regenerate(ctx: DomainContext, input: unknown): Promise<Ru
       orderBy: { position: 'desc' },
     });
     if (!asked) throw new ConflictError('The thread has no user message to answer.');
-    await removeMessages(change, { position: { gt: asked.position } });
+    await removeMessages(change, behind({ ...asked, run: null }));
     const last = await change.tx.run.findFirst({ where: { threadId }, orderBy: { number: 'desc' } });
     return addRun(ctx, change, {
       ...(last ? configurationOf(last) : {}),
@@ -106,11 +122,13 @@ export async function forkThread(ctx: DomainContext, input: unknown): Promise<Th
   const { throughMessageId, title, metadata: pairs } = parse(forkInput, input);
   const sourceId = await threadOfMessage(ctx, throughMessageId);
   const source = await ctx.db.thread.findFirstOrThrow({ where: { id: sourceId, ...threadsVisibleTo(ctx.actor) } });
-  const through = await ctx.db.message.findFirstOrThrow({ where: { id: throughMessageId } });
-  const messages = await ctx.db.message.findMany({
-    where: { threadId: sourceId, position: { lte: through.position } },
+  const all = await ctx.db.message.findMany({
+    where: { threadId: sourceId },
+    include: withPlace,
     orderBy: { position: 'asc' },
   });
+  const inOrder = all.sort((one, other) => placeOf(one) - placeOf(other));
+  const messages = inOrder.slice(0, inOrder.findIndex(({ id }) => id === throughMessageId) + 1);
   if (messages.some(({ status }) => status === 'IN_PROGRESS')) {
     throw new ConflictError('A message up to that one is being written. Wait for its run, or cancel it.');
   }
@@ -119,7 +137,7 @@ export async function forkThread(ctx: DomainContext, input: unknown): Promise<Th
     ctx,
     id,
     async (change) => {
-      const copies = messages.map(({ runId: _run, ...message }) => ({
+      const copies = messages.map(({ runId: _runId, run: _run, ...message }) => ({
         ...message,
         id: newId('Message'),
         threadId: id,

@@ -21,7 +21,8 @@ const imageUrl = z
   .regex(
     /^(https?:\/\/\S+|data:image\/(png|jpeg|gif|webp);base64,[A-Za-z0-9+/=]+)$/,
     'Give an http(s) address or a data: URL of a png, jpeg, gif or webp image',
-  );
+  )
+  .refine((url) => url.startsWith('data:') || URL.canParse(url), 'This is no address');
 const part = z.object({
   text: textUpTo(maxCharacters).optional(),
   imageUrl: imageUrl.optional(),
@@ -89,6 +90,10 @@ export function contentColumns({ text, content }: ContentInput): { text: string;
 export function partsOf(message: Pick<Message, 'text' | 'parts'>): MessagePart[] {
   return (message.parts as MessagePart[] | null) ?? [{ type: 'text', text: message.text }];
 }
+
+/** Where a message stands in the conversation: an answer behind what its run was asked, whenever it was begun. */
+export const placeOf = ({ position, run }: Pick<Message, 'position'> & { run: { inputThrough: number } | null }) =>
+  run ? run.inputThrough + 0.5 : position;
 
 /** What the row of a message has before anything is said of it. */
 export const emptyMessage = {

@@ -9,8 +9,9 @@ export function expiryOf(lastActiveAt: Date, threadTtlDays: number | null): Date
   return threadTtlDays === null ? null : new Date(lastActiveAt.getTime() + threadTtlDays * dayMs);
 }
 
-/** Deletes threads that were last active longer ago than their workspace keeps them. Serves all workspaces. */
-export async function deleteExpiredThreads(services: Services): Promise<void> {
+/** Deletes threads that were last active longer ago than their workspace keeps them. Serves all workspaces; stops when
+ * the signal aborts. */
+export async function deleteExpiredThreads(services: Services, signal: AbortSignal): Promise<void> {
   const workspaces = await services.database.workspace.findMany({ where: { threadTtlDays: { not: null } } });
   for (const { id: workspaceId, threadTtlDays } of workspaces) {
     const ctx = systemContext(services, workspaceId);
@@ -20,6 +21,7 @@ export async function deleteExpiredThreads(services: Services): Promise<void> {
       select: { id: true },
     });
     for (const thread of threads) {
+      if (signal.aborted) return;
       await deleteThread(ctx, thread).catch((error) => {
         // Somebody else was faster.
         if (!(error instanceof NotFoundError)) throw error;

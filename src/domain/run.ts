@@ -7,6 +7,7 @@ import type { DomainContext } from './context.ts';
 import { ConflictError, NotFoundError } from './error.ts';
 import { absentOr, metadata, parse } from './input.ts';
 import { changeThread, type ThreadChange } from './journal.ts';
+import { storable } from './piece.ts';
 import { isTerminal, statusesBefore } from './run-status.ts';
 import { inThreadsVisibleTo } from './scope.ts';
 import { closeOpenStep, type OpenStep, type StepOutcome } from './step.ts';
@@ -76,7 +77,8 @@ export async function endRun(
   end: RunEnd,
   more: RunEnding = {},
 ): Promise<void> {
-  const error = end.status === 'FAILED' ? end.error : null;
+  // Words of providers may hold anything.
+  const error = end.status === 'FAILED' ? { ...end.error, message: storable(end.error.message) } : null;
   const reason =
     end.status === 'INCOMPLETE' && end.reason === 'CONTENT_FILTER' ? { incompleteReason: 'content_filter' } : {};
   const outcome = { ...stepOutcomes[end.status], ...reason, error, ...more.step };

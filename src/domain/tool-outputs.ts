@@ -6,6 +6,7 @@ import { type InputIssue, InvalidInputError, RunNotWaitingError } from './error.
 import { absentOr, parse, textUpTo } from './input.ts';
 import { changeThread, type ThreadChange } from './journal.ts';
 import { type ClaimedRun, changeRun } from './lease.ts';
+import { storable } from './piece.ts';
 import { endRun, enterStatus, findRun, ringFor } from './run.ts';
 import { closeOpenStep, findOpenStep, type OpenStep } from './step.ts';
 import type { Usage } from './usage.ts';
@@ -41,7 +42,9 @@ export function parkForTools(
       await endRun(ctx, change, current, { status: 'CANCELLED' }, { data: more.totals });
       return true;
     }
-    for (const { id, arguments: text, error } of calls) {
+    for (const { id, ...call } of calls) {
+      const text = storable(call.arguments);
+      const error = call.error && storable(call.error);
       const answered = {
         status: 'FAILED',
         output: error,

@@ -19,7 +19,7 @@ export async function formatFault(offload: Offload, run: Run, text: string): Pro
   const { name, schema } = format.json_schema;
   if (!schema) return null;
   try {
-    const words = await offload.schemaFault(schema as Record<string, unknown>, parsed.value);
+    const words = await offload.schemaFault(run.workspaceId, schema as Record<string, unknown>, parsed.value);
     return words === null ? null : fault(`The answer does not fit the schema ${name}: ${words}.`);
   } catch (error) {
     const isSlow = error instanceof OffloadTimeoutError;

@@ -89,11 +89,24 @@ async function executeClaimed(
       return handBackRun(ctx, run);
     }
     const end = signal.aborted ? endedFor(signal.reason) : failed(ctx, run, error);
-    await finish(ctx, run, writer, totals, { end, usage: null }).catch((fault) => {
-      if (!(fault instanceof LeaseLostError)) throw fault;
-    });
+    await finish(ctx, run, writer, totals, { end, usage: null })
+      .catch((fault) => {
+        if (fault instanceof LeaseLostError) return;
+        // Not what went wrong, but telling of it, was too much: the thread goes on all the same.
+        ctx.log.error({ err: fault, runId: run.id }, 'the end of a run could not be stored');
+        return finishRun(ctx, run, { status: 'FAILED', error: unknownFault });
+      })
+      .catch((fault) => {
+        if (!(fault instanceof LeaseLostError)) throw fault;
+      });
   }
 }
+
+const unknownFault = {
+  code: 'internal_error',
+  message: 'Something went wrong on this server; its log says what.',
+  retryable: true,
+};
 
 /** How a run ends that was broken off. */
 const endedFor = (reason: StopReason): RunEnd => ({ status: reason === 'expired' ? 'EXPIRED' : 'CANCELLED' });
@@ -176,11 +189,16 @@ async function askModel(
 ): Promise<boolean> {
   const transcript = await readTranscript(ctx, run, hasSteps);
   const options = callOptions(ctx, run, totals.completionTokens);
-  const { prompt, isTooLong, ...told } = await fitPrompt(offload, transcript, toolTextsOf(run), {
-    contextWindow: ctx.models.describe(run.model).contextWindow,
-    remaining: run.maxPromptTokens === null ? null : run.maxPromptTokens - totals.promptTokens,
-    answer: options.maxOutputTokens ?? null,
-  });
+  const { prompt, isTooLong, ...told } = await fitPrompt(
+    { offload, owner: run.workspaceId },
+    transcript,
+    toolTextsOf(run),
+    {
+      contextWindow: ctx.models.describe(run.model).contextWindow,
+      remaining: run.maxPromptTokens === null ? null : run.maxPromptTokens - totals.promptTokens,
+      answer: options.maxOutputTokens ?? null,
+    },
+  );
   totals.note(told);
   if (isTooLong) return false;
   const model = ctx.models.languageModel(run.model);

@@ -212,9 +212,12 @@ export class TurnWriter {
 function usageFrom({ inputTokens, outputTokens }: LanguageModelV4Usage): Usage | null {
   if (inputTokens.total === undefined && outputTokens.total === undefined) return null;
   return {
-    promptTokens: inputTokens.total ?? 0,
-    completionTokens: outputTokens.total ?? 0,
-    reasoningTokens: outputTokens.reasoning ?? 0,
-    cachedTokens: inputTokens.cacheRead ?? 0,
+    promptTokens: countOf(inputTokens.total),
+    completionTokens: countOf(outputTokens.total),
+    reasoningTokens: countOf(outputTokens.reasoning),
+    cachedTokens: countOf(inputTokens.cacheRead),
   };
 }
+
+/** Whatever a server calls a number of tokens, as one that can be stored and added to others. */
+const countOf = (tokens = 0): number => Math.round(Math.min(Math.max(tokens, 0), 100_000_000)) || 0;

@@ -31,6 +31,8 @@ export class PieceWriter {
   readonly #pending = new Map<string, Map<string, Piece>>();
   readonly #onLost = new Map<string, () => void>();
   #flushing: Promise<void> | null = null;
+  /** The batch that is on its way. */
+  #storing: Promise<void> | null = null;
 
   constructor(database: Database, bus: Bus, log: Logger) {
     this.#database = database;
@@ -55,10 +57,9 @@ export class PieceWriter {
     };
     const settle = async ({ store }: { store: boolean }) => {
       if (!store) this.#pending.delete(run.id);
-      while (this.#flushing && (store || !this.#pending.has(run.id))) {
-        await this.#flushing;
-        if (!this.#pending.has(run.id)) break;
-      }
+      // Not until nobody has anything to store any more: others may go on for ever.
+      while (this.#pending.has(run.id)) await (this.#storing ?? turn());
+      await this.#storing;
     };
     return { append, texts: () => texts, settle };
   }
@@ -87,11 +88,17 @@ export class PieceWriter {
       await turn();
       const pieces = [...this.#pending.values()].flatMap((ofRun) => [...ofRun.values()]);
       this.#pending.clear();
-      const live = await this.#store(pieces);
-      for (const piece of pieces) {
-        if (live.has(piece.runId)) this.#tell(piece);
-        else this.#onLost.get(piece.runId)?.();
-      }
+      this.#storing = this.#storeAndTell(pieces);
+      await this.#storing;
+      this.#storing = null;
+    }
+  }
+
+  async #storeAndTell(pieces: Piece[]): Promise<void> {
+    const live = await this.#store(pieces);
+    for (const piece of pieces) {
+      if (live.has(piece.runId)) this.#tell(piece);
+      else this.#onLost.get(piece.runId)?.();
     }
   }
 

@@ -30,16 +30,13 @@ const imageTokens = 1000;
 const usualAnswer = 4096;
 /** Models count otherwise than the encoding that is counted with here; Qwen's counts are within so much of it. */
 const tolerance = 1.1;
-/** How many units are counted at once: those that do not fit any more are not counted at all. */
-const batchSize = 64;
-
 /**
  * Makes the prompt of a transcript: all of it where it fits, else without the oldest that is not pinned, as much as need
  * be. Tokens are counted only where the number of bytes, of which each token has one at least, does not tell already;
  * then with a tokenizer (o200k_base), because the provider's own count comes with its answer, too late to fit a prompt by.
  */
 export async function fitPrompt(
-  offload: Offload,
+  { offload, owner }: { offload: Offload; owner: string },
   transcript: Transcript,
   toolTexts: string[],
   limits: PromptLimits,
@@ -53,13 +50,12 @@ export async function fitPrompt(
   const atMost = bytes + units.reduce((sum, unit) => sum + overheadOf(unit), messageTokens);
   if (atMost <= budget) return { ...whole, tokens: atMost };
 
-  const fixed = await offload.countTokens(fixedTexts);
-  const pinned = await countUnits(
-    offload,
-    units.filter(({ isPinned }) => isPinned),
-  );
-  const least = [...fixed, ...pinned].reduce((sum, count) => sum + count, messageTokens);
-  const { kept, tokens } = await keepNewest(offload, units, budget, least);
+  const pinned = units.filter(({ isPinned }) => isPinned);
+  // Beyond the budget it does not matter by how much.
+  const fixed = await offload.countTokens(owner, [...fixedTexts, ...pinned.map(textOf)], budget);
+  const overhead = pinned.reduce((sum, unit) => sum + overheadOf(unit), messageTokens);
+  const least = fixed.reduce((sum, count) => sum + count, overhead);
+  const { kept, tokens } = await keepNewest({ offload, owner }, units, budget, least);
   return {
     prompt: told(transcript, kept),
     omittedMessages: omittedMessages + messagesIn(units) - messagesIn(kept),
@@ -77,19 +73,23 @@ function budgetOf({ contextWindow, remaining, answer }: PromptLimits): number | 
 }
 
 /** All that is pinned, and of the rest the newest that fit. */
-async function keepNewest(offload: Offload, units: Unit[], budget: number, least: number) {
+async function keepNewest(
+  { offload, owner }: { offload: Offload; owner: string },
+  units: Unit[],
+  budget: number,
+  least: number,
+) {
   const newestFirst = units.filter(({ isPinned }) => !isPinned).reverse();
+  const counts =
+    least > budget ? [] : await offload.countTokens(owner, newestFirst.map(textOf), Math.max(budget - least, 0));
   const kept = new Set(units.filter(({ isPinned }) => isPinned));
   let tokens = least;
-  for (let start = 0; start < newestFirst.length; start += batchSize) {
-    const batch = newestFirst.slice(start, start + batchSize);
-    const counts = await countUnits(offload, batch);
-    for (const [index, unit] of batch.entries()) {
-      const count = counts[index] as number;
-      if (tokens + count > budget) return { kept: fromUser(units, kept), tokens };
-      tokens += count;
-      kept.add(unit);
-    }
+  for (const [index, count] of counts.entries()) {
+    const unit = newestFirst[index] as Unit;
+    const all = count + overheadOf(unit);
+    if (tokens + all > budget) break;
+    tokens += all;
+    kept.add(unit);
   }
   return { kept: fromUser(units, kept), tokens };
 }
@@ -98,9 +98,9 @@ async function keepNewest(offload: Offload, units: Unit[], budget: number, least
 function fromUser(units: Unit[], kept: Set<Unit>): Unit[] {
   const inOrder = units.filter((unit) => kept.has(unit));
   if (inOrder.length === units.length) return inOrder;
-  const start = inOrder.findIndex(({ told, isPinned }) => isPinned || told[0]?.role === 'user');
-  const isAnswer = (unit: Unit, index: number) => index < start && !unit.isPinned;
-  return inOrder.filter((unit, index) => !isAnswer(unit, index));
+  const isSystem = ({ told }: Unit) => told[0]?.role === 'system';
+  const start = inOrder.findIndex((unit) => !isSystem(unit) && (unit.isPinned || unit.told[0]?.role === 'user'));
+  return inOrder.filter((unit, index) => index >= start || isSystem(unit));
 }
 
 const messagesIn = (units: Unit[]) => units.filter(({ kind }) => kind === 'message').length;
@@ -108,12 +108,6 @@ const messagesIn = (units: Unit[]) => units.filter(({ kind }) => kind === 'messa
 function told({ instructions }: Transcript, units: Unit[]): LanguageModelV4Prompt {
   const system = instructions === null ? [] : [{ role: 'system' as const, content: instructions }];
   return [...system, ...units.flatMap((unit) => unit.told)];
-}
-
-async function countUnits(offload: Offload, units: Unit[]): Promise<number[]> {
-  if (units.length === 0) return [];
-  const counts = await offload.countTokens(units.map(textOf));
-  return units.map((unit, index) => (counts[index] as number) + overheadOf(unit));
 }
 
 function overheadOf({ told }: Unit): number {

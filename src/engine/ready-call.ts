@@ -24,7 +24,7 @@ async function faultOf(offload: Offload, run: Run, { name, arguments: text }: Ma
   const value = parsedArguments(text);
   if (value === null) return 'The arguments are not a JSON object.';
   try {
-    const fault = await offload.schemaFault(tool.parameters, value);
+    const fault = await offload.schemaFault(run.workspaceId, tool.parameters, value);
     return fault && `The arguments do not fit the schema of ${name}: ${fault}.`;
   } catch (error) {
     const isSlow = error instanceof OffloadTimeoutError;

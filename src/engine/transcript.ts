@@ -7,7 +7,7 @@ import type {
 } from '@ai-sdk/provider';
 import type { Message, Run, Step, ToolCall } from '../db/generated/client.ts';
 import type { DomainContext } from '../domain/context.ts';
-import { partsOf } from '../domain/message.ts';
+import { partsOf, placeOf } from '../domain/message.ts';
 import { storedTools } from '../domain/tool.ts';
 
 type StepOfRun = Step & { toolCalls: ToolCall[] };
@@ -44,9 +44,9 @@ export async function readTranscript(ctx: DomainContext, run: Run, hasSteps: boo
     include: { run: { select: { inputThrough: true } } },
     orderBy: { position: 'asc' },
   });
-  const place = (message: (typeof seen)[number]) => (message.run ? message.run.inputThrough + 0.5 : message.position);
-  const earlier = seen.filter(({ runId }) => runId !== run.id).sort((one, other) => place(one) - place(other));
-  const kept = run.truncation === 'LAST_MESSAGES' ? earlier.slice(-(run.truncationLastMessages ?? 0)) : earlier;
+  const earlier = seen.filter(({ runId }) => runId !== run.id).sort((one, other) => placeOf(one) - placeOf(other));
+  const last = run.truncation === 'LAST_MESSAGES' ? (run.truncationLastMessages ?? 0) : earlier.length;
+  const kept = earlier.filter(({ role }, index) => role === 'SYSTEM' || index >= earlier.length - last);
   const own = new Map(seen.filter(({ runId }) => runId === run.id).map((message) => [message.id, message]));
   const messages = kept.map((message, index) => ({
     told: messageForModel(message),

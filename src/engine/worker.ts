@@ -15,7 +15,7 @@ import { PieceWriter } from './piece-writer.ts';
 /** How often the worker looks for runs whose worker is gone, and for runs past their time. */
 const sweepEveryMs = 3000;
 /** How often threads past their workspace's time to live are looked for. */
-const retentionEveryMs = 60 * 60 * 1000;
+const retentionEveryMs = 10 * 60 * 1000;
 /** How many runs are claimed with one statement. */
 const claimBatch = 20;
 /** How soon to look again for runs that could not be claimed: their thread was being changed, or their workspace was full. */
@@ -58,7 +58,7 @@ export class Worker {
     this.#every(sweepEveryMs, () => this.sweep());
     this.#every(sweepEveryMs, () => deleteRemains(this.#services, this.#shutdown.signal));
     this.#every(sweepEveryMs, () => deleteUnrecordedSteps(this.#services, this.#shutdown.signal));
-    this.#every(retentionEveryMs, () => deleteExpiredThreads(this.#services));
+    this.#every(retentionEveryMs, () => deleteExpiredThreads(this.#services, this.#shutdown.signal));
   }
 
   /** Takes no more runs, gives back those it is at, and resolves when none is left. */
@@ -76,9 +76,16 @@ export class Worker {
   /** Takes over runs that nobody executes any more, ends those past their time, and takes what waits. */
   async sweep(): Promise<void> {
     const { leaderless, expired } = await findStrandedRuns(this.#services.database);
-    for (const run of leaderless) if (this.#room > 0) await this.#takeOver(run);
-    for (const run of expired) await expireRun(systemContext(this.#services, run.workspaceId), run);
-    await this.#fill();
+    for (const run of leaderless) if (this.#room > 0) await this.#each(run, () => this.#takeOver(run));
+    for (const run of expired) {
+      await this.#each(run, () => expireRun(systemContext(this.#services, run.workspaceId), run));
+    }
+    void this.#fill();
+  }
+
+  /** What goes wrong with one run keeps nobody from the next. */
+  async #each({ id }: StrandedRun, work: () => Promise<void>): Promise<void> {
+    await work().catch((error) => this.#services.log.error({ err: error, runId: id }, 'sweep'));
   }
 
   get #room(): number {

@@ -1,48 +1,62 @@
-import { Piscina } from 'piscina';
+import { Lane } from './lane.ts';
 import type * as worker from './worker.ts';
 
-/** After so long without work a thread ends, and what it has loaded with it. */
-const idleMs = 60_000;
-/** Nobody waits longer for an answer; a thread that is at it is ended. */
-const timeoutMs = 5000;
+export { OffloadTimeoutError } from './lane.ts';
 
-/** The question took too long: a schema, or a text, made to keep a server busy. */
-export class OffloadTimeoutError extends Error {}
+/** How much text is counted at once: well within the time there is, however odd the text. */
+const maxCharacters = 300_000;
 
-/** Work whose time whoever sends it can choose: it is done in threads of its own, and not for ever. */
+/** Work whose time whoever sends it can choose: it is done in threads of its own, not for ever, and fairly. */
 export class Offload {
-  readonly #pool = new Piscina({
-    filename: new URL('./worker.ts', import.meta.url).href,
-    minThreads: 0,
-    maxThreads: 2,
-    idleTimeout: idleMs,
-  });
+  readonly #counting = new Lane({ threads: 2, timeoutMs: 5000, maxWaitMs: 30_000 });
+  readonly #checking = new Lane({ threads: 2, timeoutMs: 1000, maxWaitMs: 10_000 });
 
-  /** About how many tokens each of some texts has. Throws OffloadTimeoutError. */
-  countTokens(texts: string[]): ReturnType<typeof worker.countTokens> {
-    return this.#run('countTokens', texts);
+  /**
+   * About how many tokens some texts have, in their order, up to the first with which they are more than `limit`
+   * together. Texts that cannot be counted in time are estimated. `owner`: whose texts they are.
+   */
+  async countTokens(owner: string, texts: readonly string[], limit = Number.POSITIVE_INFINITY): Promise<number[]> {
+    const counts: number[] = [];
+    let sum = 0;
+    while (counts.length < texts.length && sum <= limit) {
+      const batch = batchFrom(texts, counts.length);
+      const question = this.#counting.run<number[]>(owner, 'countTokens', batch);
+      for (const count of await question.catch(() => batch.map(estimate))) {
+        counts.push(count);
+        sum += count;
+        if (sum > limit) break;
+      }
+    }
+    return counts;
   }
 
   /**
    * What about a value does not fit a JSON Schema, in a sentence; null: it fits. Throws OffloadTimeoutError, and what is
-   * wrong with the schema.
+   * wrong with the schema. `owner`: whose schema it is.
    */
-  schemaFault(schema: Record<string, unknown>, value: unknown): Promise<ReturnType<typeof worker.schemaFault>> {
-    return this.#run('schemaFault', { schema, value } satisfies worker.SchemaQuestion);
-  }
-
-  async #run<T>(name: keyof typeof worker, question: unknown): Promise<T> {
-    const signal = AbortSignal.timeout(timeoutMs);
-    try {
-      return (await this.#pool.run(question, { name, signal })) as T;
-    } catch (error) {
-      if (signal.aborted) throw new OffloadTimeoutError(`${name} took longer than ${timeoutMs / 1000} s`);
-      throw error;
-    }
+  schemaFault(
+    owner: string,
+    schema: Record<string, unknown>,
+    value: unknown,
+  ): Promise<ReturnType<typeof worker.schemaFault>> {
+    return this.#checking.run(owner, 'schemaFault', { schema, value } satisfies worker.SchemaQuestion);
   }
 
   /** Ends the threads. */
   async close(): Promise<void> {
-    await this.#pool.destroy();
+    await Promise.all([this.#counting.close(), this.#checking.close()]);
   }
 }
+
+/** The texts from a place on that are counted together: one at least. */
+function batchFrom(texts: readonly string[], start: number): string[] {
+  let end = start;
+  for (let characters = 0; end < texts.length; end += 1) {
+    characters += (texts[end] as string).length;
+    if (characters > maxCharacters && end > start) break;
+  }
+  return texts.slice(start, end);
+}
+
+/** Three bytes to a token: more than most languages and models need. */
+const estimate = (text: string): number => Math.ceil(Buffer.byteLength(text) / 3);

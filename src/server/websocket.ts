@@ -21,6 +21,7 @@ const unauthorized = 4401;
 /** The code for a credential that is not, or no longer, good: clients may come back with a new one. */
 const forbidden = 4403;
 const credentialWithinMs = 10_000;
+const answerCloseWithinMs = 1000;
 /** Open operations hear why they end before the socket is closed. */
 const closeAfterMs = 100;
 
@@ -160,7 +161,15 @@ export function serveWebSocket(
     sockets,
     pingEveryMs,
   );
-  return { close: async () => graph.dispose() };
+  const close = async () => {
+    // Whoever does not answer the closing in time is cut off: others wait for this.
+    const cut = setTimeout(() => {
+      for (const socket of sockets.clients) socket.terminate();
+    }, answerCloseWithinMs);
+    await graph.dispose();
+    clearTimeout(cut);
+  };
+  return { close };
 }
 
 /** What an operation executes with, or the errors for which it is refused. */

@@ -111,6 +111,27 @@ describe.runIf(postgres)('a bus whose connection is cut', () => {
     }, 5000);
   });
 
+  test('hears what is not for it without harm, and whoever listens looks for themselves', async () => {
+    const [one, other] = await (drivers.PostgreSQL as (typeof drivers)[string]).open();
+    const there = listen(other, 'a');
+    const client = new pg.Client({ connectionString: url });
+    await client.connect();
+    const nonsense = [
+      '',
+      'x',
+      '{}',
+      '["me",[["a",{"kind":"piece"}]]]',
+      '["me",[["a",{"kind":"new"}]]]',
+      'null',
+      '[1,2,3]',
+    ];
+    for (const payload of nonsense) await client.query('SELECT pg_notify($1, $2)', ['assistant_graph', payload]);
+    await client.end();
+    one.publish('a', { kind: 'cancel', runId: 'run_3' });
+    await vi.waitUntil(() => there.heard.at(-1)?.kind === 'cancel');
+    expect(there.heard.slice(0, -1)).toEqual(nonsense.map(() => ({ kind: 'gap' })));
+  });
+
   test('tells others of the gap in what it had to say meanwhile', async () => {
     const [one, other] = await (drivers.PostgreSQL as (typeof drivers)[string]).open();
     const there = listen(other, 'a');

@@ -165,6 +165,80 @@ test('reasoning is told apart from the answer, in its own events', async () => {
   expect(joined(events)).toBe('Yes');
 });
 
+test('thoughts that come behind the answer belong to the same step, and hold nothing up', async () => {
+  model.answers(async (respond) => {
+    await respond.text('Yes');
+    await respond.delta({ reasoning_content: 'Or no?' });
+    await respond.text(', indeed');
+    await respond.end();
+  });
+  const run = await app.client.ask('Is it?');
+  const events = await all(app.client.follow(run.id));
+  expect(joined(events)).toBe('Yes, indeed');
+  expect(events.map(({ reasoning = '' }) => reasoning).join('')).toBe('Or no?');
+  const steps = 'status steps { nodes { type status } } messages { nodes { text status } }';
+  expect(await app.client.finished(run.id, steps)).toMatchObject({
+    status: 'COMPLETED',
+    steps: { nodes: [{ type: 'MESSAGE_CREATION', status: 'COMPLETED' }] },
+    messages: { nodes: [{ text: 'Yes, indeed', status: 'COMPLETED' }] },
+  });
+});
+
+test('thoughts between the answer and a call do not keep the call from being answered', async () => {
+  model.answers(
+    async (respond) => {
+      await respond.text('Let me see.');
+      await respond.delta({ reasoning_content: 'I need to look it up.' });
+      const call = { index: 0, id: 'c', type: 'function', function: { name: 'look_up', arguments: '{}' } };
+      await respond.delta({ tool_calls: [call] });
+      await respond.end('tool_calls');
+    },
+    async (respond) => {
+      await respond.text('Found.');
+      await respond.end();
+    },
+  );
+  const run = await app.client.ask('Is it?', { tools: [{ function: { name: 'look_up' } }] });
+  const { requiredAction } = await app.client.finished(run.id, 'requiredAction { toolCalls { id } }');
+  const outputs = [{ toolCallId: requiredAction.toolCalls[0].id, output: 'it is' }];
+  expect((await app.client.mutate('submitToolOutputs', { runId: run.id, outputs }, 'run { id }')).run).toBeDefined();
+  const steps = 'status steps { nodes { type status } }';
+  expect(await app.client.finished(run.id, steps)).toMatchObject({
+    status: 'COMPLETED',
+    steps: {
+      nodes: [{ type: 'MESSAGE_CREATION' }, { type: 'TOOL_CALLS' }, { type: 'MESSAGE_CREATION' }].map((step) => ({
+        ...step,
+        status: 'COMPLETED',
+      })),
+    },
+  });
+});
+
+test('words and numbers that no database takes end a run like any others', async () => {
+  model.answers((respond) => respond.fail(400, 'Bad\u0000 \ud800request'));
+  const refused = await app.client.ask('Go');
+  const failed = await app.client.finished(refused.id, 'status attempt lastError { code message }');
+  expect(failed).toMatchObject({ status: 'FAILED', attempt: 1, lastError: { code: 'invalid_request' } });
+  for (const usage of [
+    { prompt_tokens: 1.5, completion_tokens: 1e12, total_tokens: 1 },
+    { prompt_tokens: -5, completion_tokens: 5, total_tokens: 0 },
+  ]) {
+    model.answers(async (respond) => {
+      await respond.text('Yes.');
+      await respond.end('stop', usage);
+    });
+    const run = await app.client.ask('Go');
+    expect(await app.client.finished(run.id, 'status attempt')).toMatchObject({ status: 'COMPLETED', attempt: 1 });
+  }
+  model.says('{"\\u0000": 1}');
+  const schema = { type: 'object', additionalProperties: { type: 'string' } };
+  const responseFormat = { type: 'json_schema', json_schema: { name: 'odd', schema } };
+  const odd = await app.client.ask('Go', { responseFormat });
+  expect(await app.client.finished(odd.id, 'status lastError { code }')).toMatchObject({
+    lastError: { code: 'invalid_answer' },
+  });
+});
+
 test('an answer that is cut at the limit of tokens ends the run INCOMPLETE', async () => {
   model.answers(async (respond) => {
     await respond.text('And so');

@@ -145,6 +145,46 @@ test('many writers at once get every position once', async () => {
   );
 });
 
+test('what stands behind a message is what was said to it, not what was begun after it', async () => {
+  const order = 'messages(order: ASC) { nodes { id text } }';
+  const texts = async (id: string) => {
+    const { thread } = await app.client.data(`query($id: ID!) { thread(id: $id) { ${order} } }`, { id });
+    return thread.messages.nodes as Array<{ id: string; text: string }>;
+  };
+  // The first question is answered only after the second has been asked.
+  const second = Promise.withResolvers<void>();
+  model.answers(
+    async (respond) => {
+      await second.promise;
+      await respond.text('A1');
+      await respond.end();
+    },
+    async (respond) => {
+      await respond.text('A2');
+      await respond.end();
+    },
+  );
+  const first = await app.client.ask('Q1');
+  const { id: threadId } = first.thread;
+  const next = await app.client.run({ threadId, messages: [{ text: 'Q2' }] });
+  second.resolve();
+  await app.client.finished(next.id);
+  expect((await texts(threadId)).map(({ text }) => text)).toEqual(['Q1', 'Q2', 'A1', 'A2']);
+
+  const answer = (await texts(threadId)).find(({ text }) => text === 'A1');
+  const fork = await app.client.mutate('forkThread', { throughMessageId: answer?.id }, 'thread { id }');
+  expect((await texts(fork.thread.id)).map(({ text }) => text)).toEqual(['Q1', 'A1']);
+
+  model.says('A2 again');
+  const again = await app.client.mutate('regenerate', { threadId }, 'run { id }');
+  await app.client.finished(again.run.id);
+  expect((await texts(threadId)).map(({ text }) => text)).toEqual(['Q1', 'Q2', 'A1', 'A2 again']);
+  expect(model.requests.at(-1)?.messages.map(({ content }) => content)).toEqual(['Q1', 'A1', 'Q2']);
+
+  await app.client.mutate('editMessage', { id: answer?.id, text: 'A1, edited' }, 'message { id }');
+  expect((await texts(threadId)).map(({ text }) => text)).toEqual(['Q1', 'A1, edited']);
+});
+
 test('deleting a thread cancels what runs in it and tells its followers', async () => {
   const { closed } = heldAnswer();
   const run = await app.client.ask('One');

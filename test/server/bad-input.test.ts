@@ -57,6 +57,12 @@ describe('a mutation with a bad input answers InvalidInputError with the path of
       ['message', 'content', '0', 'imageUrl'],
     ],
     [
+      'an image whose address is none',
+      'createMessage',
+      () => ({ threadId, message: { content: [{ imageUrl: 'http://[' }] } }),
+      ['message', 'content', '0', 'imageUrl'],
+    ],
+    [
       'a file that is not there',
       'createMessage',
       () => ({ threadId, message: { text: 'a', fileIds: [newId('File')] } }),

@@ -104,6 +104,24 @@ test('a refused upgrade ends with its socket, also when the other end resets it 
   expect(await (await fetch(`${strict.url}/health`)).json()).toEqual({ status: 'ok' });
 });
 
+test('a server that is asked to stop does not wait for a socket that never answers', async () => {
+  const silent = await startTestApp();
+  const { port } = new URL(silent.url);
+  const socket = connect(Number(port));
+  const key = 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n';
+  const protocol = 'Sec-WebSocket-Protocol: graphql-transport-ws\r\n';
+  socket.write(
+    `GET /graphql HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n${key}${protocol}\r\n`,
+  );
+  await once(socket, 'data');
+  socket.on('error', () => {});
+  const asked = performance.now();
+  await silent.stop();
+  // The protocol would wait for 30 s.
+  expect(performance.now() - asked).toBeLessThan(10_000);
+  socket.destroy();
+});
+
 test('first operations that come at once run as the one who was first, or not at all', async () => {
   const [alice, bob] = [await app.client.as('alice'), await app.client.as('bob')];
   const ask = (id: string, { key }: Client) => ({

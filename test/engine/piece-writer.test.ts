@@ -1,0 +1,47 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { MemoryBus } from '../../src/bus/memory.ts';
+import type { Database } from '../../src/db/client.ts';
+import type { ClaimedRun } from '../../src/domain/lease.ts';
+import { PieceWriter } from '../../src/engine/piece-writer.ts';
+import { createLog } from '../../src/log.ts';
+
+/** A database that takes its time to store pieces, and remembers them. */
+class SlowDatabase {
+  readonly stored: string[] = [];
+
+  async $queryRaw(_sql: TemplateStringsArray, ...columns: unknown[][]): Promise<Array<{ id: string }>> {
+    await delay(10);
+    const [, runIds, , , , , texts] = columns as string[][];
+    for (const [index, id] of (runIds ?? []).entries()) this.stored.push(`${id}:${texts?.[index]}`);
+    return [...new Set(runIds)].map((id) => ({ id }));
+  }
+}
+
+const run = (id: string) => ({ id, workspaceId: 'ws', threadId: `thread_${id}`, fence: 1 }) as ClaimedRun;
+
+test('a run has all its text stored, or none of the rest, however much others have to store', async () => {
+  const database = new SlowDatabase();
+  const writer = new PieceWriter(database as unknown as Database, new MemoryBus(), createLog('silent'));
+  const others = Array.from({ length: 20 }, (_, index) => writer.open(run(`other${index}`), () => {}));
+  const chatter = setInterval(() => {
+    for (const other of others) other.append('m', 'TEXT', 'x');
+  }, 1);
+  try {
+    const [whole, cut] = [writer.open(run('whole'), () => {}), writer.open(run('cut'), () => {})];
+    for (let word = 0; word < 10; word += 1) {
+      whole.append('m', 'TEXT', `${word} `);
+      await delay(3);
+    }
+    await whole.settle({ store: true });
+    const ofWhole = database.stored.filter((piece) => piece.startsWith('whole:')).map((piece) => piece.slice(6));
+    expect(ofWhole.join('')).toBe('0 1 2 3 4 5 6 7 8 9 ');
+    cut.append('m', 'TEXT', 'never mind');
+    await cut.settle({ store: false });
+    const before = database.stored.filter((piece) => piece.startsWith('cut:')).length;
+    await delay(50);
+    expect(database.stored.filter((piece) => piece.startsWith('cut:'))).toHaveLength(before);
+  } finally {
+    clearInterval(chatter);
+  }
+});
