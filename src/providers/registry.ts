@@ -31,6 +31,7 @@ interface Provider {
   oneCallAtATime: Record<string, boolean>;
 }
 
+const maxMade = 500;
 const listTtlMs = 5 * 60_000;
 const listTimeoutMs = 3000;
 const openaiBaseUrl = 'https://api.openai.com/v1';
@@ -76,6 +77,7 @@ export class ModelRegistry implements ModelCatalog {
   readonly #overrides: Map<string, Partial<ModelInfo>>;
   readonly #demo: DemoModel;
   readonly #listed = new Map<string, { until: number; models: Promise<string[] | null> }>();
+  readonly #made = new Map<string, LanguageModelV4>();
   #defaultModel = 'demo';
 
   private constructor(options: RegistryOptions, overrides: Map<string, Partial<ModelInfo>>) {
@@ -136,7 +138,11 @@ export class ModelRegistry implements ModelCatalog {
     const slash = id.indexOf('/');
     const provider = this.#providers.find(({ name }) => name === id.slice(0, slash));
     if (!provider?.settings) throw new UnknownModelError(`The provider of ${id} is no longer configured.`);
-    return provider.model(id.slice(slash + 1));
+    const model = this.#made.get(id) ?? provider.model(id.slice(slash + 1));
+    // Making one costs as much as some statements; names come from clients, so they are bounded.
+    if (this.#made.size >= maxMade) this.#made.clear();
+    this.#made.set(id, model);
+    return model;
   }
 
   async #chooseDefault(): Promise<string> {
