@@ -60,6 +60,8 @@ export async function openPostgres(
 async function migrateUnderLock(pool: pg.Pool): Promise<void> {
   const connection = await pool.connect();
   try {
+    // Another instance may migrate for longer than anything else may wait.
+    await connection.query('SET lock_timeout = 0');
     await connection.query('SELECT pg_advisory_lock($1)', [migrationLock]);
     await migrate(new PrismaPg(pool), async () => {
       const { rows } = await connection.query<{ present: boolean }>(hasMigrationsSql);
@@ -68,6 +70,7 @@ async function migrateUnderLock(pool: pg.Pool): Promise<void> {
     });
   } finally {
     await connection.query('SELECT pg_advisory_unlock($1)', [migrationLock]).catch(() => {});
+    await connection.query('RESET lock_timeout').catch(() => {});
     connection.release();
   }
 }
