@@ -5,7 +5,7 @@ import type { RunStatus } from '../db/generated/client.ts';
  * outputs have come; a status with nothing behind it is terminal.
  */
 const nextStatuses = {
-  QUEUED: ['IN_PROGRESS', 'CANCELLED', 'EXPIRED'],
+  QUEUED: ['IN_PROGRESS', 'CANCELLED'],
   IN_PROGRESS: ['REQUIRES_ACTION', 'CANCELLING', 'COMPLETED', 'INCOMPLETE', 'FAILED', 'EXPIRED'],
   REQUIRES_ACTION: ['QUEUED', 'CANCELLED', 'EXPIRED'],
   CANCELLING: ['CANCELLED'],

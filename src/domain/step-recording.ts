@@ -30,7 +30,10 @@ export async function deleteUnrecordedSteps({ database }: Services, signal: Abor
   for (let count = batchSize; count === batchSize && !signal.aborted; ) {
     const runs = await database.$queryRaw<Array<Pick<Run, 'id'>>>`
       WITH ended AS (
-        SELECT "workspaceId", "id", "threadId" FROM "Run" WHERE "stepsUntil" < now() LIMIT ${batchSize} FOR UPDATE SKIP LOCKED
+        -- The thread first, as everybody locks it who changes or deletes what is in it.
+        SELECT r."workspaceId", r."id", r."threadId" FROM "Run" r
+        JOIN "Thread" t ON t."workspaceId" = r."workspaceId" AND t."id" = r."threadId"
+        WHERE r."stepsUntil" < now() LIMIT ${batchSize} FOR UPDATE OF t SKIP LOCKED
       ), step AS (
         DELETE FROM "Step" s USING ended e WHERE s."workspaceId" = e."workspaceId" AND s."runId" = e."id"
       ), entry AS (

@@ -5,9 +5,10 @@ import type {
   LanguageModelV4Prompt,
   LanguageModelV4TextPart,
 } from '@ai-sdk/provider';
-import type { Message, Run, Step, ToolCall } from '../db/generated/client.ts';
+import type { Run, Step, ToolCall } from '../db/generated/client.ts';
 import type { DomainContext } from '../domain/context.ts';
-import { partsOf, placeOf } from '../domain/message.ts';
+import { readConversation, type ToldMessage } from '../domain/conversation.ts';
+import { partsOf } from '../domain/message.ts';
 import { storedTools } from '../domain/tool.ts';
 
 type StepOfRun = Step & { toolCalls: ToolCall[] };
@@ -35,16 +36,8 @@ export interface Transcript {
  * while it was being written; messages that came after the run was created are not in its transcript.
  */
 export async function readTranscript(ctx: DomainContext, run: Run, hasSteps: boolean): Promise<Transcript> {
-  const { threadId, number, inputThrough } = run;
-  const seen = await ctx.db.message.findMany({
-    where: {
-      threadId,
-      OR: [{ runId: null, position: { lte: inputThrough } }, { run: { number: { lte: number } } }],
-    },
-    include: { run: { select: { inputThrough: true } } },
-    orderBy: { position: 'asc' },
-  });
-  const earlier = seen.filter(({ runId }) => runId !== run.id).sort((one, other) => placeOf(one) - placeOf(other));
+  const { messages: seen, omitted } = await readConversation(ctx, run);
+  const earlier = seen.filter(({ runId }) => runId !== run.id);
   const last = run.truncation === 'LAST_MESSAGES' ? (run.truncationLastMessages ?? 0) : earlier.length;
   const kept = earlier.filter(({ role }, index) => role === 'SYSTEM' || index >= earlier.length - last);
   const own = new Map(seen.filter(({ runId }) => runId === run.id).map((message) => [message.id, message]));
@@ -57,11 +50,11 @@ export async function readTranscript(ctx: DomainContext, run: Run, hasSteps: boo
   return {
     instructions: run.instructions || null,
     units: [...messages, ...steps],
-    omittedMessages: earlier.length - kept.length,
+    omittedMessages: omitted + earlier.length - kept.length,
   };
 }
 
-function messageForModel(message: Message): LanguageModelV4Message[] {
+function messageForModel(message: ToldMessage): LanguageModelV4Message[] {
   if (message.role === 'SYSTEM') return [{ role: 'system', content: message.text }];
   if (message.role === 'ASSISTANT') {
     return message.text === '' ? [] : [{ role: 'assistant', content: [{ type: 'text', text: message.text }] }];
@@ -81,7 +74,7 @@ function imageForModel(url: string): LanguageModelV4FilePart {
 }
 
 /** What the run has done: the messages it wrote, and its calls with what they answered. Steps that failed are left out. */
-async function readSteps(ctx: DomainContext, run: Run, own: Map<string, Message>): Promise<Unit[]> {
+async function readSteps(ctx: DomainContext, run: Run, own: Map<string, ToldMessage>): Promise<Unit[]> {
   const steps = await ctx.db.step.findMany({
     where: { runId: run.id, status: 'COMPLETED' },
     include: { toolCalls: { orderBy: { index: 'asc' } } },

@@ -1,8 +1,12 @@
+import { MessageChannel } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import type * as worker from './worker.ts';
 
 /** After so long without work a thread ends, and what it has loaded with it. */
 const idleMs = 60_000;
+
+/** Longer than this no machine takes to start a thread. */
+const maxStartMs = 60_000;
 
 /** The question took too long, or had to wait too long behind others. */
 export class OffloadTimeoutError extends Error {}
@@ -14,7 +18,7 @@ interface Waiting {
 
 /**
  * A few threads for one kind of work. Of one owner one question is answered at a time, so that nobody keeps all threads; the
- * time that a question may take is counted from when it is its turn.
+ * time that a question may take is counted from when a thread begins with it.
  */
 export class Lane {
   readonly #pool: Piscina;
@@ -35,13 +39,23 @@ export class Lane {
   /** Answers a question of `owner` by a function of the worker. Throws OffloadTimeoutError, and what the function throws. */
   async run<T>(owner: string, name: keyof typeof worker, question: unknown): Promise<T> {
     await this.#turn(owner);
-    const signal = AbortSignal.timeout(this.#timeoutMs);
+    const stop = new AbortController();
+    const { port1: began, port2: begin } = new MessageChannel();
+    // A thread that is yet to start, on a busy machine, is not what takes too long.
+    let timer = setTimeout(() => stop.abort(), maxStartMs);
+    began.once('message', () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => stop.abort(), this.#timeoutMs);
+    });
     try {
-      return (await this.#pool.run(question, { name, signal })) as T;
+      const task = { question, begin } satisfies worker.Task<unknown>;
+      return (await this.#pool.run(task, { name, signal: stop.signal, transferList: [begin] as never })) as T;
     } catch (error) {
-      if (signal.aborted) throw new OffloadTimeoutError(`${name} took longer than ${this.#timeoutMs} ms`);
+      if (stop.signal.aborted) throw new OffloadTimeoutError(`${name} took longer than ${this.#timeoutMs} ms`);
       throw error;
     } finally {
+      clearTimeout(timer);
+      began.close();
       this.#busy.delete(owner);
       this.#next();
     }

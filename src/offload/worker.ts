@@ -1,3 +1,4 @@
+import type { MessagePort } from 'node:worker_threads';
 import { Ajv, type AnySchema, type ValidateFunction } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 
@@ -10,11 +11,24 @@ const sliceLength = 500;
 type Encoding = typeof import('gpt-tokenizer/encoding/o200k_base');
 let encoding: Promise<Encoding> | null = null;
 
+/** A question, and the port to tell by that it is begun with. */
+export interface Task<Question> {
+  question: Question;
+  begin: MessagePort;
+}
+
+function begun<Question>({ question, begin }: Task<Question>): Question {
+  begin.postMessage(null);
+  begin.close();
+  return question;
+}
+
 /** How many tokens each of some texts has, in OpenAI's encoding o200k_base; a little too many for long texts. */
-export async function countTokens(texts: string[]): Promise<number[]> {
+export async function countTokens(task: Task<string[]>): Promise<number[]> {
   // Some 70 MB and half a second: only for those who need it.
   encoding ??= import('gpt-tokenizer/encoding/o200k_base');
   const { countTokens: count } = await encoding;
+  const texts = begun(task);
   const options = { disallowedSpecial: new Set<string>() };
   return texts.map((text) => {
     let tokens = 0;
@@ -35,7 +49,8 @@ export interface SchemaQuestion {
 }
 
 /** What about a value does not fit a JSON Schema, in a sentence; null: it fits. `format` is a remark, as by default. */
-export function schemaFault({ schema, value }: SchemaQuestion): string | null {
+export function schemaFault(task: Task<SchemaQuestion>): string | null {
+  const { schema, value } = begun(task);
   const id = JSON.stringify(schema);
   const validate = compiled.get(id) ?? compile(schema);
   compiled.delete(id);

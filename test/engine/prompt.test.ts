@@ -136,3 +136,18 @@ test('a text made to be slow to count, and words that are special to a tokenizer
   expect(await done).toMatchObject({ status: 'COMPLETED' });
   expect(told()?.at(-1)).toEqual(['user', 'And']);
 });
+
+test('more images than a server can hold are not read: the oldest are left out', async () => {
+  const thread = await app.client.createThread({ messages: [{ text: 'Describe them', role: 'SYSTEM' }] });
+  const imageUrl = `data:image/png;base64,${'A'.repeat(3_900_000)}`;
+  for (let number = 1; number <= 9; number += 1) {
+    const message = { content: [{ text: `picture${number} ` }, { imageUrl }] };
+    await app.client.mutate('createMessage', { threadId: thread.id, message }, 'message { id }');
+  }
+  const run = await app.client.run({ threadId: thread.id, messages: [{ text: 'Well?' }] });
+  expect(await app.client.finished(run.id, outcome)).toMatchObject({ status: 'COMPLETED', omittedMessages: 1 });
+  const { messages = [] } = model.requests.at(-1) ?? {};
+  expect(messages[0]).toMatchObject({ role: 'system', content: 'Describe them' });
+  expect(JSON.stringify(messages[1]).slice(0, 200)).toContain('picture2');
+  expect(messages.at(-1)).toMatchObject({ content: 'Well?' });
+}, 60_000);
