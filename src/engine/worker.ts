@@ -14,6 +14,8 @@ import { PieceWriter } from './piece-writer.ts';
 
 /** How often the worker looks for runs whose worker is gone, and for runs past their time. */
 const sweepEveryMs = 3000;
+/** How often steps are looked for that are not to be kept. */
+const tidyEveryMs = 20_000;
 /** How often threads past their workspace's time to live are looked for. */
 const retentionEveryMs = 10 * 60 * 1000;
 /** How many runs are claimed with one statement. */
@@ -57,7 +59,7 @@ export class Worker {
     await this.sweep();
     this.#every(sweepEveryMs, () => this.sweep());
     this.#every(sweepEveryMs, () => deleteRemains(this.#services, this.#shutdown.signal));
-    this.#every(sweepEveryMs, () => deleteUnrecordedSteps(this.#services, this.#shutdown.signal));
+    this.#every(tidyEveryMs, () => deleteUnrecordedSteps(this.#services, this.#shutdown.signal));
     this.#every(retentionEveryMs, () => deleteExpiredThreads(this.#services, this.#shutdown.signal));
   }
 

@@ -57,7 +57,7 @@ describe.each(Object.entries(drivers))('the bus: %s', (_name, { isHere, open }) 
     const [here, there, elsewhere] = [listen(one, 'a'), listen(other, 'a'), listen(other, 'b')];
     one.publish('a', { kind: 'cancel', runId: 'run_1' });
     one.publish('a', piece(0, '你好 🙂'));
-    await vi.waitUntil(() => there.heard.length === 2);
+    await vi.waitUntil(() => there.heard.length === 2, 10_000);
     for (const { heard } of [here, there]) {
       expect(heard).toEqual([{ kind: 'cancel', runId: 'run_1' }, piece(0, '你好 🙂')]);
     }
@@ -69,13 +69,13 @@ describe.each(Object.entries(drivers))('the bus: %s', (_name, { isHere, open }) 
     const there = listen(other, 'a');
     const long = `${'🙂'.repeat(9000)}${'\u0001'.repeat(5000)}x`;
     one.publish('a', piece(0, long));
-    await vi.waitUntil(() => there.text() === long);
+    await vi.waitUntil(() => there.text() === long, 10_000);
     expect(there.heard.every((message) => message.kind !== 'piece' || message.text.isWellFormed())).toBe(true);
     there.heard.length = 0;
     for (let offset = 0; offset < 5000; offset += 1) one.publish('a', piece(offset, String(offset % 10), 'msg_2'));
-    await vi.waitUntil(() => there.text().length === 5000);
+    await vi.waitUntil(() => there.text().length === 5000, 10_000);
     for (let seq = 1; seq <= 5000; seq += 1) one.publish('a', { kind: 'events', seq });
-    await vi.waitUntil(() => there.heard.some((message) => message.kind === 'events' && message.seq === 5000));
+    await vi.waitUntil(() => there.heard.some((message) => message.kind === 'events' && message.seq === 5000), 10_000);
   });
 
   test.runIf(isHere)('says nothing any more to whoever has stopped listening', async () => {
@@ -84,7 +84,7 @@ describe.each(Object.entries(drivers))('the bus: %s', (_name, { isHere, open }) 
     first.unsubscribe();
     first.unsubscribe();
     one.publish('a', { kind: 'events', seq: 1 });
-    await vi.waitUntil(() => second.heard.length === 1);
+    await vi.waitUntil(() => second.heard.length === 1, 10_000);
     expect(first.heard).toEqual([]);
   });
 });
@@ -103,12 +103,12 @@ describe.runIf(postgres)('a bus whose connection is cut', () => {
     const [one, other] = await (drivers.PostgreSQL as (typeof drivers)[string]).open();
     const [here, there] = [listen(one, 'a'), listen(other, 'a')];
     await cut();
-    await vi.waitUntil(() => here.heard.length > 0 && there.heard.length > 0, 5000);
+    await vi.waitUntil(() => here.heard.length > 0 && there.heard.length > 0, 10_000);
     expect([...here.heard, ...there.heard].every(({ kind }) => kind === 'gap')).toBe(true);
     await vi.waitUntil(() => {
       one.publish('a', { kind: 'cancel', runId: 'run_2' });
       return there.heard.some(({ kind }) => kind === 'cancel');
-    }, 5000);
+    }, 10_000);
   });
 
   test('hears what is not for it without harm, and whoever listens looks for themselves', async () => {
@@ -128,7 +128,7 @@ describe.runIf(postgres)('a bus whose connection is cut', () => {
     for (const payload of nonsense) await client.query('SELECT pg_notify($1, $2)', ['assistant_graph', payload]);
     await client.end();
     one.publish('a', { kind: 'cancel', runId: 'run_3' });
-    await vi.waitUntil(() => there.heard.at(-1)?.kind === 'cancel');
+    await vi.waitUntil(() => there.heard.at(-1)?.kind === 'cancel', 10_000);
     expect(there.heard.slice(0, -1)).toEqual(nonsense.map(() => ({ kind: 'gap' })));
   });
 
@@ -137,6 +137,6 @@ describe.runIf(postgres)('a bus whose connection is cut', () => {
     const there = listen(other, 'a');
     await cut();
     for (let said = 0; said < 20_000; said += 1) one.publish('a', piece(said * 2, 'x', `msg_${said}`));
-    await vi.waitUntil(() => there.heard.some(({ kind }) => kind === 'gap'), 5000);
+    await vi.waitUntil(() => there.heard.some(({ kind }) => kind === 'gap'), 10_000);
   });
 });

@@ -82,7 +82,7 @@ describe("a call's arguments", () => {
     for (let asked = 0; !isDone || asked === 0; asked += 1) {
       const before = performance.now();
       await app.client.data('{ viewer { kind } }');
-      expect(performance.now() - before).toBeLessThan(2000);
+      expect(performance.now() - before).toBeLessThan(5000);
     }
     expect(await done).toMatchObject({ status: 'COMPLETED' });
     expect(toolMessages()).toEqual([expect.stringContaining('too long to check')]);

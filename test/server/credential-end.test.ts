@@ -206,10 +206,10 @@ test('who stops waiting for a long answer is no error', async () => {
     body: JSON.stringify({ query: `{ waitForRun(id: "${id}", timeoutSeconds: 60) { __typename } }` }),
     signal: stop.signal,
   });
-  await vi.waitUntil(() => feeds.count > 0);
+  await vi.waitUntil(() => feeds.count > 0, 10_000);
   stop.abort();
   await expect(gone).rejects.toThrow();
-  await vi.waitUntil(() => feeds.count === 0);
+  await vi.waitUntil(() => feeds.count === 0, 10_000);
   await client.data('{ viewer { kind } }');
   expect(errors).not.toHaveBeenCalled();
 });

@@ -14,7 +14,7 @@ export interface TestApp extends AsyncDisposable {
   readonly client: Client;
   /**
    * The statements that the database receives while `work` is done, but for those of the queue. It is done until two
-   * times in a row take as many: what the worker looks for now and then does not count.
+   * times in a row take the same: what the worker looks for now and then does not count.
    */
   statements(work: () => Promise<unknown>): Promise<string[]>;
   /** Acts with the first key in another workspace. */
@@ -47,13 +47,14 @@ export async function startTestApp(
     client: new Client(url, key),
     in: (workspaceId) => new Client(url, key, workspaceId),
     statements: async (work) => {
-      for (let before = -1; ; ) {
+      for (let before = ''; ; ) {
         const mine: string[] = [];
         heard = mine;
         await work();
         heard = null;
-        if (mine.length === before) return mine;
-        before = mine.length;
+        const now = JSON.stringify(mine);
+        if (now === before) return mine;
+        before = now;
       }
     },
     stop: () => app.stop(),
