@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { PGlite } from '@electric-sql/pglite';
 import { type ConstructorOptions, fromPglite, fromPrisma, PgBoss } from 'pg-boss';
 import type { Transaction } from '../db/client.ts';
@@ -29,6 +30,9 @@ export class BossQueue implements Queue {
     await boss.start();
     // A ring is not repeated by the queue: the sweep rings again for runs whose worker is gone.
     await boss.createQueue(runQueue, { notify: true, retryLimit: 0, deleteAfterSeconds: 3600 });
+    // What it knows of a queue it reads when it is first asked for anything, such as a job that is not there, on a connection
+    // of its own. The embedded database has one only: inside a transaction that would wait for itself.
+    await boss.cancel(runQueue, randomUUID());
     return new BossQueue(boss, log);
   }
 

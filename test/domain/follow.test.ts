@@ -243,6 +243,21 @@ test('waiting for a run ends with the time given, and with the run', async () =>
   expect((await waiting).waitForRun).toEqual({ __typename: 'Run', status: 'COMPLETED' });
 });
 
+test('a wait costs the same however long it takes: nothing is asked again and again', async () => {
+  // Nobody executes runs here, and nothing is looked for now and then.
+  await using idle = await startTestApp({ ROLE: 'api' });
+  const run = await idle.client.ask('Go');
+  const wait = (timeoutSeconds: number) =>
+    idle.client.data('query($id: ID!, $t: Int) { waitForRun(id: $id, timeoutSeconds: $t) { __typename } }', {
+      id: run.id,
+      t: timeoutSeconds,
+    });
+  // Whether the credential of what is open is still good is looked at with one statement for all of them.
+  const ofWait = (statements: string[]) => statements.filter((sql) => !sql.includes('"ApiKeySecret"'));
+  const [short, long] = [await idle.statements(() => wait(1)), await idle.statements(() => wait(3))];
+  expect(ofWait(long)).toEqual(ofWait(short));
+});
+
 test('nothing is left of followers that have gone', async () => {
   model.answers(async (respond) => {
     await respond.text('…');

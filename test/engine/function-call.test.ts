@@ -214,3 +214,70 @@ test('a model that speaks and then calls makes two steps', async () => {
     'MESSAGE_CREATION',
   ]);
 });
+
+test('what the model must call, and how strictly, is asked of the provider as it was said', async () => {
+  model.says('Fine.');
+  const strict = [{ function: { name: 'exact', parameters: { type: 'object' }, strict: true } }, ...tools];
+  const one = { type: 'function', function: { name: 'exact' } };
+  for (const toolChoice of ['none', 'auto', 'required', one]) {
+    await app.client.finished((await app.client.ask('Go', { tools: strict, toolChoice })).id);
+    expect(model.requests.at(-1)?.tool_choice).toEqual(toolChoice);
+  }
+  const asked = model.requests.at(-1)?.tools as Array<{ function: { name: string; strict?: boolean } }>;
+  expect(asked.map((tool) => [tool.function.name, tool.function.strict ?? false])).toEqual([
+    ['exact', true],
+    ['get_weather', false],
+    ['get_time', false],
+  ]);
+});
+
+test('what a run may write counts over all its answers', async () => {
+  const usage = (completion: number) => ({
+    prompt_tokens: 1,
+    completion_tokens: completion,
+    total_tokens: completion + 1,
+  });
+  model.answers(async (respond) => {
+    await respond.delta({ role: 'assistant', tool_calls: [call(0, 'a', 'no_such_tool', '{}')] });
+    await respond.end('tool_calls', usage(3));
+  });
+  const run = await app.client.ask('Loop', { tools, maxCompletionTokens: 8 });
+  expect(
+    await app.client.finished(run.id, 'status incompleteReason usage { completionTokens } steps { totalCount }'),
+  ).toMatchObject({
+    status: 'INCOMPLETE',
+    incompleteReason: 'MAX_COMPLETION_TOKENS',
+    usage: { completionTokens: 9 },
+    steps: { totalCount: 3 },
+  });
+  expect(model.requests.map(({ max_tokens }) => max_tokens)).toEqual([8, 5, 2]);
+});
+
+test('what the model thought before a call is counted, and not told to it again', async () => {
+  model.answers(
+    async (respond) => {
+      await respond.delta({ role: 'assistant', reasoning_content: 'A secret thought.' });
+      await respond.delta({ tool_calls: [call(0, 'a', 'no_such_tool', '{}')] });
+      const completion_tokens_details = { reasoning_tokens: 4 };
+      await respond.end('tool_calls', {
+        prompt_tokens: 1,
+        completion_tokens: 6,
+        total_tokens: 7,
+        completion_tokens_details,
+      });
+    },
+    async (respond) => {
+      await respond.text('Done.');
+      await respond.end();
+    },
+  );
+  const run = await app.client.ask('Think', { tools });
+  const used = 'status usage { reasoningTokens } steps { nodes { usage { reasoningTokens } } }';
+  expect(await app.client.finished(run.id, used)).toMatchObject({
+    status: 'COMPLETED',
+    usage: { reasoningTokens: 4 },
+    steps: { nodes: [{ usage: { reasoningTokens: 4 } }, { usage: { reasoningTokens: 0 } }] },
+  });
+  expect(JSON.stringify(model.requests[1])).toContain('no_such_tool');
+  expect(JSON.stringify(model.requests[1])).not.toContain('secret thought');
+});

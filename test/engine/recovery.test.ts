@@ -70,6 +70,46 @@ test('a server that is asked to stop hands its runs back at once', async () => {
   await expectTold([...before, ...after], server, run.id);
 }, 60_000);
 
+test('a step that was finished before a kill is not done again', async () => {
+  await using model = await ModelServer.start();
+  await using server = await ServerProcess.prepare({ OPENAI_BASE_URL: model.baseURL });
+  await server.start();
+  const call = { index: 0, id: 'c', type: 'function', function: { name: 'pay', arguments: '{}' } };
+  model.answers(
+    async (respond) => {
+      await respond.delta({ role: 'assistant', tool_calls: [call] });
+      await respond.end('tool_calls');
+    },
+    async (respond) => respond.text('Half'),
+    async (respond) => {
+      await respond.text('Paid.');
+      await respond.end();
+    },
+  );
+  const run = await server.client.ask('Pay', { tools: [{ function: { name: 'pay' } }] });
+  const { requiredAction } = await server.client.finished(run.id, 'requiredAction { toolCalls { id } }');
+  const outputs = [{ toolCallId: requiredAction.toolCalls[0].id, output: 'receipt 42' }];
+  await server.client.mutate('submitToolOutputs', { runId: run.id, outputs }, 'run { id }');
+  await until(server.client.follow(run.id), ({ text }) => text === 'Half');
+  await server.end('SIGKILL');
+  await server.start();
+  const steps = 'status attempt steps { nodes { type status toolCalls { ... on FunctionToolCall { output } } } }';
+  expect(await server.client.finished(run.id, steps)).toMatchObject({
+    status: 'COMPLETED',
+    attempt: 2,
+    steps: {
+      nodes: [
+        { type: 'TOOL_CALLS', status: 'COMPLETED', toolCalls: [{ output: 'receipt 42' }] },
+        { type: 'MESSAGE_CREATION', status: 'FAILED' },
+        { type: 'MESSAGE_CREATION', status: 'COMPLETED' },
+      ],
+    },
+  });
+  expect(model.requests).toHaveLength(3);
+  expect(model.requests[2]?.messages.map(({ role }) => role)).toEqual(['user', 'assistant', 'tool']);
+  expect(model.requests[2]?.messages.at(-1)).toMatchObject({ content: 'receipt 42' });
+}, 60_000);
+
 test('a run that waits for tool outputs still waits after a kill', async () => {
   await using server = await ServerProcess.prepare({});
   await server.start();

@@ -1,0 +1,63 @@
+import { describe, expect, inject, test } from 'vitest';
+import { all, joined, until } from '../support/client.ts';
+import { ModelServer } from '../support/model-server.ts';
+import { ServerProcess } from '../support/process.ts';
+
+// They share a database: there is none to share where it is embedded.
+describe.runIf(inject('postgres'))('two processes of one server', () => {
+  const shared = { SECRET_KEY: 'the-same-for-both-processes-of-this-test' };
+
+  test('one of which is killed: the other takes its run over within 15 s, and whoever waits and follows there goes on', async () => {
+    await using model = await ModelServer.start();
+    model.answers(
+      async (respond) => respond.text('Half'),
+      async (respond) => {
+        await respond.text('All of it.');
+        await respond.end();
+      },
+    );
+    await using doomed = await ServerProcess.prepare({ ...shared, OPENAI_BASE_URL: model.baseURL });
+    await using heir = doomed.with({});
+    await using door = doomed.with({ ROLE: 'api' });
+    await Promise.all([doomed.start(), door.start()]);
+    const run = await door.client.ask('Go');
+    const waiting = door.client.finished(run.id, 'status attempt lastError { code }');
+    const following = all(door.client.follow(run.id));
+    await until(door.client.follow(run.id), ({ text }) => text === 'Half');
+    await heir.start();
+    const killed = Date.now();
+    await doomed.end('SIGKILL');
+    expect(await waiting).toMatchObject({ status: 'COMPLETED', attempt: 2, lastError: null });
+    expect(Date.now() - killed).toBeLessThan(15_000);
+    expect(joined(await following)).toBe('HalfAll of it.');
+  }, 90_000);
+
+  test('give out every position once, and answer one key with one run, whoever is asked', async () => {
+    await using one = await ServerProcess.prepare({ ...shared, DEMO_DELAY_MS: '0' });
+    await using other = one.with({});
+    await Promise.all([one.start(), other.start()]);
+    const clients = [one.client, other.client];
+    const thread = await one.client.createThread();
+    const writes = Array.from({ length: 40 }, (_, index) => {
+      const client = clients[index % 2] as (typeof clients)[number];
+      const message = { text: `第${index}条 🙂` };
+      if (index % 4 < 2) return client.mutate('createMessage', { threadId: thread.id, message }, 'message { id }');
+      return client.run({ threadId: thread.id, messages: [message] });
+    });
+    await Promise.all(writes);
+    const runs = await Promise.all(
+      Array.from({ length: 10 }, (_, index) =>
+        clients[index % 2]?.run({ threadId: thread.id, messages: [{ text: 'once' }], idempotencyKey: 'only one' }),
+      ),
+    );
+    const [id, ...others] = new Set(runs.map((run) => run?.id));
+    expect(others).toEqual([]);
+    expect((await other.client.finished(id as string)).status).toBe('COMPLETED');
+    const query = `query($id: ID!) { thread(id: $id) { messages(first: 100, order: ASC) { nodes { position role } }
+      runs(first: 100) { nodes { status } } } }`;
+    const { thread: now } = await one.client.data(query, { id: thread.id });
+    expect(now.runs.nodes).toEqual(Array(21).fill({ status: 'COMPLETED' }));
+    const positions = now.messages.nodes.map(({ position }: { position: number }) => position);
+    expect(positions).toEqual(Array.from({ length: 41 + 21 }, (_, index) => index + 1));
+  }, 90_000);
+});
