@@ -8,6 +8,11 @@ export class MemoryBus implements Bus {
     for (const listener of [...(this.#listeners.get(topic) ?? [])]) listener(message);
   }
 
+  /** Sends to the listeners of all topics. */
+  publishToAll(message: BusMessage): void {
+    for (const topic of [...this.#listeners.keys()]) this.publish(topic, message);
+  }
+
   subscribe(topic: string, listener: BusListener): () => void {
     const listeners = this.#listeners.get(topic) ?? new Set();
     this.#listeners.set(topic, listeners.add(listener));

@@ -11,11 +11,10 @@ const channel = 'assistant_graph';
 /** PostgreSQL takes payloads of up to 7999 bytes: https://www.postgresql.org/docs/current/sql-notify.html */
 const maxPayloadBytes = 7900;
 const maxWaiting = 10_000;
-/** How often the connection is asked whether it is still there, and how long it may take to say so. */
+/** How often the connection is asked whether it is still there. */
 const probeEveryMs = 5000;
-const probeTimeoutMs = 5000;
-/** A connection that is only half there answers nothing, and nothing says so. */
-const queryTimeoutMs = 10_000;
+/** A connection that is only half there answers nothing, and nothing says so: whatever takes longer has failed. */
+const queryTimeoutMs = 5000;
 const firstRetryMs = 100;
 const maxRetryMs = 5000;
 
@@ -29,7 +28,6 @@ export class PostgresBus implements Bus {
   readonly #log: Logger;
   readonly #id = randomUUID();
   readonly #local = new MemoryBus();
-  readonly #topics = new Map<string, number>();
   readonly #outbox = new Outbox(maxPayloadBytes, maxWaiting);
   readonly #closing = new AbortController();
   #client: pg.Client | null = null;
@@ -57,17 +55,7 @@ export class PostgresBus implements Bus {
   }
 
   subscribe(topic: string, listener: BusListener): () => void {
-    this.#topics.set(topic, (this.#topics.get(topic) ?? 0) + 1);
-    const unsubscribe = this.#local.subscribe(topic, listener);
-    let isSubscribed = true;
-    return () => {
-      if (!isSubscribed) return;
-      isSubscribed = false;
-      unsubscribe();
-      const left = (this.#topics.get(topic) ?? 1) - 1;
-      if (left > 0) this.#topics.set(topic, left);
-      else this.#topics.delete(topic);
-    };
+    return this.#local.subscribe(topic, listener);
   }
 
   async close(): Promise<void> {
@@ -119,7 +107,7 @@ export class PostgresBus implements Bus {
         await delay(wait * (0.5 + Math.random() / 2), undefined, { signal: this.#closing.signal });
         await this.#connect();
         this.#log.info('the bus is connected again');
-        this.#tellAll({ kind: 'gap' });
+        this.#local.publishToAll({ kind: 'gap' });
         this.#outbox.replaceByGap();
         this.#send();
         return;
@@ -129,15 +117,9 @@ export class PostgresBus implements Bus {
     }
   }
 
-  /** A connection that is only half there answers nothing, and nothing says so. */
   async #ask(): Promise<void> {
     const client = this.#client;
-    if (!client) return;
-    const timeout = setTimeout(() => {
-      this.#lose(client, new Error(`no answer within ${probeTimeoutMs} ms`));
-    }, probeTimeoutMs);
-    await client.query('SELECT 1').catch((error: Error) => this.#lose(client, error));
-    clearTimeout(timeout);
+    await client?.query('SELECT 1').catch((error: Error) => this.#lose(client, error));
   }
 
   #send(): void {
@@ -166,19 +148,15 @@ export class PostgresBus implements Bus {
     if (posted === null) {
       // Anybody who may connect to the database can notify, and so can another version of this server.
       this.#log.warn('the bus heard what it does not understand');
-      this.#tellAll({ kind: 'gap' });
+      this.#local.publishToAll({ kind: 'gap' });
       return;
     }
     const [sender, entries] = posted;
     if (sender === this.#id) return;
     for (const [topic, message] of entries) {
-      if (topic === everyTopic) this.#tellAll(message);
+      if (topic === everyTopic) this.#local.publishToAll(message);
       else this.#local.publish(topic, message);
     }
-  }
-
-  #tellAll(message: BusMessage): void {
-    for (const topic of [...this.#topics.keys()]) this.#local.publish(topic, message);
   }
 }
 

@@ -93,20 +93,13 @@ async function executeClaimed(
       .catch((fault) => {
         if (fault instanceof LeaseLostError) return;
         // Not what went wrong, but telling of it, was too much: the thread goes on all the same.
-        ctx.log.error({ err: fault, runId: run.id }, 'the end of a run could not be stored');
-        return finishRun(ctx, run, { status: 'FAILED', error: unknownFault });
+        return finishRun(ctx, run, failed(ctx, run, fault));
       })
       .catch((fault) => {
         if (!(fault instanceof LeaseLostError)) throw fault;
       });
   }
 }
-
-const unknownFault = {
-  code: 'internal_error',
-  message: 'Something went wrong on this server; its log says what.',
-  retryable: true,
-};
 
 /** How a run ends that was broken off. */
 const endedFor = (reason: StopReason): RunEnd => ({ status: reason === 'expired' ? 'EXPIRED' : 'CANCELLED' });
