@@ -11,7 +11,7 @@ import { ensureFirstKey, hasFirstKey, isOwnSecretKey } from './domain/first-key.
 import { KeyUses } from './domain/key-use.ts';
 import { releaseAllLeases } from './domain/lease.ts';
 import { SigningKeys } from './domain/signing-key.ts';
-import { ThreadFeeds } from './domain/thread-feed.ts';
+import { ThreadFeeds } from './domain/thread-feeds.ts';
 import { Worker } from './engine/worker.ts';
 import { buildSchema } from './graphql/schema.ts';
 import { KeptSecrets } from './kept-secrets.ts';

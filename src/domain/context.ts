@@ -7,7 +7,7 @@ import type { Queue } from '../queue/queue.ts';
 import type { Vault } from '../vault.ts';
 import type { Power } from './access.ts';
 import type { SigningKeys } from './signing-key.ts';
-import type { ThreadFeeds } from './thread-feed.ts';
+import type { ThreadFeeds } from './thread-feeds.ts';
 
 /** Who is asking. SYSTEM is the server itself: a run that executes, a sweep. */
 export type Actor =

@@ -28,7 +28,7 @@ export class ThreadFeed {
   readonly threadId: string;
   readonly #database: Database;
   readonly #texts = new Map<string, Growing>();
-  readonly #messages = new Map<number, Promise<Message | null>>();
+  readonly #messages = new Map<number, { id: string; row: Promise<Message | null> }>();
   /** Messages that are being written, as their rows were announced in this process. */
   readonly #written = new Map<string, Message>();
   readonly #waiting = new Set<() => void>();
@@ -112,10 +112,11 @@ export class ThreadFeed {
   /** The message that an event is about, as it was read for the first follower that came to it; null: it is gone. */
   messageOf({ seq, type, messageId }: Event): Promise<Message | null> {
     const known = this.#messages.get(seq);
-    if (known) return known;
-    const message = this.#readMessage(type, messageId ?? '');
-    this.#remember(seq, type, message, null);
-    return message;
+    if (known) return known.row;
+    const id = messageId ?? '';
+    const row = this.#readMessage(type, id);
+    this.#remember(seq, id, row);
+    return row;
   }
 
   async #readMessage(type: Event['type'], id: string): Promise<Message | null> {
@@ -124,9 +125,8 @@ export class ThreadFeed {
     return message;
   }
 
-  #remember(seq: number, type: Event['type'], message: Promise<Message | null>, row: Message | null): void {
-    if (row) this.#keepText(type, row);
-    this.#messages.set(seq, message);
+  #remember(seq: number, id: string, row: Promise<Message | null>): void {
+    this.#messages.set(seq, { id, row });
     if (this.#messages.size > maxMessages) this.#messages.delete(this.#messages.keys().next().value as number);
   }
 
@@ -172,7 +172,8 @@ export class ThreadFeed {
     const row = { ...before, ...message } as Message;
     if (event.type === 'MESSAGE_STARTED') this.#written.set(row.id, row);
     if (isEnd) this.#written.delete(row.id);
-    this.#remember(seq, event.type, Promise.resolve(row), row);
+    this.#keepText(event.type, row);
+    this.#remember(seq, row.id, Promise.resolve(row));
   }
 
   /** A text that begins while this feed listens is known from its start. */
@@ -214,13 +215,23 @@ export class ThreadFeed {
     this.#take(events);
   }
 
+  /** What is kept of a message that was removed, or edited, is told to nobody any more: whoever comes reads its row. */
+  #forget(messageId: string): void {
+    this.#texts.delete(textId({ ownerId: messageId, channel: 'TEXT' }));
+    this.#written.delete(messageId);
+    for (const [seq, { id }] of this.#messages) if (id === messageId) this.#messages.delete(seq);
+  }
+
   /** The number of the newest event that is known; null: nothing has been read yet. */
   get #newest(): number | null {
     return this.#events.at(-1)?.seq ?? (this.#from === null ? null : this.#from - 1);
   }
 
   #take(events: Event[]): void {
-    for (const event of events) this.#refresh(event);
+    for (const event of events) {
+      this.#refresh(event);
+      if (event.type === 'MESSAGE_REMOVED') this.#forget(event.messageId ?? '');
+    }
     this.#events.push(...events);
     const surplus = this.#events.length - maxEvents;
     if (surplus > 0) this.#events.splice(0, surplus);
@@ -253,42 +264,4 @@ export class ThreadFeed {
 function eventOf({ at, type, ...entry }: BusEntry, workspaceId: string, threadId: string): Event {
   const nothing = { runId: null, stepId: null, messageId: null, toolCallId: null, value: null, closedSeq: null };
   return { ...nothing, ...entry, workspaceId, threadId, type: type as Event['type'], at: new Date(at) };
-}
-
-/** The feeds of the threads that are followed in this process. */
-export class ThreadFeeds {
-  readonly #database: Database;
-  readonly #bus: Bus;
-  readonly #feeds = new Map<string, { feed: ThreadFeed; followers: number }>();
-
-  constructor(database: Database, bus: Bus) {
-    this.#database = database;
-    this.#bus = bus;
-  }
-
-  /** How many threads are followed here. */
-  get count(): number {
-    return this.#feeds.size;
-  }
-
-  /** The feed of a thread, for one more follower; `release` when it goes. The caller has seen to who may follow. */
-  acquire(workspaceId: string, threadId: string): ThreadFeed {
-    const entry = this.#feeds.get(threadId) ?? {
-      feed: new ThreadFeed(this.#database, this.#bus, workspaceId, threadId),
-      followers: 0,
-    };
-    entry.followers += 1;
-    this.#feeds.set(threadId, entry);
-    return entry.feed;
-  }
-
-  /** The last follower to go closes the feed. */
-  release(feed: ThreadFeed): void {
-    const entry = this.#feeds.get(feed.threadId);
-    if (entry?.feed !== feed) return;
-    entry.followers -= 1;
-    if (entry.followers > 0) return;
-    this.#feeds.delete(feed.threadId);
-    feed.close();
-  }
 }

@@ -6,6 +6,7 @@ import {
   type LanguageModelV4StreamPart,
 } from '@ai-sdk/provider';
 import { BrokenStreamError, faultOf, ModelTimeoutError, retryAfterMs } from './model-error.ts';
+import { untilAborted } from './until-aborted.ts';
 
 /** How long to wait for a model, and how often to try again. */
 export interface Patience {
@@ -85,17 +86,6 @@ async function* streamOnce(
     clearTimeout(timer);
     await reader?.cancel().catch(() => {});
   }
-}
-
-/** The promise, or the signal's reason, whichever comes first: not every provider heeds the signal in time. */
-function untilAborted<T>(promise: PromiseLike<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason);
-    if (signal.aborted) abort();
-    else signal.addEventListener('abort', abort, { once: true });
-    // Also when nobody waits for it any more: a rejection that nobody hears ends the process.
-    promise.then(resolve, reject).then(() => signal.removeEventListener('abort', abort));
-  });
 }
 
 const asError = (error: unknown) =>

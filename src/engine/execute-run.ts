@@ -15,6 +15,7 @@ import { fitPrompt } from './prompt.ts';
 import { readyCalls } from './ready-call.ts';
 import { Totals } from './totals.ts';
 import { readTranscript, toolsForModel } from './transcript.ts';
+import { untilAborted } from './until-aborted.ts';
 
 /** Why an execution is broken off from outside. */
 type StopReason = 'cancelled' | 'expired' | 'lease-lost' | 'shutdown';
@@ -156,11 +157,11 @@ async function takeTurns(
     steps = turnWriter.steps;
     totals.add(turn.usage, turn.generationMs);
     if (turn.calls.length === 0) {
-      const end = await endOf(execution.offload, run, turn);
+      const end = await untilAborted(endOf(execution.offload, run, turn), signal);
       return { end, usage: turn.usage, openStep: turnWriter.step };
     }
     await writer.settle({ store: false });
-    const calls = await readyCalls(execution.offload, run, turn.calls);
+    const calls = await untilAborted(readyCalls(execution.offload, run, turn.calls), signal);
     const used = turn.usage ?? noUsage;
     const waits = await parkForTools(ctx, run, calls, {
       used: { ...used, cost: totals.costOf(used) },
@@ -182,16 +183,12 @@ async function askModel(
 ): Promise<boolean> {
   const transcript = await readTranscript(ctx, run, hasSteps);
   const options = callOptions(ctx, run, totals.completionTokens);
-  const { prompt, isTooLong, ...told } = await fitPrompt(
-    { offload, owner: run.workspaceId },
-    transcript,
-    toolTextsOf(run),
-    {
-      contextWindow: ctx.models.describe(run.model).contextWindow,
-      remaining: run.maxPromptTokens === null ? null : run.maxPromptTokens - totals.promptTokens,
-      answer: options.maxOutputTokens ?? null,
-    },
-  );
+  const fitting = fitPrompt({ offload, owner: run.workspaceId }, transcript, toolTextsOf(run), {
+    contextWindow: ctx.models.describe(run.model).contextWindow,
+    remaining: run.maxPromptTokens === null ? null : run.maxPromptTokens - totals.promptTokens,
+    answer: options.maxOutputTokens ?? null,
+  });
+  const { prompt, isTooLong, ...told } = await untilAborted(fitting, signal);
   totals.note(told);
   if (isTooLong) return false;
   const model = ctx.models.languageModel(run.model);

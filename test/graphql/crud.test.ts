@@ -179,6 +179,38 @@ test('editing a message leaves nothing of what it was', async () => {
   expect((await app.client.data(query, { id: thread.id })).thread.messages.nodes).toEqual([message]);
 });
 
+test('whoever follows again after an edit is not told what was there before', async () => {
+  const { id: threadId } = await app.client.createThread();
+  const { thread } = await app.client.data('query($id: ID!) { thread(id: $id) { eventCursor } }', { id: threadId });
+  const start = thread.eventCursor;
+  // Somebody else follows all the time.
+  const seen: string[] = [];
+  const listen = async () => {
+    for await (const { __typename, message } of app.client.followThread(threadId, start)) {
+      seen.push(`${__typename} ${message?.text}`);
+      if (message?.text === 'over') return;
+    }
+  };
+  const listening = listen();
+  const asked = { threadId, message: { text: '我的密码 🔑 is 1234' } };
+  const { message } = await app.client.mutate('createMessage', asked, 'message { id }');
+  const run = await app.client.run({ threadId });
+  const { messages } = await app.client.finished(run.id, 'messages { nodes { id text } }');
+  const [answer] = messages.nodes;
+  expect(answer.text).toContain('1234');
+  await app.client.mutate('editMessage', { id: answer.id, text: 'edited' }, 'message { id }');
+  await app.client.mutate('editMessage', { id: message.id, text: 'edited, too' }, 'message { id }');
+  await expect.poll(() => seen).toContain('MessageAdded edited, too');
+  expect(seen).toContain('MessageAdded 我的密码 🔑 is 1234');
+  const again = await until(
+    app.client.followThread(threadId, start),
+    ({ message: row }) => row?.text === 'edited, too',
+  );
+  expect(JSON.stringify(again)).not.toMatch(/1234|密码/);
+  await app.client.mutate('createMessage', { threadId, message: { text: 'over' } }, 'message { id }');
+  await listening;
+});
+
 test('regenerate drops the last answer and answers again, with another model if asked', async () => {
   const first = await app.client.ask('say something');
   await app.client.finished(first.id);
