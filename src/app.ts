@@ -1,7 +1,9 @@
 import type { AddressInfo } from 'node:net';
 import type { Bus } from './bus/bus.ts';
 import { MemoryBus } from './bus/memory.ts';
-import { PostgresBus } from './bus/postgres.ts';
+import { postgresLink } from './bus/postgres.ts';
+import { redisLink } from './bus/redis.ts';
+import { RemoteBus } from './bus/remote.ts';
 import { type Config, ConfigError, type Secrets } from './config.ts';
 import type { Database, StatementListener } from './db/client.ts';
 import { openPglite } from './db/pglite.ts';
@@ -93,12 +95,10 @@ async function open(
     catalogFile: config.modelCatalog,
   });
   const { database, queue } = await openStorage(config, overrides, log, closing);
-  const bus: Bus = config.databaseUrl
-    ? await PostgresBus.open(config.databaseUrl, log.child({ part: 'bus' }))
-    : new MemoryBus();
-  closing.add(() => bus.close());
   const kept = new KeptSecrets(config.dataDir, overrides.inMemory === true);
   const vault = await openVault(secrets, kept, database);
+  const bus = await openBus(config, secrets, vault, log);
+  closing.add(() => bus.close());
   const signingKeys = new SigningKeys(database, vault);
   const feeds = new ThreadFeeds(database, bus);
   const services: Services = { database, bus, queue, models, feeds, vault, signingKeys, log };
@@ -113,6 +113,15 @@ async function open(
   const url = config.role === 'worker' ? null : await listen(config, services, closing);
   const stop = () => closing.run(log);
   return { url, ...firstKey, models, services, stop, [Symbol.asyncDispose]: stop };
+}
+
+/** Carries hints over Redis where there is one, else over the database that instances share. */
+async function openBus({ databaseUrl }: Config, { redisUrl }: Secrets, vault: Vault, log: Logger): Promise<Bus> {
+  const busLog = log.child({ part: 'bus' });
+  // SECRET_KEY is the same for all processes of a server, and another one for each server.
+  const name = vault.hash('bus', 'name').slice(0, 12);
+  if (redisUrl) return RemoteBus.open(redisLink(redisUrl, name), busLog);
+  return databaseUrl ? RemoteBus.open(postgresLink(databaseUrl), busLog) : new MemoryBus();
 }
 
 async function openStorage(

@@ -55,6 +55,8 @@ export interface Config {
 export interface Secrets {
   /** null: made at the first start and kept in the data folder. */
   adminKey: string | null;
+  /** A Redis that carries live hints between instances; its password stands in it. */
+  redisUrl: string | null;
   /** What keys are hashed with and secrets sealed; null: made at the first start and kept in the data folder. */
   secretKey: string | null;
   alibaba: ProviderSettings | null;
@@ -81,6 +83,7 @@ const variables = {
   PORT: ['a whole number from 0 to 65535', whole(0, 65_535)],
   DATA_DIR: ['a folder', z.string().min(1)],
   DATABASE_URL: ['a postgres:// or postgresql:// address', z.url({ protocol: /^postgres(ql)?$/ })],
+  REDIS_URL: ['a redis:// or rediss:// address', z.url({ protocol: /^rediss?$/ })],
   ADMIN_KEY: ['at least 16 printable characters without spaces', key.min(16).max(200)],
   SECRET_KEY: ['at least 32 printable characters without spaces', key.min(32).max(500)],
   ROLE: ['all, api or worker', z.enum(['all', 'api', 'worker'])],
@@ -197,5 +200,11 @@ function secretsFrom(read: Values): Secrets {
     read.OPENAI_API_KEY || read.OPENAI_BASE_URL
       ? { apiKey: read.OPENAI_API_KEY ?? '', baseURL: read.OPENAI_BASE_URL ?? 'https://api.openai.com/v1' }
       : null;
-  return { adminKey: read.ADMIN_KEY ?? null, secretKey: read.SECRET_KEY ?? null, alibaba, openai };
+  return {
+    adminKey: read.ADMIN_KEY ?? null,
+    redisUrl: read.REDIS_URL ?? null,
+    secretKey: read.SECRET_KEY ?? null,
+    alibaba,
+    openai,
+  };
 }

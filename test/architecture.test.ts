@@ -38,6 +38,7 @@ const packages: Record<string, string[]> = {
   '@pothos/core': ['graphql'],
   '@prisma/adapter-pg': ['db'],
   pg: ['db', 'bus'],
+  '@redis/client': ['bus'],
   '@electric-sql/pglite': ['db', 'queue'],
   'pg-boss': ['queue'],
   '@ai-sdk/alibaba': ['providers'],

@@ -1,4 +1,5 @@
 import type { BusMessage } from './bus.ts';
+import type { LinkDriver, Parcel } from './link.ts';
 
 /** A message on its way, with its topic; on `everyTopic` it is for all listeners. */
 export type Posted = [topic: string, message: BusMessage];
@@ -6,20 +7,23 @@ export type Posted = [topic: string, message: BusMessage];
 /** The topic of what everybody should hear. */
 export const everyTopic = '*';
 
-/** In UTF-16 code units: most of six bytes each, as JSON writes the odd ones, still fit into a payload. */
-const maxPieceLength = 1200;
+/** What of a payload is not the text of a piece, in bytes. */
+const overheadBytes = 300;
 
 /** What waits to be sent: neighbouring pieces of a text are joined, and all of it goes in few payloads. */
 export class Outbox {
-  readonly #maxPayloadBytes: number;
+  readonly #driver: Pick<LinkDriver, 'channelOf' | 'maxPayloadBytes'>;
   readonly #maxWaiting: number;
+  /** Of a piece, in UTF-16 code units: of six bytes each, as JSON writes the odd ones, they still fit into a payload. */
+  readonly #maxPieceLength: number;
   #waiting: Posted[] = [];
   #lastOf = new Map<string, BusMessage>();
 
-  /** `maxPayloadBytes`: of one payload, in UTF-8; `maxWaiting`: messages beyond that many are told as one gap. */
-  constructor(maxPayloadBytes: number, maxWaiting: number) {
-    this.#maxPayloadBytes = maxPayloadBytes;
+  /** `maxWaiting`: messages beyond that many are told as one gap. */
+  constructor(driver: Pick<LinkDriver, 'channelOf' | 'maxPayloadBytes'>, maxWaiting: number) {
+    this.#driver = driver;
     this.#maxWaiting = maxWaiting;
+    this.#maxPieceLength = Math.floor((driver.maxPayloadBytes - overheadBytes) / 6);
   }
 
   get isEmpty(): boolean {
@@ -27,12 +31,12 @@ export class Outbox {
   }
 
   add(topic: string, message: BusMessage): void {
-    for (const part of inParts(message)) this.#post(topic, part);
+    for (const part of inParts(message, this.#maxPieceLength)) this.#post(topic, part);
   }
 
   #post(topic: string, message: BusMessage): void {
     const last = this.#lastOf.get(topic);
-    if (last && joined(last, message)) return;
+    if (last && joined(last, message, this.#maxPieceLength)) return;
     const own = { ...message };
     if (own.kind === 'events') delete own.here;
     this.#waiting.push([topic, own]);
@@ -47,39 +51,46 @@ export class Outbox {
   }
 
   /** Takes all that waits, as texts of bounded length. A message that fits into none becomes a gap of its topic. */
-  take(sender: string): string[] {
-    const posted = this.#waiting;
+  take(sender: string): Parcel[] {
+    const { channelOf, maxPayloadBytes } = this.#driver;
+    const byChannel = Map.groupBy(this.#waiting, ([topic]) => channelOf(topic));
     this.#waiting = [];
     this.#lastOf = new Map();
-    const payloads: string[] = [];
-    const frame = Buffer.byteLength(JSON.stringify([sender, []]));
-    let entries: string[] = [];
-    let size = frame;
-    const close = () => {
-      if (entries.length > 0) payloads.push(`[${JSON.stringify(sender)},[${entries.join(',')}]]`);
-      entries = [];
-      size = frame;
-    };
-    for (const [topic, message] of posted) {
-      const text = JSON.stringify([topic, message]);
-      const isTooLong = frame + Buffer.byteLength(text) > this.#maxPayloadBytes;
-      const entry = isTooLong ? JSON.stringify([topic, { kind: 'gap' }]) : text;
-      const bytes = Buffer.byteLength(entry) + 1;
-      if (size + bytes > this.#maxPayloadBytes) close();
-      entries.push(entry);
-      size += bytes;
-    }
-    close();
-    return payloads;
+    return [...byChannel].flatMap(([channel, posted]) =>
+      payloadsOf(sender, posted, maxPayloadBytes).map((payload): Parcel => [channel, payload]),
+    );
   }
 }
 
+function payloadsOf(sender: string, posted: Posted[], maxBytes: number): string[] {
+  const frame = Buffer.byteLength(JSON.stringify([sender, []]));
+  const payloads: string[] = [];
+  let entries: string[] = [];
+  let size = frame;
+  const close = () => {
+    if (entries.length > 0) payloads.push(`[${JSON.stringify(sender)},[${entries.join(',')}]]`);
+    entries = [];
+    size = frame;
+  };
+  for (const [topic, message] of posted) {
+    const text = JSON.stringify([topic, message]);
+    const isTooLong = frame + Buffer.byteLength(text) > maxBytes;
+    const entry = isTooLong ? JSON.stringify([topic, { kind: 'gap' }]) : text;
+    const bytes = Buffer.byteLength(entry) + 1;
+    if (size + bytes > maxBytes) close();
+    entries.push(entry);
+    size += bytes;
+  }
+  close();
+  return payloads;
+}
+
 /** A long piece as several, none of which ends in the middle of a character. */
-function inParts(message: BusMessage): BusMessage[] {
-  if (message.kind !== 'piece' || message.text.length <= maxPieceLength) return [message];
+function inParts(message: BusMessage, maxLength: number): BusMessage[] {
+  if (message.kind !== 'piece' || message.text.length <= maxLength) return [message];
   const parts: BusMessage[] = [];
   for (let start = 0; start < message.text.length; ) {
-    const end = start + maxPieceLength;
+    const end = start + maxLength;
     const isSplit = /[\ud800-\udbff]$/.test(message.text.slice(start, end)) && end < message.text.length;
     const text = message.text.slice(start, isSplit ? end - 1 : end);
     parts.push({ ...message, offset: message.offset + start, text });
@@ -89,10 +100,10 @@ function inParts(message: BusMessage): BusMessage[] {
 }
 
 /** Puts a message into the one before it on its topic, where that says the same to whoever hears it. */
-function joined(last: BusMessage, next: BusMessage): boolean {
+function joined(last: BusMessage, next: BusMessage, maxLength: number): boolean {
   if (last.kind !== 'piece' || next.kind !== 'piece') return false;
   const isNext = last.ownerId === next.ownerId && last.channel === next.channel;
-  const fits = last.text.length + next.text.length <= maxPieceLength;
+  const fits = last.text.length + next.text.length <= maxLength;
   if (!isNext || !fits || last.offset + last.text.length !== next.offset) return false;
   last.text += next.text;
   return true;

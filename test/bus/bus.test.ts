@@ -1,38 +1,54 @@
 import pg from 'pg';
-import { afterEach, describe, expect, inject, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, inject, test, vi } from 'vitest';
 import type { Bus, BusMessage } from '../../src/bus/bus.ts';
 import { MemoryBus } from '../../src/bus/memory.ts';
-import { PostgresBus } from '../../src/bus/postgres.ts';
+import { postgresLink } from '../../src/bus/postgres.ts';
+import { redisLink } from '../../src/bus/redis.ts';
+import { RemoteBus } from '../../src/bus/remote.ts';
 import { createLog } from '../../src/log.ts';
 import { copyTemplate } from '../support/databases.ts';
+import { canStartRedis, RedisServers } from '../support/redis.ts';
 
 const postgres = inject('postgres');
 const log = createLog('silent');
-let url = '';
 const opened: Bus[] = [];
+const keep = <T extends Bus[]>(...buses: T): T => {
+  opened.push(...buses);
+  return buses;
+};
 afterEach(async () => {
   for (const bus of opened.splice(0)) await bus.close();
 });
 
-/** Two ends that should hear each other: of one process, or of two. */
-const drivers: Record<string, { isHere: boolean; open: () => Promise<[Bus, Bus]> }> = {
+let database = '';
+let redis: RedisServers;
+let cluster: RedisServers;
+beforeAll(async () => {
+  if (postgres) database = await copyTemplate(postgres);
+  if (canStartRedis) [redis, cluster] = await Promise.all([RedisServers.start({ count: 1 }), startCluster()]);
+});
+const startCluster = () => RedisServers.start({ count: 3 });
+afterAll(async () => {
+  await redis?.[Symbol.asyncDispose]();
+  await cluster?.[Symbol.asyncDispose]();
+});
+
+const onPostgres = () => RemoteBus.open(postgresLink(database), log);
+const onRedis = () => RemoteBus.open(redisLink(redis.url, 'test'), log);
+const onCluster = () => RemoteBus.open(redisLink(cluster.url, 'test'), log);
+
+/** Two ends that should hear each other: of one process, or of two. A server that cannot be here is skipped. */
+const drivers: Record<string, { isHere: boolean; open: () => Promise<Bus[]> }> = {
   memory: {
     isHere: true,
     open: async () => {
       const bus = new MemoryBus();
-      opened.push(bus);
       return [bus, bus];
     },
   },
-  PostgreSQL: {
-    isHere: postgres !== null,
-    open: async () => {
-      url ||= await copyTemplate(postgres as NonNullable<typeof postgres>);
-      const buses = [await PostgresBus.open(url, log), await PostgresBus.open(url, log)] as const;
-      opened.push(...buses);
-      return [...buses];
-    },
-  },
+  PostgreSQL: { isHere: postgres !== null, open: async () => [await onPostgres(), await onPostgres()] },
+  Redis: { isHere: canStartRedis, open: async () => [await onRedis(), await onRedis()] },
+  'a cluster of Redis': { isHere: canStartRedis, open: async () => [await onCluster(), await onCluster()] },
 };
 
 const piece = (offset: number, text: string, ownerId = 'msg_1'): BusMessage => ({
@@ -51,10 +67,39 @@ function listen(bus: Bus, topic: string) {
   return { heard, text, unsubscribe };
 }
 
+/** Resolves when what is said at one end on these topics is heard at the other; forgets what was heard until then. */
+async function heardFrom(bus: Bus, listening: Array<[topic: string, ReturnType<typeof listen>]>): Promise<void> {
+  for (const [topic, { heard }] of listening) {
+    await vi.waitUntil(() => {
+      bus.publish(topic, { kind: 'cancel', runId: 'ready?' });
+      return heard.some(({ kind }) => kind === 'cancel');
+    }, 10_000);
+  }
+  // All that has been said until now has been heard when this is.
+  for (const [topic, { heard }] of listening) {
+    bus.publish(topic, { kind: 'cancel', runId: 'ready' });
+    const last = () => heard.at(-1);
+    await vi.waitUntil(() => JSON.stringify(last()) === JSON.stringify({ kind: 'cancel', runId: 'ready' }), 10_000);
+    heard.length = 0;
+  }
+}
+
 describe.each(Object.entries(drivers))('the bus: %s', (_name, { isHere, open }) => {
+  const openBoth = async () => {
+    const [one, other] = (await open()) as [Bus, Bus];
+    keep(one, other);
+    return [one, other] as const;
+  };
+
   test.runIf(isHere)('carries what is said on a topic to whoever listens to it, here and there, once', async () => {
-    const [one, other] = await open();
+    const [one, other] = await openBoth();
     const [here, there, elsewhere] = [listen(one, 'a'), listen(other, 'a'), listen(other, 'b')];
+    await heardFrom(one, [
+      ['a', here],
+      ['a', there],
+      ['b', elsewhere],
+    ]);
+    for (const { heard } of [here, there, elsewhere]) heard.length = 0;
     one.publish('a', { kind: 'cancel', runId: 'run_1' });
     one.publish('a', piece(0, '你好 🙂'));
     await vi.waitUntil(() => there.heard.length === 2, 10_000);
@@ -65,9 +110,10 @@ describe.each(Object.entries(drivers))('the bus: %s', (_name, { isHere, open }) 
   });
 
   test.runIf(isHere)('carries texts of any length whole and in order, and ten thousand messages at once', async () => {
-    const [one, other] = await open();
+    const [one, other] = await openBoth();
     const there = listen(other, 'a');
-    const long = `${'🙂'.repeat(9000)}${'\u0001'.repeat(5000)}x`;
+    await heardFrom(one, [['a', there]]);
+    const long = `${'🙂'.repeat(90_000)}${'\u0001'.repeat(50_000)}x`;
     one.publish('a', piece(0, long));
     await vi.waitUntil(() => there.text() === long, 10_000);
     expect(there.heard.every((message) => message.kind !== 'piece' || message.text.isWellFormed())).toBe(true);
@@ -79,43 +125,93 @@ describe.each(Object.entries(drivers))('the bus: %s', (_name, { isHere, open }) 
   });
 
   test.runIf(isHere)('says nothing any more to whoever has stopped listening', async () => {
-    const [one, other] = await open();
+    const [one, other] = await openBoth();
     const [first, second] = [listen(other, 'a'), listen(other, 'a')];
+    await heardFrom(one, [['a', second]]);
+    first.heard.length = 0;
     first.unsubscribe();
     first.unsubscribe();
     one.publish('a', { kind: 'events', seq: 1 });
     await vi.waitUntil(() => second.heard.length === 1, 10_000);
     expect(first.heard).toEqual([]);
   });
+
+  test.runIf(isHere)('hears a topic whose listeners come and go all the time', async () => {
+    const [one, other] = await openBoth();
+    for (let time = 0; time < 50; time += 1) {
+      listen(other, 'a').unsubscribe();
+      await Promise.resolve();
+    }
+    const there = listen(other, 'a');
+    await heardFrom(one, [['a', there]]);
+    one.publish('a', piece(0, 'x'));
+    await vi.waitUntil(() => there.text() === 'x', 10_000);
+  });
 });
 
-describe.runIf(postgres)('a bus whose connection is cut', () => {
-  const cut = async () => {
-    const client = new pg.Client({ connectionString: url });
-    await client.connect();
-    const sql =
-      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'assistant-graph bus' AND datname = current_database()";
-    await client.query(sql);
-    await client.end();
-  };
+/** How the connections of a bus are cut from outside, and how somebody else speaks on its channels. */
+const links = {
+  PostgreSQL: {
+    isHere: postgres !== null,
+    open: onPostgres,
+    cut: () =>
+      queryDatabase(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'assistant-graph bus' AND datname = current_database()",
+      ),
+    say: (payload: string) => queryDatabase('SELECT pg_notify($1, $2)', ['assistant_graph', payload]),
+  },
+  Redis: {
+    isHere: canStartRedis,
+    open: onRedis,
+    cut: async () => void (await redis.command(0, 'CLIENT', 'KILL', 'TYPE', 'pubsub')),
+    say: async (payload: string) => void (await redis.command(0, 'SPUBLISH', 'assistant-graph:test:a', payload)),
+  },
+  'a cluster of Redis': {
+    isHere: canStartRedis,
+    open: onCluster,
+    cut: async () => {
+      for (const index of [0, 1, 2]) await cluster.command(index, 'CLIENT', 'KILL', 'TYPE', 'pubsub');
+    },
+    say: async (payload: string) => {
+      for (const index of [0, 1, 2]) {
+        // The one whose slot it is takes it.
+        await cluster.command(index, 'SPUBLISH', 'assistant-graph:test:a', payload).catch(() => {});
+      }
+    },
+  },
+};
 
-  test('tells its listeners that they may have missed something, and goes on', async () => {
-    const [one, other] = await (drivers.PostgreSQL as (typeof drivers)[string]).open();
-    const [here, there] = [listen(one, 'a'), listen(other, 'a')];
-    await cut();
-    await vi.waitUntil(() => here.heard.length > 0 && there.heard.length > 0, 10_000);
-    expect([...here.heard, ...there.heard].every(({ kind }) => kind === 'gap')).toBe(true);
-    await vi.waitUntil(() => {
-      one.publish('a', { kind: 'cancel', runId: 'run_2' });
-      return there.heard.some(({ kind }) => kind === 'cancel');
-    }, 10_000);
-  });
+async function queryDatabase(sql: string, values: unknown[] = []): Promise<void> {
+  const client = new pg.Client({ connectionString: database });
+  await client.connect();
+  await client.query(sql, values);
+  await client.end();
+}
 
-  test('hears what is not for it without harm, and whoever listens looks for themselves', async () => {
-    const [one, other] = await (drivers.PostgreSQL as (typeof drivers)[string]).open();
+describe.each(Object.entries(links))('the bus over %s', (_name, { isHere, open, cut, say }) => {
+  const openBoth = async () => keep(await open(), await open());
+
+  test.runIf(isHere)(
+    'whose connection is cut tells its listeners that they may have missed something, and goes on',
+    async () => {
+      const [one, other] = await openBoth();
+      const [here, there] = [listen(one, 'a'), listen(other, 'a')];
+      await heardFrom(one, [['a', there]]);
+      here.heard.length = 0;
+      await cut();
+      await vi.waitUntil(() => here.heard.length > 0 && there.heard.length > 0, 10_000);
+      expect([...here.heard, ...there.heard].every(({ kind }) => kind === 'gap')).toBe(true);
+      await vi.waitUntil(() => {
+        one.publish('a', { kind: 'cancel', runId: 'run_2' });
+        return there.heard.some(({ kind }) => kind === 'cancel');
+      }, 10_000);
+    },
+  );
+
+  test.runIf(isHere)('hears what is not for it without harm, and whoever listens looks for themselves', async () => {
+    const [one, other] = await openBoth();
     const there = listen(other, 'a');
-    const client = new pg.Client({ connectionString: url });
-    await client.connect();
+    await heardFrom(one, [['a', there]]);
     const nonsense = [
       '',
       'x',
@@ -125,18 +221,40 @@ describe.runIf(postgres)('a bus whose connection is cut', () => {
       'null',
       '[1,2,3]',
     ];
-    for (const payload of nonsense) await client.query('SELECT pg_notify($1, $2)', ['assistant_graph', payload]);
-    await client.end();
-    one.publish('a', { kind: 'cancel', runId: 'run_3' });
-    await vi.waitUntil(() => there.heard.at(-1)?.kind === 'cancel', 10_000);
-    expect(there.heard.slice(0, -1)).toEqual(nonsense.map(() => ({ kind: 'gap' })));
+    for (const payload of nonsense) await say(payload);
+    await vi.waitUntil(() => {
+      one.publish('a', { kind: 'cancel', runId: 'run_3' });
+      return there.heard.at(-1)?.kind === 'cancel';
+    }, 10_000);
+    expect(there.heard.filter(({ kind }) => kind !== 'cancel')).toEqual(nonsense.map(() => ({ kind: 'gap' })));
   });
 
-  test('tells others of the gap in what it had to say meanwhile', async () => {
-    const [one, other] = await (drivers.PostgreSQL as (typeof drivers)[string]).open();
+  test.runIf(isHere)('tells others of the gap in what it had to say meanwhile', async () => {
+    const [one, other] = await openBoth();
     const there = listen(other, 'a');
+    await heardFrom(one, [['a', there]]);
     await cut();
     for (let said = 0; said < 20_000; said += 1) one.publish('a', piece(said * 2, 'x', `msg_${said}`));
     await vi.waitUntil(() => there.heard.some(({ kind }) => kind === 'gap'), 10_000);
   });
 });
+
+test.runIf(canStartRedis)(
+  'a connection that is only half there is noticed: whoever listens is told, and all goes on',
+  async () => {
+    await using frozen = await RedisServers.start({ count: 1 });
+    const openFrozen = () => RemoteBus.open(redisLink(frozen.url, 'test'), log);
+    const [one, other] = keep(await openFrozen(), await openFrozen());
+    const there = listen(other, 'a');
+    await heardFrom(one, [['a', there]]);
+    frozen.freeze(true);
+    // Nothing is closed and nothing is refused: it just does not answer.
+    one.publish('a', { kind: 'cancel', runId: 'lost?' });
+    await vi.waitUntil(() => one.isConnected === false && other.isConnected === false, 20_000);
+    frozen.freeze(false);
+    await vi.waitUntil(() => one.isConnected && other.isConnected, 20_000);
+    expect(there.heard.some(({ kind }) => kind === 'gap')).toBe(true);
+    await heardFrom(one, [['a', there]]);
+  },
+  60_000,
+);

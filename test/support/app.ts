@@ -4,7 +4,7 @@ import { type App, startApp } from '../../src/app.ts';
 import { type Config, readConfig } from '../../src/config.ts';
 import { createLog } from '../../src/log.ts';
 import { Client } from './client.ts';
-import { copyTemplate } from './databases.ts';
+import { storageEnvironment } from './databases.ts';
 
 /** A server under test: real HTTP on a free port, on a fresh database. */
 export interface TestApp extends AsyncDisposable {
@@ -31,7 +31,7 @@ export async function startTestApp(
   const settings = readConfig({
     PORT: '0',
     DEMO_DELAY_MS: '0',
-    ...(postgres ? { DATABASE_URL: await copyTemplate(postgres) } : {}),
+    ...(await storageEnvironment()),
     ...environment,
   });
   const snapshot = postgres ? undefined : new Blob([await readFile(inject('snapshotPath'))]);

@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
+import { inject } from 'vitest';
 import type { TestProject } from 'vitest/node';
 import { openPglite } from '../../src/db/pglite.ts';
 import { openPostgres } from '../../src/db/postgres.ts';
@@ -15,12 +16,18 @@ declare module 'vitest' {
     snapshotPath: string;
     /** The PostgreSQL server to run on, and the migrated database to copy; null for the embedded one. */
     postgres: { url: string; template: string } | null;
+    /** The Redis that carries the bus of servers under test; null: none does. */
+    redis: string | null;
   }
 }
 
-/** Makes one migrated database that every test file starts from: a dump of PGlite, or a template on TEST_DATABASE_URL. */
+/**
+ * Makes one migrated database that every test file starts from: a dump of PGlite, or a template on TEST_DATABASE_URL. With
+ * TEST_REDIS_URL, a Redis is used besides.
+ */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const url = process.env.TEST_DATABASE_URL;
+  project.provide('redis', process.env.TEST_REDIS_URL || null);
   return url ? makeTemplate(project, url) : makeSnapshot(project);
 }
 
@@ -74,4 +81,14 @@ export async function copyTemplate({ url, template }: { url: string; template: s
   await server.query(`CREATE DATABASE ${copy} TEMPLATE ${template}`);
   await server.end();
   return withDatabase(url, copy);
+}
+
+/** What stands in the environment of servers under test that use what there is: a copy of the template, a Redis. */
+export async function storageEnvironment(): Promise<Record<string, string>> {
+  const postgres = inject('postgres');
+  const redis = inject('redis');
+  return {
+    ...(postgres ? { DATABASE_URL: await copyTemplate(postgres) } : {}),
+    ...(redis ? { REDIS_URL: redis } : {}),
+  };
 }

@@ -4,9 +4,8 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { inject } from 'vitest';
 import { Client } from './client.ts';
-import { copyTemplate } from './databases.ts';
+import { storageEnvironment } from './databases.ts';
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const secret = 'ag_a-key-of-these-tests-only';
@@ -27,10 +26,9 @@ export class ServerProcess {
 
   /** Prepares a server, on the embedded database or on a copy of the PostgreSQL template; `start` starts it. */
   static async prepare(environment: Record<string, string>): Promise<ServerProcess> {
-    const postgres = inject('postgres');
-    const database: Record<string, string> = postgres ? { DATABASE_URL: await copyTemplate(postgres) } : {};
+    const storage = await storageEnvironment();
     const dataDir = await mkdtemp(join(tmpdir(), 'assistant-graph-process-'));
-    return new ServerProcess(dataDir, { ...database, ...environment });
+    return new ServerProcess(dataDir, { ...storage, ...environment });
   }
 
   get client(): Client {

@@ -1,0 +1,31 @@
+import { z } from 'zod';
+import type { Posted } from './outbox.ts';
+
+const text = z.string();
+const entry = z.looseObject({ seq: z.int(), type: text, at: text });
+const said = z.tuple([
+  text,
+  z.discriminatedUnion('kind', [
+    z.object({ kind: z.literal('events'), seq: z.int(), entries: z.array(entry).optional() }),
+    z.object({
+      kind: z.literal('piece'),
+      ownerId: text,
+      channel: z.enum(['TEXT', 'REASONING', 'ARGUMENTS', 'OUTPUT']),
+      offset: z.int(),
+      text,
+    }),
+    z.object({ kind: z.literal('cancel'), runId: text }),
+    z.object({ kind: z.literal('gap') }),
+  ]),
+]);
+const payloadShape = z.tuple([text, z.array(said)]);
+
+/** Who says what; null: nothing that this server says. */
+export function readPayload(payload: string): [sender: string, posted: Posted[]] | null {
+  try {
+    const read = payloadShape.safeParse(JSON.parse(payload));
+    return read.success ? (read.data as [string, Posted[]]) : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,109 @@
+import { createClient, createCluster, type RedisClientType, type RedisClusterType } from '@redis/client';
+import { answered, type Link, type LinkDriver, type LinkListener } from './link.ts';
+
+const connectTimeoutMs = 10_000;
+
+/** What of a client, of one server or of a cluster, is used here. */
+type PubSub = Pick<
+  RedisClientType,
+  'publish' | 'subscribe' | 'unsubscribe' | 'sPublish' | 'sSubscribe' | 'sUnsubscribe' | 'destroy'
+> & {
+  ping(): Promise<unknown>;
+};
+
+/**
+ * A link by publish and subscribe, with a channel for each topic: a process hears the threads that are followed in it,
+ * and no others. Where the server has sharded channels (Redis 7, Valkey) they are used, so that in a cluster a message goes to
+ * the node of its channel alone: https://redis.io/docs/latest/develop/pubsub/#sharded-pubsub
+ * `name`: of the server that the processes are, so that several servers can share a Redis.
+ */
+export function redisLink(url: string, name: string): LinkDriver {
+  const prefix = `assistant-graph:${name}:`;
+  return {
+    channelOf: (topic) => prefix + topic,
+    maxPayloadBytes: 256_000,
+    open: (listener) => openLink(url, listener),
+  };
+}
+
+async function openLink(url: string, { hear, lose }: LinkListener): Promise<Link> {
+  const { isCluster, hasShards } = await kindOf(url);
+  const opened: PubSub[] = [];
+  const close = async () => {
+    // What is gone already cannot be closed again, and says so.
+    for (const client of opened.splice(0)) {
+      try {
+        client.destroy();
+      } catch {}
+    }
+  };
+  try {
+    const open = async () => {
+      const client = isCluster ? await openCluster(url, lose) : await openClient(url, lose);
+      opened.push(client);
+      return client;
+    };
+    // One that listens, and one that does not wait for what the other hears.
+    const [sender, ear] = [await open(), await open()];
+    const subscribe = (channels: string | string[]) =>
+      hasShards ? ear.sSubscribe(channels, hear) : ear.subscribe(channels, hear);
+    // In a cluster the channels of one command must be of one slot.
+    const listen = async (channels: string[]) =>
+      void (await Promise.all(isCluster ? channels.map(subscribe) : [subscribe(channels)]));
+    const unsubscribe = (channel: string) => (hasShards ? ear.sUnsubscribe(channel) : ear.unsubscribe(channel));
+    return {
+      send: async (parcels) => {
+        const publish = (channel: string, payload: string) =>
+          hasShards ? sender.sPublish(channel, payload) : sender.publish(channel, payload);
+        await answered(Promise.all(parcels.map(([channel, payload]) => publish(channel, payload))));
+      },
+      listen: (channels) => answered(listen(channels)),
+      unlisten: async (channels) => void (await answered(Promise.all(channels.map(unsubscribe)))),
+      ask: async () => void (await answered(Promise.all([sender.ping(), ear.ping()]))),
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+const settings = (url: string) => ({
+  url,
+  // Who is cut off starts anew, as a whole.
+  socket: { connectTimeout: connectTimeoutMs, reconnectStrategy: false as const },
+});
+
+/** What kind of server it is, as it says itself. */
+async function kindOf(url: string): Promise<{ isCluster: boolean; hasShards: boolean }> {
+  const client = await openClient(url, () => {});
+  try {
+    const info = await answered(client.info('cluster'));
+    const [command] = (await answered(client.sendCommand(['COMMAND', 'INFO', 'SPUBLISH']))) as unknown as [unknown];
+    return { isCluster: /^cluster_enabled:1/m.test(info), hasShards: command !== null };
+  } finally {
+    client.destroy();
+  }
+}
+
+async function openClient(url: string, lose: (error: Error) => void): Promise<RedisClientType> {
+  const client: RedisClientType = createClient(settings(url));
+  client.on('error', lose);
+  client.on('end', () => lose(new Error('the connection was closed')));
+  await answered(client.connect());
+  return client;
+}
+
+/** A client of a cluster that counts as lost with any of its nodes: what a node had to say may be missed. */
+async function openCluster(url: string, lose: (error: Error) => void): Promise<PubSub> {
+  const { socket } = settings(url);
+  const { username, password } = new URL(url);
+  const credential = { ...(username && { username }), ...(password && { password: decodeURIComponent(password) }) };
+  const cluster: RedisClusterType = createCluster({ rootNodes: [{ url }], defaults: { socket, ...credential } });
+  for (const event of ['error', 'node-error', 'node-disconnect', 'sharded-channel-moved-error']) {
+    cluster.on(event, (error: unknown) => lose(error instanceof Error ? error : new Error(event)));
+  }
+  await answered(cluster.connect());
+  const ping = () => Promise.all(cluster.masters.map(async (node) => (await cluster.nodeClient(node)).ping()));
+  return Object.assign(cluster, { ping }) as unknown as PubSub;
+}
