@@ -23,9 +23,11 @@ import type { ModelCatalog } from './providers/model-catalog.ts';
 import { ModelRegistry } from './providers/registry.ts';
 import { BossQueue } from './queue/pg-boss.ts';
 import { Authenticator } from './server/authenticate.ts';
+import { EventStreams } from './server/event-stream.ts';
 import { createHttpServer } from './server/http.ts';
 import { Oidc } from './server/oidc.ts';
 import { Origins } from './server/origin.ts';
+import { Quota } from './server/quota.ts';
 import { serveWebSocket } from './server/websocket.ts';
 import { createGraphServer } from './server/yoga.ts';
 import { Vault } from './vault.ts';
@@ -156,17 +158,25 @@ async function listen(config: Config, services: Services, closing: Closing): Pro
   const { log, database, queue } = services;
   const uses = new KeyUses(database, log);
   closing.add(() => uses.close());
-  const authenticator = new Authenticator(services, config.oidc && new Oidc(config.oidc), uses);
+  const authenticator = new Authenticator(
+    services,
+    config.oidc && new Oidc(config.oidc),
+    uses,
+    new Quota(config.quota),
+  );
   closing.add(async () => authenticator.close());
   const origins = new Origins(config.corsOrigins);
-  const { graphiql, introspection, maxBodyBytes } = config;
+  const { graphiql, introspection, maxBodyBytes, liveness } = config;
   const yoga = createGraphServer({ schema: buildSchema(), authenticator, log, graphiql, introspection });
   const isReady = async () => {
     await database.$queryRaw`SELECT 1`;
     await queue.ping();
   };
-  const server = createHttpServer({ yoga, isReady, origins, maxBodyBytes, log });
-  const sockets = serveWebSocket(server, { yoga, authenticator, origins, log, maxPayloadBytes: maxBodyBytes });
+  const eventStreams = new EventStreams({ yoga, authenticator, log });
+  const { silentMs } = liveness;
+  const server = createHttpServer({ yoga, eventStreams, silentMs, isReady, origins, maxBodyBytes, log });
+  const maxPayloadBytes = maxBodyBytes;
+  const sockets = serveWebSocket(server, { yoga, authenticator, origins, log, maxPayloadBytes, liveness });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(config.port, config.host, resolve);

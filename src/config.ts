@@ -42,6 +42,10 @@ export interface Config {
   demoDelayMs: number;
   model: { timeoutMs: number; stallMs: number; retries: number };
   maxBodyBytes: number;
+  /** What may be open at a time, in each process, for a key and for an end user. */
+  quota: { socket: { key: number; user: number }; stream: { key: number; user: number } };
+  /** When sockets and streams are given up. */
+  liveness: { askEveryMs: number; silentMs: number; idleMs: number };
   /** Origins whose pages may talk to the graph; `*`: all. */
   corsOrigins: '*' | readonly string[];
   introspection: boolean;
@@ -99,6 +103,12 @@ const variables = {
   MODEL_CATALOG: ['a path to a JSON file', z.string().min(1)],
   WORKER_CONCURRENCY: ['a whole number from 1 to 1000', whole(1, 1000)],
   MAX_BODY_BYTES: ['a whole number from 1024 to 1000000000', whole(1024, 1_000_000_000)],
+  MAX_SOCKETS_PER_KEY: ['a whole number from 1 to 1000000', whole(1, 1_000_000)],
+  MAX_SOCKETS_PER_USER: ['a whole number from 1 to 1000000', whole(1, 1_000_000)],
+  MAX_STREAMS_PER_KEY: ['a whole number from 1 to 1000000', whole(1, 1_000_000)],
+  MAX_STREAMS_PER_USER: ['a whole number from 1 to 1000000', whole(1, 1_000_000)],
+  SOCKET_SILENT_SECONDS: ['a whole number of seconds from 10 to 3600', whole(10, 3600)],
+  SOCKET_IDLE_SECONDS: ['a whole number of seconds from 10 to 86400', whole(10, 86_400)],
   CORS_ORIGINS: ['origins such as https://app.example.com, separated by commas, or *', origins],
   INTROSPECTION: ['true or false', flag],
   OIDC_ISSUER: ['an http(s) address', z.url({ protocol: /^https?$/ })],
@@ -164,7 +174,23 @@ function configFrom(read: Values): Config {
       retries: read.MODEL_RETRIES ?? 3,
     },
     maxBodyBytes: read.MAX_BODY_BYTES ?? 8_000_000,
+    ...boundsOf(read),
     modelCatalog: read.MODEL_CATALOG ?? null,
+  };
+}
+
+/** What may be open at a time, and for how long nothing needs to happen on it. */
+function boundsOf(read: Values): Pick<Config, 'quota' | 'liveness'> {
+  return {
+    quota: {
+      socket: { key: read.MAX_SOCKETS_PER_KEY ?? 10_000, user: read.MAX_SOCKETS_PER_USER ?? 100 },
+      stream: { key: read.MAX_STREAMS_PER_KEY ?? 20_000, user: read.MAX_STREAMS_PER_USER ?? 500 },
+    },
+    liveness: {
+      askEveryMs: 15_000,
+      silentMs: (read.SOCKET_SILENT_SECONDS ?? 120) * 1000,
+      idleMs: (read.SOCKET_IDLE_SECONDS ?? 600) * 1000,
+    },
   };
 }
 

@@ -34,6 +34,7 @@ const packages: Record<string, string[]> = {
   graphql: ['server', 'graphql'],
   'graphql-yoga': ['server'],
   'graphql-ws': ['server'],
+  'graphql-sse': ['server'],
   ws: ['server'],
   '@pothos/core': ['graphql'],
   '@prisma/adapter-pg': ['db'],

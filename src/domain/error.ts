@@ -58,6 +58,11 @@ export class CredentialError extends DomainError {
   }
 }
 
+/** Too much at a time; less, or later, is welcome. */
+export class RateLimitedError extends DomainError {
+  readonly code = 'RATE_LIMITED';
+}
+
 /** What is asked for clashes with what is there. */
 export class ConflictError extends DomainError {
   readonly code = 'CONFLICT';

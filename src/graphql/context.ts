@@ -14,6 +14,7 @@ export interface Watched {
 
 /** The credential behind a request: for what outlives the moment in which it was found to be good. */
 export interface Access {
+  /** For a subscription or a wait. Throws RateLimitedError when too many are open. */
   watch(): Watched;
 }
 

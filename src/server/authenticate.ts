@@ -2,9 +2,10 @@ import { GraphQLError } from 'graphql';
 import type { Services } from '../domain/context.ts';
 import { type Admission, admit, type Credential, isOutsideToken, type OutsideTokens } from '../domain/credential.ts';
 import { credentialTopic } from '../domain/credential-change.ts';
-import { CredentialError, DomainError } from '../domain/error.ts';
+import { CredentialError, DomainError, RateLimitedError } from '../domain/error.ts';
 import type { KeyUses } from '../domain/key-use.ts';
 import { codedError } from '../graphql/error.ts';
+import type { Quota } from './quota.ts';
 import { idOf, Session } from './session.ts';
 
 /** For so long a credential that was good is taken to be so without asking again. */
@@ -26,8 +27,12 @@ export function credentialIn(authorization: string | null, workspace: string | n
 export function refusedRequest(error: unknown): unknown {
   if (!(error instanceof DomainError)) return error;
   const { message, extensions } = codedError(error);
-  const status = error instanceof CredentialError ? 401 : 403;
-  return new GraphQLError(message, { extensions: { ...extensions, http: { status } } });
+  return new GraphQLError(message, { extensions: { ...extensions, http: { status: statusOf(error) } } });
+}
+
+function statusOf(error: DomainError): number {
+  if (error instanceof RateLimitedError) return 429;
+  return error instanceof CredentialError ? 401 : 403;
 }
 
 /** Work that is done again when asked for while it is under way: once, however often it was asked for. */
@@ -61,6 +66,8 @@ class Pass {
  * at those of streams and sockets.
  */
 export class Authenticator {
+  /** What may be open at a time. */
+  readonly quota: Quota;
   readonly #services: Services;
   readonly #outside: OutsideTokens | null;
   readonly #uses: KeyUses;
@@ -70,7 +77,8 @@ export class Authenticator {
   #timer: NodeJS.Timeout | null = null;
   readonly #passes: Pass[];
 
-  constructor(services: Services, outside: OutsideTokens | null, uses: KeyUses) {
+  constructor(services: Services, outside: OutsideTokens | null, uses: KeyUses, quota: Quota) {
+    this.quota = quota;
     this.#services = services;
     this.#outside = outside;
     this.#uses = uses;

@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import helmet from 'helmet';
 import type { Logger } from '../log.ts';
+import { type EventStreams, tokenOf } from './event-stream.ts';
 import { couldBeForged, isPageView, type Origins } from './origin.ts';
 import { answerPlainJson } from './plain-json.ts';
 import type { Transport, Yoga } from './yoga.ts';
@@ -9,6 +10,9 @@ import type { Transport, Yoga } from './yoga.ts';
 /** What the routes need. `isReady` throws, with a reason for the log, while the server cannot do its work. */
 export interface HttpOptions {
   yoga: Yoga;
+  eventStreams: EventStreams;
+  /** After so long without anything read from an event stream it is given up. */
+  silentMs: number;
   isReady: () => Promise<void>;
   origins: Origins;
   maxBodyBytes: number;
@@ -93,19 +97,36 @@ async function serveGraph(request: IncomingMessage, response: ServerResponse, op
     if (!response.writableFinished) gone.abort();
   });
   const transport: Transport = { gone: gone.signal };
-  if (request.method === 'POST' && !request.headers['content-type']?.startsWith('multipart/')) {
-    try {
-      const body = await readBody(request, options.maxBodyBytes);
-      if (await answerPlainJson(options.yoga, request, body, response, transport)) return;
-      Object.assign(request, { body });
-    } catch (error) {
-      if (!(error instanceof BodyError)) throw error;
-      const errors = [{ message: error.message, extensions: { code: 'BAD_USER_INPUT' } }];
-      response.setHeader('connection', 'close');
-      return answer(response, error.status, { errors });
-    }
-  }
+  if (request.headers.accept?.includes('text/event-stream')) keepStreaming(response, options.silentMs);
+  const body = await bodyOf(request, response, options);
+  if (body === undefined) return;
+  if (isOfEventStream(request)) return options.eventStreams.serve(request, response, body?.toString() ?? null);
+  if (body && (await answerPlainJson(options.yoga, request, body, response, transport))) return;
+  if (body) Object.assign(request, { body });
   await options.yoga(request, response, transport);
+}
+
+/** The body of a request, null where it has none that is read here; undefined: it has been refused. */
+async function bodyOf(request: IncomingMessage, response: ServerResponse, { maxBodyBytes }: HttpOptions) {
+  if (request.method !== 'POST' || request.headers['content-type']?.startsWith('multipart/')) return null;
+  try {
+    return await readBody(request, maxBodyBytes);
+  } catch (error) {
+    if (!(error instanceof BodyError)) throw error;
+    const errors = [{ message: error.message, extensions: { code: 'BAD_USER_INPUT' } }];
+    response.setHeader('connection', 'close');
+    answer(response, error.status, { errors });
+    return undefined;
+  }
+}
+
+/** Whether a request is about an event stream for several operations. */
+const isOfEventStream = (request: IncomingMessage) => request.method === 'PUT' || tokenOf(request) !== null;
+
+/** Events are to pass proxies as they come; a client that takes none for too long, keep-alive comments among them, is gone. */
+function keepStreaming(response: ServerResponse, silentMs: number): void {
+  response.setHeader('x-accel-buffering', 'no');
+  response.setTimeout(silentMs, () => response.destroy());
 }
 
 /** The whole body. Throws BodyError when it is too large or no UTF-8. */

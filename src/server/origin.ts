@@ -9,6 +9,7 @@ const allowedHeaders = [
   'x-workspace',
   'x-dashscope-workspace',
   'graphql-require-preflight',
+  'x-graphql-event-stream-token',
 ];
 const maxAge = 600;
 
@@ -20,7 +21,7 @@ export class Origins {
   constructor(allowed: '*' | readonly string[]) {
     this.#allowed = allowed;
     const origin = allowed === '*' ? '*' : [...allowed];
-    this.#cors = cors({ origin, methods: ['GET', 'POST'], allowedHeaders, maxAge });
+    this.#cors = cors({ origin, methods: ['GET', 'POST', 'PUT', 'DELETE'], allowedHeaders, maxAge });
   }
 
   /** Whether a request comes from a page that may: one of ours, of an allowed origin, or no page at all. */

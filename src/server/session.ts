@@ -2,9 +2,11 @@ import { type DomainContext, domainContext, type Services } from '../domain/cont
 import type { Admission, Credential } from '../domain/credential.ts';
 import { CredentialError, DomainError } from '../domain/error.ts';
 import type { Access, Watched } from '../graphql/context.ts';
+import type { Lasting, Quota } from './quota.ts';
 
 /** What a session asks of the authenticator that opened it. */
 interface Admitting {
+  readonly quota: Quota;
   /** Who a credential stands for. Throws CredentialError, and ForbiddenError for a foreign workspace. */
   admission(credential: Credential): Promise<Admission>;
   watch(session: Session): void;
@@ -37,18 +39,27 @@ export class Session implements Access {
     return this.#credential;
   }
 
+  /** Whether another session is of the same actor in the same workspace. */
+  isOfSame(other: Session): boolean {
+    const { actor, workspaceId } = this.#admission;
+    return isSame(actor, other.#admission.actor) && workspaceId === other.#admission.workspaceId;
+  }
+
   /** The domain's context for what is asked in it. */
   get context(): DomainContext {
     return this.#context;
   }
 
-  watch(): Watched {
+  /** Looks at the credential until the release. Throws RateLimitedError when too many of that kind are open for its actor. */
+  watch(kind: Lasting = 'stream'): Watched {
+    const giveBack = this.#authenticator.quota.take(kind, this.#admission.actor, this.#admission.workspaceId);
     this.#watchers += 1;
     if (this.#watchers === 1) this.#authenticator.watch(this);
     let isReleased = false;
     const release = () => {
       if (isReleased) return;
       isReleased = true;
+      giveBack();
       this.#watchers -= 1;
       if (this.#watchers === 0) this.#authenticator.unwatch(this);
     };

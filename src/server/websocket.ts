@@ -1,25 +1,23 @@
 import type { IncomingMessage, Server } from 'node:http';
-import type { ExecutionArgs, GraphQLError } from 'graphql';
-import type { SubscribePayload } from 'graphql-ws';
+import type { GraphQLError } from 'graphql';
 import { type Extra, useServer } from 'graphql-ws/use/ws';
 import { WebSocketServer } from 'ws';
 import type { Credential } from '../domain/credential.ts';
-import { DomainError } from '../domain/error.ts';
-import { graphContext } from '../graphql/context.ts';
+import { DomainError, RateLimitedError } from '../domain/error.ts';
 import type { Logger } from '../log.ts';
 import { type Authenticator, credentialIn, refusedRequest } from './authenticate.ts';
+import { closeCode } from './close-code.ts';
+import { type LivenessLimits, watchSocket } from './liveness.ts';
+import { executors, operationOf } from './operation.ts';
 import type { Origins } from './origin.ts';
+import { Pace } from './pace.ts';
 import type { Session } from './session.ts';
 import { maskError } from './use-error-codes.ts';
 import type { Yoga } from './yoga.ts';
 
-/** How often a socket is asked whether it is still there; one that has not answered by the next time is closed. */
-const pingEveryMs = 12_000;
-
-/** The code with which a socket is closed that never said who it is, as the protocol has it. */
-const unauthorized = 4401;
-/** The code for a credential that is not, or no longer, good: clients may come back with a new one. */
-const forbidden = 4403;
+/** How many operations of one socket may be under way, queries and mutations among them. */
+const maxOperations = 1000;
+const tooManyOperations = `This socket has ${maxOperations} operations under way, the limit. Wait until some of them end.`;
 const credentialWithinMs = 10_000;
 const answerCloseWithinMs = 1000;
 /** Open operations hear why they end before the socket is closed. */
@@ -44,12 +42,15 @@ interface SocketState extends Record<PropertyKey, unknown> {
   entering?: Promise<unknown>;
   /** Aborted when the socket closes. */
   closed: AbortController;
+  /** How many operations are under way. */
+  operations: () => number;
+  pace: Pace;
 }
 
 /** Closes a socket that has not said who it is in time. */
 function expectCredential(state: SocketState & Extra): void {
   const timer = setTimeout(() => {
-    if (!state.session) state.socket.close(unauthorized, 'Unauthorized');
+    if (!state.session) state.socket.close(closeCode.unauthorized, 'Unauthorized');
   }, credentialWithinMs);
   state.closed.signal.addEventListener('abort', () => clearTimeout(timer));
 }
@@ -62,7 +63,7 @@ async function enter(
 ): Promise<Session> {
   const session = await authenticator.open(credential);
   state.session = session;
-  const { lost, release } = session.watch();
+  const { lost, release } = session.watch('socket');
   if (state.closed.signal.aborted) {
     release();
     return session;
@@ -70,7 +71,7 @@ async function enter(
   state.closed.signal.addEventListener('abort', release);
   lost.addEventListener('abort', () => {
     const { message } = lost.reason as Error;
-    setTimeout(() => state.socket.close(forbidden, message), closeAfterMs);
+    setTimeout(() => state.socket.close(closeCode.forbidden, message), closeAfterMs);
   });
   return session;
 }
@@ -96,9 +97,6 @@ async function sessionOf(
   }
 }
 
-/** Yoga's own functions travel with an operation, because their plugins are bound to its context. */
-type Executors = { execute: (args: ExecutionArgs) => never; subscribe: (args: ExecutionArgs) => never };
-
 /**
  * GraphQL over WebSocket (the graphql-transport-ws protocol) on the same path as over HTTP. A socket says who it is
  * with `connectionParams.authorization` (and `workspace`), or with `extensions.headers` of its first operation, as
@@ -107,7 +105,14 @@ type Executors = { execute: (args: ExecutionArgs) => never; subscribe: (args: Ex
  */
 export function serveWebSocket(
   server: Server,
-  options: { yoga: Yoga; authenticator: Authenticator; origins: Origins; log: Logger; maxPayloadBytes: number },
+  options: {
+    yoga: Yoga;
+    authenticator: Authenticator;
+    origins: Origins;
+    log: Logger;
+    maxPayloadBytes: number;
+    liveness: LivenessLimits;
+  },
 ): { close(): Promise<void> } {
   const { yoga, authenticator, origins, log } = options;
   const shown = maskError(log);
@@ -123,11 +128,14 @@ export function serveWebSocket(
   });
   const graph = useServer<Record<string, unknown>, SocketState>(
     {
-      execute: (args) => (args.rootValue as Executors).execute(args),
-      subscribe: (args) => (args.rootValue as Executors).subscribe(args),
-      onConnect: async ({ connectionParams, extra }) => {
+      ...executors,
+      onConnect: async ({ connectionParams, extra, subscriptions }) => {
         const state = extra as SocketState & Extra;
         state.closed = new AbortController();
+        state.operations = () => Object.keys(subscriptions).length;
+        const { socket: stream } = extra.request;
+        state.pace = new Pace(extra.socket, stream);
+        watchSocket(extra.socket, stream, () => state.operations() === 0, options.liveness);
         // Also when it closes before it has been acknowledged.
         extra.socket.once('close', () => state.closed.abort());
         const credential = credentialOf(connectionParams);
@@ -139,6 +147,7 @@ export function serveWebSocket(
           await enter(state, authenticator, credential);
           return true;
         } catch (error) {
+          if (error instanceof RateLimitedError) extra.socket.close(closeCode.tooMany, 'Too many sockets');
           if (error instanceof DomainError) return false;
           log.error({ err: error }, 'socket could not be authenticated');
           throw error;
@@ -147,6 +156,7 @@ export function serveWebSocket(
       onSubscribe: async ({ extra }, _id, payload) => {
         const state = extra as SocketState & Extra;
         try {
+          if (state.operations() > maxOperations) throw new RateLimitedError(tooManyOperations);
           const credential = credentialOf(payload.extensions ?? undefined);
           const session = await sessionOf(state, authenticator, credential);
           return await operationOf(yoga, session, state.closed.signal, payload);
@@ -154,12 +164,15 @@ export function serveWebSocket(
           return [shown(refusedRequest(error)) as GraphQLError];
         }
       },
+      // Waits until there is room: what comes meanwhile joins what is not told yet.
+      onNext: ({ extra }) => extra.pace?.ready(),
       onDisconnect: ({ extra }) => extra.closed?.abort(),
       // What goes wrong in here is for the log, not for close reasons.
       isProd: true,
     },
     sockets,
-    pingEveryMs,
+    // It would give up a client that does not answer within seconds: `watchSocket` knows better.
+    0,
   );
   const close = async () => {
     // Whoever does not answer the closing in time is cut off: others wait for this.
@@ -170,16 +183,4 @@ export function serveWebSocket(
     clearTimeout(cut);
   };
   return { close };
-}
-
-/** What an operation executes with, or the errors for which it is refused. */
-async function operationOf(yoga: Yoga, session: Session, closed: AbortSignal, payload: SubscribePayload) {
-  const socket = graphContext(session.context, session, closed);
-  const { schema, execute, subscribe, contextFactory, parse, validate } = yoga.getEnveloped({ socket } as never);
-  const document = parse(payload.query);
-  const errors = validate(schema, document);
-  if (errors.length > 0) return errors;
-  const { operationName, variables: variableValues } = payload;
-  const contextValue = await contextFactory();
-  return { schema, operationName, document, variableValues, contextValue, rootValue: { execute, subscribe } };
 }

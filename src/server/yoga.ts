@@ -26,6 +26,10 @@ const neverGone = new AbortController().signal;
 /** Both names under which a request may name its workspace; the second is DashScope's. */
 const workspaceHeaders = ['x-workspace', 'x-dashscope-workspace'];
 
+/** The workspace that the headers of a request name; null: none. */
+export const workspaceIn = (get: (name: string) => string | null | undefined): string | null =>
+  workspaceHeaders.map(get).find((value) => typeof value === 'string') ?? null;
+
 /** GraphQL over HTTP and SSE on /graphql, and what the WebSocket server executes with. */
 export function createGraphServer(options: {
   schema: GraphQLSchema;
@@ -56,8 +60,7 @@ export function createGraphServer(options: {
     context: async ({ socket, request, gone = neverGone, refusal }) => {
       if (socket) return socket;
       if (refusal) throw refusal;
-      const workspace =
-        workspaceHeaders.map((name) => request.headers.get(name)).find((value) => value !== null) ?? null;
+      const workspace = workspaceIn((name) => request.headers.get(name));
       const credential = credentialIn(request.headers.get('authorization'), workspace);
       if (credential.secret === null) return { isAnonymous: true } as GraphContext & Anonymous;
       const session = await authenticator.open(credential).catch((error) => {

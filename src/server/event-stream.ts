@@ -1,0 +1,236 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ExecutionResult, GraphQLError } from 'graphql';
+import {
+  createHandler,
+  type Handler,
+  type OperationArgs,
+  type Request,
+  type RequestParams,
+  type Response,
+} from 'graphql-sse';
+import { DomainError } from '../domain/error.ts';
+import type { Logger } from '../log.ts';
+import { type Authenticator, credentialIn, refusedRequest } from './authenticate.ts';
+import { executors, operationOf } from './operation.ts';
+import type { Session } from './session.ts';
+import { Turnstile } from './turnstile.ts';
+import { maskError } from './use-error-codes.ts';
+import { workspaceIn, type Yoga } from './yoga.ts';
+
+const tokenHeader = 'x-graphql-event-stream-token';
+/** A stream that was asked for and not opened by then is forgotten. */
+const openWithinMs = 30_000;
+
+/** An event stream for the answers of many operations, from its reservation until it closes. */
+interface EventStream {
+  readonly token: string;
+  readonly session: Session;
+  /** Aborted when it closes. */
+  readonly closed: AbortController;
+  /** One event at a time is on its way to the client, whatever the number of operations. */
+  readonly turns: Turnstile;
+}
+
+type Body = AsyncGenerator<string, void>;
+type Raw = { request: IncomingMessage; body: string | null };
+type Context = Record<PropertyKey, unknown>;
+type SseRequest = Request<Raw, unknown>;
+
+/** The token of an event stream that a request names; null: none. */
+export function tokenOf({ headers, url = '' }: IncomingMessage): string | null {
+  const header = headers[tokenHeader];
+  if (typeof header === 'string') return header;
+  return new URLSearchParams(url.split('?')[1]).get('token');
+}
+
+/**
+ * The single connection mode of the GraphQL over SSE protocol, on the same path as everything else: PUT reserves a stream and
+ * answers with its token, GET opens it, POST with the token sends an operation whose answers come on it, DELETE ends one.
+ * https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md
+ * The token opens the stream; each operation says with its own credential who asks, and must be of whoever reserved it. The
+ * distinct connections mode needs none of this: that is how yoga answers.
+ */
+export class EventStreams {
+  readonly #yoga: Yoga;
+  readonly #authenticator: Authenticator;
+  readonly #shown: (error: unknown) => Error;
+  readonly #streams = new Map<string, EventStream>();
+  readonly #handle: Handler<Raw, unknown>;
+
+  constructor({ yoga, authenticator, log }: { yoga: Yoga; authenticator: Authenticator; log: Logger }) {
+    this.#yoga = yoga;
+    this.#authenticator = authenticator;
+    this.#shown = maskError(log);
+    this.#handle = createHandler<Raw, unknown, Context>({
+      ...executors,
+      // `#operation` has validated it, by more rules than the library knows.
+      validate: () => [],
+      authenticate: (request) => this.#tokenFor(request),
+      onSubscribe: (request, params) => this.#operation(request, params),
+      onOperation: (_ctx, _request, _args, result) => this.#withErrors(result as never),
+      onNext: async (_ctx, request) => void (await this.#streamOf(request)?.turns.enter()),
+    });
+  }
+
+  /** How many are reserved or open. */
+  get count(): number {
+    return this.#streams.size;
+  }
+
+  /** Answers a request of the protocol. `body`: what a POST brought. */
+  async serve(request: IncomingMessage, response: ServerResponse, body: string | null): Promise<void> {
+    const [answer, { status, statusText, headers }] = await this.#handle(sseRequest(request, { request, body }));
+    response.writeHead(status, statusText, { ...headers, 'x-accel-buffering': 'no' });
+    if (answer === null || typeof answer === 'string') response.end(answer);
+    else await this.#send(answer, response, this.#streams.get(tokenOf(request) ?? ''));
+  }
+
+  async #send(body: Body, response: ServerResponse, stream: EventStream | undefined): Promise<void> {
+    const end = () => {
+      stream?.turns.open();
+      void body.return();
+    };
+    response.once('close', end);
+    stream?.closed.signal.addEventListener('abort', end);
+    try {
+      for await (const event of body) {
+        if (response.closed) break;
+        await new Promise<void>((resolve) => {
+          response.once('close', resolve);
+          response.write(event, () => {
+            response.off('close', resolve);
+            resolve();
+          });
+        });
+        if (event.startsWith('event: next')) stream?.turns.leave();
+      }
+    } finally {
+      stream?.closed.abort();
+      response.end();
+    }
+  }
+
+  /** The token of a request, or the answer that refuses it. */
+  async #tokenFor(request: SseRequest): Promise<string | Response> {
+    try {
+      if (request.method === 'PUT') return (await this.#reserve(request)).token;
+      const stream = this.#streamOf(request);
+      if (!stream) return refuse(404, 'This stream is not there: reserve one with PUT');
+      const isForeign = request.method === 'POST' && !(await this.#open(request)).isOfSame(stream.session);
+      return isForeign ? refuse(403, 'This stream is of somebody else') : stream.token;
+    } catch (error) {
+      return this.#refusal(error);
+    }
+  }
+
+  #streamOf({ raw }: SseRequest): EventStream | undefined {
+    return this.#streams.get(tokenOf(raw.request) ?? '');
+  }
+
+  #open({ raw: { request } }: SseRequest): Promise<Session> {
+    return this.#authenticator.open(
+      credentialIn(
+        request.headers.authorization ?? null,
+        workspaceIn((name) => request.headers[name] as string | undefined),
+      ),
+    );
+  }
+
+  async #reserve(request: SseRequest): Promise<EventStream> {
+    const session = await this.#open(request);
+    const { lost, release } = session.watch('socket');
+    const stream = { token: randomUUID(), session, closed: new AbortController(), turns: new Turnstile() };
+    this.#streams.set(stream.token, stream);
+    const end = () => stream.closed.abort();
+    // Its operations hear why they end before it closes.
+    lost.addEventListener('abort', () => setTimeout(end, 100));
+    const late = setTimeout(() => void this.#forget(stream), openWithinMs).unref();
+    stream.closed.signal.addEventListener('abort', () => {
+      clearTimeout(late);
+      release();
+      this.#streams.delete(stream.token);
+    });
+    return stream;
+  }
+
+  /** The library forgets a stream only when it closes: opens one that nobody came for, and closes it. */
+  async #forget(stream: EventStream): Promise<void> {
+    const headers = { accept: 'text/event-stream', [tokenHeader]: stream.token };
+    const request = { method: 'GET', url: '/graphql', headers } as unknown as IncomingMessage;
+    const [body, { status }] = await this.#handle(sseRequest(request, { request, body: null }));
+    if (status === 409) return; // It has been opened after all.
+    if (body !== null && typeof body !== 'string') await body.return();
+    stream.turns.open();
+    stream.closed.abort();
+  }
+
+  /** What an operation executes with, or the errors that are its answer. */
+  async #operation(request: SseRequest, params: RequestParams) {
+    try {
+      const session = await this.#open(request);
+      const gone = this.#streamOf(request)?.closed.signal ?? AbortSignal.abort();
+      const found = await operationOf(this.#yoga, session, gone, params as { query: string });
+      return isErrors(found) ? answering(found) : (found as OperationArgs<Context>);
+    } catch (error) {
+      return answering([this.#shown(refusedRequest(error)) as GraphQLError]);
+    }
+  }
+
+  /** What goes wrong with one operation is its own answer: the library would end the stream, and with it all others. */
+  #withErrors(result: AsyncIterable<ExecutionResult> | ExecutionResult) {
+    if (!(Symbol.asyncIterator in result)) return undefined;
+    const inner = result[Symbol.asyncIterator]();
+    let isBroken = false;
+    const iterator: AsyncGenerator<ExecutionResult, void> = {
+      next: async () => {
+        if (isBroken) return { done: true, value: undefined };
+        try {
+          return (await inner.next()) as IteratorResult<ExecutionResult, void>;
+        } catch (error) {
+          isBroken = true;
+          return { done: false, value: { errors: [this.#shown(error) as GraphQLError] } };
+        }
+      },
+      return: async () => (await inner.return?.()) as IteratorReturnResult<void>,
+      throw: async (error) => {
+        await inner.return?.();
+        throw error;
+      },
+      [Symbol.asyncIterator]: () => iterator,
+      [Symbol.asyncDispose]: async () => void (await inner.return?.()),
+    };
+    return iterator;
+  }
+
+  #refusal(error: unknown): Response {
+    if (!(error instanceof DomainError)) throw error;
+    const { message, extensions } = refusedRequest(error) as GraphQLError;
+    const { http, ...shown } = extensions as { http: { status: number } };
+    return refuse(http.status, message, shown);
+  }
+}
+
+const isErrors = (found: object): found is readonly GraphQLError[] => Array.isArray(found);
+
+/** Errors as the answer to an operation. */
+async function* answering(errors: readonly GraphQLError[]): AsyncGenerator<ExecutionResult> {
+  yield { errors };
+}
+
+function refuse(status: number, message: string, extensions?: object): Response {
+  const body = JSON.stringify({ errors: [{ message, ...(extensions && { extensions }) }] });
+  return [body, { status, statusText: '', headers: { 'content-type': 'application/json; charset=utf-8' } }];
+}
+
+function sseRequest(request: IncomingMessage, raw: Raw): SseRequest {
+  const get = (name: string) => request.headers[name] as string | undefined;
+  return {
+    method: request.method ?? 'GET',
+    url: request.url ?? '/',
+    headers: { get: (name) => get(name.toLowerCase()) },
+    body: raw.body,
+    raw,
+    context: undefined,
+  };
+}

@@ -1,0 +1,35 @@
+import type { Actor } from '../domain/context.ts';
+import { RateLimitedError } from '../domain/error.ts';
+
+/** What lasts: a socket (or the event stream that stands for one), or a subscription or wait on it. */
+export type Lasting = 'socket' | 'stream';
+
+/** How much of each may be open at a time in one process, for a key and for an end user. */
+export type QuotaLimits = Record<Lasting, { key: number; user: number }>;
+
+/** Counts what is open for each key and each end user. */
+export class Quota {
+  readonly #limits: QuotaLimits;
+  readonly #open = new Map<string, number>();
+
+  constructor(limits: QuotaLimits) {
+    this.#limits = limits;
+  }
+
+  /** Counts one more, until the returned function is called. Throws RateLimitedError when that is too many. */
+  take(kind: Lasting, actor: Actor, workspaceId: string): () => void {
+    const holder = actor.kind === 'USER' ? `${workspaceId} ${actor.userId}` : actor.kind === 'API_KEY' && actor.keyId;
+    const id = `${kind} ${holder}`;
+    const limit = this.#limits[kind][actor.kind === 'USER' ? 'user' : 'key'];
+    const open = this.#open.get(id) ?? 0;
+    if (open >= limit) {
+      throw new RateLimitedError(`You have ${open} ${kind}s open, the limit. Close one, or use one for several.`);
+    }
+    this.#open.set(id, open + 1);
+    return () => {
+      const left = (this.#open.get(id) ?? 1) - 1;
+      if (left > 0) this.#open.set(id, left);
+      else this.#open.delete(id);
+    };
+  }
+}

@@ -1,0 +1,246 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { createClient } from 'graphql-sse';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startTestApp, type TestApp } from '../support/app.ts';
+import { all, type Client, joined, until } from '../support/client.ts';
+import { ModelServer } from '../support/model-server.ts';
+
+let model: ModelServer;
+let app: TestApp;
+beforeAll(async () => {
+  model = await ModelServer.start();
+  app = await startTestApp({ OPENAI_BASE_URL: model.baseURL, MAX_SOCKETS_PER_USER: '3', MAX_STREAMS_PER_USER: '3' });
+});
+afterAll(async () => {
+  await app.stop();
+  await model[Symbol.asyncDispose]();
+});
+
+const follow = `subscription($id: ID!, $after: String) { runEvents(runId: $id, after: $after) {
+  __typename ... on Event { cursor } ... on MessageDelta { text } ... on RunStatusChanged { status } } }`;
+
+/** The library's own client, for all operations on one stream or with a stream for each. */
+function sseClient({ url, headers }: Client, singleConnection: boolean) {
+  return createClient({ url: `${url}/graphql`, headers, singleConnection, retryAttempts: 0 });
+}
+
+/** Sends a request of the protocol by hand. */
+const ask = (client: Client, method: string, token: string | null, body?: object, headers: object = {}) =>
+  fetch(`${client.url}/graphql`, {
+    method,
+    headers: { ...client.headers, ...(token ? { 'x-graphql-event-stream-token': token } : {}), ...headers },
+    ...(body ? { body: JSON.stringify(body) } : {}),
+  });
+const operation = (query: string, operationId = '1', variables = {}) => ({
+  query,
+  variables,
+  extensions: { operationId },
+});
+
+async function reserve(client: Client): Promise<string> {
+  const response = await ask(client, 'PUT', null);
+  expect(response.status).toBe(201);
+  return response.text();
+}
+
+/** Opens a reserved stream as a browser's EventSource does, without a header of its own. */
+async function openStream(client: Client, token: string) {
+  const stop = new AbortController();
+  const response = await fetch(`${client.url}/graphql?token=${token}`, {
+    headers: { accept: 'text/event-stream' },
+    signal: stop.signal,
+  });
+  const decoder = new TextDecoder();
+  let text = '';
+  const closed = (async () => {
+    try {
+      for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) text += decoder.decode(chunk);
+    } catch {
+      // Cut off, by either end.
+    }
+  })();
+  const events = () =>
+    [...text.matchAll(/event: (\w+)\ndata: (.*)\n\n/g)].map(([, event, data]) => ({
+      event,
+      ...JSON.parse(data || '{}'),
+    }));
+  return { response, events, text: () => text, stop: () => stop.abort(), closed };
+}
+
+describe.each([true, false])('the client of graphql-sse, single connection: %s', (singleConnection) => {
+  test('follows runs, queries, and goes on after a cursor', async () => {
+    model.says('To ', '你 ', '🙂');
+    const client = sseClient(app.client, singleConnection);
+    const [one, other] = [await app.client.ask('Go'), await app.client.ask('Go')];
+    const events = async (id: string, after?: string) => {
+      const results = client.iterate<any>({ query: follow, variables: { id, after } });
+      return (await all(results)).map(({ data, errors }) => data?.runEvents ?? errors);
+    };
+    const [first, second] = await Promise.all([events(one.id), events(other.id)]);
+    for (const told of [first, second]) {
+      expect(joined(told)).toBe('To 你 🙂');
+      expect(told.at(-1).status).toBe('COMPLETED');
+    }
+    const middle = Math.floor(first.length / 2);
+    expect(joined([...first.slice(0, middle + 1), ...(await events(one.id, first[middle].cursor))])).toBe('To 你 🙂');
+    expect(await all(client.iterate({ query: '{ viewer { kind } }' }))).toEqual([
+      { data: { viewer: { kind: 'API_KEY' } } },
+    ]);
+    client.dispose();
+  });
+
+  test('hears what is wrong with an operation, and the others go on', async () => {
+    const client = sseClient(app.client, singleConnection);
+    const thread = await app.client.createThread();
+    const query = `subscription { threadEvents(threadId: "${thread.id}") { __typename } }`;
+    const going = client.iterate<any>({ query })[Symbol.asyncIterator]();
+    const next = going.next();
+    const errorsOf = async (asked: string, variables = {}) =>
+      (await all(client.iterate({ query: asked, variables })))[0]?.errors?.[0]?.extensions;
+    expect(await errorsOf(follow, { id: 'run_nothing' })).toMatchObject({ code: 'NOT_FOUND' });
+    if (singleConnection) {
+      expect(await errorsOf('{ nonsense }')).toMatchObject({ code: 'GRAPHQL_VALIDATION_FAILED' });
+      expect(await errorsOf('{ viewer {')).toMatchObject({ code: 'GRAPHQL_VALIDATION_FAILED' });
+    }
+    await app.client.mutate('createMessage', { threadId: thread.id, message: { text: 'Hello' } }, 'message { id }');
+    expect((await next).value.data.threadEvents.__typename).toBe('MessageAdded');
+    client.dispose();
+  });
+});
+
+test('a stream that is reserved takes operations before it is opened, with the answers waiting in it', async () => {
+  const token = await reserve(app.client);
+  expect((await ask(app.client, 'POST', token, operation('{ viewer { kind } }'))).status).toBe(202);
+  const stream = await openStream(app.client, token);
+  expect(stream.response.headers.get('content-type')).toMatch(/^text\/event-stream/);
+  expect(stream.response.headers.get('x-accel-buffering')).toBe('no');
+  await expect.poll(stream.events).toEqual([
+    { event: 'next', id: '1', payload: { data: { viewer: { kind: 'API_KEY' } } } },
+    { event: 'complete', id: '1' },
+  ]);
+  expect((await ask(app.client, 'GET', token, undefined, { accept: 'text/event-stream' })).status).toBe(409);
+  stream.stop();
+});
+
+test('an operation ends alone, and its id can be used again', async () => {
+  const thread = await app.client.createThread();
+  const token = await reserve(app.client);
+  const stream = await openStream(app.client, token);
+  const subscription = `subscription { threadEvents(threadId: "${thread.id}") { __typename } }`;
+  const send = (id: string) => ask(app.client, 'POST', token, operation(subscription, id));
+  expect((await send('a')).status).toBe(202);
+  expect((await send('a')).status).toBe(409);
+  expect((await ask(app.client, 'DELETE', `${token}`, undefined)).status).toBe(400);
+  const remove = await fetch(`${app.url}/graphql?token=${token}&operationId=a`, { method: 'DELETE' });
+  expect(remove.status).toBe(200);
+  await expect.poll(() => app.app.services.feeds.count).toBe(0);
+  expect((await send('a')).status).toBe(202);
+  await expect.poll(() => app.app.services.feeds.count).toBe(1);
+  stream.stop();
+  await expect.poll(() => app.app.services.feeds.count).toBe(0);
+});
+
+test('nobody sends operations on the stream of somebody else, or reserves one without a key', async () => {
+  const [alice, bob] = [await app.client.as('alice'), await app.client.as('bob')];
+  const token = await reserve(alice);
+  expect((await ask(bob, 'POST', token, operation('{ viewer { userId } }'))).status).toBe(403);
+  expect((await ask(app.client, 'POST', token, operation('{ viewer { userId } }'))).status).toBe(403);
+  expect((await ask(alice, 'POST', 'made-up', operation('{ viewer { userId } }'))).status).toBe(404);
+  expect((await ask(alice, 'POST', '__proto__', operation('{ viewer { userId } }'))).status).toBe(404);
+  const anonymous = await fetch(`${app.url}/graphql`, { method: 'PUT' });
+  expect(anonymous.status).toBe(401);
+  expect((await anonymous.json()).errors[0].extensions).toEqual({ code: 'UNAUTHENTICATED', reason: 'MISSING' });
+  const stream = await openStream(alice, token);
+  stream.stop();
+});
+
+test('a user has so many streams open, and no more, until one is closed', async () => {
+  const carol = await app.client.as('carol');
+  const [first, second] = [await reserve(carol), await reserve(carol), await reserve(carol)];
+  const refused = await ask(carol, 'PUT', null);
+  expect(refused.status).toBe(429);
+  expect((await refused.json()).errors[0].extensions.code).toBe('RATE_LIMITED');
+  const stream = await openStream(carol, first);
+  stream.stop();
+  await expect.poll(async () => (await ask(carol, 'PUT', null)).status).toBe(201);
+  expect((await openStream(carol, second)).response.status).toBe(200);
+});
+
+test('a user follows so much at a time, over all transports, and no more', async () => {
+  const dora = await app.client.as('dora');
+  const threads = await Promise.all(Array.from({ length: 4 }, () => dora.createThread()));
+  const query = (id: string) =>
+    `subscription { threadEvents(threadId: "${id}") { __typename ... on MessageAdded { messageId } } }`;
+  const sse = new AbortController();
+  const following = await dora.stream(query(threads[0]?.id as string), {}, sse.signal);
+  const sockets = threads.slice(1, 3).map(({ id }) => dora.subscribe(query(id), {}, 'threadEvents'));
+  const first = sockets.map((socket) => socket.next());
+  await expect.poll(() => app.app.services.feeds.count).toBe(3);
+  const one = await dora.stream(query(threads[3]?.id as string));
+  expect(await one.text()).toContain('RATE_LIMITED');
+  expect(following.bodyUsed).toBe(false);
+  sse.abort();
+  await expect.poll(() => app.app.services.feeds.count).toBe(2);
+  const again = dora.subscribe(query(threads[3]?.id as string), {}, 'threadEvents');
+  const heard = again.next();
+  await expect.poll(() => app.app.services.feeds.count).toBe(3);
+  for (const { id } of threads)
+    await dora.mutate('createMessage', { threadId: id, message: { text: '.' } }, 'message { id }');
+  expect((await heard).value.__typename).toBe('MessageAdded');
+  for (const waiting of first) await waiting;
+  for (const socket of [...sockets, again]) await socket.return(undefined);
+});
+
+test('a revoked key ends the stream that was reserved with it, after its operations have heard why, and no other', async () => {
+  const thread = await app.client.createThread();
+  const subscription = `subscription { threadEvents(threadId: "${thread.id}") { __typename } }`;
+  const { id, client } = await app.client.createKey({ scopes: ['THREADS_READ', 'RUNS_READ'] });
+  const [token, mine] = [await reserve(client), await reserve(app.client)];
+  const [stream, other] = [await openStream(client, token), await openStream(app.client, mine)];
+  await ask(client, 'POST', token, operation(subscription));
+  await ask(app.client, 'POST', mine, operation(subscription));
+  await app.client.mutate('revokeApiKey', { id }, 'apiKey { id }');
+  await stream.closed;
+  expect(stream.events()[0].payload.errors[0].extensions).toEqual({ code: 'UNAUTHENTICATED', reason: 'REVOKED' });
+  await app.client.mutate('createMessage', { threadId: thread.id, message: { text: 'Hello' } }, 'message { id }');
+  await expect.poll(() => other.events()[0]?.payload.data).toEqual({ threadEvents: { __typename: 'MessageAdded' } });
+  other.stop();
+});
+
+test('a client that goes leaves nothing behind', async () => {
+  const { port } = new URL(app.url);
+  const thread = await app.client.createThread();
+  const token = await reserve(app.client);
+  const socket = connect(Number(port));
+  socket.write(`GET /graphql?token=${token} HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n`);
+  await once(socket, 'data');
+  await ask(
+    app.client,
+    'POST',
+    token,
+    operation(`subscription { threadEvents(threadId: "${thread.id}") { __typename } }`),
+  );
+  await expect.poll(() => app.app.services.feeds.count).toBe(1);
+  socket.resetAndDestroy();
+  await expect.poll(() => app.app.services.feeds.count).toBe(0);
+  expect((await ask(app.client, 'POST', token, operation('{ viewer { kind } }'))).status).toBe(404);
+});
+
+test('a browser may use it from another origin', async () => {
+  const preflight = await fetch(`${app.url}/graphql`, {
+    method: 'OPTIONS',
+    headers: { origin: 'https://app.example', 'access-control-request-method': 'PUT' },
+  });
+  expect(preflight.headers.get('access-control-allow-methods')).toContain('PUT');
+  expect(preflight.headers.get('access-control-allow-headers')).toContain('x-graphql-event-stream-token');
+});
+
+test('events pass proxies as they come', async () => {
+  const run = await app.client.ask('Go');
+  const response = await app.client.stream(follow, { id: run.id });
+  expect(response.headers.get('x-accel-buffering')).toBe('no');
+  expect(response.headers.get('cache-control')).toContain('no-cache');
+  await response.body?.cancel();
+  await until(app.client.follow(run.id), ({ status }) => status === 'COMPLETED');
+});
