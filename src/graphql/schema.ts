@@ -1,4 +1,5 @@
-import type { GraphQLSchema } from 'graphql';
+import { GraphQLDeferDirective, GraphQLStreamDirective } from '@graphql-tools/utils';
+import { type GraphQLSchema, specifiedDirectives } from 'graphql';
 import { builder } from './builder.ts';
 import './scalar.ts';
 import './scope.ts';
@@ -24,5 +25,5 @@ import './event.ts';
 
 /** Builds the executable schema from all types. */
 export function buildSchema(): GraphQLSchema {
-  return builder.toSchema();
+  return builder.toSchema({ directives: [...specifiedDirectives, GraphQLDeferDirective, GraphQLStreamDirective] });
 }

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type DocumentNode, type ExecutionResult, getOperationAST } from 'graphql';
+import { BREAK, type DocumentNode, type ExecutionResult, getOperationAST, visit } from 'graphql';
 import type { Transport, Yoga } from './yoga.ts';
 
 interface Params {
@@ -38,6 +38,12 @@ export async function answerPlainJson(
       throw error;
     });
     if (contextValue.isAnonymous) return false;
+    if (params.query.includes('@') && mayComeInParts(document)) {
+      if (takesParts(request)) return false;
+      response.writeHead(406, { 'content-type': 'application/json; charset=utf-8' });
+      response.end(JSON.stringify({ errors: [{ message: noParts, extensions: { code: 'BAD_USER_INPUT' } }] }));
+      return true;
+    }
     args = { schema, document, operationName: params.operationName, variableValues: params.variables, contextValue };
   } catch {
     // No GraphQL, or no good credential: yoga meets the same again and says so properly.
@@ -48,6 +54,23 @@ export async function answerPlainJson(
   response.end(JSON.stringify(result));
   return true;
 }
+
+const noParts =
+  'With @defer or @stream the answer comes in parts, for which nothing has been done: send "accept: multipart/mixed", or leave them out.';
+
+/** Whether an answer may come in parts. */
+function mayComeInParts(document: DocumentNode): boolean {
+  let isFound = false;
+  visit(document, {
+    Directive: ({ name }) => {
+      isFound ||= name.value === 'defer' || name.value === 'stream';
+      return isFound ? BREAK : undefined;
+    },
+  });
+  return isFound;
+}
+
+const takesParts = ({ headers: { accept = '*/*' } }: IncomingMessage) => accept.includes('*/*');
 
 /** Whether JSON came in and plain JSON may go out. */
 function isPlain({ headers }: IncomingMessage): boolean {

@@ -1,3 +1,4 @@
+import { useDeferStream } from '@graphql-yoga/plugin-defer-stream';
 import { renderGraphiQL } from '@graphql-yoga/render-graphiql';
 import type { GraphQLSchema } from 'graphql';
 import { createYoga, type YogaServerInstance } from 'graphql-yoga';
@@ -9,6 +10,7 @@ import { type Anonymous, useAuthentication } from './use-authentication.ts';
 import { maskError, useErrorCodes } from './use-error-codes.ts';
 import { useHiddenSchema } from './use-hidden-schema.ts';
 import { useLimits } from './use-limits.ts';
+import { useShownIncrements } from './use-shown-increments.ts';
 
 /** What the transport tells of a request: a socket has its context already; over HTTP it says when the client goes. */
 export interface Transport {
@@ -40,6 +42,7 @@ export function createGraphServer(options: {
 }): Yoga {
   const { schema, authenticator, log } = options;
   const yogaLog = log.child({ part: 'yoga' });
+  const shown = maskError(log);
   return createYoga<Transport, GraphContext & Anonymous>({
     schema,
     graphqlEndpoint: '/graphql',
@@ -55,8 +58,15 @@ export function createGraphServer(options: {
       // What goes wrong has been logged by then, with its request id.
       error: (...words) => yogaLog.debug(words),
     },
-    maskedErrors: { maskError: maskError(log) },
-    plugins: [useLimits(), ...(options.introspection ? [] : [useHiddenSchema()]), useErrorCodes(), useAuthentication()],
+    maskedErrors: { maskError: shown },
+    plugins: [
+      useLimits(),
+      useDeferStream(),
+      useShownIncrements(shown),
+      ...(options.introspection ? [] : [useHiddenSchema()]),
+      useErrorCodes(),
+      useAuthentication(),
+    ],
     context: async ({ socket, request, gone = neverGone, refusal }) => {
       if (socket) return socket;
       if (refusal) throw refusal;
