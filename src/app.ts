@@ -173,8 +173,7 @@ async function listen(config: Config, services: Services, closing: Closing): Pro
     await queue.ping();
   };
   const eventStreams = new EventStreams({ yoga, authenticator, log });
-  const { silentMs } = liveness;
-  const server = createHttpServer({ yoga, eventStreams, silentMs, isReady, origins, maxBodyBytes, log });
+  const server = createHttpServer({ yoga, eventStreams, liveness, isReady, origins, maxBodyBytes, log });
   const maxPayloadBytes = maxBodyBytes;
   const sockets = serveWebSocket(server, { yoga, authenticator, origins, log, maxPayloadBytes, liveness });
   await new Promise<void>((resolve, reject) => {

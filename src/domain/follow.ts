@@ -1,6 +1,7 @@
 import type { Event, Message, Run } from '../db/generated/client.ts';
 import { isId } from '../id.ts';
 import { requireScope } from './access.ts';
+import { type CatchUp, endOfPiece } from './catch-up.ts';
 import type { DomainContext } from './context.ts';
 import { type CursorScope, decodeCursor, encodeCursor } from './cursor.ts';
 import { NotFoundError } from './error.ts';
@@ -36,16 +37,25 @@ function ends(event: Event, text: OpenText): boolean {
 
 const messageEvents = new Set<Event['type']>(['MESSAGE_STARTED', 'MESSAGE_ENDED', 'MESSAGE_ADDED']);
 
+/** Where a follower begins. */
+interface Start {
+  seq: number;
+  open: OpenText[];
+  catchUp: CatchUp;
+}
+
 /** One reader's place in a thread. All it holds is the last event it was told and an offset for each open text. */
 class Follower {
   readonly #feed: ThreadFeed;
   readonly #scope: CursorScope;
   readonly #run: Run | null;
+  readonly #catchUp: CatchUp;
   #seq: number;
   #open: OpenText[];
 
-  constructor(feed: ThreadFeed, scope: CursorScope, run: Run | null, start: { seq: number; open: OpenText[] }) {
+  constructor(feed: ThreadFeed, scope: CursorScope, run: Run | null, start: Start) {
     this.#feed = feed;
+    this.#catchUp = start.catchUp;
     this.#scope = scope;
     this.#run = run;
     this.#seq = start.seq;
@@ -88,16 +98,19 @@ class Follower {
 
   async *#tellGrowth(text: OpenText): AsyncGenerator<Told> {
     const grown = await this.#feed.textOf(text);
-    if (grown.length <= text.offset) return;
-    const piece = grown.slice(text.offset);
-    text.offset = grown.length;
-    yield {
-      kind: 'piece',
-      opener: text.opener,
-      channel: text.channel,
-      text: piece,
-      ...this.#place(new Date(), text.opener),
-    };
+    while (text.offset < grown.length) {
+      const length = this.#catchUp.take(grown.length - text.offset);
+      const end = endOfPiece(grown, text.offset, length);
+      const piece = grown.slice(text.offset, end);
+      text.offset = end;
+      const { opener, channel } = text;
+      try {
+        yield { kind: 'piece', opener, channel, text: piece, ...this.#place(new Date(), opener) };
+      } finally {
+        // The next one is asked for when this one has left.
+        this.#catchUp.giveBack(length);
+      }
+    }
   }
 
   #place(at: Date, { runId, threadId }: Event) {
@@ -165,7 +178,7 @@ async function* followFeed(
   if (run && (await hasNothingMore(ctx, run, start.seq))) return;
   const feed = ctx.feeds.acquire(ctx.workspaceId, scope.threadId);
   try {
-    yield* new Follower(feed, scope, run, start).follow(signal);
+    yield* new Follower(feed, scope, run, { ...start, catchUp: ctx.feeds.catchUp }).follow(signal);
   } finally {
     ctx.feeds.release(feed);
   }

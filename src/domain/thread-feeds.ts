@@ -1,11 +1,14 @@
 import type { Bus } from '../bus/bus.ts';
 import type { Database } from '../db/client.ts';
+import { CatchUp } from './catch-up.ts';
 import { ThreadFeed } from './thread-feed.ts';
 
 /** The feeds of the threads that are followed in this process. */
 export class ThreadFeeds {
   readonly #database: Database;
   readonly #bus: Bus;
+  /** What those followers share that are behind. */
+  readonly catchUp = new CatchUp();
   readonly #feeds = new Map<string, { feed: ThreadFeed; followers: number }>();
 
   constructor(database: Database, bus: Bus) {

@@ -241,7 +241,7 @@ async function* shown(ctx: GraphContext, told: AsyncGenerator<Told>): AsyncGener
 }
 
 const subscribeTo = (follow: Follow) => (ctx: GraphContext, id: string, after: string | null | undefined) =>
-  whileAllowed(ctx.access, async (signal) => shown(ctx, await follow(ctx, id, after ?? null, signal)));
+  whileAllowed(ctx, async (signal) => shown(ctx, await follow(ctx, id, after ?? null, signal)));
 
 builder.subscriptionFields((t) => ({
   runEvents: t.field({

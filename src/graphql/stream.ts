@@ -1,34 +1,38 @@
-import type { Access } from './context.ts';
+import type { GraphContext } from './context.ts';
 
 /**
  * An iterator over what `open` gives, whose `return` takes effect at once: a generator that waits for its next value
  * would not hear of it. `open` is awaited first, so that what it throws refuses the subscription. When the credential
- * is no longer good, the iterator throws the refusal.
+ * is no longer good, the iterator throws the refusal; when the client goes, it ends, also if nobody asks it for anything.
  */
 export async function whileAllowed<T>(
-  access: Access,
+  { access, signal }: Pick<GraphContext, 'access' | 'signal'>,
   open: (signal: AbortSignal) => Promise<AsyncGenerator<T>>,
 ): Promise<AsyncIterableIterator<T>> {
   const stop = new AbortController();
   const { lost, release } = access.watch();
   const halt = () => stop.abort();
-  lost.addEventListener('abort', halt);
+  const leave = () => void close();
   const end = () => {
     lost.removeEventListener('abort', halt);
+    signal.removeEventListener('abort', leave);
     release();
     stop.abort();
   };
+  lost.addEventListener('abort', halt);
   const source = await open(stop.signal).catch((error) => {
     end();
     throw error;
   });
   const done = { done: true as const, value: undefined };
-  let isTold = false;
   const close = async () => {
     end();
     await source.return(undefined);
     return done;
   };
+  if (signal.aborted) leave();
+  else signal.addEventListener('abort', leave);
+  let isTold = false;
   const iterator: AsyncIterableIterator<T> = {
     [Symbol.asyncIterator]: () => iterator,
     next: async () => {

@@ -38,11 +38,12 @@ type Context = Record<PropertyKey, unknown>;
 type SseRequest = Request<Raw, unknown>;
 
 /** The token of an event stream that a request names; null: none. */
-export function tokenOf({ headers, url = '' }: IncomingMessage): string | null {
+function tokenOf({ headers, url = '' }: IncomingMessage): string | null {
   const header = headers[tokenHeader];
-  if (typeof header === 'string') return header;
-  return new URLSearchParams(url.split('?')[1]).get('token');
+  return typeof header === 'string' ? header : tokenInAddress(url);
 }
+
+const tokenInAddress = (url: string) => new URLSearchParams(url.split('?')[1]).get('token');
 
 /**
  * The single connection mode of the GraphQL over SSE protocol, on the same path as everything else: PUT reserves a stream and
@@ -76,6 +77,11 @@ export class EventStreams {
   /** How many are reserved or open. */
   get count(): number {
     return this.#streams.size;
+  }
+
+  /** Whether a request is about a stream. A token in the address that is of none says nothing. */
+  concerns({ method, headers, url = '' }: IncomingMessage): boolean {
+    return method === 'PUT' || tokenHeader in headers || this.#streams.has(tokenInAddress(url) ?? '');
   }
 
   /** Answers a request of the protocol. `body`: what a POST brought. */

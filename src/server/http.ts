@@ -2,7 +2,8 @@ import { isUtf8 } from 'node:buffer';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import helmet from 'helmet';
 import type { Logger } from '../log.ts';
-import { type EventStreams, tokenOf } from './event-stream.ts';
+import type { EventStreams } from './event-stream.ts';
+import { type LivenessLimits, watchResponse } from './liveness.ts';
 import { couldBeForged, isPageView, type Origins } from './origin.ts';
 import { answerPlainJson } from './plain-json.ts';
 import type { Transport, Yoga } from './yoga.ts';
@@ -11,8 +12,8 @@ import type { Transport, Yoga } from './yoga.ts';
 export interface HttpOptions {
   yoga: Yoga;
   eventStreams: EventStreams;
-  /** After so long without anything read from an event stream it is given up. */
-  silentMs: number;
+  /** When event streams are given up. */
+  liveness: LivenessLimits;
   isReady: () => Promise<void>;
   origins: Origins;
   maxBodyBytes: number;
@@ -97,10 +98,16 @@ async function serveGraph(request: IncomingMessage, response: ServerResponse, op
     if (!response.writableFinished) gone.abort();
   });
   const transport: Transport = { gone: gone.signal };
-  if (request.headers.accept?.includes('text/event-stream')) keepStreaming(response, options.silentMs);
+  if (request.headers.accept?.includes('text/event-stream')) {
+    // Events are to pass proxies as they come.
+    response.setHeader('x-accel-buffering', 'no');
+    watchResponse(response, options.liveness);
+  }
   const body = await bodyOf(request, response, options);
   if (body === undefined) return;
-  if (isOfEventStream(request)) return options.eventStreams.serve(request, response, body?.toString() ?? null);
+  if (options.eventStreams.concerns(request)) {
+    return options.eventStreams.serve(request, response, body?.toString() ?? null);
+  }
   if (body && (await answerPlainJson(options.yoga, request, body, response, transport))) return;
   if (body) Object.assign(request, { body });
   await options.yoga(request, response, transport);
@@ -118,15 +125,6 @@ async function bodyOf(request: IncomingMessage, response: ServerResponse, { maxB
     answer(response, error.status, { errors });
     return undefined;
   }
-}
-
-/** Whether a request is about an event stream for several operations. */
-const isOfEventStream = (request: IncomingMessage) => request.method === 'PUT' || tokenOf(request) !== null;
-
-/** Events are to pass proxies as they come; a client that takes none for too long, keep-alive comments among them, is gone. */
-function keepStreaming(response: ServerResponse, silentMs: number): void {
-  response.setHeader('x-accel-buffering', 'no');
-  response.setTimeout(silentMs, () => response.destroy());
 }
 
 /** The whole body. Throws BodyError when it is too large or no UTF-8. */

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
 import { closeCode } from './close-code.ts';
@@ -16,6 +17,20 @@ export interface LivenessLimits {
 const lastWordsMs = 5000;
 
 /**
+ * Tells whether something of what waited for a client has left since it was last asked: then somebody reads, if slowly. What
+ * merely fits into the buffers of the system says nothing.
+ */
+function taking(stream: Socket, held: () => number): () => boolean {
+  let before = { held: 0, left: 0 };
+  return () => {
+    const now = { held: held(), left: stream.bytesWritten - stream.writableLength };
+    const isTaking = before.held > 0 && now.left > before.left;
+    before = now;
+    return isTaking;
+  };
+}
+
+/**
  * Closes a socket whose client is gone, does not read, or wants nothing. A client that is merely slow takes a little now
  * and then; one whose machine sleeps comes back within `silentMs`, or resumes with its cursor.
  */
@@ -27,8 +42,7 @@ export function watchSocket(
 ): void {
   let heardAt = Date.now();
   let busyAt = Date.now();
-  let flushed = 0;
-  let held = 0;
+  const isTaking = taking(stream, () => socket.bufferedAmount);
   const hear = () => {
     heardAt = Date.now();
   };
@@ -37,11 +51,7 @@ export function watchSocket(
   const look = () => {
     const now = Date.now();
     if (!isIdle()) busyAt = now;
-    const isFlushed = stream.bytesWritten - stream.writableLength;
-    // What waited has become less: somebody reads, if slowly. What merely fits into the system's buffers says nothing.
-    if (held > 0 && isFlushed > flushed) hear();
-    flushed = isFlushed;
-    held = socket.bufferedAmount;
+    if (isTaking()) hear();
     if (now - heardAt > silentMs) {
       socket.close(closeCode.tooSlow, 'Nothing was read or answered for too long');
       setTimeout(() => socket.terminate(), lastWordsMs).unref();
@@ -50,4 +60,19 @@ export function watchSocket(
   };
   const timer = setInterval(look, askEveryMs).unref();
   socket.once('close', () => clearInterval(timer));
+}
+
+/** Breaks off an answer of which nothing has been read for too long, though more waits. */
+export function watchResponse(response: ServerResponse, { askEveryMs, silentMs }: LivenessLimits): void {
+  const { socket } = response;
+  if (!socket) return;
+  const held = () => socket.writableLength;
+  const isTaking = taking(socket, held);
+  let takenAt = Date.now();
+  const look = () => {
+    if (held() === 0 || isTaking()) takenAt = Date.now();
+    if (Date.now() - takenAt > silentMs) response.destroy();
+  };
+  const timer = setInterval(look, askEveryMs).unref();
+  response.once('close', () => clearInterval(timer));
 }
