@@ -39,6 +39,8 @@ export interface Overrides {
   /** Keep the embedded database in memory, whatever DATA_DIR says. */
   inMemory?: boolean;
   log?: Logger;
+  /** Puts something between the server and its bus. */
+  wrapBus?: (bus: Bus) => Bus;
   /** Hears of each statement that goes to the database. */
   onStatement?: StatementListener;
 }
@@ -99,7 +101,8 @@ async function open(
   const { database, queue } = await openStorage(config, overrides, log, closing);
   const kept = new KeptSecrets(config.dataDir, overrides.inMemory === true);
   const vault = await openVault(secrets, kept, database);
-  const bus = await openBus(config, secrets, vault, log);
+  const { wrapBus = (bus: Bus) => bus } = overrides;
+  const bus = wrapBus(await openBus(config, secrets, vault, log));
   closing.add(() => bus.close());
   const signingKeys = new SigningKeys(database, vault);
   const feeds = new ThreadFeeds(database, bus);

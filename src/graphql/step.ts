@@ -8,6 +8,7 @@ import { Run } from './run.ts';
 import { errorOf, RunError } from './run-status.ts';
 import { OrderDirection } from './scope.ts';
 import { StepStatus, StepType } from './step-status.ts';
+import { growingTexts } from './text.ts';
 import { FunctionToolCall, ToolCall } from './tool-call.ts';
 import { UsageType } from './usage.ts';
 
@@ -34,6 +35,17 @@ export const Step = builder.prismaNode('Step', {
       description: 'The calls that it makes, for TOOL_CALLS; else empty.',
       select: { toolCalls: { orderBy: { index: 'asc' } } },
       resolve: ({ toolCalls }) => toolCalls,
+    }),
+    reasoning: t.string({
+      nullable: true,
+      description:
+        'What the model thought before it answered, while it thinks as far as it has come; null: nothing that it told, or that is recorded.',
+      select: { id: true, status: true, reasoning: true },
+      resolve: async ({ id, status, reasoning }, _args, ctx) => {
+        const isOpen = status === 'IN_PROGRESS';
+        const text = isOpen ? await ctx.load(growingTexts, { ownerId: id, channel: 'REASONING' as const }) : reasoning;
+        return text || null;
+      },
     }),
     lastError: t.field({
       type: RunError,

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { inject } from 'vitest';
-import { type App, startApp } from '../../src/app.ts';
+import { type App, type Overrides, startApp } from '../../src/app.ts';
 import { type Config, readConfig } from '../../src/config.ts';
 import { createLog } from '../../src/log.ts';
 import { Client } from './client.ts';
@@ -22,10 +22,11 @@ export interface TestApp extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
-/** Starts a server. `environment`: what would stand in its environment; `config`: what goes before that. */
+/** Starts a server. `environment`: what would stand in its environment; `config`: what goes before that; `more`: parts of the test's own. */
 export async function startTestApp(
   environment: Record<string, string> = {},
   config: Partial<Config> = {},
+  more: Pick<Overrides, 'wrapBus'> = {},
 ): Promise<TestApp> {
   const postgres = inject('postgres');
   const settings = readConfig({
@@ -37,7 +38,13 @@ export async function startTestApp(
   const snapshot = postgres ? undefined : new Blob([await readFile(inject('snapshotPath'))]);
   let heard: string[] | null = null;
   const onStatement = (sql: string) => void heard?.push(sql);
-  const overrides = { inMemory: true, snapshot, onStatement, log: createLog(process.env.TEST_LOG ?? 'silent') };
+  const overrides = {
+    ...more,
+    inMemory: true,
+    snapshot,
+    onStatement,
+    log: createLog(process.env.TEST_LOG ?? 'silent'),
+  };
   const app = await startApp({ ...settings.config, ...config }, settings.secrets, overrides);
   const url = app.url as string;
   const key = app.adminKey as string;

@@ -1,0 +1,185 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import fc from 'fast-check';
+import { expect, inject, test } from 'vitest';
+import type { Bus } from '../../src/bus/bus.ts';
+import { startTestApp, type TestApp } from '../support/app.ts';
+import { type AnyEvent, type Client, shape, until } from '../support/client.ts';
+import { copyTemplate } from '../support/databases.ts';
+import { LossyBus, randomFrom } from '../support/lossy-bus.ts';
+import { ModelServer } from '../support/model-server.ts';
+
+const tools = [{ function: { name: 'one' } }, { function: { name: 'two' } }];
+const terminal = new Set(['COMPLETED', 'FAILED', 'CANCELLED', 'INCOMPLETE', 'EXPIRED']);
+const call = (index: number, name: string, text: string) => ({
+  index,
+  id: `call${index}`,
+  type: 'function',
+  function: { name, arguments: text },
+});
+
+/**
+ * Thinks, speaks and calls, in pieces of any length; answers when it has been told what the calls came to. Asked to halt, it
+ * falls silent in the middle of its first answer.
+ */
+function script(model: ModelServer, random: () => number): void {
+  const halted = new Set<string>();
+  const inPieces = async (text: string, send: (piece: string) => Promise<void>) => {
+    for (let start = 0; start < text.length; ) {
+      const end = start + 1 + Math.floor(random() * 12);
+      await send(text.slice(start, end));
+      start = end;
+      if (random() < 0.3) await delay(random() * 20);
+    }
+  };
+  model.answers(async (respond, { messages }) => {
+    const think = (text: string) => inPieces(text, (piece) => respond.delta({ reasoning_content: piece }));
+    const say = (text: string) => inPieces(text, (piece) => respond.text(piece));
+    if (messages.at(-1)?.role === 'tool') {
+      await think('Now I know. ');
+      await say('一切都好 🙂, all is well. '.repeat(12));
+      return respond.end();
+    }
+    await think('Let me see 🤔, 让我想想. '.repeat(6));
+    const asked = JSON.stringify(messages.at(-1)?.content);
+    if (asked.includes('halt') && !halted.has(asked)) {
+      halted.add(asked);
+      return say('🙂 I was about to say');
+    }
+    await say('One moment, 请稍等 ⏳. '.repeat(8));
+    for (const [index, name] of ['one', 'two'].entries()) {
+      await respond.delta({ tool_calls: [call(index, name, '{"text":"')] });
+    }
+    for (const index of [0, 1, 0, 1, 0, 1]) {
+      await respond.delta({ tool_calls: [{ index, function: { arguments: '参数 🔧 ' } }] });
+    }
+    for (const index of [0, 1]) await respond.delta({ tool_calls: [{ index, function: { arguments: '"}' } }] });
+    await respond.end('tool_calls');
+  });
+}
+
+/** Servers of one database, whose bus cannot be relied on: two where it can be shared, else one. */
+async function startServers(model: ModelServer, random: () => number) {
+  const postgres = inject('postgres');
+  const shared: Record<string, string> = postgres
+    ? { DATABASE_URL: await copyTemplate(postgres), SECRET_KEY: 'x'.repeat(40) }
+    : {};
+  const environment = { OPENAI_BASE_URL: model.baseURL, ADMIN_KEY: 'ag_a-key-of-this-test-only', ...shared };
+  const buses: LossyBus[] = [];
+  const wrapBus = (bus: Bus) => {
+    const lossy = new LossyBus(bus, random);
+    buses.push(lossy);
+    return lossy;
+  };
+  const apps = [await startTestApp(environment, {}, { wrapBus })];
+  if (postgres) apps.push(await startTestApp(environment, {}, { wrapBus }));
+  return { apps, lost: () => buses.reduce((sum, { lost }) => sum + lost, 0) };
+}
+
+/** Follows a run to its end, on any server, over any transport, slowly or fast, and cut off again and again. */
+async function followAnyhow(clients: Client[], runId: string, random: () => number): Promise<AnyEvent[]> {
+  const events: AnyEvent[] = [];
+  while (!terminal.has(events.at(-1)?.status)) {
+    const client = clients[Math.floor(random() * clients.length)] as Client;
+    const after = events.at(-1)?.cursor;
+    const stream = random() < 0.5 ? client.follow(runId, after) : client.followBySse(runId, after);
+    const readUntil = events.length + 1 + Math.floor(random() * 40);
+    for await (const event of stream) {
+      events.push(event);
+      if (events.length >= readUntil) break;
+      if (random() < 0.2) await delay(random() * 60);
+    }
+  }
+  return events;
+}
+
+/** Answers the calls of a run until it has ended. */
+async function serveCalls(client: Client, runId: string): Promise<void> {
+  for (;;) {
+    const run = await client.finished(runId, 'status requiredAction { toolCalls { id } }');
+    if (terminal.has(run.status)) return;
+    const calls: Array<{ id: string }> = run.requiredAction?.toolCalls ?? [];
+    const outputs = calls.map(({ id }) => ({ toolCallId: id, output: `output 结果 of ${id}` }));
+    if (calls.length > 0) await client.mutate('submitToolOutputs', { runId, outputs }, 'run { id }');
+  }
+}
+
+/** Everything that events tell: the texts joined, and the rest in order. */
+function told(events: AnyEvent[]) {
+  const texts: Record<string, string> = {};
+  const add = (id: string, text: string | null | undefined) => {
+    if (text) texts[id] = (texts[id] ?? '') + text;
+  };
+  for (const { __typename, messageId, reasoningStepId, text, reasoning, toolCall } of events) {
+    if (__typename === 'MessageDelta') add(messageId, text);
+    if (__typename === 'ReasoningDelta') add(`${reasoningStepId} reasoning`, reasoning);
+    if (__typename === 'StepDelta') {
+      add(`${toolCall.id} arguments`, toolCall.arguments);
+      add(`${toolCall.id} output`, toolCall.output);
+    }
+  }
+  return { texts, shape: shape(events).filter((name) => !name.endsWith('Delta')) };
+}
+
+const graph = `query($id: ID!) { run(id: $id) { status attempt messages(order: ASC) { nodes { id text } }
+  steps { nodes { id reasoning toolCalls { id ... on FunctionToolCall { arguments output } } } } } }`;
+
+/** The same from what the graph holds in the end. */
+async function held(client: Client, id: string): Promise<{ texts: Record<string, string>; attempt: number }> {
+  const { run } = await client.data(graph, { id });
+  expect(run.status).toBe('COMPLETED');
+  const texts = [
+    ...run.messages.nodes.map((message: AnyEvent) => [message.id, message.text]),
+    ...run.steps.nodes.flatMap((step: AnyEvent) => [
+      [`${step.id} reasoning`, step.reasoning],
+      ...step.toolCalls.flatMap((of: AnyEvent) => [
+        [`${of.id} arguments`, of.arguments],
+        [`${of.id} output`, of.output],
+      ]),
+    ]),
+  ];
+  return { texts: Object.fromEntries(texts.filter(([, text]) => text)), attempt: run.attempt };
+}
+
+/** Takes a run away from whoever executes it, as somebody would who died at once: another one, or the same one anew, goes on. */
+async function moveExecutor({ app }: TestApp, runId: string): Promise<void> {
+  await app.services.database.$executeRaw`
+    UPDATE "Run" SET "fence" = "fence" + 1, "leasedUntil" = now() - interval '1 minute' WHERE "id" = ${runId}`;
+}
+
+async function play(seed: number): Promise<void> {
+  const random = randomFrom(seed);
+  await using model = await ModelServer.start();
+  script(model, random);
+  const { apps, lost } = await startServers(model, random);
+  try {
+    const clients = apps.map(({ client }) => client);
+    const [client] = clients as [Client];
+    await Promise.all(
+      Array.from({ length: 4 }, async (_, index) => {
+        const isMoved = index % 2 === 1;
+        const run = await client.ask(isMoved ? `halt ${index}` : 'Go', { tools });
+        const serving = serveCalls(client, run.id);
+        const following = Promise.all(Array.from({ length: 4 }, () => followAnyhow(clients, run.id, random)));
+        if (isMoved) {
+          await until(client.follow(run.id), ({ text = '' }) => text.includes('🙂'));
+          await moveExecutor(apps[0] as TestApp, run.id);
+        }
+        const all = await following;
+        await serving;
+        const { texts, attempt } = await held(client, run.id);
+        expect(attempt).toBe(isMoved ? 2 : 1);
+        for (const events of all) {
+          expect(told(events)).toEqual({ texts, shape: told(all[0] as AnyEvent[]).shape });
+          expect(new Set(events.map(({ cursor }) => cursor)).size).toBe(events.length);
+        }
+      }),
+    );
+    expect(lost()).toBeGreaterThan(0);
+  } finally {
+    for (const app of apps) await app.stop();
+  }
+}
+
+test('whatever the bus loses, doubles, delays or reorders, and whoever executes: joined, what each follower heard is what is there', async () => {
+  await fc.assert(fc.asyncProperty(fc.integer(), play), { numRuns: 2, endOnFailure: true });
+}, 120_000);

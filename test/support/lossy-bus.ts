@@ -1,0 +1,70 @@
+import type { Bus, BusListener, BusMessage } from '../../src/bus/bus.ts';
+
+/** A bus that keeps none of the promises that nobody may rely on: it loses, doubles, delays and reorders what is heard. */
+export class LossyBus implements Bus {
+  readonly #inner: Bus;
+  readonly #random: () => number;
+  readonly #timers = new Set<NodeJS.Timeout>();
+  /** How many messages never arrived. */
+  lost = 0;
+
+  /** `random`: from 0 to 1, not included. */
+  constructor(inner: Bus, random: () => number) {
+    this.#inner = inner;
+    this.#random = random;
+  }
+
+  publish(topic: string, message: BusMessage): void {
+    this.#inner.publish(topic, message);
+  }
+
+  subscribe(topic: string, listener: BusListener): () => void {
+    let isOver = false;
+    const unsubscribe = this.#inner.subscribe(topic, (message) => {
+      for (const delayMs of this.#fate()) {
+        if (delayMs === 0) listener(message);
+        else this.#later(delayMs, () => isOver || listener(message));
+      }
+    });
+    return () => {
+      isOver = true;
+      unsubscribe();
+    };
+  }
+
+  async close(): Promise<void> {
+    for (const timer of this.#timers) clearTimeout(timer);
+    await this.#inner.close();
+  }
+
+  /** When a message arrives, each time it does. */
+  #fate(): number[] {
+    const chance = this.#random();
+    const late = () => 1 + Math.floor(this.#random() * 80);
+    if (chance < 0.3) {
+      this.lost += 1;
+      return [];
+    }
+    if (chance < 0.45) return [0, late()];
+    return chance < 0.7 ? [late()] : [0];
+  }
+
+  #later(delayMs: number, action: () => void): void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      action();
+    }, delayMs);
+    this.#timers.add(timer);
+  }
+}
+
+/** Random numbers from 0 to 1 that a seed determines (mulberry32). */
+export function randomFrom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
