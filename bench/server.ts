@@ -9,6 +9,7 @@ const key = 'ag_a-key-of-the-benchmarks-only';
 /** A process of a benchmark that says where it listens. */
 export interface Served {
   url: string;
+  pid: number;
   stop(): Promise<void>;
 }
 
@@ -33,7 +34,7 @@ export async function serve(script: string, environment: Record<string, string>)
     child.kill('SIGTERM');
     await exited;
   };
-  return { url, stop };
+  return { url, pid: child.pid as number, stop };
 }
 
 /** assistant-graph in a process of its own, on DATABASE_URL or on an embedded database in a folder that goes with it. */
@@ -50,12 +51,12 @@ export async function serveGraph(
     GRAPHIQL: 'false',
     ...environment,
   };
-  const { url, stop } = await serve('../src/main.ts', settings);
+  const { url, pid, stop } = await serve('../src/main.ts', settings);
   const stopAndClear = async () => {
     await stop();
     await rm(dataDir, { recursive: true, force: true });
   };
-  return { url, stop: stopAndClear, graph: graphAt(url), dataDir };
+  return { url, pid, stop: stopAndClear, graph: graphAt(url), dataDir };
 }
 
 /** Sends an operation and returns its data. */

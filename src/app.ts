@@ -28,6 +28,8 @@ import { createHttpServer } from './server/http.ts';
 import { Oidc } from './server/oidc.ts';
 import { Origins } from './server/origin.ts';
 import { Quota } from './server/quota.ts';
+import { SharedEvents } from './server/shared-events.ts';
+import { maskError } from './server/use-error-codes.ts';
 import { serveWebSocket } from './server/websocket.ts';
 import { createGraphServer } from './server/yoga.ts';
 import { Vault } from './vault.ts';
@@ -170,15 +172,16 @@ async function listen(config: Config, services: Services, closing: Closing): Pro
   closing.add(async () => authenticator.close());
   const origins = new Origins(config.corsOrigins);
   const { graphiql, introspection, maxBodyBytes, liveness } = config;
-  const yoga = createGraphServer({ schema: buildSchema(), authenticator, log, graphiql, introspection });
+  const events = new SharedEvents(maskError(log));
+  const yoga = createGraphServer({ schema: buildSchema(), authenticator, events, log, graphiql, introspection });
   const isReady = async () => {
     await database.$queryRaw`SELECT 1`;
     await queue.ping();
   };
-  const eventStreams = new EventStreams({ yoga, authenticator, log });
+  const eventStreams = new EventStreams({ yoga, authenticator, events, log });
   const server = createHttpServer({ yoga, eventStreams, liveness, isReady, origins, maxBodyBytes, log });
   const maxPayloadBytes = maxBodyBytes;
-  const sockets = serveWebSocket(server, { yoga, authenticator, origins, log, maxPayloadBytes, liveness });
+  const sockets = serveWebSocket(server, { yoga, authenticator, events, origins, log, maxPayloadBytes, liveness });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(config.port, config.host, resolve);

@@ -12,6 +12,8 @@ const maxMessages = 32;
 /** How often a thread is looked at though nothing was heard: the bus is a hint and may lose the last one. */
 const backstopMs = 5000;
 
+const nothing: readonly Event[] = [];
+
 interface Growing {
   text: string;
   /** The text may have grown in ways the bus did not tell. */
@@ -32,6 +34,7 @@ export class ThreadFeed {
   /** Messages that are being written, as their rows were announced in this process. */
   readonly #written = new Map<string, Message>();
   readonly #waiting = new Set<() => void>();
+  readonly #told = new Map<string, object>();
   readonly #unsubscribe: () => void;
   readonly #backstop: NodeJS.Timeout;
   #events: Event[] = [];
@@ -74,8 +77,17 @@ export class ThreadFeed {
     });
   }
 
-  /** The events after `seq`, in order; at most some hundreds at once, none when there is nothing new. */
-  async eventsAfter(seq: number): Promise<Event[]> {
+  /**
+   * The events after `seq`, in order; at most some hundreds at once, none when there is nothing new. At once where they are
+   * known: every piece of a text asks.
+   */
+  eventsAfter(seq: number): readonly Event[] | Promise<readonly Event[]> {
+    const isKnown = !this.#dirty && !this.#reading && this.#from !== null && seq + 1 >= this.#from;
+    if (isKnown) return seq === this.#newest ? nothing : this.#events.filter((event) => event.seq > seq);
+    return this.#readAfter(seq);
+  }
+
+  async #readAfter(seq: number): Promise<readonly Event[]> {
     while (this.#dirty || this.#reading) {
       this.#reading ??= this.#readNew().finally(() => {
         this.#reading = null;
@@ -90,8 +102,13 @@ export class ThreadFeed {
     });
   }
 
-  /** The text as far as it has grown. */
-  async textOf(key: TextKey): Promise<string> {
+  /** The text as far as it has grown; at once where that is known. */
+  textOf(key: TextKey): string | Promise<string> {
+    const growing = this.#texts.get(textId(key));
+    return growing && !growing.stale && !growing.loading ? growing.text : this.#readText(key);
+  }
+
+  async #readText(key: TextKey): Promise<string> {
     const id = textId(key);
     const growing = this.#texts.get(id) ?? { text: '', stale: true, loading: null };
     this.#texts.set(id, growing);
@@ -102,6 +119,13 @@ export class ThreadFeed {
       await growing.loading;
     }
     return growing.text;
+  }
+
+  /** The same object for all who are told the same, until more is heard: what is made of it need be made only once. */
+  share<T extends object>(name: string, make: () => T): T {
+    const known = this.#told.get(name) ?? make();
+    this.#told.set(name, known);
+    return known as T;
   }
 
   /** Whether the thread has been deleted; known after `eventsAfter` found nothing. */
@@ -142,6 +166,7 @@ export class ThreadFeed {
     if (message.kind === 'gap') this.#dirty = true;
     if (message.kind === 'gap') for (const growing of this.#texts.values()) growing.stale = true;
     this.#version += 1;
+    this.#told.clear();
     for (const wake of [...this.#waiting]) wake();
   }
 

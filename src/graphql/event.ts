@@ -1,5 +1,6 @@
 import type { StepStatus as StepStatusValue, StepType as StepTypeValue } from '../db/generated/client.ts';
-import { followRun, followThread, type Told } from '../domain/follow.ts';
+import { followRun, followThread } from '../domain/follow.ts';
+import type { Told } from '../domain/follower.ts';
 import { builder } from './builder.ts';
 import type { GraphContext } from './context.ts';
 import { Message, MessageStatus } from './message.ts';
@@ -229,19 +230,10 @@ type Follow = (
   id: string,
   after: string | null,
   signal: AbortSignal,
-) => Promise<AsyncGenerator<Told>>;
-
-/** What is told, without what only opens a text and is not shown; what was loaded for one event is not kept for the next. */
-async function* shown(ctx: GraphContext, told: AsyncGenerator<Told>): AsyncGenerator<Told> {
-  for await (const next of told) {
-    if (typeOf(next) === '') continue;
-    ctx.forget();
-    yield next;
-  }
-}
+) => Promise<AsyncIterableIterator<Told>>;
 
 const subscribeTo = (follow: Follow) => (ctx: GraphContext, id: string, after: string | null | undefined) =>
-  whileAllowed(ctx, async (signal) => shown(ctx, await follow(ctx, id, after ?? null, signal)));
+  whileAllowed(ctx, (signal) => follow(ctx, id, after ?? null, signal));
 
 builder.subscriptionFields((t) => ({
   runEvents: t.field({

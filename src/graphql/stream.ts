@@ -7,7 +7,7 @@ import type { GraphContext } from './context.ts';
  */
 export async function whileAllowed<T>(
   { access, signal }: Pick<GraphContext, 'access' | 'signal'>,
-  open: (signal: AbortSignal) => Promise<AsyncGenerator<T>>,
+  open: (signal: AbortSignal) => Promise<AsyncIterableIterator<T>>,
 ): Promise<AsyncIterableIterator<T>> {
   const stop = new AbortController();
   const { lost, release } = access.watch();
@@ -27,7 +27,7 @@ export async function whileAllowed<T>(
   const done = { done: true as const, value: undefined };
   const close = async () => {
     end();
-    await source.return(undefined);
+    await source.return?.();
     return done;
   };
   if (signal.aborted) leave();

@@ -12,8 +12,9 @@ import {
 import { DomainError } from '../domain/error.ts';
 import type { Logger } from '../log.ts';
 import { type Authenticator, credentialIn, refusedRequest } from './authenticate.ts';
-import { executors, operationOf } from './operation.ts';
+import { executorsWith, operationOf } from './operation.ts';
 import type { Session } from './session.ts';
+import type { SharedEvents } from './shared-events.ts';
 import { Turnstile } from './turnstile.ts';
 import { maskError } from './use-error-codes.ts';
 import { workspaceIn, type Yoga } from './yoga.ts';
@@ -59,12 +60,13 @@ export class EventStreams {
   readonly #streams = new Map<string, EventStream>();
   readonly #handle: Handler<Raw, unknown>;
 
-  constructor({ yoga, authenticator, log }: { yoga: Yoga; authenticator: Authenticator; log: Logger }) {
+  constructor(options: { yoga: Yoga; authenticator: Authenticator; events: SharedEvents; log: Logger }) {
+    const { yoga, authenticator, events, log } = options;
     this.#yoga = yoga;
     this.#authenticator = authenticator;
     this.#shown = maskError(log);
     this.#handle = createHandler<Raw, unknown, Context>({
-      ...executors,
+      ...executorsWith(events),
       // `#operation` has validated it, by more rules than the library knows.
       validate: () => [],
       authenticate: (request) => this.#tokenFor(request),

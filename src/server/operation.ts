@@ -1,6 +1,7 @@
 import { type ExecutionArgs, GraphQLError, getOperationAST } from 'graphql';
 import { graphContext } from '../graphql/context.ts';
 import type { Session } from './session.ts';
+import type { SharedEvents } from './shared-events.ts';
 import { invalid } from './use-error-codes.ts';
 import type { Yoga } from './yoga.ts';
 
@@ -12,13 +13,14 @@ export interface OperationParams {
 }
 
 /** Yoga's own functions travel with an operation, because their plugins are bound to its context. */
-type Executors = { execute: (args: ExecutionArgs) => never; subscribe: (args: ExecutionArgs) => never };
+type Executor = (args: ExecutionArgs) => never;
 
 /** How servers of the GraphQL protocols execute what `operationOf` returns. */
-export const executors: Executors = {
-  execute: (args) => (args.rootValue as Executors).execute(args),
-  subscribe: (args) => (args.rootValue as Executors).subscribe(args),
-};
+export const executorsWith = (events: SharedEvents) => ({
+  execute: (args: ExecutionArgs) => (args.rootValue as { execute: Executor }).execute(args),
+  // Nobody is anonymous here, and errors are shown as everywhere: yoga's plugins have nothing to add to each event.
+  subscribe: (args: ExecutionArgs) => events.subscribe({ ...args, rootValue: undefined }),
+});
 
 /**
  * What an operation of a session executes with, or the errors for which it is refused. `gone` aborts when its client goes.
@@ -31,7 +33,7 @@ export async function operationOf(
   { query, operationName, variables }: OperationParams,
 ): Promise<ExecutionArgs | readonly GraphQLError[]> {
   const socket = graphContext(session.context, session, gone);
-  const { schema, execute, subscribe, contextFactory, parse, validate } = yoga.getEnveloped({ socket } as never);
+  const { schema, execute, contextFactory, parse, validate } = yoga.getEnveloped({ socket } as never);
   const document = parse(query);
   const errors = validate(schema, document) as readonly GraphQLError[];
   if (errors.length > 0) return errors;
@@ -39,6 +41,6 @@ export async function operationOf(
     return [invalid(new GraphQLError('The document has no such operation: name one of those that it has.'))];
   }
   const contextValue = await contextFactory();
-  const rootValue = { execute, subscribe };
+  const rootValue = { execute };
   return { schema, operationName, document, variableValues: variables ?? undefined, contextValue, rootValue };
 }

@@ -1,17 +1,18 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { GraphQLError } from 'graphql';
 import { type Extra, useServer } from 'graphql-ws/use/ws';
-import { WebSocketServer } from 'ws';
+import { WebSocket, WebSocketServer } from 'ws';
 import type { Credential } from '../domain/credential.ts';
 import { DomainError, RateLimitedError } from '../domain/error.ts';
 import type { Logger } from '../log.ts';
 import { type Authenticator, credentialIn, refusedRequest } from './authenticate.ts';
 import { closeCode } from './close-code.ts';
 import { type LivenessLimits, watchSocket } from './liveness.ts';
-import { executors, operationOf } from './operation.ts';
+import { executorsWith, operationOf } from './operation.ts';
 import type { Origins } from './origin.ts';
 import { Pace } from './pace.ts';
 import type { Session } from './session.ts';
+import type { SharedEvents } from './shared-events.ts';
 import { maskError } from './use-error-codes.ts';
 import type { Yoga } from './yoga.ts';
 
@@ -32,6 +33,14 @@ function credentialOf(params: Record<string, unknown> | undefined): Credential {
     return (value as string | undefined) ?? null;
   };
   return credentialIn(find('authorization'), find('workspace', 'x-workspace', 'x-dashscope-workspace'));
+}
+
+/** A client may go while something is being sent to it: that it is gone is heard as such, and nothing went wrong. */
+class LeavableSocket extends WebSocket {
+  override send(data: unknown, ...rest: unknown[]): void {
+    const done = rest.pop() as () => void;
+    super.send(data as string, () => done());
+  }
 }
 
 /** What a socket carries from its first message on. */
@@ -108,6 +117,7 @@ export function serveWebSocket(
   options: {
     yoga: Yoga;
     authenticator: Authenticator;
+    events: SharedEvents;
     origins: Origins;
     log: Logger;
     maxPayloadBytes: number;
@@ -116,7 +126,11 @@ export function serveWebSocket(
 ): { close(): Promise<void> } {
   const { yoga, authenticator, origins, log } = options;
   const shown = maskError(log);
-  const sockets = new WebSocketServer({ noServer: true, maxPayload: options.maxPayloadBytes });
+  const sockets = new WebSocketServer({
+    noServer: true,
+    maxPayload: options.maxPayloadBytes,
+    WebSocket: LeavableSocket,
+  });
   server.on('upgrade', (request: IncomingMessage, socket, head) => {
     // Node has let go of the socket: without a listener, a reset would end the process.
     socket.on('error', () => socket.destroy());
@@ -128,7 +142,7 @@ export function serveWebSocket(
   });
   const graph = useServer<Record<string, unknown>, SocketState>(
     {
-      ...executors,
+      ...executorsWith(options.events),
       onConnect: async ({ connectionParams, extra, subscriptions }) => {
         const state = extra as SocketState & Extra;
         state.closed = new AbortController();

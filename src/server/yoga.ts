@@ -1,11 +1,12 @@
 import { useDeferStream } from '@graphql-yoga/plugin-defer-stream';
 import { renderGraphiQL } from '@graphql-yoga/render-graphiql';
 import type { GraphQLSchema } from 'graphql';
-import { createYoga, type YogaServerInstance } from 'graphql-yoga';
+import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
 import { type GraphContext, graphContext } from '../graphql/context.ts';
 import type { Logger } from '../log.ts';
 import { type Authenticator, credentialIn, refusedRequest } from './authenticate.ts';
 import { graphiql } from './graphiql.ts';
+import type { SharedEvents } from './shared-events.ts';
 import { type Anonymous, useAuthentication } from './use-authentication.ts';
 import { maskError, useErrorCodes } from './use-error-codes.ts';
 import { useHiddenSchema } from './use-hidden-schema.ts';
@@ -32,15 +33,21 @@ const workspaceHeaders = ['x-workspace', 'x-dashscope-workspace'];
 export const workspaceIn = (get: (name: string) => string | null | undefined): string | null =>
   workspaceHeaders.map(get).find((value) => typeof value === 'string') ?? null;
 
+/** Lets yoga's own event streams share what is executed. */
+const sharing = (events: SharedEvents): Plugin => ({
+  onSubscribe: ({ setSubscribeFn }) => setSubscribeFn(events.subscribe as never),
+});
+
 /** GraphQL over HTTP and SSE on /graphql, and what the WebSocket server executes with. */
 export function createGraphServer(options: {
   schema: GraphQLSchema;
   authenticator: Authenticator;
+  events: SharedEvents;
   log: Logger;
   graphiql: boolean;
   introspection: boolean;
 }): Yoga {
-  const { schema, authenticator, log } = options;
+  const { schema, authenticator, events, log } = options;
   const yogaLog = log.child({ part: 'yoga' });
   const shown = maskError(log);
   return createYoga<Transport, GraphContext & Anonymous>({
@@ -62,6 +69,7 @@ export function createGraphServer(options: {
     plugins: [
       useLimits(),
       useDeferStream(),
+      sharing(events),
       useShownIncrements(shown),
       ...(options.introspection ? [] : [useHiddenSchema()]),
       useErrorCodes(),
