@@ -5,7 +5,7 @@ import type { WebSocket } from 'ws';
  * What a socket may hold back for a client that does not read, in bytes. Beyond that nothing is pulled for it, and nothing is
  * read from it; each operation may have one event on its way besides.
  */
-export const maxHeldBytes = 1_048_576;
+const maxHeldBytes = 1_048_576;
 
 /** Keeps what waits for one client within bounds. */
 export class Pace {

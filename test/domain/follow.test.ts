@@ -2,6 +2,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { type AnyEvent, all, joined, shape, until } from '../support/client.ts';
 import { ModelServer } from '../support/model-server.ts';
+import { answerCalls, stepwise, stepwiseTexts, stepwiseTools } from '../support/stepwise.ts';
+import { told } from '../support/told.ts';
 
 let model: ModelServer;
 let app: TestApp;
@@ -16,70 +18,9 @@ afterAll(async () => {
   await model[Symbol.asyncDispose]();
 });
 
-const tools = [{ function: { name: 'one' } }, { function: { name: 'two' } }];
-const call = (index: number, name: string, text: string) => ({
-  index,
-  id: `call${index}`,
-  type: 'function',
-  function: { name, arguments: text },
-});
-
-/** Reasoning, text and two parallel calls, then an answer; each piece waits until the one before it has been told. */
-function script(step: () => Promise<unknown>) {
-  model.answers(
-    async (respond) => {
-      for (const thought of ['First ', 'I ', 'think. ']) {
-        await respond.delta({ role: 'assistant', reasoning_content: thought });
-        await step();
-      }
-      for (const word of ['Wait, ', '请稍等 ', '⏳']) {
-        await respond.text(word);
-        await step();
-      }
-      await respond.delta({ tool_calls: [call(0, 'one', '{"a":')] });
-      await step();
-      await respond.delta({ tool_calls: [call(1, 'two', '{"b"')] });
-      await step();
-      await respond.delta({ tool_calls: [{ index: 0, function: { arguments: '1}' } }] });
-      await step();
-      await respond.delta({ tool_calls: [{ index: 1, function: { arguments: ':2}' } }] });
-      await step();
-      await respond.end('tool_calls');
-    },
-    async (respond) => {
-      for (const word of ['All ', 'done ', '✅']) {
-        await respond.text(word);
-        await step();
-      }
-      await respond.end();
-    },
-  );
-}
-
-/** Everything that events tell, so that two ways of following can be compared: texts joined, the rest as it is. */
-function told(events: AnyEvent[]) {
-  const texts: Record<string, string> = {};
-  const add = (key: string, text: string | null | undefined) => {
-    if (text) texts[key] = (texts[key] ?? '') + text;
-  };
-  for (const { __typename, messageId, reasoningStepId, text, reasoning, toolCall } of events) {
-    if (__typename === 'MessageDelta') add(messageId, text);
-    if (__typename === 'ReasoningDelta') add(reasoningStepId, reasoning);
-    if (__typename === 'StepDelta') add(`${toolCall.id} arguments`, toolCall.arguments);
-    if (__typename === 'StepDelta') add(`${toolCall.id} output`, toolCall.output);
-  }
-  return { texts, shape: shape(events).filter((name) => !name.endsWith('Delta')) };
-}
-
 test('a follower that is cut after every single event and resumes over the other transport misses and repeats nothing', async () => {
-  const model = { next: () => {} };
-  script(
-    () =>
-      new Promise<void>((resolve) => {
-        model.next = resolve;
-      }),
-  );
-  const run = await app.client.ask('Go', { tools });
+  const { next } = stepwise(model);
+  const run = await app.client.ask('Go', { tools: stepwiseTools });
   const cut: AnyEvent[] = [];
   const isOver = () => cut.at(-1)?.status === 'COMPLETED';
   for (let index = 0; !isOver(); index += 1) {
@@ -89,15 +30,8 @@ test('a follower that is cut after every single event and resumes over the other
     await stream.return(undefined);
     expect(done).toBeFalsy();
     cut.push(value);
-    if (value.__typename.endsWith('Delta')) model.next();
-    if (value.status === 'REQUIRES_ACTION') {
-      const { requiredAction } = await app.client.finished(run.id, 'requiredAction { toolCalls { id name } }');
-      const outputs = requiredAction.toolCalls.map(({ id, name }: { id: string; name: string }) => ({
-        toolCallId: id,
-        output: `output of ${name}`,
-      }));
-      await app.client.mutate('submitToolOutputs', { runId: run.id, outputs }, 'run { id }');
-    }
+    if (value.__typename.endsWith('Delta')) next();
+    if (value.status === 'REQUIRES_ACTION') await answerCalls(app.client, run.id);
   }
   const whole = await all(app.client.follow(run.id));
   expect(told(cut)).toEqual(told(whole));
@@ -119,17 +53,7 @@ test('a follower that is cut after every single event and resumes over the other
     'StepEnded',
     'COMPLETED',
   ]);
-  expect(new Set(Object.values(told(whole).texts))).toEqual(
-    new Set([
-      'First I think. ',
-      'Wait, 请稍等 ⏳',
-      '{"a":1}',
-      '{"b":2}',
-      'output of one',
-      'output of two',
-      'All done ✅',
-    ]),
-  );
+  expect(new Set(Object.values(told(whole).texts))).toEqual(stepwiseTexts);
   // From every cursor that was given out on the way, the rest is what was told after it.
   for (const [index, { cursor }] of cut.entries()) {
     const rest = await all(app.client.follow(run.id, cursor));

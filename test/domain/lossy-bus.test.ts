@@ -3,10 +3,11 @@ import fc from 'fast-check';
 import { expect, inject, test } from 'vitest';
 import type { Bus } from '../../src/bus/bus.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
-import { type AnyEvent, type Client, shape, until } from '../support/client.ts';
+import { type AnyEvent, type Client, until } from '../support/client.ts';
 import { copyTemplate } from '../support/databases.ts';
 import { LossyBus, randomFrom } from '../support/lossy-bus.ts';
 import { ModelServer } from '../support/model-server.ts';
+import { told } from '../support/told.ts';
 
 const tools = [{ function: { name: 'one' } }, { function: { name: 'two' } }];
 const terminal = new Set(['COMPLETED', 'FAILED', 'CANCELLED', 'INCOMPLETE', 'EXPIRED']);
@@ -101,23 +102,6 @@ async function serveCalls(client: Client, runId: string): Promise<void> {
     const outputs = calls.map(({ id }) => ({ toolCallId: id, output: `output 结果 of ${id}` }));
     if (calls.length > 0) await client.mutate('submitToolOutputs', { runId, outputs }, 'run { id }');
   }
-}
-
-/** Everything that events tell: the texts joined, and the rest in order. */
-function told(events: AnyEvent[]) {
-  const texts: Record<string, string> = {};
-  const add = (id: string, text: string | null | undefined) => {
-    if (text) texts[id] = (texts[id] ?? '') + text;
-  };
-  for (const { __typename, messageId, reasoningStepId, text, reasoning, toolCall } of events) {
-    if (__typename === 'MessageDelta') add(messageId, text);
-    if (__typename === 'ReasoningDelta') add(`${reasoningStepId} reasoning`, reasoning);
-    if (__typename === 'StepDelta') {
-      add(`${toolCall.id} arguments`, toolCall.arguments);
-      add(`${toolCall.id} output`, toolCall.output);
-    }
-  }
-  return { texts, shape: shape(events).filter((name) => !name.endsWith('Delta')) };
 }
 
 const graph = `query($id: ID!) { run(id: $id) { status attempt messages(order: ASC) { nodes { id text } }

@@ -1,0 +1,51 @@
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+
+/** Stands between clients and a server, and cuts connections. */
+export class CuttingProxy implements AsyncDisposable {
+  readonly #server;
+  readonly #open = new Set<Socket>();
+  readonly #bytesBeforeCut: () => number;
+  /** How many connections were cut. */
+  cuts = 0;
+
+  private constructor(target: URL, bytesBeforeCut: () => number) {
+    this.#bytesBeforeCut = bytesBeforeCut;
+    this.#server = createServer((client) => this.#pass(client, connect(Number(target.port), target.hostname)));
+  }
+
+  /** `bytesBeforeCut`: how much of what the server says passes on a connection before it is cut. */
+  static async start(url: string, bytesBeforeCut: () => number): Promise<CuttingProxy> {
+    const proxy = new CuttingProxy(new URL(url), bytesBeforeCut);
+    await new Promise<void>((resolve) => proxy.#server.listen(0, '127.0.0.1', resolve));
+    return proxy;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  #pass(client: Socket, server: Socket): void {
+    let left = this.#bytesBeforeCut();
+    const end = () => {
+      client.destroy();
+      server.destroy();
+      this.#open.delete(client);
+    };
+    this.#open.add(client);
+    for (const socket of [client, server]) socket.on('error', end).on('close', end);
+    client.pipe(server);
+    server.on('data', (bytes: Buffer) => {
+      // In the middle of a message as well as between two.
+      client.write(bytes.subarray(0, left));
+      left -= bytes.length;
+      if (left > 0) return;
+      this.cuts += 1;
+      setImmediate(end);
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const socket of this.#open) socket.destroy();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+}
