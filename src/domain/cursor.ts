@@ -15,13 +15,20 @@ export interface CursorScope {
 }
 
 /** A few characters of the thread's id: enough to tell a cursor of another thread, short enough to send each time. */
-const tagOf = (threadId: string) => threadId.slice(-6);
+const tagOf = (threadId: string) => threadId.slice(-4);
 
-/** The text of a cursor: `<thread tag>[-<run number>].<seq>[.<offset>…]`. */
-export function encodeCursor(scope: CursorScope, { seq, offsets }: Position): string {
-  const run = scope.runNumber === null ? '' : `-${scope.runNumber}`;
-  const read = offsets.slice(0, offsets.findLastIndex((offset) => offset > 0) + 1);
-  return [`${tagOf(scope.threadId)}${run}`, seq, ...read].join('.');
+/** Numbers stand in a cursor with the digits 0 to 9 and a to z. */
+const base = 36;
+/** What the database can hold. */
+const maxNumber = 2_147_483_647;
+
+/** The text of a cursor: `<thread tag>[-<run number>].<seq>[.<offset>…]`. It goes with every token, and is short for that. */
+export function encodeCursor({ threadId, runNumber }: CursorScope, { seq, offsets }: Position): string {
+  const run = runNumber === null ? '' : `-${runNumber.toString(base)}`;
+  let text = `${tagOf(threadId)}${run}.${seq.toString(base)}`;
+  const end = offsets.findLastIndex((offset) => offset > 0);
+  for (let index = 0; index <= end; index += 1) text += `.${(offsets[index] as number).toString(base)}`;
+  return text;
 }
 
 /**
@@ -29,13 +36,19 @@ export function encodeCursor(scope: CursorScope, { seq, offsets }: Position): st
  * Throws InvalidInputError for anything else.
  */
 export function decodeCursor(threadId: string, text: string): Position & { runNumber: number | null } {
-  const match = /^([0-9a-z]{6})(?:-(\d{1,9}))?\.(\d{1,9})((?:\.\d{1,9})*)$/.exec(text);
-  if (!match) throw InvalidInputError.at('after', 'This is no cursor: pass on the cursor of an event, or eventCursor.');
-  const [, tag, run, seq, offsets = ''] = match;
+  const noCursor = () =>
+    InvalidInputError.at('after', 'This is no cursor: pass on the cursor of an event, or eventCursor.');
+  const match = /^([0-9a-z]{4})(?:-([0-9a-z]{1,6}))?\.([0-9a-z]{1,6})((?:\.[0-9a-z]{1,6})*)$/.exec(text);
+  if (!match) throw noCursor();
+  const [, tag, run, seq = '', offsets = ''] = match;
   if (tag !== tagOf(threadId)) throw InvalidInputError.at('after', 'This cursor is of another thread.');
-  return {
-    runNumber: run === undefined ? null : Number(run),
-    seq: Number(seq),
-    offsets: offsets.split('.').slice(1).map(Number),
+  const read = (digits: string) => Number.parseInt(digits, base);
+  const position = {
+    runNumber: run === undefined ? null : read(run),
+    seq: read(seq),
+    offsets: offsets.split('.').slice(1).map(read),
   };
+  if ([position.runNumber ?? 0, position.seq, ...position.offsets].some((number) => number > maxNumber))
+    throw noCursor();
+  return position;
 }
