@@ -1,8 +1,8 @@
 // Followers of one run, and of many runs, at 50 tokens a second: how long a token is on its way, what it costs the server,
 // and how many bytes it takes. Baseline: a bare ws broadcast of the same tokens, in the same run.
 // DATABASE_URL: a PostgreSQL to use; without it the database is embedded. BENCH_ONLY: one of the names below.
-import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import { cpuOf, percentile } from './process-figures.ts';
 import { nothingSeen, openCheapReader, openReader, type Seen } from './reader.ts';
 import { headers, type Served, serve, serveGraph } from './server.ts';
 import { startStreamModel } from './stream-model.ts';
@@ -12,20 +12,6 @@ const tokens = 200;
 const samples = 10;
 const follow =
   'subscription($id: ID!) { runEvents(runId: $id) { ... on MessageDelta { cursor text } ... on RunStatusChanged { status } } }';
-
-/** CPU seconds that a process has used. */
-function cpuOf(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-  return (Number(fields[11]) + Number(fields[12])) / 100;
-}
-
-/** Memory that a process holds, in bytes. */
-function memoryOf(pid: number): number {
-  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024;
-}
-
-const percentile = (values: number[], share: number) =>
-  values.toSorted((one, other) => one - other)[Math.floor(values.length * share)] ?? Number.NaN;
 
 interface Result {
   seen: Seen;
@@ -88,6 +74,7 @@ const levels: Array<[name: string, runs: number, each: number]> = [
   ['1 follower', 1, 1],
   ['100 followers of a run', 1, 100],
   ['2000 followers of a run', 1, 2000],
+  ['100 runs, a follower each', 100, 1],
   ['500 runs, a follower each', 500, 1],
 ];
 
@@ -120,7 +107,6 @@ for (const [name, runs, each] of levels) {
     return created.createRun.run.id as string;
   };
   show(name, await measure(server, start, runs, each));
-  if (process.env.BENCH_MEMORY) console.log(`memory ${(memoryOf(server.pid) / 1e6).toFixed(0)} MB`);
   await server.stop();
   model.stop();
 }

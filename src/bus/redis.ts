@@ -1,7 +1,7 @@
 import { createClient, createCluster, type RedisClientType, type RedisClusterType } from '@redis/client';
 import { answered, type Link, type LinkDriver, type LinkListener } from './link.ts';
 
-const connectTimeoutMs = 10_000;
+const connectTimeoutMs = 4000;
 
 /** What of a client, of one server or of a cluster, is used here. */
 type PubSub = Pick<
@@ -30,12 +30,7 @@ async function openLink(url: string, { hear, lose }: LinkListener): Promise<Link
   const { isCluster, hasShards } = await kindOf(url);
   const opened: PubSub[] = [];
   const close = async () => {
-    // What is gone already cannot be closed again, and says so.
-    for (const client of opened.splice(0)) {
-      try {
-        client.destroy();
-      } catch {}
-    }
+    for (const client of opened.splice(0)) destroy(client);
   };
   try {
     const open = async () => {
@@ -90,20 +85,68 @@ async function openClient(url: string, lose: (error: Error) => void): Promise<Re
   const client: RedisClientType = createClient(settings(url));
   client.on('error', lose);
   client.on('end', () => lose(new Error('the connection was closed')));
-  await answered(client.connect());
+  await connected(client);
   return client;
 }
 
-/** A client of a cluster that counts as lost with any of its nodes: what a node had to say may be missed. */
+/** Connects, or leaves nothing behind. */
+async function connected(client: { connect(): Promise<unknown>; destroy(): void }): Promise<void> {
+  try {
+    await answered(client.connect());
+  } catch (error) {
+    destroy(client);
+    throw error;
+  }
+}
+
+/** What is gone already cannot be closed again, and says so. */
+function destroy(client: { destroy(): void }): void {
+  try {
+    client.destroy();
+  } catch {}
+}
+
+/**
+ * A client of a cluster that counts as lost with any of its nodes: what a node had to say may be missed. A node that nothing
+ * is heard from any more because nobody listens is let go by the client itself: that is no loss.
+ */
 async function openCluster(url: string, lose: (error: Error) => void): Promise<PubSub> {
   const { socket } = settings(url);
   const { username, password } = new URL(url);
   const credential = { ...(username && { username }), ...(password && { password: decodeURIComponent(password) }) };
   const cluster: RedisClusterType = createCluster({ rootNodes: [{ url }], defaults: { socket, ...credential } });
+  let leaving = 0;
   for (const event of ['error', 'node-error', 'node-disconnect', 'sharded-channel-moved-error']) {
-    cluster.on(event, (error: unknown) => lose(error instanceof Error ? error : new Error(event)));
+    cluster.on(event, (error: unknown) => {
+      if (event !== 'node-disconnect' || leaving === 0) lose(error instanceof Error ? error : new Error(event));
+    });
   }
-  await answered(cluster.connect());
-  const ping = () => Promise.all(cluster.masters.map(async (node) => (await cluster.nodeClient(node)).ping()));
-  return Object.assign(cluster, { ping }) as unknown as PubSub;
+  await connected(cluster);
+  const sUnsubscribe = async (channel: string) => {
+    leaving += 1;
+    try {
+      await cluster.sUnsubscribe(channel);
+    } finally {
+      leaving -= 1;
+    }
+  };
+  // Each node has two connections: one that is asked, and one that listens, if there is something to hear.
+  const ping = () =>
+    Promise.all(
+      cluster.masters.map(async (node) => {
+        await (await cluster.nodeClient(node)).ping();
+        await ((await node.pubSub?.connectPromise) ?? node.pubSub?.client)?.ping();
+      }),
+    );
+  const { publish, subscribe, unsubscribe, sPublish, sSubscribe } = cluster;
+  return {
+    publish: publish.bind(cluster),
+    subscribe: subscribe.bind(cluster),
+    unsubscribe: unsubscribe.bind(cluster),
+    sPublish: sPublish.bind(cluster),
+    sSubscribe: sSubscribe.bind(cluster),
+    sUnsubscribe,
+    ping,
+    destroy: () => cluster.destroy(),
+  } as unknown as PubSub;
 }

@@ -55,6 +55,8 @@ export class RemoteBus implements Bus {
 
   publish(topic: string, message: BusMessage): void {
     this.#local.publish(topic, message);
+    // Nobody can be told now: all will be told then that they may have missed something.
+    if (!this.#link) return;
     this.#outbox.add(topic, message);
     this.#send();
   }
@@ -87,16 +89,20 @@ export class RemoteBus implements Bus {
   }
 
   async #connect(): Promise<void> {
-    const opened: { link?: Link } = {};
+    const opened: { link?: Link; lost?: Error } = {};
     const listener: LinkListener = {
       hear: (payload) => this.#hear(payload),
-      lose: (error) => opened.link && this.#lose(opened.link, error),
+      lose: (error) => {
+        opened.lost ??= error;
+        if (opened.link) this.#lose(opened.link, error);
+      },
     };
     const link = await this.#driver.open(listener);
     opened.link = link;
     const topics = [everyTopic, ...this.#listeners.keys()];
     try {
       await link.listen?.(topics.map((topic) => this.#driver.channelOf(topic)));
+      if (opened.lost) throw opened.lost;
     } catch (error) {
       await link.close();
       throw error;
@@ -144,25 +150,24 @@ export class RemoteBus implements Bus {
     this.#link = null;
     this.#log.warn({ err: error }, 'the bus lost its connection');
     void link.close();
-    this.#keeping ??= this.#reconnect().finally(() => {
-      this.#keeping = null;
-    });
+    this.#keeping ??= this.#reconnect();
   }
 
   async #reconnect(): Promise<void> {
-    for (let wait = firstRetryMs; !this.#closing.signal.aborted; wait = Math.min(wait * 2, maxRetryMs)) {
+    for (let wait = firstRetryMs; !this.#link && !this.#closing.signal.aborted; wait = Math.min(wait * 2, maxRetryMs)) {
       try {
         await delay(wait * (0.5 + Math.random() / 2), undefined, { signal: this.#closing.signal });
         await this.#connect();
-        this.#log.info('the bus is connected again');
-        this.#local.publishToAll({ kind: 'gap' });
-        this.#outbox.replaceByGap();
-        this.#send();
-        return;
       } catch (error) {
         if (!this.#closing.signal.aborted) this.#log.warn({ err: error }, 'the bus cannot connect; trying again');
       }
     }
+    this.#keeping = null;
+    if (!this.#link) return;
+    this.#log.info('the bus is connected again');
+    this.#local.publishToAll({ kind: 'gap' });
+    this.#outbox.replaceByGap();
+    this.#send();
   }
 
   async #ask(): Promise<void> {

@@ -92,6 +92,7 @@ class Following implements AsyncIterableIterator<Told> {
   }
 
   async next(): Promise<IteratorResult<Told, undefined>> {
+    if (this.#isOver) return { done: true, value: undefined };
     try {
       this.#follower ??= await this.#begin();
       const told = (await this.#follower?.next()) ?? null;

@@ -46,7 +46,7 @@ export class Follower {
   readonly #signal: AbortSignal;
   #seq: number;
   #open: OpenText[];
-  /** Events that were read and not told yet, from `#next` on; the feed's own list, not a copy for each follower. */
+  /** Events that were read and not told yet, from `#next` on. */
   #events: readonly Event[] = [];
   #next = 0;
   /** What had been heard when they were read. */

@@ -6,7 +6,11 @@ import { keysOpenedBy, readTexts, type TextKey, textId } from './piece.ts';
 /** How many of the newest events are kept for those who follow live; who is further behind reads the database. */
 const maxEvents = 200;
 /** How many texts are kept, so that those that ended are there for followers who have not come to their end yet. */
-const maxTexts = 16;
+const maxTexts = 64;
+/** How much of what was told is kept for others who are told the same; those who are far behind share nothing. */
+const maxShared = 64;
+/** How many pieces that come while a text is read are kept to be added to it. */
+const maxMissed = 1000;
 /** How many messages that events are about are kept for the followers that come to those events later. */
 const maxMessages = 32;
 /** How often a thread is looked at though nothing was heard: the bus is a hint and may lose the last one. */
@@ -19,11 +23,15 @@ interface Growing {
   /** The text may have grown in ways the bus did not tell. */
   stale: boolean;
   loading: Promise<void> | null;
+  /** Pieces that were heard while it was read. */
+  missed: Array<{ offset: number; text: string }>;
 }
 
+const whole = (text: string): Growing => ({ text, stale: false, loading: null, missed: [] });
+
 /**
- * What this process knows of one thread that somebody follows, shared by all its followers: the newest events and the
- * texts that grow. A follower adds nothing to it but a listener.
+ * What this process knows of one thread that somebody follows, shared by all its followers: the newest events, the texts
+ * that grow, and what was told last; of each no more than a fixed number, however many follow and however far they are behind.
  */
 export class ThreadFeed {
   readonly workspaceId: string;
@@ -89,9 +97,14 @@ export class ThreadFeed {
 
   async #readAfter(seq: number): Promise<readonly Event[]> {
     while (this.#dirty || this.#reading) {
-      this.#reading ??= this.#readNew().finally(() => {
-        this.#reading = null;
-      });
+      this.#reading ??= this.#readNew()
+        .catch((error) => {
+          this.#dirty = true;
+          throw error;
+        })
+        .finally(() => {
+          this.#reading = null;
+        });
       await this.#reading;
     }
     if (this.#from !== null && seq + 1 >= this.#from) return this.#events.filter((event) => event.seq > seq);
@@ -108,11 +121,13 @@ export class ThreadFeed {
     return growing && !growing.stale && !growing.loading ? growing.text : this.#readText(key);
   }
 
+  /** Reads it at most once more after it was asked for: it may go on growing faster than it is read. */
   async #readText(key: TextKey): Promise<string> {
     const id = textId(key);
-    const growing = this.#texts.get(id) ?? { text: '', stale: true, loading: null };
-    this.#texts.set(id, growing);
-    while (growing.stale || growing.loading) {
+    const growing = this.#texts.get(id) ?? { ...whole(''), stale: true };
+    this.#keep(id, growing);
+    await growing.loading;
+    if (growing.stale) {
       growing.loading ??= this.#load(key, growing).finally(() => {
         growing.loading = null;
       });
@@ -121,10 +136,16 @@ export class ThreadFeed {
     return growing.text;
   }
 
+  /** Keeps a text, and forgets the one that was kept first where there are too many. */
+  #keep(id: string, growing: Growing): void {
+    this.#texts.set(id, growing);
+    if (this.#texts.size > maxTexts) this.#texts.delete(this.#texts.keys().next().value as string);
+  }
+
   /** The same object for all who are told the same, until more is heard: what is made of it need be made only once. */
   share<T extends object>(name: string, make: () => T): T {
     const known = this.#told.get(name) ?? make();
-    this.#told.set(name, known);
+    if (this.#told.size < maxShared) this.#told.set(name, known);
     return known as T;
   }
 
@@ -140,6 +161,8 @@ export class ThreadFeed {
     const id = messageId ?? '';
     const row = this.#readMessage(type, id);
     this.#remember(seq, id, row);
+    // Whoever asks again has it read again.
+    row.catch(() => this.#messages.get(seq)?.row === row && this.#messages.delete(seq));
     return row;
   }
 
@@ -157,7 +180,7 @@ export class ThreadFeed {
   /** The row of a message that has ended holds the whole text: it need not be read again. */
   #keepText(type: Event['type'], { id, text }: Message): void {
     if (type !== 'MESSAGE_ENDED') return;
-    this.#texts.set(textId({ ownerId: id, channel: 'TEXT' }), { text, stale: false, loading: null });
+    this.#keep(textId({ ownerId: id, channel: 'TEXT' }), whole(text));
   }
 
   #hear(message: BusMessage): void {
@@ -203,21 +226,30 @@ export class ThreadFeed {
 
   /** A text that begins while this feed listens is known from its start. */
   #begin(event: Event): void {
-    for (const key of keysOpenedBy(event)) this.#texts.set(textId(key), { text: '', stale: false, loading: null });
+    for (const key of keysOpenedBy(event)) this.#keep(textId(key), whole(''));
   }
 
   #grow({ offset, text, ...key }: Extract<BusMessage, { kind: 'piece' }>): void {
     const growing = this.#texts.get(textId(key));
     if (!growing) return;
-    if (growing.loading || offset > growing.text.length) growing.stale = true;
-    else growing.text += text.slice(growing.text.length - offset);
+    if (!growing.loading) addTo(growing, { offset, text });
+    else if (growing.missed.length < maxMissed) growing.missed.push({ offset, text });
+    else growing.stale = true;
   }
 
   async #load(key: TextKey, growing: Growing): Promise<void> {
     growing.stale = false;
-    const texts = await readTexts(this.#database, this.workspaceId, [key]);
-    const text = texts.get(textId(key)) ?? '';
-    if (text.length > growing.text.length) growing.text = text;
+    try {
+      const texts = await readTexts(this.#database, this.workspaceId, [key]);
+      const text = texts.get(textId(key)) ?? '';
+      if (text.length > growing.text.length) growing.text = text;
+      for (const piece of growing.missed) addTo(growing, piece);
+    } catch (error) {
+      growing.stale = true;
+      throw error;
+    } finally {
+      growing.missed = [];
+    }
   }
 
   async #readNew(): Promise<void> {
@@ -244,6 +276,7 @@ export class ThreadFeed {
   #forget(messageId: string): void {
     this.#texts.delete(textId({ ownerId: messageId, channel: 'TEXT' }));
     this.#written.delete(messageId);
+    this.#told.clear();
     for (const [seq, { id }] of this.#messages) if (id === messageId) this.#messages.delete(seq);
   }
 
@@ -272,17 +305,18 @@ export class ThreadFeed {
     return thread?.lastSeq ?? null;
   }
 
-  /**
-   * What ended a step or parked its run has completed texts in their rows; `messageOf` sees to those of messages. The
-   * oldest texts are forgotten.
-   */
+  /** What ended a step or parked its run has completed texts in their rows; `messageOf` sees to those of messages. */
   #refresh({ type, value }: Event): void {
     const isParked = type === 'RUN_STATUS_CHANGED' && value === 'REQUIRES_ACTION';
     if (type !== 'STEP_ENDED' && !isParked) return;
     for (const [id, growing] of this.#texts) if (!id.endsWith(' TEXT')) growing.stale = true;
-    const forgotten = [...this.#texts.keys()].slice(0, -maxTexts);
-    for (const id of forgotten) this.#texts.delete(id);
   }
+}
+
+/** Adds what a piece brings; one that does not follow shows that there is more to read. */
+function addTo(growing: Growing, { offset, text }: { offset: number; text: string }): void {
+  if (offset > growing.text.length) growing.stale = true;
+  else growing.text += text.slice(growing.text.length - offset);
 }
 
 /** An event as its row, from how it travelled. Whether its texts are closed by now, only the row itself says. */

@@ -7,6 +7,8 @@ export const limits = {
   cost: 30_000,
   introspection: 400_000,
   tokens: 10_000,
+  /** Of a document, comments and all, in characters. */
+  length: 200_000,
   aliases: 100,
   pageSize: 100,
 } as const;

@@ -20,6 +20,10 @@ export async function whileAllowed<T>(
     stop.abort();
   };
   lost.addEventListener('abort', halt);
+  if (lost.aborted) {
+    end();
+    throw lost.reason;
+  }
   const source = await open(stop.signal).catch((error) => {
     end();
     throw error;
@@ -30,13 +34,22 @@ export async function whileAllowed<T>(
     await source.return?.();
     return done;
   };
+  const next = async () => {
+    try {
+      return await source.next();
+    } catch (error) {
+      // Nobody closes an iterator that has thrown.
+      await close();
+      throw error;
+    }
+  };
   if (signal.aborted) leave();
   else signal.addEventListener('abort', leave);
   let isTold = false;
   const iterator: AsyncIterableIterator<T> = {
     [Symbol.asyncIterator]: () => iterator,
     next: async () => {
-      const result = stop.signal.aborted ? done : await source.next();
+      const result = stop.signal.aborted ? done : await next();
       if (!lost.aborted && !result.done) return result;
       await close();
       if (!lost.aborted || isTold) return done;

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { ExecutionResult, GraphQLError } from 'graphql';
+import { type ExecutionResult, type GraphQLError, getOperationAST } from 'graphql';
 import {
   createHandler,
   type Handler,
@@ -9,7 +9,7 @@ import {
   type RequestParams,
   type Response,
 } from 'graphql-sse';
-import { DomainError } from '../domain/error.ts';
+import { DomainError, RateLimitedError } from '../domain/error.ts';
 import type { Logger } from '../log.ts';
 import { type Authenticator, credentialIn, refusedRequest } from './authenticate.ts';
 import { executorsWith, operationOf } from './operation.ts';
@@ -22,6 +22,8 @@ import { workspaceIn, type Yoga } from './yoga.ts';
 const tokenHeader = 'x-graphql-event-stream-token';
 /** A stream that was asked for and not opened by then is forgotten. */
 const openWithinMs = 30_000;
+/** How many queries and mutations may have answers on their way, or waiting, on one stream. */
+const maxAnswers = 100;
 
 /** An event stream for the answers of many operations, from its reservation until it closes. */
 interface EventStream {
@@ -31,6 +33,8 @@ interface EventStream {
   readonly closed: AbortController;
   /** One event at a time is on its way to the client, whatever the number of operations. */
   readonly turns: Turnstile;
+  /** The queries and mutations whose answers are on their way, as they were sent. */
+  readonly answers: Set<object>;
 }
 
 type Body = AsyncGenerator<string, void>;
@@ -57,6 +61,7 @@ export class EventStreams {
   readonly #yoga: Yoga;
   readonly #authenticator: Authenticator;
   readonly #shown: (error: unknown) => Error;
+  readonly #log: Logger;
   readonly #streams = new Map<string, EventStream>();
   readonly #handle: Handler<Raw, unknown>;
 
@@ -65,6 +70,7 @@ export class EventStreams {
     this.#yoga = yoga;
     this.#authenticator = authenticator;
     this.#shown = maskError(log);
+    this.#log = log;
     this.#handle = createHandler<Raw, unknown, Context>({
       ...executorsWith(events),
       // `#operation` has validated it, by more rules than the library knows.
@@ -73,6 +79,7 @@ export class EventStreams {
       onSubscribe: (request, params) => this.#operation(request, params),
       onOperation: (_ctx, _request, _args, result) => this.#withErrors(result as never),
       onNext: async (_ctx, request) => void (await this.#streamOf(request)?.turns.enter()),
+      onComplete: (_ctx, request) => void this.#streamOf(request)?.answers.delete(request),
     });
   }
 
@@ -97,7 +104,7 @@ export class EventStreams {
   async #send(body: Body, response: ServerResponse, stream: EventStream | undefined): Promise<void> {
     const end = () => {
       stream?.turns.open();
-      void body.return();
+      body.return().catch((error) => this.#log.error({ err: error }, 'event stream'));
     };
     response.once('close', end);
     stream?.closed.signal.addEventListener('abort', end);
@@ -126,7 +133,11 @@ export class EventStreams {
       const stream = this.#streamOf(request);
       if (!stream) return refuse(404, 'This stream is not there: reserve one with PUT');
       const isForeign = request.method === 'POST' && !(await this.#open(request)).isOfSame(stream.session);
-      return isForeign ? refuse(403, 'This stream is of somebody else') : stream.token;
+      if (isForeign) return refuse(403, 'This stream is of somebody else');
+      if (stream.answers.size < maxAnswers) return stream.token;
+      return this.#refusal(
+        new RateLimitedError(`${maxAnswers} answers wait on this stream, the limit. Read them first.`),
+      );
     } catch (error) {
       return this.#refusal(error);
     }
@@ -148,12 +159,18 @@ export class EventStreams {
   async #reserve(request: SseRequest): Promise<EventStream> {
     const session = await this.#open(request);
     const { lost, release } = session.watch('socket');
-    const stream = { token: randomUUID(), session, closed: new AbortController(), turns: new Turnstile() };
+    const stream = {
+      token: randomUUID(),
+      session,
+      closed: new AbortController(),
+      turns: new Turnstile(),
+      answers: new Set<object>(),
+    };
     this.#streams.set(stream.token, stream);
-    const end = () => stream.closed.abort();
-    // Its operations hear why they end before it closes.
-    lost.addEventListener('abort', () => setTimeout(end, 100));
-    const late = setTimeout(() => void this.#forget(stream), openWithinMs).unref();
+    const forget = () => this.#forget(stream).catch((error) => this.#log.error({ err: error }, 'event stream'));
+    const late = setTimeout(forget, openWithinMs).unref();
+    // Its operations hear why they end before it closes; one that nobody has opened is forgotten.
+    lost.addEventListener('abort', () => setTimeout(() => forget().then(() => stream.closed.abort()), 100));
     stream.closed.signal.addEventListener('abort', () => {
       clearTimeout(late);
       release();
@@ -167,7 +184,8 @@ export class EventStreams {
     const headers = { accept: 'text/event-stream', [tokenHeader]: stream.token };
     const request = { method: 'GET', url: '/graphql', headers } as unknown as IncomingMessage;
     const [body, { status }] = await this.#handle(sseRequest(request, { request, body: null }));
-    if (status === 409) return; // It has been opened after all.
+    // It has been opened after all.
+    if (status === 409) return;
     if (body !== null && typeof body !== 'string') await body.return();
     stream.turns.open();
     stream.closed.abort();
@@ -177,9 +195,13 @@ export class EventStreams {
   async #operation(request: SseRequest, params: RequestParams) {
     try {
       const session = await this.#open(request);
-      const gone = this.#streamOf(request)?.closed.signal ?? AbortSignal.abort();
+      const stream = this.#streamOf(request);
+      const gone = stream?.closed.signal ?? AbortSignal.abort();
       const found = await operationOf(this.#yoga, session, gone, params as { query: string });
-      return isErrors(found) ? answering(found) : (found as OperationArgs<Context>);
+      if (isErrors(found)) return answering(found);
+      if (getOperationAST(found.document, found.operationName)?.operation !== 'subscription')
+        stream?.answers.add(request);
+      return found as OperationArgs<Context>;
     } catch (error) {
       return answering([this.#shown(refusedRequest(error)) as GraphQLError]);
     }

@@ -13,9 +13,6 @@ export interface LivenessLimits {
   idleMs: number;
 }
 
-/** What is left to a client that is given up, to take what waits for it and hear why. */
-const lastWordsMs = 5000;
-
 /**
  * Tells whether something of what waited for a client has left since it was last asked: then somebody reads, if slowly. What
  * merely fits into the buffers of the system says nothing.
@@ -32,16 +29,16 @@ function taking(stream: Socket, held: () => number): () => boolean {
 
 /**
  * Closes a socket whose client is gone, does not read, or wants nothing. A client that is merely slow takes a little now
- * and then; one whose machine sleeps comes back within `silentMs`, or resumes with its cursor.
+ * and then; one whose machine sleeps comes back within `silentMs`, or resumes with its cursor. `usedAt`: when an operation was
+ * last under way.
  */
 export function watchSocket(
   socket: WebSocket,
   stream: Socket,
-  isIdle: () => boolean,
+  usedAt: () => number,
   { askEveryMs, silentMs, idleMs }: LivenessLimits,
 ): void {
   let heardAt = Date.now();
-  let busyAt = Date.now();
   const isTaking = taking(stream, () => socket.bufferedAmount);
   const hear = () => {
     heardAt = Date.now();
@@ -50,13 +47,11 @@ export function watchSocket(
   socket.on('message', hear);
   const look = () => {
     const now = Date.now();
-    if (!isIdle()) busyAt = now;
+    if (socket.readyState !== socket.OPEN) return;
     if (isTaking()) hear();
-    if (now - heardAt > silentMs) {
-      socket.close(closeCode.tooSlow, 'Nothing was read or answered for too long');
-      setTimeout(() => socket.terminate(), lastWordsMs).unref();
-    } else if (now - busyAt > idleMs) socket.close(closeCode.idle, 'Idle');
-    else if (socket.readyState === socket.OPEN) socket.ping();
+    if (now - heardAt > silentMs) socket.close(closeCode.tooSlow, 'Nothing was read or answered for too long');
+    else if (now - usedAt() > idleMs) socket.close(closeCode.idle, 'Idle');
+    else socket.ping();
   };
   const timer = setInterval(look, askEveryMs).unref();
   socket.once('close', () => clearInterval(timer));

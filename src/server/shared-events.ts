@@ -4,10 +4,16 @@ import {
   type ExecutionArgs,
   type ExecutionResult,
   execute,
-  type GraphQLError,
+  GraphQLError,
   visit,
 } from 'graphql';
 import type { GraphContext } from '../graphql/context.ts';
+
+/** In UTF-16 code units, as JSON. */
+const maxVariablesLength = 65_536;
+const tooLong = new GraphQLError(`A subscription takes variables of ${maxVariablesLength} characters at most.`, {
+  extensions: { code: 'BAD_USER_INPUT' },
+});
 
 /** What is the same for all subscriptions with the same document: a name for it, and the variables that its events use. */
 interface Shape {
@@ -32,6 +38,8 @@ export class SharedEvents {
 
   /** Subscribes as graphql-js does, with errors as clients see them. Nothing else is between a follower and its client. */
   readonly subscribe = async (args: ExecutionArgs): Promise<AsyncGenerator<ExecutionResult> | ExecutionResult> => {
+    // They are kept as long as it is open.
+    if (JSON.stringify(args.variableValues ?? {}).length > maxVariablesLength) return { errors: [tooLong] };
     const source = await createSourceEventStream(args);
     if (!(Symbol.asyncIterator in source)) return this.#withShown(source);
     const operation = operationKey(args, this.#shapeOf(args.document));
@@ -95,7 +103,9 @@ function operationKey(
   { name, variables }: Shape,
 ): string {
   const { workspaceId, actor } = contextValue as GraphContext;
-  const values = variables.map((variable) => variableValues?.[variable]);
+  const given = variableValues ?? {};
+  // One that is left out has its default; null is a value.
+  const values = variables.map((name) => (Object.hasOwn(given, name) ? [given[name]] : []));
   return JSON.stringify([name, operationName, values, workspaceId, actor]);
 }
 

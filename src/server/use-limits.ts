@@ -6,6 +6,8 @@ import { invalid } from './use-error-codes.ts';
 
 /** Parses a document of bounded length. Throws a coded error for one that is longer, or no GraphQL. */
 function parseBounded(source: string | Source, options?: ParseOptions): DocumentNode {
+  const { length } = typeof source === 'string' ? source : source.body;
+  if (length > limits.length) throw refusal(`The query has ${length} characters; the limit is ${limits.length}.`);
   try {
     return parse(source, { ...options, maxTokens: limits.tokens });
   } catch (error) {

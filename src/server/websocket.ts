@@ -1,24 +1,25 @@
 import type { IncomingMessage, Server } from 'node:http';
-import type { GraphQLError } from 'graphql';
+import { type ExecutionArgs, GraphQLError, getOperationAST } from 'graphql';
 import { type Extra, useServer } from 'graphql-ws/use/ws';
 import { WebSocket, WebSocketServer } from 'ws';
 import type { Credential } from '../domain/credential.ts';
 import { DomainError, RateLimitedError } from '../domain/error.ts';
 import type { Logger } from '../log.ts';
 import { type Authenticator, credentialIn, refusedRequest } from './authenticate.ts';
+import { ClientSocket } from './client-socket.ts';
 import { closeCode } from './close-code.ts';
-import { type LivenessLimits, watchSocket } from './liveness.ts';
+import type { LivenessLimits } from './liveness.ts';
 import { executorsWith, operationOf } from './operation.ts';
 import type { Origins } from './origin.ts';
-import { Pace } from './pace.ts';
 import type { Session } from './session.ts';
 import type { SharedEvents } from './shared-events.ts';
 import { maskError } from './use-error-codes.ts';
 import type { Yoga } from './yoga.ts';
 
-/** How many operations of one socket may be under way, queries and mutations among them. */
-const maxOperations = 1000;
-const tooManyOperations = `This socket has ${maxOperations} operations under way, the limit. Wait until some of them end.`;
+/** How many operations of one socket may be under way, and how many of them queries and mutations, whose answers may be large. */
+const limits = { all: 1000, answers: 100 };
+const tooMany = (limit: number) =>
+  new RateLimitedError(`This socket has ${limit} operations under way, the limit. Wait until some of them end.`);
 const credentialWithinMs = 10_000;
 const answerCloseWithinMs = 1000;
 /** Open operations hear why they end before the socket is closed. */
@@ -35,14 +36,6 @@ function credentialOf(params: Record<string, unknown> | undefined): Credential {
   return credentialIn(find('authorization'), find('workspace', 'x-workspace', 'x-dashscope-workspace'));
 }
 
-/** A client may go while something is being sent to it: that it is gone is heard as such, and nothing went wrong. */
-class LeavableSocket extends WebSocket {
-  override send(data: unknown, ...rest: unknown[]): void {
-    const done = rest.pop() as () => void;
-    super.send(data as string, () => done());
-  }
-}
-
 /** What a socket carries from its first message on. */
 interface SocketState extends Record<PropertyKey, unknown> {
   /** Who sits at the other end; absent until it has said so. */
@@ -51,9 +44,10 @@ interface SocketState extends Record<PropertyKey, unknown> {
   entering?: Promise<unknown>;
   /** Aborted when the socket closes. */
   closed: AbortController;
-  /** How many operations are under way. */
-  operations: () => number;
-  pace: Pace;
+  /** The queries and mutations that are under way, as they were sent. */
+  answers: Set<object>;
+  /** All operations that are under way, as they were sent. */
+  begun: Set<object>;
 }
 
 /** Closes a socket that has not said who it is in time. */
@@ -71,8 +65,8 @@ async function enter(
   credential: Credential,
 ): Promise<Session> {
   const session = await authenticator.open(credential);
-  state.session = session;
   const { lost, release } = session.watch('socket');
+  state.session = session;
   if (state.closed.signal.aborted) {
     release();
     return session;
@@ -106,6 +100,33 @@ async function sessionOf(
   }
 }
 
+/** The answer to what a client sends after it has been sent away, should it still read. */
+const closing = new GraphQLError('This socket is being closed.', { extensions: { code: 'UNAUTHENTICATED' } });
+
+/** Counts an operation, as it was sent, until `end`. */
+function begin({ begun, socket }: SocketState & Extra, payload: object): void {
+  begun.add(payload);
+  (socket as ClientSocket).begin();
+}
+
+function end({ begun, answers, socket }: SocketState & Extra, payload: object): void {
+  answers.delete(payload);
+  if (begun.delete(payload)) (socket as ClientSocket).end();
+}
+
+/** Counts an operation that is answered at once, and maybe at length. Throws when there are too many. */
+function expectAnswer({ answers }: SocketState, payload: object, { document, operationName }: ExecutionArgs): void {
+  if (getOperationAST(document, operationName)?.operation === 'subscription') return;
+  if (answers.size >= limits.answers) throw tooMany(limits.answers);
+  answers.add(payload);
+}
+
+/** Closes a socket whose client may not come in; returns what graphql-ws makes 4403 of where nothing else fits better. */
+function turnAway(socket: WebSocket, error: DomainError): false {
+  if (error instanceof RateLimitedError) socket.close(closeCode.tooMany, 'Too many sockets');
+  return false;
+}
+
 /**
  * GraphQL over WebSocket (the graphql-transport-ws protocol) on the same path as over HTTP. A socket says who it is
  * with `connectionParams.authorization` (and `workspace`), or with `extensions.headers` of its first operation, as
@@ -129,7 +150,7 @@ export function serveWebSocket(
   const sockets = new WebSocketServer({
     noServer: true,
     maxPayload: options.maxPayloadBytes,
-    WebSocket: LeavableSocket,
+    WebSocket: ClientSocket,
   });
   server.on('upgrade', (request: IncomingMessage, socket, head) => {
     // Node has let go of the socket: without a listener, a reset would end the process.
@@ -140,16 +161,15 @@ export function serveWebSocket(
     if (!origins.allows(request)) return refuse('403 Forbidden');
     sockets.handleUpgrade(request, socket, head, (webSocket) => sockets.emit('connection', webSocket, request));
   });
+  sockets.on('connection', (socket, request) => socket.attend(request.socket, options.liveness));
   const graph = useServer<Record<string, unknown>, SocketState>(
     {
       ...executorsWith(options.events),
-      onConnect: async ({ connectionParams, extra, subscriptions }) => {
+      onConnect: async ({ connectionParams, extra }) => {
         const state = extra as SocketState & Extra;
         state.closed = new AbortController();
-        state.operations = () => Object.keys(subscriptions).length;
-        const { socket: stream } = extra.request;
-        state.pace = new Pace(extra.socket, stream);
-        watchSocket(extra.socket, stream, () => state.operations() === 0, options.liveness);
+        state.begun = new Set();
+        state.answers = new Set();
         // Also when it closes before it has been acknowledged.
         extra.socket.once('close', () => state.closed.abort());
         const credential = credentialOf(connectionParams);
@@ -161,25 +181,33 @@ export function serveWebSocket(
           await enter(state, authenticator, credential);
           return true;
         } catch (error) {
-          if (error instanceof RateLimitedError) extra.socket.close(closeCode.tooMany, 'Too many sockets');
-          if (error instanceof DomainError) return false;
+          if (error instanceof DomainError) return turnAway(extra.socket, error);
           log.error({ err: error }, 'socket could not be authenticated');
           throw error;
         }
       },
       onSubscribe: async ({ extra }, _id, payload) => {
         const state = extra as SocketState & Extra;
+        // What a client sends after it has been sent away is not done.
+        if (state.socket.readyState !== WebSocket.OPEN) return [closing];
+        begin(state, payload);
         try {
-          if (state.operations() > maxOperations) throw new RateLimitedError(tooManyOperations);
+          if (state.begun.size > limits.all) throw tooMany(limits.all);
           const credential = credentialOf(payload.extensions ?? undefined);
           const session = await sessionOf(state, authenticator, credential);
-          return await operationOf(yoga, session, state.closed.signal, payload);
+          const found = await operationOf(yoga, session, state.closed.signal, payload);
+          if ('document' in found) expectAnswer(state, payload, found);
+          else end(state, payload);
+          return found;
         } catch (error) {
+          end(state, payload);
+          if (!state.session && error instanceof RateLimitedError) turnAway(state.socket, error);
           return [shown(refusedRequest(error)) as GraphQLError];
         }
       },
       // Waits until there is room: what comes meanwhile joins what is not told yet.
-      onNext: ({ extra }) => extra.pace?.ready(),
+      onNext: ({ extra }) => (extra.socket as ClientSocket).ready(),
+      onComplete: ({ extra }, _id, payload) => end(extra as SocketState & Extra, payload),
       onDisconnect: ({ extra }) => extra.closed?.abort(),
       // What goes wrong in here is for the log, not for close reasons.
       isProd: true,

@@ -2,6 +2,7 @@ import { useDeferStream } from '@graphql-yoga/plugin-defer-stream';
 import { renderGraphiQL } from '@graphql-yoga/render-graphiql';
 import type { GraphQLSchema } from 'graphql';
 import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
+import { LRUCache } from 'lru-cache';
 import { type GraphContext, graphContext } from '../graphql/context.ts';
 import type { Logger } from '../log.ts';
 import { type Authenticator, credentialIn, refusedRequest } from './authenticate.ts';
@@ -32,6 +33,17 @@ const workspaceHeaders = ['x-workspace', 'x-dashscope-workspace'];
 /** The workspace that the headers of a request name; null: none. */
 export const workspaceIn = (get: (name: string) => string | null | undefined): string | null =>
   workspaceHeaders.map(get).find((value) => typeof value === 'string') ?? null;
+
+/** How long all texts may be together whose documents are kept: parsed, they are about two hundred times as large. */
+const maxParsedLength = 400_000;
+
+/** Keeps what operations were parsed to, within bounds: anybody can send one. */
+const parsed = <Value extends object>() =>
+  new LRUCache<string, Value>({
+    maxSize: maxParsedLength,
+    maxEntrySize: maxParsedLength / 20,
+    sizeCalculation: (_value, text) => text.length + 1,
+  });
 
 /** Lets yoga's own event streams share what is executed. */
 const sharing = (events: SharedEvents): Plugin => ({
@@ -65,6 +77,7 @@ export function createGraphServer(options: {
       // What goes wrong has been logged by then, with its request id.
       error: (...words) => yogaLog.debug(words),
     },
+    parserAndValidationCache: { documentCache: parsed(), errorCache: parsed() },
     maskedErrors: { maskError: shown },
     plugins: [
       useLimits(),

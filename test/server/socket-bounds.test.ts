@@ -4,8 +4,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { startTestApp, type TestApp } from '../support/app.ts';
-import { all, type Client, joined, until } from '../support/client.ts';
+import { all, joined, until } from '../support/client.ts';
 import { ModelServer } from '../support/model-server.ts';
+import { openSocket } from '../support/raw-socket.ts';
 
 const liveness = { askEveryMs: 100, silentMs: 1500, idleMs: 600_000 };
 let model: ModelServer;
@@ -18,27 +19,6 @@ afterAll(async () => {
   await app.stop();
   await model[Symbol.asyncDispose]();
 });
-
-interface Heard {
-  type: string;
-  id?: string;
-  payload?: any;
-}
-
-/** A socket that has said who it is, and what it hears. */
-async function openSocket(client: Client, autoPong = true) {
-  const url = `${client.url.replace('http', 'ws')}/graphql`;
-  const socket = new WebSocket(url, 'graphql-transport-ws', { autoPong });
-  const heard: Heard[] = [];
-  const closed = once(socket, 'close').then(([code, reason]) => ({ code: code as number, reason: String(reason) }));
-  socket.on('message', (data) => heard.push(JSON.parse(String(data))));
-  await once(socket, 'open');
-  socket.send(JSON.stringify({ type: 'connection_init', payload: { authorization: `Bearer ${client.key}` } }));
-  await Promise.race([once(socket, 'message'), closed]);
-  const send = (id: string, query: string, variables = {}) =>
-    socket.send(JSON.stringify({ id, type: 'subscribe', payload: { query, variables } }));
-  return { socket, heard, closed, send };
-}
 
 const follow =
   'subscription($id: ID!) { runEvents(runId: $id) { __typename ... on Event { cursor } ... on MessageDelta { text } ... on RunStatusChanged { status } } }';
@@ -92,7 +72,7 @@ test('a client that neither reads nor answers is given up, with a code, and othe
   await vi.waitUntil(() => slow.heard.length > 1, 10_000);
   slow.socket.pause();
   // This one reads, and so hears what both are told.
-  const mute = await openSocket(app.client, false);
+  const mute = await openSocket(app.client, { autoPong: false });
   expect(await mute.closed).toEqual({ code: 4410, reason: 'Nothing was read or answered for too long' });
   await expect.poll(() => app.app.services.feeds.count, { timeout: 30_000 }).toBe(0);
   slow.socket.resume();
@@ -127,16 +107,36 @@ test('whoever asks without reading the answers is not heard until they are read'
   greedy.socket.terminate();
 });
 
+test('whoever has not even said who it is is not heard beyond what it reads', async () => {
+  const url = `${app.url.replace('http', 'ws')}/graphql`;
+  const flood = new WebSocket(url, 'graphql-transport-ws');
+  await once(flood, 'open');
+  flood.pause();
+  // Each is answered with as much.
+  const ping = JSON.stringify({ type: 'ping', payload: { text: 'x'.repeat(1_000_000) } });
+  for (let sent = 0; sent < 60; sent += 1) flood.send(ping);
+  // A second is far more than all of it would take.
+  await delay(1000);
+  expect(flood.bufferedAmount).toBeGreaterThan(30_000_000);
+  flood.terminate();
+});
+
 test('a socket that wants nothing is closed after a while, and one that waits for something is not', async () => {
   await using app = await startTestApp({}, { liveness: { ...liveness, silentMs: 60_000, idleMs: 300 } });
   const thread = await app.client.createThread();
   const busy = await openSocket(app.client);
   busy.send('1', `subscription { threadEvents(threadId: "${thread.id}") { __typename } }`);
+  const brisk = await openSocket(app.client);
+  const asking = setInterval(() => brisk.send(String(brisk.heard.length), '{ viewer { kind } }'), 20);
   const idle = await openSocket(app.client);
   expect(await idle.closed).toEqual({ code: 1000, reason: 'Idle' });
+  clearInterval(asking);
+  expect(brisk.heard.length).toBeGreaterThan(10);
+  expect(brisk.socket.readyState).toBe(brisk.socket.OPEN);
   await app.client.mutate('createMessage', { threadId: thread.id, message: { text: 'Hello' } }, 'message { id }');
   await vi.waitUntil(() => busy.heard.at(-1)?.payload?.data.threadEvents.__typename === 'MessageAdded', 10_000);
   busy.socket.terminate();
+  brisk.socket.terminate();
 });
 
 test('a user has so many sockets open, and is told to come again for more', async () => {
@@ -191,10 +191,10 @@ test('a server that stops tells its clients to come back: sockets by a code, str
   const stream = await leaving.client.stream(query);
   await leaving.client.mutate('createMessage', { threadId: thread.id, message: { text: 'Hello' } }, 'message { id }');
   await vi.waitUntil(() => socket.heard.length > 1, 10_000);
-  const reading = stream.text();
+  // A stream that has ended for good says so; this one has not.
+  const broken = expect(stream.text()).rejects.toThrow();
   await leaving.stop();
   expect(await socket.closed).toEqual({ code: 1001, reason: 'Going away' });
   expect(socket.heard.some(({ type }) => type === 'complete')).toBe(false);
-  // A stream that has ended for good says so; this one has not.
-  await expect(reading).rejects.toThrow();
+  await broken;
 });
