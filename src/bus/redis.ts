@@ -112,9 +112,14 @@ function destroy(client: { destroy(): void }): void {
  */
 async function openCluster(url: string, lose: (error: Error) => void): Promise<PubSub> {
   const { socket } = settings(url);
-  const { username, password } = new URL(url);
-  const credential = { ...(username && { username }), ...(password && { password: decodeURIComponent(password) }) };
-  const cluster: RedisClusterType = createCluster({ rootNodes: [{ url }], defaults: { socket, ...credential } });
+  const { username, password, protocol } = new URL(url);
+  // What the address says of the first node holds for all.
+  const credential = {
+    ...(username && { username: decodeURIComponent(username) }),
+    ...(password && { password: decodeURIComponent(password) }),
+  };
+  const defaults = { socket: protocol === 'rediss:' ? { ...socket, tls: true as const } : socket, ...credential };
+  const cluster: RedisClusterType = createCluster({ rootNodes: [{ url }], defaults });
   let leaving = 0;
   for (const event of ['error', 'node-error', 'node-disconnect', 'sharded-channel-moved-error']) {
     cluster.on(event, (error: unknown) => {

@@ -1,33 +1,19 @@
 import { type Bus, type BusEntry, type BusMessage, threadTopic } from '../bus/bus.ts';
 import type { Database } from '../db/client.ts';
 import type { Event, Message } from '../db/generated/client.ts';
-import { keysOpenedBy, readTexts, type TextKey, textId } from './piece.ts';
+import { FeedTexts } from './feed-texts.ts';
+import { keysOpenedBy, type TextKey } from './piece.ts';
 
 /** How many of the newest events are kept for those who follow live; who is further behind reads the database. */
 const maxEvents = 200;
-/** How many texts are kept, so that those that ended are there for followers who have not come to their end yet. */
-const maxTexts = 64;
 /** How much of what was told is kept for others who are told the same; those who are far behind share nothing. */
 const maxShared = 64;
-/** How many pieces that come while a text is read are kept to be added to it. */
-const maxMissed = 1000;
 /** How many messages that events are about are kept for the followers that come to those events later. */
 const maxMessages = 32;
 /** How often a thread is looked at though nothing was heard: the bus is a hint and may lose the last one. */
 const backstopMs = 5000;
 
 const nothing: readonly Event[] = [];
-
-interface Growing {
-  text: string;
-  /** The text may have grown in ways the bus did not tell. */
-  stale: boolean;
-  loading: Promise<void> | null;
-  /** Pieces that were heard while it was read. */
-  missed: Array<{ offset: number; text: string }>;
-}
-
-const whole = (text: string): Growing => ({ text, stale: false, loading: null, missed: [] });
 
 /**
  * What this process knows of one thread that somebody follows, shared by all its followers: the newest events, the texts
@@ -37,7 +23,7 @@ export class ThreadFeed {
   readonly workspaceId: string;
   readonly threadId: string;
   readonly #database: Database;
-  readonly #texts = new Map<string, Growing>();
+  readonly #texts: FeedTexts;
   readonly #messages = new Map<number, { id: string; row: Promise<Message | null> }>();
   /** Messages that are being written, as their rows were announced in this process. */
   readonly #written = new Map<string, Message>();
@@ -55,6 +41,7 @@ export class ThreadFeed {
 
   constructor(database: Database, bus: Bus, workspaceId: string, threadId: string) {
     this.#database = database;
+    this.#texts = new FeedTexts(database, workspaceId);
     this.workspaceId = workspaceId;
     this.threadId = threadId;
     this.#unsubscribe = bus.subscribe(threadTopic(threadId), (message) => this.#hear(message));
@@ -117,29 +104,7 @@ export class ThreadFeed {
 
   /** The text as far as it has grown; at once where that is known. */
   textOf(key: TextKey): string | Promise<string> {
-    const growing = this.#texts.get(textId(key));
-    return growing && !growing.stale && !growing.loading ? growing.text : this.#readText(key);
-  }
-
-  /** Reads it at most once more after it was asked for: it may go on growing faster than it is read. */
-  async #readText(key: TextKey): Promise<string> {
-    const id = textId(key);
-    const growing = this.#texts.get(id) ?? { ...whole(''), stale: true };
-    this.#keep(id, growing);
-    await growing.loading;
-    if (growing.stale) {
-      growing.loading ??= this.#load(key, growing).finally(() => {
-        growing.loading = null;
-      });
-      await growing.loading;
-    }
-    return growing.text;
-  }
-
-  /** Keeps a text, and forgets the one that was kept first where there are too many. */
-  #keep(id: string, growing: Growing): void {
-    this.#texts.set(id, growing);
-    if (this.#texts.size > maxTexts) this.#texts.delete(this.#texts.keys().next().value as string);
+    return this.#texts.read(key);
   }
 
   /** The same object for all who are told the same, until more is heard: what is made of it need be made only once. */
@@ -180,14 +145,14 @@ export class ThreadFeed {
   /** The row of a message that has ended holds the whole text: it need not be read again. */
   #keepText(type: Event['type'], { id, text }: Message): void {
     if (type !== 'MESSAGE_ENDED') return;
-    this.#keep(textId({ ownerId: id, channel: 'TEXT' }), whole(text));
+    this.#texts.end({ ownerId: id, channel: 'TEXT' }, text);
   }
 
   #hear(message: BusMessage): void {
-    if (message.kind === 'piece') this.#grow(message);
+    if (message.kind === 'piece') this.#texts.grow(message, message);
     if (message.kind === 'events' && !this.#append(message)) this.#dirty = true;
     if (message.kind === 'gap') this.#dirty = true;
-    if (message.kind === 'gap') for (const growing of this.#texts.values()) growing.stale = true;
+    if (message.kind === 'gap') this.#texts.doubt();
     this.#version += 1;
     this.#told.clear();
     for (const wake of [...this.#waiting]) wake();
@@ -226,30 +191,7 @@ export class ThreadFeed {
 
   /** A text that begins while this feed listens is known from its start. */
   #begin(event: Event): void {
-    for (const key of keysOpenedBy(event)) this.#keep(textId(key), whole(''));
-  }
-
-  #grow({ offset, text, ...key }: Extract<BusMessage, { kind: 'piece' }>): void {
-    const growing = this.#texts.get(textId(key));
-    if (!growing) return;
-    if (!growing.loading) addTo(growing, { offset, text });
-    else if (growing.missed.length < maxMissed) growing.missed.push({ offset, text });
-    else growing.stale = true;
-  }
-
-  async #load(key: TextKey, growing: Growing): Promise<void> {
-    growing.stale = false;
-    try {
-      const texts = await readTexts(this.#database, this.workspaceId, [key]);
-      const text = texts.get(textId(key)) ?? '';
-      if (text.length > growing.text.length) growing.text = text;
-      for (const piece of growing.missed) addTo(growing, piece);
-    } catch (error) {
-      growing.stale = true;
-      throw error;
-    } finally {
-      growing.missed = [];
-    }
+    for (const key of keysOpenedBy(event)) this.#texts.begin(key);
   }
 
   async #readNew(): Promise<void> {
@@ -274,7 +216,7 @@ export class ThreadFeed {
 
   /** What is kept of a message that was removed, or edited, is told to nobody any more: whoever comes reads its row. */
   #forget(messageId: string): void {
-    this.#texts.delete(textId({ ownerId: messageId, channel: 'TEXT' }));
+    this.#texts.forget({ ownerId: messageId, channel: 'TEXT' });
     this.#written.delete(messageId);
     this.#told.clear();
     for (const [seq, { id }] of this.#messages) if (id === messageId) this.#messages.delete(seq);
@@ -308,15 +250,8 @@ export class ThreadFeed {
   /** What ended a step or parked its run has completed texts in their rows; `messageOf` sees to those of messages. */
   #refresh({ type, value }: Event): void {
     const isParked = type === 'RUN_STATUS_CHANGED' && value === 'REQUIRES_ACTION';
-    if (type !== 'STEP_ENDED' && !isParked) return;
-    for (const [id, growing] of this.#texts) if (!id.endsWith(' TEXT')) growing.stale = true;
+    if (type === 'STEP_ENDED' || isParked) this.#texts.doubt('TEXT');
   }
-}
-
-/** Adds what a piece brings; one that does not follow shows that there is more to read. */
-function addTo(growing: Growing, { offset, text }: { offset: number; text: string }): void {
-  if (offset > growing.text.length) growing.stale = true;
-  else growing.text += text.slice(growing.text.length - offset);
 }
 
 /** An event as its row, from how it travelled. Whether its texts are closed by now, only the row itself says. */

@@ -20,6 +20,11 @@ export class CuttingProxy implements AsyncDisposable {
     return proxy;
   }
 
+  /** Lets nothing pass any more on the connections that are open, and closes none of them. */
+  freeze(): void {
+    for (const socket of this.#open) socket.pause();
+  }
+
   get url(): string {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
@@ -30,10 +35,13 @@ export class CuttingProxy implements AsyncDisposable {
       client.destroy();
       server.destroy();
       this.#open.delete(client);
+      this.#open.delete(server);
     };
-    this.#open.add(client);
-    for (const socket of [client, server]) socket.on('error', end).on('close', end);
-    client.pipe(server);
+    for (const socket of [client, server]) {
+      this.#open.add(socket);
+      socket.on('error', end).on('close', end);
+    }
+    client.on('data', (bytes: Buffer) => server.write(bytes));
     server.on('data', (bytes: Buffer) => {
       // In the middle of a message as well as between two.
       client.write(bytes.subarray(0, left));

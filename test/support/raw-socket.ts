@@ -3,7 +3,7 @@ import { WebSocket } from 'ws';
 import type { Client } from './client.ts';
 
 /** What comes on a socket. */
-export interface Heard {
+interface Heard {
   type: string;
   id?: string;
   payload?: any;

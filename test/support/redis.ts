@@ -48,11 +48,6 @@ export class RedisServers implements AsyncDisposable {
     }
   }
 
-  /** Stops the first one's process without ending its connections, or lets it go on. */
-  freeze(isFrozen: boolean): void {
-    this.#processes[0]?.kill(isFrozen ? 'SIGSTOP' : 'SIGCONT');
-  }
-
   async #startOne(isOfCluster: boolean): Promise<void> {
     const port = await freePort();
     const settings = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', this.#folder];

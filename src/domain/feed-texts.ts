@@ -1,0 +1,112 @@
+import type { Database } from '../db/client.ts';
+import { readTexts, type TextKey, textId } from './piece.ts';
+
+/** How many texts are kept, so that those that ended are there for followers who have not come to their end yet. */
+const maxTexts = 64;
+/** How many pieces that come while a text is read are kept to be added to it. */
+const maxMissed = 1000;
+
+/** A piece of a text: where it begins, in UTF-16 code units, and what it says. */
+interface Heard {
+  offset: number;
+  text: string;
+}
+
+interface Growing {
+  text: string;
+  /** The text may have grown in ways that nobody told. */
+  stale: boolean;
+  loading: Promise<void> | null;
+  /** Pieces that were heard while it was read. */
+  missed: Heard[];
+}
+
+const whole = (text: string): Growing => ({ text, stale: false, loading: null, missed: [] });
+
+/** Adds what a piece brings; one that does not follow shows that there is more to read. */
+function addTo(growing: Growing, { offset, text }: Heard): void {
+  if (offset > growing.text.length) growing.stale = true;
+  else growing.text += text.slice(growing.text.length - offset);
+}
+
+/** What this process knows of the growing texts of one thread: from what it hears, and from the database where that is not all. */
+export class FeedTexts {
+  readonly #database: Database;
+  readonly #workspaceId: string;
+  readonly #texts = new Map<string, Growing>();
+
+  constructor(database: Database, workspaceId: string) {
+    this.#database = database;
+    this.#workspaceId = workspaceId;
+  }
+
+  /** The text as far as it has grown; at once where that is known. */
+  read(key: TextKey): string | Promise<string> {
+    const growing = this.#texts.get(textId(key));
+    return growing && !growing.stale && !growing.loading ? growing.text : this.#catchUp(key);
+  }
+
+  /** From here on the text is known from what is heard. */
+  begin(key: TextKey): void {
+    this.#keep(textId(key), whole(''));
+  }
+
+  /** The text is this, and whole. */
+  end(key: TextKey, text: string): void {
+    this.#keep(textId(key), whole(text));
+  }
+
+  /** A piece has been heard. */
+  grow(key: TextKey, piece: Heard): void {
+    const growing = this.#texts.get(textId(key));
+    if (!growing) return;
+    if (!growing.loading) addTo(growing, piece);
+    else if (growing.missed.length < maxMissed) growing.missed.push(piece);
+    else growing.stale = true;
+  }
+
+  forget(key: TextKey): void {
+    this.#texts.delete(textId(key));
+  }
+
+  /** All texts may have grown in ways that nobody told; `but`: not those of this channel. */
+  doubt(but?: TextKey['channel']): void {
+    for (const [id, growing] of this.#texts) if (!but || !id.endsWith(` ${but}`)) growing.stale = true;
+  }
+
+  /** Reads it at most once more after it was asked for: it may go on growing faster than it is read. */
+  async #catchUp(key: TextKey): Promise<string> {
+    const id = textId(key);
+    const growing = this.#texts.get(id) ?? { ...whole(''), stale: true };
+    this.#keep(id, growing);
+    await growing.loading;
+    if (growing.stale) {
+      growing.loading ??= this.#load(key, growing).finally(() => {
+        growing.loading = null;
+      });
+      await growing.loading;
+    }
+    return growing.text;
+  }
+
+  /** Keeps a text, and forgets the one that was kept first where there are too many. */
+  #keep(id: string, growing: Growing): void {
+    this.#texts.set(id, growing);
+    if (this.#texts.size > maxTexts) this.#texts.delete(this.#texts.keys().next().value as string);
+  }
+
+  async #load(key: TextKey, growing: Growing): Promise<void> {
+    growing.stale = false;
+    try {
+      const texts = await readTexts(this.#database, this.#workspaceId, [key]);
+      const text = texts.get(textId(key)) ?? '';
+      if (text.length > growing.text.length) growing.text = text;
+      for (const piece of growing.missed) addTo(growing, piece);
+    } catch (error) {
+      growing.stale = true;
+      throw error;
+    } finally {
+      growing.missed = [];
+    }
+  }
+}
