@@ -14,7 +14,7 @@ const role = `bench_${randomBytes(4).toString('hex')}`;
 const [workspaceId, threadId] = ['ws_bench', 'thread_bench'];
 const tables = ['Thread', 'Message'];
 
-const owner = await openPostgres(address, () => {});
+const owner = await openPostgres({ url: address, connections: 20 }, () => {});
 await owner.client.workspace.deleteMany({ where: { id: workspaceId } });
 await owner.client.workspace.create({ data: { id: workspaceId, name: 'Bench' } });
 await owner.client.thread.create({ data: { workspaceId, id: threadId } });
@@ -40,7 +40,7 @@ for (const table of tables) {
 }
 const asRole = new URL(address);
 asRole.username = role;
-const member = await openPostgres(asRole.href, () => {});
+const member = await openPostgres({ url: asRole.href, connections: 20 }, () => {});
 
 const page = {
   where: { id: threadId },

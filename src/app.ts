@@ -140,7 +140,7 @@ async function openStorage(
   const queueLog = log.child({ part: 'queue' });
   if (config.databaseUrl) {
     const { client, close } = await openPostgres(
-      config.databaseUrl,
+      { url: config.databaseUrl, connections: config.databaseConnections },
       (error) => log.warn({ err: error }, 'connection lost'),
       overrides.onStatement,
     );

@@ -32,6 +32,8 @@ export interface Config {
   dataDir: string;
   /** A PostgreSQL to use instead of the embedded database. */
   databaseUrl: string | null;
+  /** How many connections to it a process opens at most, beside a few of the queue and one of the bus. */
+  databaseConnections: number;
   role: 'all' | 'api' | 'worker';
   defaultModel: string | null;
   production: boolean;
@@ -87,6 +89,7 @@ const variables = {
   PORT: ['a whole number from 0 to 65535', whole(0, 65_535)],
   DATA_DIR: ['a folder', z.string().min(1)],
   DATABASE_URL: ['a postgres:// or postgresql:// address', z.url({ protocol: /^postgres(ql)?$/ })],
+  DATABASE_CONNECTIONS: ['a whole number from 2 to 1000', whole(2, 1000)],
   REDIS_URL: ['a redis:// or rediss:// address', z.url({ protocol: /^rediss?$/ })],
   ADMIN_KEY: ['at least 16 printable characters without spaces', key.min(16).max(200)],
   SECRET_KEY: ['at least 32 printable characters without spaces', key.min(32).max(500)],
@@ -160,6 +163,7 @@ function configFrom(read: Values): Config {
     port: read.PORT ?? 4000,
     dataDir: resolve(read.DATA_DIR ?? '.data'),
     databaseUrl: read.DATABASE_URL ?? null,
+    databaseConnections: read.DATABASE_CONNECTIONS ?? 20,
     role: read.ROLE ?? 'all',
     defaultModel: read.DEFAULT_MODEL ?? null,
     production,

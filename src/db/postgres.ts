@@ -29,15 +29,18 @@ function statementNames(): (query: { sql: string }) => string {
   };
 }
 
-/** Connects, migrates under an advisory lock, and opens the client. `onError` hears of connections lost while idle. */
+/**
+ * Connects, migrates under an advisory lock, and opens the client. `connections`: at most so many at a time; `onError` hears of
+ * those lost while idle.
+ */
 export async function openPostgres(
-  url: string,
+  { url, connections }: { url: string; connections: number },
   onError: (error: Error) => void,
   onStatement?: StatementListener,
 ): Promise<PostgresDatabase> {
   const pool = new pg.Pool({
     connectionString: url,
-    max: 20,
+    max: connections,
     connectionTimeoutMillis: 10_000,
     // A process that is frozen in the middle of a change keeps nobody waiting for good.
     options: '-c TimeZone=UTC -c idle_in_transaction_session_timeout=20s -c lock_timeout=15s',

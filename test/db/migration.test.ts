@@ -43,7 +43,7 @@ test.skipIf(postgres === null)(
     await server.connect();
     await server.query(`CREATE DATABASE ${name}`);
     const url = withDatabase(postgres.url, name);
-    const opened = await Promise.all(Array.from({ length: 4 }, () => openPostgres(url, () => {})));
+    const opened = await Promise.all(Array.from({ length: 4 }, () => openPostgres({ url, connections: 4 }, () => {})));
     const { rows } = await (opened[0] as (typeof opened)[0]).pool.query(
       'SELECT count(*)::int AS count FROM "_prisma_migrations"',
     );

@@ -51,7 +51,7 @@ async function makeTemplate(project: TestProject, url: string) {
   await server.connect();
   await server.query(`CREATE DATABASE ${template}`);
   const templateUrl = withDatabase(url, template);
-  const { close } = await openPostgres(templateUrl, () => {});
+  const { close } = await openPostgres({ url: templateUrl, connections: 4 }, () => {});
   const queue = await BossQueue.open({ url: templateUrl }, createLog('silent'));
   await queue.close();
   await close();
@@ -88,7 +88,8 @@ export async function storageEnvironment(): Promise<Record<string, string>> {
   const postgres = inject('postgres');
   const redis = inject('redis');
   return {
-    ...(postgres ? { DATABASE_URL: await copyTemplate(postgres) } : {}),
+    // Many servers under test share what connections the database takes.
+    ...(postgres ? { DATABASE_URL: await copyTemplate(postgres), DATABASE_CONNECTIONS: '8' } : {}),
     ...(redis ? { REDIS_URL: redis } : {}),
   };
 }
