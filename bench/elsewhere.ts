@@ -13,7 +13,7 @@ for (const [name, REDIS_URL] of Object.entries(links)) {
   const model = await startStreamModel({ tokens: 100, perSecond: 50, waitMs: 300 });
   const environment = { OPENAI_BASE_URL: model.baseURL, REDIS_URL };
   const executor = await serveGraph(environment);
-  const door = await serveGraph({ ...environment, ROLE: 'api' });
+  const door = await serveGraph({ ...environment, DATABASE_URL: executor.databaseUrl, ROLE: 'api' });
   const [here, there] = [nothingSeen(), nothingSeen()];
   const firsts = { here: [] as number[], there: [] as number[] };
   for (let run = 0; run < 10; run += 1) {

@@ -1,8 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import pg from 'pg';
 
 const key = 'ag_a-key-of-the-benchmarks-only';
 
@@ -37,10 +39,29 @@ export async function serve(script: string, environment: Record<string, string>)
   return { url, pid: child.pid as number, stop };
 }
 
-/** assistant-graph in a process of its own, on DATABASE_URL or on an embedded database in a folder that goes with it. */
+/** A database of its own on the server that an address names, and what drops it: what one server leaves is not another's. */
+async function freshDatabase(address: string) {
+  const name = `assistant_graph_bench_${randomBytes(4).toString('hex')}`;
+  const admin = new pg.Client({ connectionString: address });
+  await admin.connect();
+  await admin.query(`CREATE DATABASE ${name}`);
+  const drop = async () => {
+    await admin.query(`DROP DATABASE ${name} WITH (FORCE)`);
+    await admin.end();
+  };
+  return { url: Object.assign(new URL(address), { pathname: name }).href, drop };
+}
+
+/**
+ * assistant-graph in a process of its own: on a new database of the server that DATABASE_URL names, or on an embedded one; both
+ * go with it. `environment.DATABASE_URL`: a database that is there, of another such server.
+ */
 export async function serveGraph(
   environment: Record<string, string> = {},
-): Promise<Served & { graph: Graph; dataDir: string }> {
+): Promise<Served & { graph: Graph; dataDir: string; databaseUrl: string }> {
+  const address = environment.DATABASE_URL ? undefined : process.env.DATABASE_URL;
+  const fresh = address ? await freshDatabase(address) : null;
+  const databaseUrl = environment.DATABASE_URL ?? fresh?.url ?? '';
   const dataDir = await mkdtemp(join(tmpdir(), 'assistant-graph-bench-'));
   const settings = {
     PORT: '0',
@@ -49,14 +70,16 @@ export async function serveGraph(
     SECRET_KEY: 'a secret of the benchmarks only, long enough'.replaceAll(' ', '-'),
     LOG_LEVEL: 'error',
     GRAPHIQL: 'false',
+    DATABASE_URL: databaseUrl,
     ...environment,
   };
   const { url, pid, stop } = await serve('../src/main.ts', settings);
   const stopAndClear = async () => {
     await stop();
     await rm(dataDir, { recursive: true, force: true });
+    await fresh?.drop();
   };
-  return { url, pid, stop: stopAndClear, graph: graphAt(url), dataDir };
+  return { url, pid, stop: stopAndClear, graph: graphAt(url), dataDir, databaseUrl };
 }
 
 /** Sends an operation and returns its data. */
