@@ -34,8 +34,8 @@ const { createThread } = await server.graph(
 const id = createThread.thread.id;
 const hello = await rate(server.url, '/graphql', { query: '{ __typename }' });
 const graph = await rate(server.url, '/graphql', { query, variables: { id } });
-let baselineEnvironment: Record<string, string> = { THREAD_ID: id };
-if (!process.env.DATABASE_URL) {
+let baselineEnvironment: Record<string, string> = { THREAD_ID: id, DATABASE_URL: server.databaseUrl };
+if (!server.databaseUrl) {
   // An embedded database takes one process: the baseline fills one of its own with the same rows.
   baselineEnvironment = { THREAD_ID: id, MESSAGES: JSON.stringify(messages) };
 }

@@ -38,19 +38,20 @@ export function watchSocket(
   usedAt: () => number,
   { askEveryMs, silentMs, idleMs }: LivenessLimits,
 ): void {
-  let heardAt = Date.now();
+  let unheard = 0;
   const isTaking = taking(stream, () => socket.bufferedAmount);
   const hear = () => {
-    heardAt = Date.now();
+    unheard = 0;
   };
   socket.on('pong', hear);
   socket.on('message', hear);
   const look = () => {
-    const now = Date.now();
     if (socket.readyState !== socket.OPEN) return;
+    // Looks are counted, not time: if it was this process that slept, nobody else was silent.
     if (isTaking()) hear();
-    if (now - heardAt > silentMs) socket.close(closeCode.tooSlow, 'Nothing was read or answered for too long');
-    else if (now - usedAt() > idleMs) socket.close(closeCode.idle, 'Idle');
+    unheard += 1;
+    if (unheard * askEveryMs > silentMs) socket.close(closeCode.tooSlow, 'Nothing was read or answered for too long');
+    else if (Date.now() - usedAt() > idleMs) socket.close(closeCode.idle, 'Idle');
     else socket.ping();
   };
   const timer = setInterval(look, askEveryMs).unref();
@@ -63,10 +64,10 @@ export function watchResponse(response: ServerResponse, { askEveryMs, silentMs }
   if (!socket) return;
   const held = () => socket.writableLength;
   const isTaking = taking(socket, held);
-  let takenAt = Date.now();
+  let untaken = 0;
   const look = () => {
-    if (held() === 0 || isTaking()) takenAt = Date.now();
-    if (Date.now() - takenAt > silentMs) response.destroy();
+    untaken = held() === 0 || isTaking() ? 0 : untaken + 1;
+    if (untaken * askEveryMs > silentMs) response.destroy();
   };
   const timer = setInterval(look, askEveryMs).unref();
   response.once('close', () => clearInterval(timer));
