@@ -22,9 +22,9 @@ const base = 36;
 /** What the database can hold. */
 const maxNumber = 2_147_483_647;
 
-/** The text of a cursor: `<thread tag>[-<run number>].<seq>[.<offset>…]`. It goes with every token, and is short for that. */
+/** The text of a cursor: `<thread tag>[<run number>].<seq>[.<offset>…]`. It goes with every token, and is short for that. */
 export function encodeCursor({ threadId, runNumber }: CursorScope, { seq, offsets }: Position): string {
-  const run = runNumber === null ? '' : `-${runNumber.toString(base)}`;
+  const run = runNumber === null ? '' : runNumber.toString(base);
   let text = `${tagOf(threadId)}${run}.${seq.toString(base)}`;
   const end = offsets.findLastIndex((offset) => offset > 0);
   for (let index = 0; index <= end; index += 1) text += `.${(offsets[index] as number).toString(base)}`;
@@ -38,7 +38,7 @@ export function encodeCursor({ threadId, runNumber }: CursorScope, { seq, offset
 export function decodeCursor(threadId: string, text: string): Position & { runNumber: number | null } {
   const noCursor = () =>
     InvalidInputError.at('after', 'This is no cursor: pass on the cursor of an event, or eventCursor.');
-  const match = /^([0-9a-z]{4})(?:-([0-9a-z]{1,6}))?\.([0-9a-z]{1,6})((?:\.[0-9a-z]{1,6})*)$/.exec(text);
+  const match = /^([0-9a-z]{4})([0-9a-z]{1,6})?\.([0-9a-z]{1,6})((?:\.[0-9a-z]{1,6})*)$/.exec(text);
   if (!match) throw noCursor();
   const [, tag, run, seq = '', offsets = ''] = match;
   if (tag !== tagOf(threadId)) throw InvalidInputError.at('after', 'This cursor is of another thread.');

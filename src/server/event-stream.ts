@@ -95,10 +95,14 @@ export class EventStreams {
 
   /** Answers a request of the protocol. `body`: what a POST brought. */
   async serve(request: IncomingMessage, response: ServerResponse, body: string | null): Promise<void> {
-    const [answer, { status, statusText, headers }] = await this.#handle(sseRequest(request, { request, body }));
+    const asked = sseRequest(request, { request, body });
+    const [answer, { status, statusText, headers }] = await this.#handle(asked);
+    const stream = this.#streamOf(asked);
+    // What was not taken is not answered on the stream.
+    if (status !== 202) stream?.answers.delete(asked);
     response.writeHead(status, statusText, { ...headers, 'x-accel-buffering': 'no' });
     if (answer === null || typeof answer === 'string') response.end(answer);
-    else await this.#send(answer, response, this.#streams.get(tokenOf(request) ?? ''));
+    else await this.#send(answer, response, stream);
   }
 
   async #send(body: Body, response: ServerResponse, stream: EventStream | undefined): Promise<void> {
@@ -132,12 +136,10 @@ export class EventStreams {
       if (request.method === 'PUT') return (await this.#reserve(request)).token;
       const stream = this.#streamOf(request);
       if (!stream) return refuse(404, 'This stream is not there: reserve one with PUT');
-      const isForeign = request.method === 'POST' && !(await this.#open(request)).isOfSame(stream.session);
-      if (isForeign) return refuse(403, 'This stream is of somebody else');
+      if (request.method !== 'POST') return stream.token;
+      if (!(await this.#open(request)).isOfSame(stream.session)) return refuse(403, 'This stream is of somebody else');
       if (stream.answers.size < maxAnswers) return stream.token;
-      return this.#refusal(
-        new RateLimitedError(`${maxAnswers} answers wait on this stream, the limit. Read them first.`),
-      );
+      throw new RateLimitedError(`${maxAnswers} answers wait on this stream, the limit. Read them first.`);
     } catch (error) {
       return this.#refusal(error);
     }

@@ -208,6 +208,20 @@ test('a revoked key ends the stream that was reserved with it, after its operati
   other.stop();
 });
 
+test('answers wait on a stream up to a limit, until somebody reads them', async () => {
+  const token = await reserve(app.client);
+  const send = (id: number) => ask(app.client, 'POST', token, operation('{ viewer { kind } }', String(id)));
+  // The first one is on its way already.
+  for (let id = 0; id <= 100; id += 1) expect((await send(id)).status).toBe(202);
+  const refused = await send(101);
+  expect(refused.status).toBe(429);
+  expect((await refused.json()).errors[0].extensions.code).toBe('RATE_LIMITED');
+  const stream = await openStream(app.client, token);
+  await expect.poll(() => stream.events().filter(({ event }) => event === 'complete').length).toBe(101);
+  expect((await send(102)).status).toBe(202);
+  stream.stop();
+});
+
 test('a client that goes leaves nothing behind', async () => {
   const { port } = new URL(app.url);
   const thread = await app.client.createThread();
