@@ -258,3 +258,17 @@ test('events pass proxies as they come', async () => {
   await response.body?.cancel();
   await until(app.client.follow(run.id), ({ status }) => status === 'COMPLETED');
 });
+
+test('a stream on which nothing is told is kept alive by comments', async () => {
+  const thread = await app.client.createThread();
+  const stop = new AbortController();
+  const query = `subscription { threadEvents(threadId: "${thread.id}") { __typename } }`;
+  const response = await app.client.stream(query, {}, stop.signal);
+  let text = '';
+  for await (const bytes of response.body as unknown as AsyncIterable<Uint8Array>) {
+    text += new TextDecoder().decode(bytes);
+    if (text.split(':\n\n').length > 3) break;
+  }
+  expect(text).toMatch(/^(:\n\n)+$/);
+  stop.abort();
+});
