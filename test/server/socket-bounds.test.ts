@@ -122,7 +122,7 @@ test('whoever has not even said who it is is not heard beyond what it reads', as
 });
 
 test('a socket that wants nothing is closed after a while, and one that waits for something is not', async () => {
-  await using app = await startTestApp({}, { liveness: { ...liveness, silentMs: 60_000, idleMs: 300 } });
+  await using app = await startTestApp({}, { liveness: { ...liveness, silentMs: 60_000, idleMs: 2000 } });
   const thread = await app.client.createThread();
   const busy = await openSocket(app.client);
   busy.send('1', `subscription { threadEvents(threadId: "${thread.id}") { __typename } }`);
