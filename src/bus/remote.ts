@@ -176,9 +176,7 @@ export class RemoteBus implements Bus {
   }
 
   #send(): void {
-    this.#sending ??= this.#flush().finally(() => {
-      this.#sending = null;
-    });
+    this.#sending ??= this.#flush();
   }
 
   async #flush(): Promise<void> {
@@ -189,6 +187,8 @@ export class RemoteBus implements Bus {
       const parcels = this.#outbox.take(this.#id);
       await link.send(parcels).catch((error: Error) => this.#lose(link, error));
     }
+    // In the same moment in which nothing more was found: what is said in the next one is sent anew.
+    this.#sending = null;
   }
 
   #hear(payload: string): void {

@@ -1,8 +1,14 @@
 import type { Database } from '../db/client.ts';
 import { readTexts, type TextKey, textId } from './piece.ts';
 
-/** How many texts are kept, so that those that ended are there for followers who have not come to their end yet. */
-const maxTexts = 64;
+/**
+ * How much is kept, so that texts that ended are there for followers who have not come to their end yet: these newest ones in any
+ * case, and more of them while there are no more than so many, with no more than so many characters together. Texts that grow
+ * are always kept.
+ */
+const keptTexts = 16;
+const maxTexts = 2000;
+const maxLength = 4_000_000;
 /** How many pieces that come while a text is read are kept to be added to it. */
 const maxMissed = 1000;
 
@@ -19,9 +25,11 @@ interface Growing {
   loading: Promise<void> | null;
   /** Pieces that were heard while it was read. */
   missed: Heard[];
+  /** It has begun here, and not ended: it is known from what is heard, and nobody else's to forget. */
+  isLive: boolean;
 }
 
-const whole = (text: string): Growing => ({ text, stale: false, loading: null, missed: [] });
+const known = (text: string, isLive: boolean): Growing => ({ text, stale: false, loading: null, missed: [], isLive });
 
 /** Adds what a piece brings; one that does not follow shows that there is more to read. */
 function addTo(growing: Growing, { offset, text }: Heard): void {
@@ -48,12 +56,12 @@ export class FeedTexts {
 
   /** From here on the text is known from what is heard. */
   begin(key: TextKey): void {
-    this.#keep(textId(key), whole(''));
+    this.#keep(textId(key), known('', true));
   }
 
   /** The text is this, and whole. */
   end(key: TextKey, text: string): void {
-    this.#keep(textId(key), whole(text));
+    this.#keep(textId(key), known(text, false));
   }
 
   /** A piece has been heard. */
@@ -65,19 +73,34 @@ export class FeedTexts {
     else growing.stale = true;
   }
 
+  /** The text grows no more; its row has all of it. */
+  settle(key: TextKey): void {
+    const growing = this.#texts.get(textId(key));
+    if (growing) growing.isLive = false;
+  }
+
   forget(key: TextKey): void {
     this.#texts.delete(textId(key));
   }
 
-  /** All texts may have grown in ways that nobody told; `but`: not those of this channel. */
-  doubt(but?: TextKey['channel']): void {
-    for (const [id, growing] of this.#texts) if (!but || !id.endsWith(` ${but}`)) growing.stale = true;
+  /** All texts may have grown in ways that nobody told. */
+  doubt(): void {
+    for (const growing of this.#texts.values()) growing.stale = true;
+  }
+
+  /** Texts of a step stand in its rows by now, and may have grown there; `areOver`: they grow no more. */
+  doubtSteps({ areOver }: { areOver: boolean }): void {
+    for (const [id, growing] of this.#texts) {
+      if (id.endsWith(' TEXT')) continue;
+      growing.stale = true;
+      if (areOver) growing.isLive = false;
+    }
   }
 
   /** Reads it at most once more after it was asked for: it may go on growing faster than it is read. */
   async #catchUp(key: TextKey): Promise<string> {
     const id = textId(key);
-    const growing = this.#texts.get(id) ?? { ...whole(''), stale: true };
+    const growing = this.#texts.get(id) ?? { ...known('', false), stale: true };
     this.#keep(id, growing);
     await growing.loading;
     if (growing.stale) {
@@ -89,10 +112,18 @@ export class FeedTexts {
     return growing.text;
   }
 
-  /** Keeps a text, and forgets the one that was kept first where there are too many. */
+  /** Keeps a text, and forgets those that were kept first where that is too much. */
   #keep(id: string, growing: Growing): void {
     this.#texts.set(id, growing);
-    if (this.#texts.size > maxTexts) this.#texts.delete(this.#texts.keys().next().value as string);
+    if (this.#texts.size <= keptTexts) return;
+    let length = 0;
+    for (const { text } of this.#texts.values()) length += text.length;
+    const oldest = [...this.#texts].slice(0, -keptTexts).filter(([, { isLive }]) => !isLive);
+    for (const [name, { text }] of oldest) {
+      if (this.#texts.size <= maxTexts && length <= maxLength) return;
+      this.#texts.delete(name);
+      length -= text.length;
+    }
   }
 
   async #load(key: TextKey, growing: Growing): Promise<void> {

@@ -140,14 +140,21 @@ export class Follower {
     return runId === this.#run?.id && type === 'RUN_STATUS_CHANGED' && isTerminal(value as Run['status']);
   }
 
-  /** The next piece of a text that has grown; null: none has. */
-  #growth(): Told | null | Promise<Told | null> {
-    for (const text of this.#open) {
+  /** The next piece of a text that has grown, from the open text with that index on; null: none has. */
+  #growth(from = 0): Told | null | Promise<Told | null> {
+    for (const [index, text] of this.#open.entries()) {
+      if (index < from) continue;
       const grown = this.#feed.textOf(text);
-      if (typeof grown !== 'string') return grown.then(() => this.#growth());
-      if (grown.length > text.offset) return this.#tellPiece(text, grown);
+      if (typeof grown !== 'string')
+        return grown.then((read) => this.#tellGrown(text, read) ?? this.#growth(index + 1));
+      const told = this.#tellGrown(text, grown);
+      if (told) return told;
     }
     return null;
+  }
+
+  #tellGrown(text: OpenText, grown: string): Told | null {
+    return grown.length > text.offset && !this.#signal.aborted ? this.#tellPiece(text, grown) : null;
   }
 
   #tellPiece(text: OpenText, grown: string): Told {

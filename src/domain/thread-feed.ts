@@ -248,9 +248,10 @@ export class ThreadFeed {
   }
 
   /** What ended a step or parked its run has completed texts in their rows; `messageOf` sees to those of messages. */
-  #refresh({ type, value }: Event): void {
+  #refresh({ type, value, messageId }: Event): void {
+    if (type === 'MESSAGE_ENDED') this.#texts.settle({ ownerId: messageId ?? '', channel: 'TEXT' });
     const isParked = type === 'RUN_STATUS_CHANGED' && value === 'REQUIRES_ACTION';
-    if (type === 'STEP_ENDED' || isParked) this.#texts.doubt('TEXT');
+    if (type === 'STEP_ENDED' || isParked) this.#texts.doubtSteps({ areOver: !isParked });
   }
 }
 

@@ -63,6 +63,8 @@ export class EventStreams {
   readonly #shown: (error: unknown) => Error;
   readonly #log: Logger;
   readonly #streams = new Map<string, EventStream>();
+  /** By the request that reserved it. */
+  readonly #reserved = new WeakMap<object, EventStream>();
   readonly #handle: Handler<Raw, unknown>;
 
   constructor(options: { yoga: Yoga; authenticator: Authenticator; events: SharedEvents; log: Logger }) {
@@ -100,6 +102,7 @@ export class EventStreams {
     const stream = this.#streamOf(asked);
     // What was not taken is not answered on the stream.
     if (status !== 202) stream?.answers.delete(asked);
+    if (status !== 201) this.#reserved.get(asked)?.closed.abort();
     response.writeHead(status, statusText, { ...headers, 'x-accel-buffering': 'no' });
     if (answer === null || typeof answer === 'string') response.end(answer);
     else await this.#send(answer, response, stream);
@@ -136,7 +139,9 @@ export class EventStreams {
       if (request.method === 'PUT') return (await this.#reserve(request)).token;
       const stream = this.#streamOf(request);
       if (!stream) return refuse(404, 'This stream is not there: reserve one with PUT');
-      if (request.method !== 'POST') return stream.token;
+      // Opening it and ending an operation take the token alone; whatever else is sent with it is an operation.
+      const isOpening = request.method === 'GET' && request.headers.get('accept') === 'text/event-stream';
+      if (isOpening || request.method === 'DELETE') return stream.token;
       if (!(await this.#open(request)).isOfSame(stream.session)) return refuse(403, 'This stream is of somebody else');
       if (stream.answers.size < maxAnswers) return stream.token;
       throw new RateLimitedError(`${maxAnswers} answers wait on this stream, the limit. Read them first.`);
@@ -169,6 +174,7 @@ export class EventStreams {
       answers: new Set<object>(),
     };
     this.#streams.set(stream.token, stream);
+    this.#reserved.set(request, stream);
     const forget = () => this.#forget(stream).catch((error) => this.#log.error({ err: error }, 'event stream'));
     const late = setTimeout(forget, openWithinMs).unref();
     // Its operations hear why they end before it closes; one that nobody has opened is forgotten.

@@ -46,8 +46,10 @@ interface SocketState extends Record<PropertyKey, unknown> {
   closed: AbortController;
   /** The queries and mutations that are under way, as they were sent. */
   answers: Set<object>;
-  /** All operations that are under way, as they were sent. */
-  begun: Set<object>;
+  /** All operations that are under way, as they were sent, with their ids. */
+  begun: Map<object, string>;
+  /** Their ids. */
+  ids: Set<string>;
 }
 
 /** Closes a socket that has not said who it is in time. */
@@ -103,15 +105,26 @@ async function sessionOf(
 /** The answer to what a client sends after it has been sent away, should it still read. */
 const closing = new GraphQLError('This socket is being closed.', { extensions: { code: 'UNAUTHENTICATED' } });
 
-/** Counts an operation, as it was sent, until `end`. */
-function begin({ begun, socket }: SocketState & Extra, payload: object): void {
-  begun.add(payload);
+/**
+ * Counts an operation, as it was sent, until `end`. False: it is not to be done, because its client has been sent away, or is now:
+ * graphql-ws forgets an id when its client ends the operation, which may take a moment longer, or not have begun yet.
+ */
+function begin({ begun, ids, socket }: SocketState & Extra, id: string, payload: object): boolean {
+  if (ids.has(id)) socket.close(closeCode.idTaken, 'Subscriber already exists');
+  if (socket.readyState !== WebSocket.OPEN) return false;
+  begun.set(payload, id);
+  ids.add(id);
   (socket as ClientSocket).begin();
+  return true;
 }
 
-function end({ begun, answers, socket }: SocketState & Extra, payload: object): void {
+function end({ begun, ids, answers, socket }: SocketState & Extra, payload: object): void {
+  const id = begun.get(payload);
+  if (id === undefined) return;
+  begun.delete(payload);
+  ids.delete(id);
   answers.delete(payload);
-  if (begun.delete(payload)) (socket as ClientSocket).end();
+  (socket as ClientSocket).end();
 }
 
 /** Counts an operation that is answered at once, and maybe at length. Throws when there are too many. */
@@ -168,7 +181,8 @@ export function serveWebSocket(
       onConnect: async ({ connectionParams, extra }) => {
         const state = extra as SocketState & Extra;
         state.closed = new AbortController();
-        state.begun = new Set();
+        state.begun = new Map();
+        state.ids = new Set();
         state.answers = new Set();
         // Also when it closes before it has been acknowledged.
         extra.socket.once('close', () => state.closed.abort());
@@ -186,11 +200,9 @@ export function serveWebSocket(
           throw error;
         }
       },
-      onSubscribe: async ({ extra }, _id, payload) => {
+      onSubscribe: async ({ extra }, id, payload) => {
         const state = extra as SocketState & Extra;
-        // What a client sends after it has been sent away is not done.
-        if (state.socket.readyState !== WebSocket.OPEN) return [closing];
-        begin(state, payload);
+        if (!begin(state, id, payload)) return [closing];
         try {
           if (state.begun.size > limits.all) throw tooMany(limits.all);
           const credential = credentialOf(payload.extensions ?? undefined);

@@ -93,6 +93,51 @@ test('query, then follow: with the cursor of the answer nothing falls between an
   }
 });
 
+test.each([33, 100])(
+  'a step of %i calls at a time is followed live, late and from the middle, and a follower may leave',
+  async (count) => {
+    const tools = Array.from({ length: count }, (_, index) => ({ function: { name: `tool_${index}` } }));
+    model.answers(
+      async (respond) => {
+        for (let index = 0; index < count; index += 1) {
+          const call = {
+            index,
+            id: `call${index}`,
+            type: 'function',
+            function: { name: `tool_${index}`, arguments: '{"a":' },
+          };
+          await respond.delta({ tool_calls: [call] });
+        }
+        for (let index = 0; index < count; index += 1) {
+          await respond.delta({ tool_calls: [{ index, function: { arguments: `${index}}` } }] });
+        }
+        await respond.end('tool_calls');
+      },
+      async (respond) => {
+        await respond.text('Thanks.');
+        await respond.end();
+      },
+    );
+    const run = await app.client.ask('Go', { tools });
+    const live = all(app.client.follow(run.id));
+    const leaver = until(app.client.followBySse(run.id), ({ toolCall }) => toolCall?.index === count - 1);
+    await leaver;
+    await answerCalls(app.client, run.id);
+    const whole = told(await live);
+    expect(Object.keys(whole.texts)).toHaveLength(2 * count + 1);
+    for (const [id, text] of Object.entries(whole.texts)) {
+      if (id.endsWith(' arguments')) expect(text).toMatch(/^\{"a":\d+\}$/);
+      if (id.endsWith(' output')) expect(text).toMatch(/^output of tool_\d+$/);
+    }
+    const late = await all(app.client.follow(run.id));
+    expect(told(late)).toEqual(whole);
+    const middle = Math.floor(late.length / 2);
+    const rest = await all(app.client.follow(run.id, late[middle].cursor));
+    expect(told([...late.slice(0, middle + 1), ...rest])).toEqual(whole);
+    await expect.poll(() => app.app.services.feeds.count).toBe(0);
+  },
+);
+
 test('many followers of one run hear the same', async () => {
   model.says('To ', 'all ', 'of ', 'you');
   const run = await app.client.ask('Go');

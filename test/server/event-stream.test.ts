@@ -222,6 +222,29 @@ test('answers wait on a stream up to a limit, until somebody reads them', async 
   stream.stop();
 });
 
+test('whoever has the token of a stream, and nothing else, puts nothing on it', async () => {
+  const [carl, dave] = [await app.client.as('carl'), await app.client.as('dave')];
+  const token = await reserve(carl);
+  const get = (headers: object) =>
+    fetch(
+      `${app.url}/graphql?${new URLSearchParams({ token, query: '{ viewer { kind } }', extensions: '{"operationId":"1"}' })}`,
+      { headers: { ...headers, 'graphql-require-preflight': '1', accept: '*/*' } },
+    );
+  expect((await get({})).status).toBe(401);
+  expect((await get({ authorization: `Bearer ${dave.key}` })).status).toBe(403);
+  expect((await get({ authorization: `Bearer ${carl.key}` })).status).toBe(202);
+  (await openStream(carl, token)).stop();
+});
+
+test('a reservation that is refused takes no place', async () => {
+  const emil = await app.client.as('emil');
+  for (let time = 0; time < 4; time += 1) {
+    expect((await ask(emil, 'PUT', null, undefined, { accept: 'application/json' })).status).toBe(406);
+  }
+  const token = await reserve(emil);
+  (await openStream(emil, token)).stop();
+});
+
 test('a client that goes leaves nothing behind', async () => {
   const { port } = new URL(app.url);
   const thread = await app.client.createThread();

@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { Client } from '../support/client.ts';
+import { openSocket } from '../support/raw-socket.ts';
 
 let app: TestApp;
 beforeAll(async () => {
@@ -154,4 +155,24 @@ test('health, readiness and the way in', async () => {
   expect(await (await fetch(`${app.url}/ready`)).json()).toEqual({ status: 'ready' });
   expect((await fetch(`${app.url}/`, { redirect: 'manual' })).headers.get('location')).toBe('/graphql');
   expect((await fetch(`${app.url}/nothing`)).status).toBe(404);
+});
+
+test('an id is free when its operation has ended, and a socket that uses it before that is closed with all it follows', async () => {
+  const { id: threadId } = await app.client.createThread();
+  const query = 'subscription($id: ID!) { threadEvents(threadId: $id) { __typename } }';
+  const patient = await openSocket(app.client);
+  for (let time = 1; time <= 3; time += 1) {
+    patient.send('r', '{ viewer { kind } }');
+    await vi.waitUntil(() => patient.of('r').length === 2 * time, 10_000);
+  }
+  const hasty = await openSocket(app.client);
+  for (let time = 0; time < 3; time += 1) {
+    hasty.send('r', query, { id: threadId });
+    hasty.socket.send(JSON.stringify({ id: 'r', type: 'complete' }));
+  }
+  expect((await hasty.closed).code).toBe(4409);
+  await expect.poll(() => app.app.services.feeds.count).toBe(0);
+  patient.send('r', '{ viewer { kind } }');
+  await vi.waitUntil(() => patient.of('r').length === 8, 10_000);
+  patient.socket.terminate();
 });
