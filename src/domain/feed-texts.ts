@@ -97,18 +97,22 @@ export class FeedTexts {
     }
   }
 
-  /** Reads it at most once more after it was asked for: it may go on growing faster than it is read. */
+  /**
+   * The text as it is no earlier than it is asked for. Reads it at most once for that: it may go on growing faster than it is
+   * read.
+   */
   async #catchUp(key: TextKey): Promise<string> {
     const id = textId(key);
     const growing = this.#texts.get(id) ?? { ...known('', false), stale: true };
     this.#keep(id, growing);
-    await growing.loading;
+    // One that is being read already may have been read too early; whoever waits for the same may have begun anew after that.
+    if (growing.loading) await growing.loading;
     if (growing.stale) {
       growing.loading ??= this.#load(key, growing).finally(() => {
         growing.loading = null;
       });
-      await growing.loading;
     }
+    if (growing.loading) await growing.loading;
     return growing.text;
   }
 

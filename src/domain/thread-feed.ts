@@ -202,6 +202,8 @@ export class ThreadFeed {
       const last = await this.#lastSeq();
       this.#gone = last === null;
       this.#from = (last ?? 0) + 1;
+      // Events up to here are told as the database has them; a text that was read before may lack what they brought.
+      this.#texts.doubt();
       return;
     }
     const events = await this.#database.event.findMany({
