@@ -1,4 +1,7 @@
+import { mkdtemp, rm } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Bus } from './bus/bus.ts';
 import { MemoryBus } from './bus/memory.ts';
 import { postgresLink } from './bus/postgres.ts';
@@ -9,12 +12,15 @@ import type { Database, StatementListener } from './db/client.ts';
 import { openPglite } from './db/pglite.ts';
 import { openPostgres } from './db/postgres.ts';
 import type { Services } from './domain/context.ts';
+import { FileLinks } from './domain/file-link.ts';
 import { ensureFirstKey, hasFirstKey, isOwnSecretKey } from './domain/first-key.ts';
 import { KeyUses } from './domain/key-use.ts';
 import { releaseAllLeases } from './domain/lease.ts';
 import { SigningKeys } from './domain/signing-key.ts';
 import { ThreadFeeds } from './domain/thread-feeds.ts';
 import { Worker } from './engine/worker.ts';
+import { DiskFileStore } from './files/disk.ts';
+import { Staging } from './files/staging.ts';
 import { buildSchema } from './graphql/schema.ts';
 import { KeptSecrets } from './kept-secrets.ts';
 import { createLog, type Logger } from './log.ts';
@@ -108,7 +114,8 @@ async function open(
   closing.add(() => bus.close());
   const signingKeys = new SigningKeys(database, vault);
   const feeds = new ThreadFeeds(database, bus);
-  const services: Services = { database, bus, queue, models, feeds, vault, signingKeys, log };
+  const filing = await openFiles(config, overrides, vault, closing);
+  const services: Services = { database, bus, queue, models, feeds, vault, signingKeys, log, ...filing };
   const firstKey = await openFirstKey(secrets, kept, services);
   if (config.role !== 'api') {
     const offload = new Offload();
@@ -159,6 +166,22 @@ async function openStorage(
   return { database: client, queue };
 }
 
+async function openFiles(
+  { files, publicUrl }: Config,
+  { inMemory }: Overrides,
+  vault: Vault,
+  closing: Closing,
+): Promise<Pick<Services, 'files' | 'staging' | 'fileLinks' | 'fileLimits'>> {
+  const folder = inMemory ? await mkdtemp(join(tmpdir(), 'assistant-graph-files-')) : files.folder;
+  if (inMemory) closing.add(() => rm(folder, { recursive: true }));
+  return {
+    files: new DiskFileStore(folder),
+    staging: await Staging.open(join(folder, 'incoming')),
+    fileLinks: new FileLinks(vault, publicUrl ?? '', files.linkMs),
+    fileLimits: files,
+  };
+}
+
 async function listen(config: Config, services: Services, closing: Closing): Promise<string> {
   const { log, database, queue } = services;
   const uses = new KeyUses(database, log);
@@ -179,7 +202,9 @@ async function listen(config: Config, services: Services, closing: Closing): Pro
     await queue.ping();
   };
   const eventStreams = new EventStreams({ yoga, authenticator, events, log });
-  const server = createHttpServer({ yoga, eventStreams, liveness, isReady, origins, maxBodyBytes, log });
+  const { files: uploads } = config;
+  const parts = { yoga, services, authenticator, eventStreams, origins, isReady };
+  const server = createHttpServer({ ...parts, liveness, maxBodyBytes, uploads, log });
   const maxPayloadBytes = maxBodyBytes;
   const sockets = serveWebSocket(server, { yoga, authenticator, events, origins, log, maxPayloadBytes, liveness });
   await new Promise<void>((resolve, reject) => {
@@ -195,7 +220,9 @@ async function listen(config: Config, services: Services, closing: Closing): Pro
   });
   const { port } = server.address() as AddressInfo;
   const host = config.host.includes(':') ? `[${config.host}]` : config.host;
-  return `http://${host}:${port}`;
+  const url = `http://${host}:${port}`;
+  services.fileLinks.reachedAt(url);
+  return url;
 }
 
 /** What the secrets of the server are hashed and sealed with. Throws ConfigError when the database knows another key. */

@@ -1,6 +1,7 @@
-import { resolve } from 'node:path';
-import { z } from 'zod';
+import { join, resolve } from 'node:path';
+import type { z } from 'zod';
 import { isMistyped } from './secret.ts';
+import { variables } from './variables.ts';
 
 /** A setting that stops the start; `message` is the one line to show. */
 export class ConfigError extends Error {}
@@ -53,8 +54,43 @@ export interface Config {
   introspection: boolean;
   /** Whose tokens are accepted beside our own. */
   oidc: OidcSettings | null;
+  /** Where clients reach it, without a path; null: where it listens. */
+  publicUrl: string | null;
+  files: FileSettings;
+  tools: ToolSettings;
   /** A JSON file that adds to or overrides the built-in table of models and prices. */
   modelCatalog: string | null;
+}
+
+/** Where files are kept, and how much of them. */
+export interface FileSettings {
+  folder: string;
+  uploadBytes: number;
+  /** How many files come with one request. */
+  uploads: number;
+  workspaceBytes: number;
+  userBytes: number;
+  /** How long an address of a file is good at least. */
+  linkMs: number;
+}
+
+/** What the tools have that the server runs itself. */
+export interface ToolSettings {
+  python: {
+    memoryMb: number;
+    /** How many interpreters a process holds at most. */
+    sandboxes: number;
+    /** How long the state of a thread is kept that is not used. */
+    idleMs: number;
+    /** A folder of wheels to import from; null: the standard library alone. */
+    packages: string | null;
+  };
+  /** `provider/model`; null: the first provider's own, if it has one. */
+  imageModel: string | null;
+  /** The address of a SearXNG; null: there is none. */
+  searchUrl: string | null;
+  /** Hosts and ranges of addresses that plug-ins may call although they are not public. */
+  pluginHosts: readonly string[];
 }
 
 /** What no log, error or answer may show. */
@@ -68,65 +104,6 @@ export interface Secrets {
   alibaba: ProviderSettings | null;
   openai: ProviderSettings | null;
 }
-
-const whole = (min: number, max: number) =>
-  z.string().regex(/^\d+$/).transform(Number).pipe(z.number().min(min).max(max));
-const httpUrl = z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/\/+$/, ''));
-const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
-const claim = z.string().min(1).max(200);
-const originShape = /^(https?:\/\/[a-z0-9.-]+(:\d+)?|https?:\/\/\[[0-9a-f:]+\](:\d+)?|null)$/i;
-const origins = z.string().transform((text, ctx) => {
-  if (text.trim() === '*') return '*' as const;
-  const list = text.split(',').map((origin) => origin.trim().toLowerCase());
-  if (!list.every((origin) => originShape.test(origin))) ctx.addIssue('no origin');
-  return list;
-});
-const key = z.string().regex(/^[\x21-\x7e]+$/);
-
-/** Each variable: what it accepts, in words for the one line of refusal, and how it is read. */
-const variables = {
-  HOST: ['an address to listen on, for example 127.0.0.1 or ::', z.string().regex(/^[\w.:-]+$/)],
-  PORT: ['a whole number from 0 to 65535', whole(0, 65_535)],
-  DATA_DIR: ['a folder', z.string().min(1)],
-  DATABASE_URL: ['a postgres:// or postgresql:// address', z.url({ protocol: /^postgres(ql)?$/ })],
-  DATABASE_CONNECTIONS: ['a whole number from 2 to 1000', whole(2, 1000)],
-  REDIS_URL: ['a redis:// or rediss:// address', z.url({ protocol: /^rediss?$/ })],
-  ADMIN_KEY: ['at least 16 printable characters without spaces', key.min(16).max(200)],
-  SECRET_KEY: ['at least 32 printable characters without spaces', key.min(32).max(500)],
-  ROLE: ['all, api or worker', z.enum(['all', 'api', 'worker'])],
-  DASHSCOPE_API_KEY: ['a key without spaces', key],
-  DASHSCOPE_BASE_URL: ['an http(s) address', httpUrl],
-  OPENAI_API_KEY: ['a key without spaces', key],
-  OPENAI_BASE_URL: ['an http(s) address', httpUrl],
-  DEFAULT_MODEL: ['a model, for example alibaba/qwen-plus or demo', z.string().regex(/^\S{1,200}$/)],
-  DEMO_DELAY_MS: ['a whole number of milliseconds from 0 to 10000', whole(0, 10_000)],
-  MODEL_TIMEOUT_SECONDS: ['a whole number of seconds from 1 to 3600', whole(1, 3600)],
-  MODEL_STALL_SECONDS: ['a whole number of seconds from 1 to 3600', whole(1, 3600)],
-  MODEL_RETRIES: ['a whole number from 0 to 10', whole(0, 10)],
-  MODEL_CATALOG: ['a path to a JSON file', z.string().min(1)],
-  WORKER_CONCURRENCY: ['a whole number from 1 to 1000', whole(1, 1000)],
-  MAX_BODY_BYTES: ['a whole number from 1024 to 1000000000', whole(1024, 1_000_000_000)],
-  MAX_SOCKETS_PER_KEY: ['a whole number from 1 to 1000000', whole(1, 1_000_000)],
-  MAX_SOCKETS_PER_USER: ['a whole number from 1 to 1000000', whole(1, 1_000_000)],
-  MAX_STREAMS_PER_KEY: ['a whole number from 1 to 1000000', whole(1, 1_000_000)],
-  MAX_STREAMS_PER_USER: ['a whole number from 1 to 1000000', whole(1, 1_000_000)],
-  SOCKET_SILENT_SECONDS: ['a whole number of seconds from 10 to 3600', whole(10, 3600)],
-  SOCKET_IDLE_SECONDS: ['a whole number of seconds from 10 to 86400', whole(10, 86_400)],
-  CORS_ORIGINS: ['origins such as https://app.example.com, separated by commas, or *', origins],
-  INTROSPECTION: ['true or false', flag],
-  OIDC_ISSUER: ['an http(s) address', z.url({ protocol: /^https?$/ })],
-  OIDC_AUDIENCE: ['a text', z.string().min(1).max(500)],
-  OIDC_JWKS_URI: ['an http(s) address', z.url({ protocol: /^https?$/ })],
-  OIDC_USER_CLAIM: ['the name of a claim, for example sub', claim],
-  OIDC_WORKSPACE_CLAIM: ['the name of a claim', claim],
-  OIDC_SCOPES_CLAIM: ['the name of a claim, for example scope', claim],
-  GRAPHIQL: ['true or false', flag],
-  LOG_LEVEL: [
-    'trace, debug, info, warn, error, fatal or silent',
-    z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),
-  ],
-  NODE_ENV: ['any word', z.string()],
-} as const;
 
 type Values = { [name in keyof typeof variables]?: z.output<(typeof variables)[name][1]> };
 
@@ -172,14 +149,44 @@ function configFrom(read: Values): Config {
     logLevel: read.LOG_LEVEL ?? 'info',
     workerConcurrency: read.WORKER_CONCURRENCY ?? 50,
     demoDelayMs: read.DEMO_DELAY_MS ?? 40,
-    model: {
-      timeoutMs: (read.MODEL_TIMEOUT_SECONDS ?? 60) * 1000,
-      stallMs: (read.MODEL_STALL_SECONDS ?? 60) * 1000,
-      retries: read.MODEL_RETRIES ?? 3,
-    },
+    model: patienceOf(read),
     maxBodyBytes: read.MAX_BODY_BYTES ?? 8_000_000,
     ...boundsOf(read),
     modelCatalog: read.MODEL_CATALOG ?? null,
+    publicUrl: read.PUBLIC_URL ?? null,
+    ...toolsFrom(read),
+  };
+}
+
+function patienceOf(read: Values): Config['model'] {
+  return {
+    timeoutMs: (read.MODEL_TIMEOUT_SECONDS ?? 60) * 1000,
+    stallMs: (read.MODEL_STALL_SECONDS ?? 60) * 1000,
+    retries: read.MODEL_RETRIES ?? 3,
+  };
+}
+
+function toolsFrom(read: Values): Pick<Config, 'files' | 'tools'> {
+  return {
+    files: {
+      folder: resolve(read.FILES_DIR ?? join(read.DATA_DIR ?? '.data', 'files')),
+      uploadBytes: read.MAX_UPLOAD_BYTES ?? 100_000_000,
+      uploads: read.MAX_UPLOADS ?? 10,
+      workspaceBytes: read.MAX_WORKSPACE_FILE_BYTES ?? 10_000_000_000,
+      userBytes: read.MAX_USER_FILE_BYTES ?? 1_000_000_000,
+      linkMs: (read.FILE_URL_SECONDS ?? 900) * 1000,
+    },
+    tools: {
+      python: {
+        memoryMb: read.PYTHON_MEMORY_MB ?? 512,
+        sandboxes: read.PYTHON_SANDBOXES ?? 8,
+        idleMs: (read.PYTHON_IDLE_SECONDS ?? 600) * 1000,
+        packages: read.PYTHON_PACKAGES ? resolve(read.PYTHON_PACKAGES) : null,
+      },
+      imageModel: read.IMAGE_MODEL ?? null,
+      searchUrl: read.SEARCH_URL ?? null,
+      pluginHosts: read.PLUGIN_HOSTS ?? [],
+    },
   };
 }
 

@@ -9,10 +9,11 @@ const files = readdirSync(src, { recursive: true, encoding: 'utf8' })
   .sort();
 
 /** What the files of a folder may import beside their own folder and the leaves; `name` or `folder/file`. */
+const filePorts = ['files/file-store', 'files/staging', 'files/upload'];
 const allowed: Record<string, string[]> = {
-  server: ['graphql/context', 'graphql/error', 'graphql/limit', 'domain'],
-  graphql: ['domain', 'db/generated', 'providers/model-catalog'],
-  domain: ['db/client', 'db/generated', 'queue/queue', 'bus/bus', 'providers/model-catalog'],
+  server: ['graphql/context', 'graphql/error', 'graphql/limit', 'domain', ...filePorts],
+  graphql: ['domain', 'db/generated', 'providers/model-catalog', 'files/upload'],
+  domain: ['db/client', 'db/generated', 'queue/queue', 'bus/bus', 'providers/model-catalog', ...filePorts],
   engine: [
     'domain',
     'db/client',
@@ -25,10 +26,11 @@ const allowed: Record<string, string[]> = {
   offload: [],
   queue: ['db/client'],
   bus: [],
+  files: [],
   providers: [],
   db: [],
 };
-const leaves = ['id', 'log', 'config', 'secret', 'vault'];
+const leaves = ['id', 'log', 'config', 'variables', 'secret', 'vault'];
 /** Packages that only some folders know. */
 const packages: Record<string, string[]> = {
   graphql: ['server', 'graphql'],
@@ -47,6 +49,7 @@ const packages: Record<string, string[]> = {
   piscina: ['offload'],
   'gpt-tokenizer/encoding/o200k_base': ['offload'],
   jose: ['server', 'domain'],
+  '@fastify/busboy': ['server'],
   cors: ['server'],
   helmet: ['server'],
 };

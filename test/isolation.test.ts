@@ -4,6 +4,7 @@ import { bindToWorkspace, UnscopedQueryError } from '../src/db/client.ts';
 import { startTestApp, type TestApp } from './support/app.ts';
 import { Client } from './support/client.ts';
 import { type OperationKind, operationFor, type RootField, rootFields } from './support/schema-cases.ts';
+import { upload } from './support/upload.ts';
 
 let app: TestApp;
 /** Each acts where what the ids name is not theirs. */
@@ -13,11 +14,12 @@ let worthless: Record<string, { client: Client; code: string }>;
 /** One id of every kind: in the default workspace, and but for assistants in a thread that is Alice's. */
 let ids: Record<string, string>;
 
-const kinds = ['workspace', 'assistant', 'thread', 'run', 'message', 'step', 'toolCall', 'apiKey', 'unknown'];
+const kinds = ['workspace', 'assistant', 'thread', 'run', 'message', 'step', 'toolCall', 'apiKey', 'file', 'unknown'];
 /** What only those may know who may see Alice's thread. */
 const secrets = () => [
-  ...['thread', 'run', 'message', 'step', 'toolCall'].map((kind) => ids[kind] as string),
+  ...['thread', 'run', 'message', 'step', 'toolCall', 'file'].map((kind) => ids[kind] as string),
   'please look_up',
+  'diary.txt',
   'alice',
 ];
 /** What only the workspace may know. */
@@ -31,8 +33,9 @@ beforeAll(async () => {
   await client.mutate('updateWorkspace', { name: 'Head office' }, 'workspace { id }');
   const scopes = ['ASSISTANTS_READ', 'ASSISTANTS_WRITE', 'THREADS_READ', 'THREADS_WRITE', 'RUNS_READ', 'RUNS_WRITE'];
   const assistant = await client.createAssistant({ name: 'Secret', tools: [{ function: { name: 'look_up' } }] });
+  const file = await upload(await client.as('alice'), 'Dear diary', 'diary.txt');
   const run = await client.ask('', {
-    thread: { owner: 'alice', messages: [{ text: 'please look_up' }] },
+    thread: { owner: 'alice', messages: [{ text: 'please look_up', fileIds: [file.id] }], fileIds: [file.id] },
     assistantId: assistant.id,
     metadata: { secret: 'yes' },
   });
@@ -50,6 +53,7 @@ beforeAll(async () => {
     step: found.steps.nodes[0].id,
     toolCall: found.steps.nodes[0].toolCalls[0].id,
     apiKey: viewer.apiKey.id,
+    file: file.id,
     unknown: 'thread_01h455vb4pex5vsknk084sn02q',
   };
   const foreign = await app.in(workspace.id).createKey({ scopes: [...scopes, 'WORKSPACE_ADMIN'] });
@@ -107,6 +111,7 @@ async function everything(): Promise<string> {
     }),
     await database.apiKey.findMany({ where, include: { secrets: true, entries: true }, omit: { lastUsedAt: true } }),
     await database.signingKey.findMany(),
+    await database.file.findMany({ where: { blob: where, OR: [{ owner: null }, { owner: { not: 'mallory' } }] } }),
   ]);
 }
 

@@ -1,8 +1,9 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { PGlite } from '@electric-sql/pglite';
+import type { PGlite } from '@electric-sql/pglite';
 import { PrismaPGlite } from 'pglite-prisma-adapter';
 import { type Database, openClient, type StatementListener } from './client.ts';
+import { createPglite } from './create-pglite.ts';
 import { lockDataDir } from './lock.ts';
 import { appliedMigrationsSql, hasMigrationsSql, migrate } from './migrate.ts';
 import { migrationAdapter } from './schema-engine.ts';
@@ -28,7 +29,7 @@ export async function openPglite(options: {
   if (dataDir) await mkdir(dataDir, { recursive: true, mode: 0o700 });
   const unlock = dataDir ? await lockDataDir(dataDir) : async () => {};
   try {
-    const pglite = await PGlite.create({
+    const pglite = await createPglite({
       ...(dataDir ? { dataDir: join(dataDir, 'postgres') } : {}),
       ...(snapshot ? { loadDataDir: snapshot } : {}),
     });

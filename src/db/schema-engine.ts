@@ -6,6 +6,7 @@ import {
   type SqlMigrationAwareDriverAdapterFactory,
 } from '@prisma/driver-adapter-utils';
 import { PrismaPGlite } from 'pglite-prisma-adapter';
+import { createPglite } from './create-pglite.ts';
 
 const prismaFolder = new URL('../../prisma/', import.meta.url);
 const migrationsFolder = new URL('migrations/', prismaFolder);
@@ -126,6 +127,14 @@ export function migrationAdapter(pglite: PGlite): SqlMigrationAwareDriverAdapter
     provider: 'postgres',
     adapterName: factory.adapterName,
     connect: () => awaited(() => factory.connect(), pglite),
-    connectToShadowDb: () => awaited(() => factory.connectToShadowDb()),
+    connectToShadowDb: async () => {
+      const shadow = await createPglite();
+      const adapter = await awaited(
+        () => new PrismaPGlite(shadow).connect() as ReturnType<typeof factory.connect>,
+        shadow,
+      );
+      adapter.dispose = () => shadow.close();
+      return adapter;
+    },
   };
 }

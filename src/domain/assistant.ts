@@ -1,10 +1,12 @@
 import { z } from 'zod';
+import type { Transaction } from '../db/client.ts';
 import type { Assistant } from '../db/generated/client.ts';
 import { Prisma } from '../db/generated/client.ts';
 import { isId, newId } from '../id.ts';
 import { requireKey, requireScope } from './access.ts';
 import type { DomainContext } from './context.ts';
 import { ConflictError, NotFoundError } from './error.ts';
+import { fileIds, requireFiles } from './file.ts';
 import { effectiveModel, generation } from './generation.ts';
 import { absentOr, clearable, metadata, metadataHolds, parse, searchIn, textUpTo } from './input.ts';
 import { deleteThread } from './thread.ts';
@@ -16,6 +18,7 @@ const fields = {
   name: clearable(textUpTo(256)),
   description: clearable(textUpTo(512)),
   tools: absentOr(tools),
+  fileIds,
   metadata: absentOr(metadata),
 };
 const createInput = z.object(fields);
@@ -33,37 +36,56 @@ const nullable = (value: object | null | undefined) => (value === null ? Prisma.
 export async function createAssistant(ctx: DomainContext, input: unknown): Promise<Assistant> {
   requireScope(ctx, 'ASSISTANTS_WRITE');
   requireKey(ctx);
-  const { responseFormat, ...data } = parse(createInput, input);
-  return ctx.db.assistant.create({
-    data: {
-      ...data,
-      model: data.model && effectiveModel(ctx, data.model, null),
-      tools: data.tools as Prisma.InputJsonValue | undefined,
-      responseFormat: nullable(responseFormat),
-      workspaceId: ctx.workspaceId,
-      id: newId('Assistant'),
-    },
+  const { responseFormat, fileIds, ...data } = parse(createInput, input);
+  const model = data.model && effectiveModel(ctx, data.model, null);
+  const id = newId('Assistant');
+  return ctx.db.$transaction(async (tx) => {
+    const assistant = await tx.assistant.create({
+      data: {
+        ...data,
+        model,
+        tools: data.tools as Prisma.InputJsonValue | undefined,
+        responseFormat: nullable(responseFormat),
+        workspaceId: ctx.workspaceId,
+        id,
+      },
+    });
+    await setAssistantFiles(ctx, tx, id, fileIds);
+    return assistant;
   });
+}
+
+/** Gives an assistant its files in place of those it has; absent: it keeps them. Throws NotFoundError. */
+async function setAssistantFiles(ctx: DomainContext, tx: Transaction, assistantId: string, ids: string[] | undefined) {
+  if (ids === undefined) return;
+  await requireFiles(ctx, tx, ids);
+  await tx.assistantFile.deleteMany({ where: { assistantId } });
+  const { workspaceId } = ctx;
+  const data = [...new Set(ids)].map((fileId) => ({ workspaceId, assistantId, fileId }));
+  if (data.length > 0) await tx.assistantFile.createMany({ data });
 }
 
 /** Changes an assistant: absent keeps, null clears. Runs that exist keep the configuration they were created with. */
 export async function updateAssistant(ctx: DomainContext, input: unknown): Promise<Assistant> {
   requireScope(ctx, 'ASSISTANTS_WRITE');
   requireKey(ctx);
-  const { id, responseFormat, ...data } = parse(updateInput, input);
+  const { id, responseFormat, fileIds, ...data } = parse(updateInput, input);
   const model = data.model && effectiveModel(ctx, data.model, null);
   if (!isId('Assistant', id)) throw new NotFoundError(id);
-  const [assistant] = await ctx.db.assistant.updateManyAndReturn({
-    where: { id },
-    data: {
-      ...data,
-      model,
-      tools: data.tools as Prisma.InputJsonValue | undefined,
-      responseFormat: nullable(responseFormat),
-    },
+  return ctx.db.$transaction(async (tx) => {
+    const [assistant] = await tx.assistant.updateManyAndReturn({
+      where: { id },
+      data: {
+        ...data,
+        model,
+        tools: data.tools as Prisma.InputJsonValue | undefined,
+        responseFormat: nullable(responseFormat),
+      },
+    });
+    if (!assistant) throw new NotFoundError(id);
+    await setAssistantFiles(ctx, tx, id, fileIds);
+    return assistant;
   });
-  if (!assistant) throw new NotFoundError(id);
-  return assistant;
 }
 
 /**

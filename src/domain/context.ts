@@ -1,11 +1,14 @@
 import type { Bus } from '../bus/bus.ts';
 import { bindToWorkspace, type Database, type WorkspaceDatabase } from '../db/client.ts';
 import type { Scope } from '../db/generated/client.ts';
+import type { FileStore } from '../files/file-store.ts';
+import type { Staging } from '../files/staging.ts';
 import type { Logger } from '../log.ts';
 import type { ModelCatalog } from '../providers/model-catalog.ts';
 import type { Queue } from '../queue/queue.ts';
 import type { Vault } from '../vault.ts';
 import type { Power } from './access.ts';
+import type { FileLinks } from './file-link.ts';
 import type { SigningKeys } from './signing-key.ts';
 import type { ThreadFeeds } from './thread-feeds.ts';
 
@@ -14,6 +17,16 @@ export type Actor =
   | ({ kind: 'API_KEY'; keyId: string } & Power)
   | { kind: 'USER'; userId: string; scopes: readonly Scope[] }
   | { kind: 'SYSTEM'; scopes: readonly Scope[] };
+
+/** How much of files there may be, in bytes. */
+export interface FileLimits {
+  /** In one file. */
+  uploadBytes: number;
+  /** In all files of a workspace. */
+  workspaceBytes: number;
+  /** In all files of an end user. */
+  userBytes: number;
+}
 
 /** What the whole process shares. */
 export interface Services {
@@ -25,6 +38,10 @@ export interface Services {
   readonly feeds: ThreadFeeds;
   readonly vault: Vault;
   readonly signingKeys: SigningKeys;
+  readonly files: FileStore;
+  readonly staging: Staging;
+  readonly fileLinks: FileLinks;
+  readonly fileLimits: FileLimits;
   readonly log: Logger;
 }
 

@@ -96,7 +96,7 @@ function startRun(ctx: DomainContext, create: CreateRun, key: string | null): Pr
     ctx,
     id,
     async (change) => {
-      appendMessages(ctx, change, thread?.messages ?? []);
+      await appendMessages(ctx, change, thread?.messages ?? []);
       return addRun(ctx, change, create, key);
     },
     { insert: (tx) => insertThread(ctx, tx, id, thread ?? {}) },
@@ -112,7 +112,7 @@ export async function addRun(
 ): Promise<Run> {
   const assistant = await findAssistant(change, create.assistantId ?? change.thread.assistantId);
   await makeWay(ctx, change, create.whenBusy ?? 'ENQUEUE');
-  appendMessages(ctx, change, create.messages ?? []);
+  await appendMessages(ctx, change, create.messages ?? []);
   const configuration = await freeze(ctx, change, create, assistant);
   const id = newId('Run');
   const run = await change.tx.run.create({

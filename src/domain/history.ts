@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { type Message, Prisma, type Run, type Thread } from '../db/generated/client.ts';
 import { isId, newId } from '../id.ts';
 import { requireScope } from './access.ts';
+import { filesIn } from './content.ts';
 import type { DomainContext } from './context.ts';
 import { addRun, type CreateRun } from './create-run.ts';
 import { ConflictError, NotFoundError } from './error.ts';
@@ -9,6 +10,7 @@ import { generation } from './generation.ts';
 import { clearable, metadata, parse, textUpTo } from './input.ts';
 import { changeThread } from './journal.ts';
 import { parseEdit, placeOf, removeMessages, threadOfMessage } from './message.ts';
+import { replaceShownFiles } from './message-file.ts';
 import { cancelUnfinishedRuns } from './run.ts';
 import { threadsVisibleTo } from './scope.ts';
 import { insertThread } from './thread.ts';
@@ -39,7 +41,11 @@ export async function editMessage(ctx: DomainContext, input: unknown): Promise<M
     if (!message) throw new NotFoundError(id);
     await removeMessages(change, behind(message));
     const data = { text: columns.text, parts: (columns.parts ?? Prisma.DbNull) as Prisma.InputJsonValue };
-    await change.tx.message.updateMany({ where: { id }, data: { ...data, editedAt: change.now } });
+    await replaceShownFiles(ctx, change, id, filesIn(columns.parts));
+    await change.tx.message.updateMany({
+      where: { id },
+      data: { ...data, annotations: Prisma.DbNull, editedAt: change.now },
+    });
     change.log({ type: 'MESSAGE_REMOVED', messageId: id });
     change.log({ type: 'MESSAGE_ADDED', messageId: id });
     change.thread.lastActiveAt = change.now;
@@ -124,7 +130,7 @@ export async function forkThread(ctx: DomainContext, input: unknown): Promise<Th
   const source = await ctx.db.thread.findFirstOrThrow({ where: { id: sourceId, ...threadsVisibleTo(ctx.actor) } });
   const all = await ctx.db.message.findMany({
     where: { threadId: sourceId },
-    include: withPlace,
+    include: { ...withPlace, files: true },
     orderBy: { position: 'asc' },
   });
   const inOrder = all.sort((one, other) => placeOf(one) - placeOf(other));
@@ -137,15 +143,19 @@ export async function forkThread(ctx: DomainContext, input: unknown): Promise<Th
     ctx,
     id,
     async (change) => {
-      const copies = messages.map(({ runId: _runId, run: _run, ...message }) => ({
+      const copies = messages.map(({ runId: _runId, run: _run, files, ...message }) => ({
         ...message,
+        files,
         id: newId('Message'),
         threadId: id,
         position: change.position(),
         parts: message.parts ?? undefined,
+        annotations: message.annotations ?? undefined,
         metadata: message.metadata as Prisma.InputJsonValue,
       }));
-      await change.tx.message.createMany({ data: copies });
+      await change.tx.message.createMany({ data: copies.map(({ files: _files, ...message }) => message) });
+      const files = copies.flatMap(({ id: messageId, files }) => files.map((file) => ({ ...file, messageId })));
+      if (files.length > 0) await change.tx.messageFile.createMany({ data: files });
       for (const copy of copies) change.log({ type: 'MESSAGE_ADDED', messageId: copy.id });
     },
     {

@@ -2,66 +2,20 @@ import { z } from 'zod';
 import type { Message, Prisma } from '../db/generated/client.ts';
 import { isId, newId } from '../id.ts';
 import { requireScope } from './access.ts';
+import { checkContent, contentColumns, contentFields, filesIn } from './content.ts';
 import type { DomainContext } from './context.ts';
 import { InvalidInputError, NotFoundError } from './error.ts';
-import { absentOr, metadata, parse, textUpTo } from './input.ts';
+import { absentOr, metadata, parse } from './input.ts';
 import { changeThread, type ThreadChange } from './journal.ts';
+import { addFiles, type FilesOfMessage } from './message-file.ts';
 import { inThreadsVisibleTo } from './scope.ts';
-
-/** A part of a message's content, as its row keeps it. */
-export type MessagePart =
-  | { type: 'text'; text: string }
-  | { type: 'image'; url: string; detail: string | null }
-  | { type: 'refusal'; refusal: string };
-
-const maxCharacters = 256_000;
-const imageUrl = z
-  .string()
-  .max(4_000_000, 'At most 4,000,000 characters, please')
-  .regex(
-    /^(https?:\/\/\S+|data:image\/(png|jpeg|gif|webp);base64,[A-Za-z0-9+/=]+)$/,
-    'Give an http(s) address or a data: URL of a png, jpeg, gif or webp image',
-  )
-  .refine((url) => url.startsWith('data:') || URL.canParse(url), 'This is no address');
-const part = z.object({
-  text: textUpTo(maxCharacters).optional(),
-  imageUrl: imageUrl.optional(),
-  imageFileId: z.string().optional(),
-});
-const contentFields = {
-  text: absentOr(textUpTo(maxCharacters)),
-  content: absentOr(z.array(part).max(100, 'At most 100 parts, please')),
-};
-
-interface ContentInput {
-  text?: string;
-  content?: Array<z.output<typeof part>>;
-}
-
-/** What is wrong with the content of a message, at its path; null when nothing is. */
-function contentFault({ text, content }: ContentInput): { path: string[]; message: string } | null {
-  if ((text === undefined) === (content === undefined))
-    return { path: [], message: 'Give text or content, one of the two' };
-  if (text !== undefined) return text.trim() === '' ? { path: ['text'], message: 'The text must not be empty' } : null;
-  const noFile = content?.findIndex(({ imageFileId }) => imageFileId !== undefined) ?? -1;
-  if (noFile >= 0) return { path: ['content', String(noFile), 'imageFileId'], message: 'No file with this id is here' };
-  const characters = content?.reduce((sum, { text = '' }) => sum + text.length, 0) ?? 0;
-  if (characters > maxCharacters) return { path: ['content'], message: `At most ${maxCharacters} characters, please` };
-  const isEmpty = content?.every(({ text, imageUrl }) => !imageUrl && !text?.trim());
-  return isEmpty ? { path: ['content'], message: 'The content must not be empty' } : null;
-}
-
-const checkContent = (input: ContentInput, check: z.RefinementCtx) => {
-  const fault = contentFault(input);
-  if (fault) check.addIssue({ code: 'custom', ...fault });
-};
 
 /** A message of an input. */
 const messageInput = z
   .object({
     role: absentOr(z.enum(['USER', 'ASSISTANT', 'SYSTEM'])),
     ...contentFields,
-    fileIds: absentOr(z.array(z.string()).max(0, 'No file with this id is here')),
+    fileIds: absentOr(z.array(z.string()).max(100, 'At most 100 files, please')),
     metadata: absentOr(metadata),
   })
   .superRefine(checkContent);
@@ -71,25 +25,6 @@ export type MessageInput = z.output<typeof messageInput>;
 
 const createInput = z.object({ threadId: z.string(), message: messageInput });
 const editInput = z.object({ id: z.string(), ...contentFields }).superRefine(checkContent);
-
-/** The columns that hold a content: the joined text, and the parts where they are more than one plain text. */
-export function contentColumns({ text, content }: ContentInput): { text: string; parts: MessagePart[] | null } {
-  if (text !== undefined) return { text, parts: null };
-  const parts = (content ?? []).map(
-    (part): MessagePart =>
-      part.imageUrl !== undefined
-        ? { type: 'image', url: part.imageUrl, detail: null }
-        : { type: 'text', text: part.text ?? '' },
-  );
-  const texts = parts.flatMap((part) => (part.type === 'text' ? [part.text] : []));
-  const isPlain = parts.length === 1 && parts[0]?.type === 'text';
-  return { text: texts.join('\n'), parts: isPlain ? null : parts };
-}
-
-/** The parts of a message's row; one text part for a plain text. */
-export function partsOf(message: Pick<Message, 'text' | 'parts'>): MessagePart[] {
-  return (message.parts as MessagePart[] | null) ?? [{ type: 'text', text: message.text }];
-}
 
 /** Where a message stands in the conversation: an answer behind what its run was asked, whenever it was begun. */
 export const placeOf = ({ position, run }: Pick<Message, 'position'> & { run: { inputThrough: number } | null }) =>
@@ -102,18 +37,28 @@ export const emptyMessage = {
   incompleteReason: null,
   text: '',
   parts: null,
+  annotations: null,
   flags: [] as string[],
   editedAt: null,
   metadata: {},
   completedAt: null,
 } as const;
 
-/** Appends messages to the thread that is being changed; returns their rows, which are written with the change. */
-export function appendMessages(ctx: DomainContext, change: ThreadChange, inputs: MessageInput[]): Message[] {
-  return inputs.map((input) => {
+/**
+ * Appends messages to the thread that is being changed; returns their rows, which are written with the change. Throws
+ * NotFoundError for a file that the actor does not see.
+ */
+export async function appendMessages(
+  ctx: DomainContext,
+  change: ThreadChange,
+  inputs: MessageInput[],
+): Promise<Message[]> {
+  const files: FilesOfMessage[] = [];
+  const messages = inputs.map((input) => {
+    const columns = contentColumns(input);
     const message: Message = {
       ...emptyMessage,
-      ...contentColumns(input),
+      ...columns,
       flags: [],
       workspaceId: ctx.workspaceId,
       id: newId('Message'),
@@ -128,8 +73,11 @@ export function appendMessages(ctx: DomainContext, change: ThreadChange, inputs:
     change.pending.insert('Message', message);
     change.log({ type: 'MESSAGE_ADDED', messageId: message.id }, { message });
     change.thread.lastActiveAt = change.now;
+    files.push({ messageId: message.id, attached: input.fileIds ?? [], shown: filesIn(columns.parts) });
     return message;
   });
+  await addFiles(ctx, change, files);
+  return messages;
 }
 
 /** Adds a message to a thread, also while a run holds it: that run does not see it, the next one does. */
@@ -138,7 +86,7 @@ export async function createMessage(ctx: DomainContext, input: unknown): Promise
   const { threadId, message } = parse(createInput, input);
   if (!isId('Thread', threadId)) throw new NotFoundError(threadId);
   return changeThread(ctx, threadId, async (change) => {
-    const [created] = appendMessages(ctx, change, [message]);
+    const [created] = await appendMessages(ctx, change, [message]);
     return created as Message;
   });
 }

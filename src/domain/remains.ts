@@ -1,4 +1,5 @@
 import { Prisma } from '../db/generated/client.ts';
+import { deleteUnusedBlobs } from './blob.ts';
 import type { Services } from './context.ts';
 
 /** How many rows one statement deletes: it holds their locks, and the embedded database, for a moment only. */
@@ -8,12 +9,15 @@ const batchSize = 1000;
 const tables = [
   ['Piece', ['workspaceId', 'ownerId', 'channel', 'offset']],
   ['Event', ['workspaceId', 'threadId', 'seq']],
+  ['FileChunk', ['workspaceId', 'fileId', 'index']],
+  ['File', ['workspaceId', 'id']],
   ['ToolCall', ['workspaceId', 'id']],
   ['Step', ['workspaceId', 'id']],
   ['Message', ['workspaceId', 'id']],
   ['Run', ['workspaceId', 'id']],
   ['Thread', ['workspaceId', 'id']],
   ['Assistant', ['workspaceId', 'id']],
+  ['Plugin', ['workspaceId', 'id']],
   ['ApiKeyEntry', ['workspaceId', 'homeWorkspaceId', 'keyId']],
   ['ApiKey', ['workspaceId', 'id']],
 ] as const;
@@ -24,7 +28,8 @@ const quoted = (names: readonly string[]) => Prisma.raw(names.map((name) => `"${
  * Deletes what is left of deleted workspaces, some rows at a time, so that nobody waits for it. Serves all workspaces; goes
  * on where it was when it is stopped in the middle.
  */
-export async function deleteRemains({ database }: Services, signal: AbortSignal): Promise<void> {
+export async function deleteRemains(services: Services, signal: AbortSignal): Promise<void> {
+  const { database } = services;
   const workspaces = await database.workspace.findMany({ where: { deletedAt: { not: null } }, select: { id: true } });
   for (const { id } of workspaces) {
     for (const [table, key] of tables) {
@@ -35,6 +40,8 @@ export async function deleteRemains({ database }: Services, signal: AbortSignal)
             SELECT ${quoted(key)} FROM ${quoted([table])} WHERE "workspaceId" = ${id} LIMIT ${batchSize})`;
       }
     }
+    await deleteUnusedBlobs(services, signal, id);
+    if ((await database.blob.count({ where: { workspaceId: id } })) > 0) continue;
     await database.workspace.deleteMany({ where: { id, deletedAt: { not: null } } });
   }
 }

@@ -120,7 +120,11 @@ export function startToolCall(ctx: DomainContext, change: ThreadChange, step: Op
     status: 'IN_PROGRESS',
     arguments: '',
     output: null,
+    pluginId: null,
+    operation: null,
+    httpStatus: null,
     createdAt: change.now,
+    startedAt: null,
     endedAt: null,
   };
   change.pending.insert('ToolCall', call);

@@ -6,6 +6,7 @@ import { isId, newId } from '../id.ts';
 import { requireScope } from './access.ts';
 import type { DomainContext } from './context.ts';
 import { ForbiddenError, NotFoundError } from './error.ts';
+import { fileIds, requireFiles } from './file.ts';
 import { absentOr, clearable, metadata, metadataHolds, parse, searchIn, textUpTo } from './input.ts';
 import { changeThread, type LockedThread, lockedColumns } from './journal.ts';
 import { appendMessages, messageInputs } from './message.ts';
@@ -19,6 +20,7 @@ export const threadInput = z.object({
   assistantId: clearable(z.string()),
   owner: clearable(z.string().min(1, 'An owner must not be empty').max(256)),
   messages: absentOr(messageInputs),
+  fileIds,
   metadata: absentOr(metadata),
 });
 type ThreadInput = Partial<z.output<typeof threadInput>>;
@@ -28,6 +30,7 @@ const updateInput = z.object({
   title,
   assistantId: clearable(z.string()),
   archived: absentOr(z.boolean()),
+  fileIds,
   metadata: absentOr(metadata),
 });
 
@@ -53,7 +56,7 @@ export async function insertThread(
   input: ThreadInput & { forkedFromId?: string },
 ): Promise<LockedThread> {
   await requireAssistant(tx, input.assistantId);
-  return tx.thread.create({
+  const thread = await tx.thread.create({
     select: lockedColumns,
     data: {
       workspaceId: ctx.workspaceId,
@@ -65,6 +68,17 @@ export async function insertThread(
       forkedFromId: input.forkedFromId,
     },
   });
+  await setThreadFiles(ctx, tx, id, input.fileIds);
+  return thread;
+}
+
+/** Gives a thread its files in place of those it has; absent: it keeps them. Throws NotFoundError. */
+async function setThreadFiles(ctx: DomainContext, tx: Transaction, threadId: string, ids: string[] | undefined) {
+  if (ids === undefined) return;
+  await requireFiles(ctx, tx, ids);
+  await tx.threadFile.deleteMany({ where: { threadId } });
+  const data = [...new Set(ids)].map((fileId) => ({ workspaceId: ctx.workspaceId, threadId, fileId }));
+  if (data.length > 0) await tx.threadFile.createMany({ data });
 }
 
 /** Makes a thread with its first messages. */
@@ -72,7 +86,7 @@ export async function createThread(ctx: DomainContext, input: unknown): Promise<
   requireScope(ctx, 'THREADS_WRITE');
   const thread = parse(threadInput, input);
   const id = newId('Thread');
-  await changeThread(ctx, id, async (change) => appendMessages(ctx, change, thread.messages ?? []), {
+  await changeThread(ctx, id, (change) => appendMessages(ctx, change, thread.messages ?? []), {
     insert: (tx) => insertThread(ctx, tx, id, thread),
   });
   return ctx.db.thread.findFirstOrThrow({ where: { id } });
@@ -81,7 +95,7 @@ export async function createThread(ctx: DomainContext, input: unknown): Promise<
 /** Changes title, assistant, metadata, or whether the thread is archived: absent keeps, null clears. */
 export async function updateThread(ctx: DomainContext, input: unknown): Promise<Thread> {
   requireScope(ctx, 'THREADS_WRITE');
-  const { id, archived, ...data } = parse(updateInput, input);
+  const { id, archived, fileIds, ...data } = parse(updateInput, input);
   if (!isId('Thread', id)) throw new NotFoundError(id);
   await requireAssistant(ctx.db, data.assistantId);
   const where = { id, ...threadsVisibleTo(ctx.actor) };
@@ -94,6 +108,7 @@ export async function updateThread(ctx: DomainContext, input: unknown): Promise<
     data: { ...data, ...(archived === false ? { archivedAt: null } : {}) },
   });
   if (!thread) throw new NotFoundError(id);
+  if (fileIds) await ctx.db.$transaction((tx) => setThreadFiles(ctx, tx, id, fileIds));
   return thread;
 }
 

@@ -6,10 +6,11 @@ import type {
   LanguageModelV4TextPart,
 } from '@ai-sdk/provider';
 import type { Run, Step, ToolCall } from '../db/generated/client.ts';
+import { partsOf } from '../domain/content.ts';
 import type { DomainContext } from '../domain/context.ts';
 import { readConversation, type ToldMessage } from '../domain/conversation.ts';
-import { partsOf } from '../domain/message.ts';
 import { storedTools } from '../domain/tool.ts';
+import { fileForModel } from './told-file.ts';
 
 type StepOfRun = Step & { toolCalls: ToolCall[] };
 
@@ -41,11 +42,14 @@ export async function readTranscript(ctx: DomainContext, run: Run, hasSteps: boo
   const last = run.truncation === 'LAST_MESSAGES' ? (run.truncationLastMessages ?? 0) : earlier.length;
   const kept = earlier.filter(({ role }, index) => role === 'SYSTEM' || index >= earlier.length - last);
   const own = new Map(seen.filter(({ runId }) => runId === run.id).map((message) => [message.id, message]));
-  const messages = kept.map((message, index) => ({
-    told: messageForModel(message),
-    kind: 'message' as const,
-    isPinned: message.role === 'SYSTEM' || index === kept.length - 1,
-  }));
+  const messages: Unit[] = [];
+  for (const [index, message] of kept.entries()) {
+    messages.push({
+      told: await messageForModel(ctx, message),
+      kind: 'message',
+      isPinned: message.role === 'SYSTEM' || index === kept.length - 1,
+    });
+  }
   const steps = hasSteps ? await readSteps(ctx, run, own) : [];
   return {
     instructions: run.instructions || null,
@@ -54,16 +58,19 @@ export async function readTranscript(ctx: DomainContext, run: Run, hasSteps: boo
   };
 }
 
-function messageForModel(message: ToldMessage): LanguageModelV4Message[] {
+async function messageForModel(ctx: DomainContext, message: ToldMessage): Promise<LanguageModelV4Message[]> {
   if (message.role === 'SYSTEM') return [{ role: 'system', content: message.text }];
   if (message.role === 'ASSISTANT') {
     return message.text === '' ? [] : [{ role: 'assistant', content: [{ type: 'text', text: message.text }] }];
   }
-  const content = partsOf(message).flatMap((part): Array<LanguageModelV4TextPart | LanguageModelV4FilePart> => {
-    if (part.type === 'text') return [{ type: 'text', text: part.text }];
-    if (part.type === 'image') return [imageForModel(part.url)];
-    return [];
-  });
+  const content: Array<LanguageModelV4TextPart | LanguageModelV4FilePart> = [];
+  for (const part of partsOf(message)) {
+    if (part.type === 'text') content.push({ type: 'text', text: part.text });
+    if (part.type === 'image') content.push(imageForModel(part.url));
+    if (part.type === 'file') content.push(await fileForModel(ctx, message.files, part.fileId));
+  }
+  const attached = message.files.filter(({ isAttachment }) => isAttachment).map(({ name }) => name);
+  if (attached.length > 0) content.push({ type: 'text', text: `[Attached files: ${attached.join(', ')}]` });
   return [{ role: 'user', content }];
 }
 
@@ -80,11 +87,13 @@ async function readSteps(ctx: DomainContext, run: Run, own: Map<string, ToldMess
     include: { toolCalls: { orderBy: { index: 'asc' } } },
     orderBy: { index: 'asc' },
   });
-  return steps.map((step, index) => {
+  const units: Unit[] = [];
+  for (const [index, step] of steps.entries()) {
     const message = step.messageId ? own.get(step.messageId) : undefined;
-    const told = step.type === 'TOOL_CALLS' ? callsForModel(step) : message ? messageForModel(message) : [];
-    return { told, kind: 'step', isPinned: index === steps.length - 1 };
-  });
+    const told = step.type === 'TOOL_CALLS' ? callsForModel(step) : message ? await messageForModel(ctx, message) : [];
+    units.push({ told, kind: 'step', isPinned: index === steps.length - 1 });
+  }
+  return units;
 }
 
 function callsForModel({ toolCalls }: StepOfRun): LanguageModelV4Prompt {

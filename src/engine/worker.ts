@@ -1,5 +1,6 @@
 import { cancelTopic } from '../bus/bus.ts';
 import type { Run } from '../db/generated/client.ts';
+import { deleteUnusedBlobs } from '../domain/blob.ts';
 import { claimQueuedRuns } from '../domain/claim.ts';
 import { type Services, systemContext } from '../domain/context.ts';
 import { expireRun, findStrandedRuns, type StrandedRun, takeOverRun } from '../domain/lease.ts';
@@ -59,6 +60,7 @@ export class Worker {
     await this.sweep();
     this.#every(sweepEveryMs, () => this.sweep());
     this.#every(sweepEveryMs, () => deleteRemains(this.#services, this.#shutdown.signal));
+    this.#every(tidyEveryMs, () => deleteUnusedBlobs(this.#services, this.#shutdown.signal));
     this.#every(tidyEveryMs, () => deleteUnrecordedSteps(this.#services, this.#shutdown.signal));
     this.#every(retentionEveryMs, () => deleteExpiredThreads(this.#services, this.#shutdown.signal));
   }

@@ -7,6 +7,7 @@ import { storedTools } from '../domain/tool.ts';
 import { currentWorkspace } from '../domain/workspace.ts';
 import { isId } from '../id.ts';
 import { builder } from './builder.ts';
+import { File, filesOf } from './file.ts';
 import { rootList } from './list.ts';
 import { deletedPayload, refusals } from './refusal.ts';
 import { OrderDirection } from './scope.ts';
@@ -52,6 +53,12 @@ export const Assistant = builder.prismaNode('Assistant', {
       type: 'JSON',
       nullable: true,
       description: "How answers are shaped, in the form of OpenAI's response_format.",
+    }),
+    files: t.field({
+      type: [File],
+      description: 'The files that its runs can use.',
+      select: { files: { orderBy: { fileId: 'asc' }, select: { fileId: true } } },
+      resolve: ({ files }, _args, ctx) => filesOf(ctx, files),
     }),
     metadata: t.expose('metadata', { type: 'Metadata', description: 'Your own pairs.' }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
@@ -156,6 +163,7 @@ const described = {
   model: 'The model: `provider/model`, or a bare name; absent: the default.',
   instructions: 'What the model is told before the conversation: up to 256,000 characters.',
   tools: 'What it can call: up to 128 tools.',
+  fileIds: 'Files for its runs, up to 1000: its tools read and search them.',
   temperature: 'From 0 to 2.',
   topP: 'From 0 to 1.',
   maxCompletionTokens: 'How many tokens a run may write, over all its answers.',
@@ -171,6 +179,7 @@ const CreateAssistantInput = builder.inputType('CreateAssistantInput', {
     model: t.string({ description: described.model }),
     instructions: t.string({ description: described.instructions }),
     tools: t.field({ type: [ToolInput], description: described.tools }),
+    fileIds: t.idList({ description: described.fileIds }),
     temperature: t.float({ description: described.temperature }),
     topP: t.float({ description: described.topP }),
     maxCompletionTokens: t.int({ description: described.maxCompletionTokens }),
@@ -188,6 +197,7 @@ const UpdateAssistantInput = builder.inputType('UpdateAssistantInput', {
     model: t.string({ description: described.model }),
     instructions: t.string({ description: described.instructions }),
     tools: t.field({ type: [ToolInput], description: described.tools }),
+    fileIds: t.idList({ description: described.fileIds }),
     temperature: t.float({ description: described.temperature }),
     topP: t.float({ description: described.topP }),
     maxCompletionTokens: t.int({ description: described.maxCompletionTokens }),
@@ -221,7 +231,7 @@ builder.mutationFields((t) => ({
   createAssistant: t.field({
     type: CreateAssistantPayload,
     description: 'Makes an assistant.',
-    errors: refusals('CreateAssistant', [InvalidInputError, ForbiddenError]),
+    errors: refusals('CreateAssistant', [NotFoundError, InvalidInputError, ForbiddenError]),
     args: { input: t.arg({ type: CreateAssistantInput, required: true, description: 'The assistant to make.' }) },
     resolve: async (_root, { input }, ctx) => ({ assistant: await createAssistant(ctx, input) }),
   }),

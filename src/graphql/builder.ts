@@ -7,6 +7,7 @@ import SimpleObjectsPlugin from '@pothos/plugin-simple-objects';
 import type PrismaTypes from '../db/generated/pothos-types.ts';
 import { getDatamodel } from '../db/generated/pothos-types.ts';
 import { InvalidInputError } from '../domain/error.ts';
+import type { Upload } from '../files/upload.ts';
 import { idKind } from '../id.ts';
 import type { GraphContext } from './context.ts';
 import { complexityOf, limits, tooComplex } from './limit.ts';
@@ -19,7 +20,7 @@ export type Scalars = {
   JSON: { Input: unknown; Output: unknown };
   Metadata: { Input: Record<string, string>; Output: unknown };
   Decimal: { Input: string; Output: { toString(): string } };
-  Upload: { Input: File; Output: never };
+  Upload: { Input: Upload; Output: never };
 };
 
 /** The type of node that an id names. What is no id of a node goes to a type that has no node of that id, and is null. */

@@ -1,16 +1,13 @@
-import type { MessagePart } from '../domain/message.ts';
+import type { Annotation as StoredAnnotation } from '../domain/annotation.ts';
+import type { MessagePart } from '../domain/content.ts';
 import { builder } from './builder.ts';
-import { File, type StoredFile } from './file.ts';
+import { File, filesById } from './file.ts';
 
-interface Mark {
-  kind: 'citation' | 'path';
-  startIndex: number;
-  endIndex: number;
-  text: string;
-  file: StoredFile;
-  quote: string;
-  score: number | null;
-}
+/** A mark whose file is there. */
+type Mark = StoredAnnotation & { file: typeof File.$inferType };
+
+/** A part with what the message knows of it. */
+export type ShownPart = MessagePart & { annotations?: StoredAnnotation[] };
 
 const Annotation = builder.interfaceRef<Mark>('Annotation').implement({
   description: 'A mark on a piece of a text.',
@@ -19,15 +16,15 @@ const Annotation = builder.interfaceRef<Mark>('Annotation').implement({
     endIndex: t.exposeInt('endIndex', { description: 'Where it ends: the unit behind its last.' }),
     text: t.exposeString('text', { description: 'The marked piece.' }),
   }),
-  resolveType: ({ kind }) => (kind === 'citation' ? 'FileCitation' : 'FilePath'),
+  resolveType: ({ type }) => (type === 'citation' ? 'FileCitation' : 'FilePath'),
 });
 
-builder.objectRef<Mark>('FileCitation').implement({
+builder.objectRef<Extract<Mark, { type: 'citation' }>>('FileCitation').implement({
   description: 'The piece rests on a passage of a file.',
   interfaces: [Annotation],
   fields: (t) => ({
     file: t.field({ type: File, description: 'The file.', resolve: ({ file }) => file }),
-    quote: t.exposeString('quote', { description: 'The passage.' }),
+    quote: t.exposeString('quote', { description: 'The passage, as far as the model was told it.' }),
     score: t.exposeFloat('score', {
       nullable: true,
       description: 'How well the passage fits: 0 to 1; null: not known.',
@@ -35,25 +32,43 @@ builder.objectRef<Mark>('FileCitation').implement({
   }),
 });
 
-builder.objectRef<Mark>('FilePath').implement({
+builder.objectRef<Extract<Mark, { type: 'path' }>>('FilePath').implement({
   description: 'The piece names a file that a tool wrote.',
   interfaces: [Annotation],
   fields: (t) => ({ file: t.field({ type: File, description: 'The file.', resolve: ({ file }) => file }) }),
 });
 
-const TextContent = builder.objectRef<Extract<MessagePart, { type: 'text' }>>('TextContent').implement({
+const TextContent = builder.objectRef<Extract<ShownPart, { type: 'text' }>>('TextContent').implement({
   description: 'A text.',
   fields: (t) => ({
     text: t.exposeString('text', { description: 'The text.' }),
-    annotations: t.field({ type: [Annotation], description: 'Marks on pieces of it.', resolve: () => [] }),
+    annotations: t.field({
+      type: [Annotation],
+      description: 'Marks on pieces of it, in their order; those whose file has been deleted are gone.',
+      resolve: async ({ annotations = [] }, _args, ctx): Promise<Mark[]> => {
+        const files = await Promise.all(annotations.map(({ fileId }) => ctx.load(filesById, fileId)));
+        return annotations.flatMap((annotation, index) => {
+          const file = files[index];
+          return file ? [{ ...annotation, file }] : [];
+        });
+      },
+    }),
   }),
 });
 
-const ImageContent = builder.objectRef<Extract<MessagePart, { type: 'image' }>>('ImageContent').implement({
+const ImageContent = builder.objectRef<Extract<ShownPart, { type: 'image' | 'file' }>>('ImageContent').implement({
   description: 'An image.',
   fields: (t) => ({
-    url: t.exposeString('url', { description: 'Where it is: an address or a data: URL.' }),
-    file: t.field({ type: File, nullable: true, description: 'The stored file, if it is one.', resolve: () => null }),
+    url: t.string({
+      description: 'Where it is: an address, for a stored file one that is good for a while, or a data: URL.',
+      resolve: (part, _args, ctx) => (part.type === 'file' ? ctx.fileLinks.linkTo(part.fileId) : part.url),
+    }),
+    file: t.field({
+      type: File,
+      nullable: true,
+      description: 'The stored file, if it is one and has not been deleted.',
+      resolve: (part, _args, ctx) => (part.type === 'file' ? ctx.load(filesById, part.fileId) : null),
+    }),
     detail: t.exposeString('detail', {
       nullable: true,
       description: 'How closely the model looks at it; null: it decides.',
@@ -61,12 +76,12 @@ const ImageContent = builder.objectRef<Extract<MessagePart, { type: 'image' }>>(
   }),
 });
 
-const RefusalContent = builder.objectRef<Extract<MessagePart, { type: 'refusal' }>>('RefusalContent').implement({
+const RefusalContent = builder.objectRef<Extract<ShownPart, { type: 'refusal' }>>('RefusalContent').implement({
   description: 'The model refused to answer.',
   fields: (t) => ({ refusal: t.exposeString('refusal', { description: 'In its words.' }) }),
 });
 
-const byType = { text: TextContent, image: ImageContent, refusal: RefusalContent };
+const byType = { text: TextContent, image: ImageContent, file: ImageContent, refusal: RefusalContent };
 
 /** A part of a message. */
 export const MessageContent = builder.unionType('MessageContent', {

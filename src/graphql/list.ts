@@ -8,7 +8,7 @@ import type { GraphContext } from './context.ts';
 const nodePaths: PathSegment[][] = [['nodes'], ['edges', 'node']];
 
 /** The models that have lists. */
-type Listed = 'workspace' | 'apiKey' | 'assistant' | 'thread' | 'message' | 'run' | 'step';
+type Listed = 'file' | 'plugin' | 'workspace' | 'apiKey' | 'assistant' | 'thread' | 'message' | 'run' | 'step';
 
 /** What a model offers for lists; the bound client's delegates differ only in their rows. */
 interface Delegate {

@@ -1,13 +1,15 @@
 import { requireScope } from '../domain/access.ts';
+import type { Annotation } from '../domain/annotation.ts';
+import { partsOf } from '../domain/content.ts';
 import { ConflictError, ForbiddenError, InvalidInputError, NotFoundError } from '../domain/error.ts';
 import { deleteMessage, editMessage } from '../domain/history.ts';
-import { createMessage, type MessagePart, messagesWhere, partsOf, updateMessage } from '../domain/message.ts';
+import { createMessage, messagesWhere, updateMessage } from '../domain/message.ts';
 import { inThreadsVisibleTo } from '../domain/scope.ts';
 import { isId } from '../id.ts';
 import { builder } from './builder.ts';
-import { MessageContent } from './content.ts';
+import { MessageContent, type ShownPart } from './content.ts';
 import type { GraphContext } from './context.ts';
-import { File } from './file.ts';
+import { File, filesOf } from './file.ts';
 import { childList } from './list.ts';
 import { MessageContentInput, MessageInput, MessageRole } from './message-input.ts';
 import { deletedPayload, refusals } from './refusal.ts';
@@ -68,14 +70,24 @@ export const Message = builder.prismaNode('Message', {
     content: t.field({
       type: [MessageContent],
       description: 'Its parts, in order.',
-      resolve: async (message, _args, ctx): Promise<MessagePart[]> =>
-        partsOf({ parts: message.parts, text: await textOf(message, ctx) }),
+      select: { annotations: true },
+      resolve: async (message, _args, ctx): Promise<ShownPart[]> => {
+        const parts = partsOf({ parts: message.parts, text: await textOf(message, ctx) });
+        const annotations = (message.annotations ?? []) as unknown as Annotation[];
+        // They are about what a model wrote, which is one text.
+        return parts.map((part) => (part.type === 'text' ? { ...part, annotations } : part));
+      },
     }),
     text: t.string({
       description: 'Its text parts joined by line breaks: what a chat bubble shows.',
       resolve: (message, _args, ctx) => textOf(message, ctx),
     }),
-    attachments: t.field({ type: [File], description: 'Files that came with it.', resolve: () => [] }),
+    attachments: t.field({
+      type: [File],
+      description: 'Files that came with it, in their order.',
+      select: { files: { where: { isAttachment: true }, orderBy: { index: 'asc' }, select: { fileId: true } } },
+      resolve: ({ files }, _args, ctx) => filesOf(ctx, files),
+    }),
     position: t.int({
       description: '1, 2, 3 … within the thread, in the order received.',
       resolve: ({ position }) => position,

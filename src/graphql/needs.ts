@@ -19,6 +19,8 @@ const rootNeeds: Record<'Query' | 'Mutation' | 'Subscription', Record<string, Ne
     workspace: 'ANYONE',
     workspaces: 'ANYONE',
     models: 'ANYONE',
+    file: 'THREADS_READ',
+    files: 'THREADS_READ',
     assistant: 'ASSISTANTS_READ',
     assistants: 'ASSISTANTS_READ',
     thread: 'THREADS_READ',
@@ -41,6 +43,8 @@ const rootNeeds: Record<'Query' | 'Mutation' | 'Subscription', Record<string, Ne
     editMessage: 'THREADS_WRITE',
     updateMessage: 'THREADS_WRITE',
     deleteMessage: 'THREADS_WRITE',
+    uploadFile: 'THREADS_WRITE',
+    deleteFile: 'THREADS_WRITE',
     createRun: 'RUNS_WRITE',
     // It deletes the answer that was there.
     regenerate: ['RUNS_WRITE', 'THREADS_WRITE'],
@@ -90,7 +94,7 @@ const typeNeeds: Record<string, Needs> = {
     ...['CodeInterpreterTool', 'FunctionTool', 'TextToImageTool', 'PluginTool', 'FileSearchTool', 'WebSearchTool'],
     ...['ToolCall', 'CodeInterpreterToolCall', 'FunctionToolCall', 'TextToImageToolCall', 'PluginToolCall'],
     ...['FileSearchToolCall', 'FileSearchResult', 'WebSearchToolCall', 'PluginOperation', 'RequiredAction'],
-    ...['Truncation', 'Usage', 'Node', 'PageInfo', 'InputIssue', 'Error'],
+    ...['Truncation', 'Usage', 'FileIngestion', 'Node', 'PageInfo', 'InputIssue', 'Error'],
   ]),
 };
 

@@ -1,4 +1,5 @@
 import { GraphQLError, Kind, valueFromASTUntyped } from 'graphql';
+import { Upload } from '../files/upload.ts';
 import { builder } from './builder.ts';
 import { readTime } from './time.ts';
 
@@ -60,7 +61,7 @@ builder.scalarType('Upload', {
     throw wrong('Upload is for input only.');
   },
   parseValue: (value) => {
-    if (value instanceof File) return value;
+    if (value instanceof Upload) return value;
     throw wrong('Upload is a file sent by the GraphQL multipart request convention.');
   },
   parseLiteral: (node) => {

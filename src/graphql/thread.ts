@@ -11,6 +11,7 @@ import { isId } from '../id.ts';
 import { Assistant } from './assistant.ts';
 import { builder } from './builder.ts';
 import { eventCursor } from './cursor.ts';
+import { File, filesOf } from './file.ts';
 import { childList, rootList } from './list.ts';
 import { MessageInput } from './message-input.ts';
 import { deletedPayload, refusals } from './refusal.ts';
@@ -52,6 +53,12 @@ export const Thread = builder.prismaNode('Thread', {
     owner: t.exposeString('owner', {
       nullable: true,
       description: 'The end user it belongs to; null: the workspace itself.',
+    }),
+    files: t.field({
+      type: [File],
+      description: 'The files that came with the thread itself; those of its messages are their attachments.',
+      select: { files: { orderBy: { fileId: 'asc' }, select: { fileId: true } } },
+      resolve: ({ files }, _args, ctx) => filesOf(ctx, files),
     }),
     metadata: t.expose('metadata', { type: 'Metadata', description: 'Your own pairs.' }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
@@ -218,6 +225,7 @@ export const CreateThreadInput = builder.inputType('CreateThreadInput', {
     assistantId: t.id({ description: 'The assistant that its runs use when they name none.' }),
     owner: t.string({ description: 'The end user it belongs to; for an end user it is always themselves.' }),
     messages: t.field({ type: [MessageInput], description: 'Its first messages: up to 100.' }),
+    fileIds: t.idList({ description: 'Files for its runs, up to 1000: tools read and search them.' }),
     metadata: t.field({ type: 'Metadata', description: 'Your own pairs.' }),
   }),
 });
@@ -229,6 +237,7 @@ const UpdateThreadInput = builder.inputType('UpdateThreadInput', {
     title: t.string({ description: 'A new title.' }),
     assistantId: t.id({ description: 'Another assistant.' }),
     archived: t.boolean({ description: 'Whether it is archived.' }),
+    fileIds: t.idList({ description: 'New files, in place of all there are.' }),
     metadata: t.field({ type: 'Metadata', description: 'New pairs, in place of all there are.' }),
   }),
 });

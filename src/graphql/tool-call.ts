@@ -1,6 +1,6 @@
 import type { ToolCall as Row } from '../db/generated/client.ts';
 import { builder } from './builder.ts';
-import { File, type StoredFile } from './file.ts';
+import { File } from './file.ts';
 import { Plugin } from './plugin.ts';
 import { errorOf, RunError } from './run-status.ts';
 import { StepStatus } from './step-status.ts';
@@ -39,6 +39,8 @@ export const FunctionToolCall = builder.objectRef<Row>('FunctionToolCall').imple
     output: t.exposeString('output', { nullable: true, description: 'What the client answered; null: nothing yet.' }),
   }),
 });
+
+type StoredFile = typeof File.$inferType;
 
 type NotYet<Fields> = Row & Fields;
 

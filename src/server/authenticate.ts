@@ -30,7 +30,8 @@ export function refusedRequest(error: unknown): unknown {
   return new GraphQLError(message, { extensions: { ...extensions, http: { status: statusOf(error) } } });
 }
 
-function statusOf(error: DomainError): number {
+/** The HTTP status of a refusal of a whole request. */
+export function statusOf(error: DomainError): number {
   if (error instanceof RateLimitedError) return 429;
   return error instanceof CredentialError ? 401 : 403;
 }

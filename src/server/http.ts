@@ -1,65 +1,73 @@
-import { isUtf8 } from 'node:buffer';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import helmet from 'helmet';
+import type { Services } from '../domain/context.ts';
+import type { StagedBytes } from '../files/staging.ts';
 import type { Logger } from '../log.ts';
+import { answerJson } from './answer.ts';
+import { type Authenticator, credentialIn, refusedRequest } from './authenticate.ts';
+import { BodyError, readBody } from './body.ts';
 import type { EventStreams } from './event-stream.ts';
+import { serveFile } from './file-route.ts';
 import { type LivenessLimits, watchResponse } from './liveness.ts';
+import { type MultipartOperation, readMultipart, type UploadLimits } from './multipart.ts';
 import { couldBeForged, isPageView, type Origins } from './origin.ts';
 import { answerPlainJson } from './plain-json.ts';
-import type { Transport, Yoga } from './yoga.ts';
+import { type Transport, workspaceIn, type Yoga } from './yoga.ts';
 
 /** What the routes need. `isReady` throws, with a reason for the log, while the server cannot do its work. */
 export interface HttpOptions {
   yoga: Yoga;
+  services: Services;
+  authenticator: Authenticator;
   eventStreams: EventStreams;
   /** When event streams are given up. */
   liveness: LivenessLimits;
   isReady: () => Promise<void>;
   origins: Origins;
   maxBodyBytes: number;
+  uploads: Pick<UploadLimits, 'uploadBytes' | 'uploads'>;
   log: Logger;
 }
 
-class BodyError extends Error {
-  readonly status: number;
-  constructor(status: number, message: string) {
-    super(message);
-    this.status = status;
-  }
-}
+/** How long a request may take to come: uploads are large. */
+const requestMs = 15 * 60_000;
 
-/** The HTTP server: /graphql, /health (the process is alive) and /ready (database and queue answer). */
+/** The HTTP server: /graphql, /files/<id>, /health (the process is alive) and /ready (database and queue answer). */
 export function createHttpServer(options: HttpOptions): Server {
   const server = createServer((request, response) => {
     route(request, response, options).catch((error) => {
       options.log.error({ err: error }, 'request');
-      if (!response.headersSent) answer(response, 500, { error: 'Something went wrong here.' });
+      if (!response.headersSent) answerJson(response, 500, { error: 'Something went wrong here.' });
       else response.destroy();
     });
   });
-  server.requestTimeout = 60_000;
+  server.requestTimeout = requestMs;
   return server;
 }
 
 async function route(request: IncomingMessage, response: ServerResponse, options: HttpOptions): Promise<void> {
   const path = (request.url ?? '/').split('?', 1)[0];
   if (path === '/graphql') return serveGraph(request, response, options);
-  if (path === '/health') return answer(response, 200, { status: 'ok' });
+  if (path?.startsWith('/files/')) {
+    if (!(await options.origins.answer(request, response))) await serveFile(request, response, options);
+    return;
+  }
+  if (path === '/health') return answerJson(response, 200, { status: 'ok' });
   if (path === '/ready') return ready(response, options);
   if (path === '/') {
     response.writeHead(302, { location: '/graphql' }).end();
     return;
   }
-  answer(response, 404, { error: 'Nothing is here. The graph is at /graphql.' });
+  answerJson(response, 404, { error: 'Nothing is here. The graph is at /graphql.' });
 }
 
 async function ready(response: ServerResponse, { isReady, log }: HttpOptions): Promise<void> {
   try {
     await isReady();
-    answer(response, 200, { status: 'ready' });
+    answerJson(response, 200, { status: 'ready' });
   } catch (error) {
     log.warn({ err: error }, 'not ready');
-    answer(response, 503, { status: 'not ready' });
+    answerJson(response, 503, { status: 'not ready' });
   }
 }
 
@@ -90,7 +98,7 @@ async function serveGraph(request: IncomingMessage, response: ServerResponse, op
   response.setHeader('x-content-type-options', 'nosniff');
   if (couldBeForged(request)) {
     const message = 'Any web page could have sent this: add the header "graphql-require-preflight: 1", or a key.';
-    return answer(response, 403, { errors: [{ message, extensions: { code: 'FORBIDDEN' } }] });
+    return answerJson(response, 403, { errors: [{ message, extensions: { code: 'FORBIDDEN' } }] });
   }
   if (request.method === 'GET' && isPageView(request.headers.accept)) protectPage(request, response, () => {});
   const gone = new AbortController();
@@ -103,6 +111,7 @@ async function serveGraph(request: IncomingMessage, response: ServerResponse, op
     response.setHeader('x-accel-buffering', 'no');
     watchResponse(response, options.liveness);
   }
+  if (isMultipart(request)) return serveUpload(request, response, transport, options);
   const body = await bodyOf(request, response, options);
   if (body === undefined) return;
   if (options.eventStreams.concerns(request)) {
@@ -115,35 +124,54 @@ async function serveGraph(request: IncomingMessage, response: ServerResponse, op
 
 /** The body of a request, null where it has none that is read here; undefined: it has been refused. */
 async function bodyOf(request: IncomingMessage, response: ServerResponse, { maxBodyBytes }: HttpOptions) {
-  if (request.method !== 'POST' || request.headers['content-type']?.startsWith('multipart/')) return null;
+  if (request.method !== 'POST') return null;
   try {
     return await readBody(request, maxBodyBytes);
   } catch (error) {
-    if (!(error instanceof BodyError)) throw error;
-    const errors = [{ message: error.message, extensions: { code: 'BAD_USER_INPUT' } }];
-    response.setHeader('connection', 'close');
-    answer(response, error.status, { errors });
+    refuseBody(response, error);
     return undefined;
   }
 }
 
-/** The whole body. Throws BodyError when it is too large or no UTF-8. */
-async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
-  const tooLarge = () => new BodyError(413, `The request body is larger than ${maxBytes} bytes, the limit.`);
-  if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLarge();
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > maxBytes) throw tooLarge();
-    chunks.push(chunk);
-  }
-  const body = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks);
-  if (!isUtf8(body)) throw new BodyError(400, 'The request body is not valid UTF-8.');
-  return body;
+/** Answers why a body is not taken. Throws what is no BodyError. */
+function refuseBody(response: ServerResponse, error: unknown): void {
+  if (!(error instanceof BodyError)) throw error;
+  const errors = [{ message: error.message, extensions: { code: 'BAD_USER_INPUT' } }];
+  response.setHeader('connection', 'close');
+  answerJson(response, error.status, { errors });
 }
 
-function answer(response: ServerResponse, status: number, body: object): void {
-  response.writeHead(status, { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' });
-  response.end(JSON.stringify(body));
+const isMultipart = ({ method, headers }: IncomingMessage) =>
+  method === 'POST' && headers['content-type']?.toLowerCase().startsWith('multipart/') === true;
+
+/** An operation with files. Nothing is read of it before its credential is found to be good. */
+async function serveUpload(
+  request: IncomingMessage,
+  response: ServerResponse,
+  transport: Transport,
+  { authenticator, services, yoga, uploads, maxBodyBytes }: HttpOptions,
+): Promise<void> {
+  const header = (name: string) => request.headers[name] as string | undefined;
+  const credential = credentialIn(header('authorization') ?? null, workspaceIn(header));
+  const staged: StagedBytes[] = [];
+  try {
+    // What anybody without a credential is refused.
+    let operation: MultipartOperation = { query: '{ viewer { kind } }' };
+    if (credential.secret === null) response.setHeader('connection', 'close');
+    else {
+      await authenticator.open(credential).catch((error) => {
+        response.setHeader('connection', 'close');
+        transport.refusal = refusedRequest(error);
+      });
+      if (!transport.refusal) {
+        const limits = { ...uploads, bodyBytes: maxBodyBytes };
+        operation = await readMultipart(request, services.staging, limits, staged);
+      }
+    }
+    await yoga(request, response, { ...transport, operation });
+  } catch (error) {
+    refuseBody(response, error);
+  } finally {
+    for (const bytes of staged) await services.staging.discard(bytes);
+  }
 }

@@ -7,6 +7,7 @@ import { type GraphContext, graphContext } from '../graphql/context.ts';
 import type { Logger } from '../log.ts';
 import { type Authenticator, credentialIn, refusedRequest } from './authenticate.ts';
 import { graphiql } from './graphiql.ts';
+import type { MultipartOperation } from './multipart.ts';
 import type { SharedEvents } from './shared-events.ts';
 import { type Anonymous, useAuthentication } from './use-authentication.ts';
 import { maskError, useErrorCodes } from './use-error-codes.ts';
@@ -18,9 +19,19 @@ import { useShownIncrements } from './use-shown-increments.ts';
 export interface Transport {
   socket?: GraphContext;
   gone?: AbortSignal;
+  /** An operation that came with files, and has been read. */
+  operation?: MultipartOperation;
   /** The refusal of its credential, where somebody has asked already. */
   refusal?: unknown;
 }
+
+/** Lets yoga take an operation that has been read. */
+const useReadOperation = (): Plugin<GraphContext, Transport> => ({
+  onRequestParse: ({ serverContext, setRequestParser }) => {
+    const { operation } = serverContext;
+    if (operation) setRequestParser(() => operation);
+  },
+});
 
 /** The GraphQL server, as yoga makes it. */
 export type Yoga = YogaServerInstance<Transport, GraphContext & Anonymous>;
@@ -79,7 +90,9 @@ export function createGraphServer(options: {
     },
     parserAndValidationCache: { documentCache: parsed(), errorCache: parsed() },
     maskedErrors: { maskError: shown },
+    multipart: false,
     plugins: [
+      useReadOperation() as Plugin,
       useLimits(),
       useDeferStream(),
       sharing(events),

@@ -1,9 +1,9 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PGlite } from '@electric-sql/pglite';
 import pg from 'pg';
 import { expect, inject, test } from 'vitest';
+import { createPglite } from '../../src/db/create-pglite.ts';
 import { DataDirInUseError, lockDataDir } from '../../src/db/lock.ts';
 import { openPglite } from '../../src/db/pglite.ts';
 import { openPostgres } from '../../src/db/postgres.ts';
@@ -16,13 +16,13 @@ import {
 import { withDatabase } from '../support/databases.ts';
 
 test('the migrations make what the schema files say', async () => {
-  const pglite = await PGlite.create();
+  const pglite = await createPglite();
   expect(await diffMigrationsAgainstSchema(migrationAdapter(pglite))).toBe('-- This is an empty migration.\n');
   await pglite.close();
 });
 
 test("migrations are recorded as Prisma's own command line records them, and are applied once", async () => {
-  const pglite = await PGlite.create();
+  const pglite = await createPglite();
   const names = (await readMigrations()).map(({ name }) => name);
   expect(await applyMigrations(migrationAdapter(pglite))).toEqual(names);
   const { rows } = await pglite.query(

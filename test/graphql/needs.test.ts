@@ -5,6 +5,7 @@ import { buildSchema } from '../../src/graphql/schema.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import type { Client } from '../support/client.ts';
 import { operationFor, rootFields, schema, statedNeeds } from '../support/schema-cases.ts';
+import { upload } from '../support/upload.ts';
 
 const scopes = schema.getType('Scope') as unknown as { getValues(): Array<{ name: string }> };
 const allScopes = scopes.getValues().map(({ name }) => name);
@@ -24,7 +25,9 @@ beforeAll(async () => {
   };
   without = Object.fromEntries(await Promise.all(allScopes.map(key)));
   user = await app.client.as('alice');
-  const assistant = await app.client.createAssistant({ tools: [{ function: { name: 'look_up' } }] });
+  const file = await upload(app.client, 'x', 'x.txt');
+  const fileIds = [file.id];
+  const assistant = await app.client.createAssistant({ tools: [{ function: { name: 'look_up' } }], fileIds });
   const run = await app.client.ask('', {
     thread: { owner: 'alice', messages: [{ text: 'please look_up' }] },
     assistantId: assistant.id,

@@ -28,6 +28,18 @@ const eventSelection = `
   ... on ReasoningDelta { reasoningStepId: stepId reasoning: text }
 `;
 
+/** The body and headers of an operation with a file in its input; null: it has none. */
+function bodyWithFiles(headers: Record<string, string>, query: string, variables: object) {
+  const { input } = variables as { input?: { file?: unknown } };
+  if (!(input?.file instanceof File)) return null;
+  const { 'content-type': _type, ...rest } = headers;
+  const form = new FormData();
+  form.append('operations', JSON.stringify({ query, variables: { ...variables, input: { ...input, file: null } } }));
+  form.append('map', JSON.stringify({ 0: ['variables.input.file'] }));
+  form.append('0', input.file);
+  return { headers: rest, body: form };
+}
+
 /** A client of a server under test, with a key. */
 export class Client {
   readonly url: string;
@@ -52,8 +64,10 @@ export class Client {
   async send(query: string, variables: object = {}): Promise<Answer> {
     const response = await fetch(`${this.url}/graphql`, {
       method: 'POST',
-      headers: this.headers,
-      body: JSON.stringify({ query, variables }),
+      ...(bodyWithFiles(this.headers, query, variables) ?? {
+        headers: this.headers,
+        body: JSON.stringify({ query, variables }),
+      }),
     });
     return { status: response.status, ...(await response.json()) };
   }

@@ -50,6 +50,7 @@ function inputFor(type: GraphQLInputType, id: string, depth = 0): unknown {
     Boolean: false,
     JSON: {},
     Metadata: { by: 'foreigner' },
+    Upload: new File(['x'], 'x.txt'),
     DateTime: '2026-01-01T00:00:00Z',
   };
   return nullable.name in samples ? samples[nullable.name] : 'text';

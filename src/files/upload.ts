@@ -1,0 +1,16 @@
+import type { StagedBytes } from './staging.ts';
+
+/** A file that came with a request, as the GraphQL scalar Upload carries it. */
+export class Upload {
+  readonly name: string;
+  /** As the client says; nobody has looked. */
+  readonly mimeType: string;
+  /** null: it is larger than the limit, and was not kept. */
+  readonly bytes: StagedBytes | null;
+
+  constructor(name: string, mimeType: string, bytes: StagedBytes | null) {
+    this.name = name;
+    this.mimeType = mimeType;
+    this.bytes = bytes;
+  }
+}

@@ -1,0 +1,193 @@
+import { get } from 'node:http';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startTestApp, type TestApp } from '../support/app.ts';
+import type { Client } from '../support/client.ts';
+import { upload } from '../support/upload.ts';
+
+const content = '0123456789';
+let app: TestApp;
+let url: string;
+let id: string;
+
+beforeAll(async () => {
+  app = await startTestApp();
+  ({ url, id } = await upload(app.client, content, 'digits.txt', 'text/plain'));
+});
+afterAll(() => app.stop());
+
+const plain = (client: Client, file: string) => {
+  const { 'content-type': _type, ...headers } = client.headers;
+  return fetch(`${app.url}/files/${file}`, { headers });
+};
+
+describe('a part of a file', () => {
+  test.each([
+    ['bytes=0-3', 206, '0123', 'bytes 0-3/10'],
+    ['bytes=7-', 206, '789', 'bytes 7-9/10'],
+    ['bytes=-2', 206, '89', 'bytes 8-9/10'],
+    ['bytes=5-100', 206, '56789', 'bytes 5-9/10'],
+    ['bytes=10-', 416, '', 'bytes */10'],
+    ['bytes=0-1,5-6', 200, content, null],
+    ['bytes=nonsense', 200, content, null],
+    ['lines=0-1', 200, content, null],
+  ])('%s', async (range, status, text, contentRange) => {
+    const response = await fetch(url, { headers: { range } });
+    expect([response.status, await response.text(), response.headers.get('content-range')]).toEqual([
+      status,
+      text,
+      contentRange,
+    ]);
+  });
+
+  test('is not sent of another file than the one it was begun with', async () => {
+    const etag = (await fetch(url)).headers.get('etag') as string;
+    const ranged = (tag: string) => fetch(url, { headers: { range: 'bytes=0-0', 'if-range': tag } });
+    expect((await ranged(etag)).status).toBe(206);
+    expect((await ranged('"other"')).status).toBe(200);
+  });
+});
+
+test('who has a file already is sent nothing, and HEAD tells of it', async () => {
+  const head = await fetch(url, { method: 'HEAD' });
+  expect([head.status, head.headers.get('content-length'), await head.text()]).toEqual([200, '10', '']);
+  const etag = head.headers.get('etag') as string;
+  const status = await new Promise((resolve) => {
+    get(url, { headers: { 'if-none-match': etag } }, (response) => resolve(response.resume().statusCode));
+  });
+  expect(status).toBe(304);
+  expect((await fetch(url, { method: 'POST' })).status).toBe(405);
+});
+
+test('nothing that a file holds can run in a browser', async () => {
+  const types = await Promise.all(
+    [
+      ['a.html', 'text/html'],
+      ['a.svg', 'image/svg+xml'],
+      ['a.js', 'text/javascript'],
+      ['a.xhtml', 'application/xhtml+xml'],
+      ['a', 'text/html'],
+      ['a.png', 'text/html'],
+    ].map(async ([name, type]) => {
+      const stored = await upload(app.client, '<script>alert(1)</script>', name as string, type);
+      const { headers } = await fetch(stored.url);
+      expect(headers.get('x-content-type-options')).toBe('nosniff');
+      expect(headers.get('content-security-policy')).toBe("default-src 'none'; sandbox");
+      return [name, headers.get('content-type'), headers.get('content-disposition')?.split(';')[0]];
+    }),
+  );
+  const saved = 'application/octet-stream';
+  expect(types).toEqual([
+    ['a.html', saved, 'attachment'],
+    ['a.svg', saved, 'attachment'],
+    ['a.js', saved, 'attachment'],
+    ['a.xhtml', saved, 'attachment'],
+    ['a', saved, 'attachment'],
+    ['a.png', 'image/png', 'inline'],
+  ]);
+});
+
+describe('who may read a file', () => {
+  test('whoever has the address, as long as it is good', async () => {
+    const altered = [
+      url.replace(/signature=./, 'signature=x'),
+      url.replace(/expires=\d+/, 'expires=99999999999'),
+      url.replace(/expires=\d+/, 'expires=1'),
+      url.replace(/expires=\d+/, 'expires=NaN'),
+      url.replace(id, 'file_01h455vb4pex5vsknk084sn02q'),
+      url.replace(/signature=.*/, 'signature='),
+    ];
+    for (const address of altered) expect((await fetch(address)).status).toBe(403);
+    expect((await fetch(url)).status).toBe(200);
+  });
+
+  test('who has a credential that sees it', async () => {
+    const alice = await app.client.as('alice');
+    const bob = await app.client.as('bob');
+    const workspace = await app.client.mutate('createWorkspace', { name: 'Other' }, 'workspace { id }');
+    const foreign = app.in(workspace.workspace.id);
+    const reader = await app.client.createKey({ scopes: ['ASSISTANTS_READ'] });
+    const own = await upload(alice, 'of Alice', 'a.txt');
+    expect(own.owner).toBe('alice');
+    expect(await (await plain(alice, own.id)).text()).toBe('of Alice');
+    expect(await (await plain(app.client, own.id)).text()).toBe('of Alice');
+    expect((await plain(bob, own.id)).status).toBe(404);
+    expect((await plain(foreign, own.id)).status).toBe(404);
+    expect((await plain(reader.client, own.id)).status).toBe(403);
+    expect((await fetch(`${app.url}/files/${own.id}`)).status).toBe(401);
+    expect((await plain(app.client, '..%2F..%2Fadmin-key')).status).toBe(404);
+    const answer = await bob.mutate('deleteFile', { id: own.id }, 'deletedId');
+    expect(answer.__typename).toBe('NotFoundError');
+  });
+
+  test('an end user, what came with their threads, and what their assistants work with', async () => {
+    const alice = await app.client.as('alice');
+    const [inMessage, inContent, inThread, inAssistant, elsewhere] = await Promise.all(
+      ['message', 'content', 'thread', 'assistant', 'elsewhere'].map((name) => upload(app.client, name, `${name}.png`)),
+    );
+    const thread = await app.client.createThread({
+      owner: 'alice',
+      fileIds: [inThread?.id],
+      messages: [{ content: [{ text: 'look' }, { imageFileId: inContent?.id }], fileIds: [inMessage?.id] }],
+    });
+    const assistant = await app.client.createAssistant({ fileIds: [inAssistant?.id] });
+    const { files } = await alice.data('{ files { totalCount nodes { name } } }');
+    expect(files.nodes.map(({ name }: { name: string }) => name).sort()).toEqual(
+      ['a.txt', 'assistant.png', 'content.png', 'message.png', 'thread.png'].sort(),
+    );
+    expect((await plain(alice, elsewhere?.id as string)).status).toBe(404);
+    // They see it, and it is not theirs to delete.
+    const refused = await alice.mutate('deleteFile', { id: inThread?.id }, 'deletedId');
+    expect(refused.__typename).toBe('ForbiddenError');
+    const shown = await alice.data(
+      `query($thread: ID!, $assistant: ID!) { assistant(id: $assistant) { files { name } } thread(id: $thread) { files { name } messages { nodes {
+        attachments { name } content { __typename ... on ImageContent { url file { name } } } } } } }`,
+      { thread: thread.id, assistant: assistant.id },
+    );
+    expect(shown).toMatchObject({
+      assistant: { files: [{ name: 'assistant.png' }] },
+      thread: {
+        files: [{ name: 'thread.png' }],
+        messages: {
+          nodes: [
+            {
+              attachments: [{ name: 'message.png' }],
+              content: [{ __typename: 'TextContent' }, { file: { name: 'content.png' } }],
+            },
+          ],
+        },
+      },
+    });
+    expect(await (await fetch(shown.thread.messages.nodes[0].content[1].url)).text()).toBe('content');
+    await app.client.mutate('deleteFile', { id: inContent?.id }, 'deletedId');
+    await app.client.mutate('deleteThread', { id: thread.id }, 'deletedId');
+    expect((await plain(alice, inThread?.id as string)).status).toBe(404);
+  });
+
+  test('nobody attaches a file that they do not see', async () => {
+    const alice = await app.client.as('alice');
+    const result = await alice.mutate('createThread', { messages: [{ text: 'x', fileIds: [id] }] }, 'thread { id }');
+    expect(result).toMatchObject({ __typename: 'NotFoundError' });
+    const other = await alice.mutate('createThread', { fileIds: [id] }, 'thread { id }');
+    expect(other).toMatchObject({ __typename: 'NotFoundError' });
+  });
+});
+
+test('an edited message keeps what came with it, a forked one has it, too', async () => {
+  const file = await upload(app.client, 'kept', 'kept.txt');
+  const thread = await app.client.createThread({ messages: [{ text: 'before', fileIds: [file.id] }] });
+  const selection = 'messages { nodes { id text attachments { name } } }';
+  const [message] = (await app.client.data(`query($id: ID!) { thread(id: $id) { ${selection} } }`, thread)).thread
+    .messages.nodes;
+  await app.client.mutate('editMessage', { id: message.id, text: 'after' }, 'message { id }');
+  const fork = await app.client.mutate('forkThread', { throughMessageId: message.id }, `thread { ${selection} }`);
+  expect(fork.thread.messages.nodes).toMatchObject([{ text: 'after', attachments: [{ name: 'kept.txt' }] }]);
+});
+
+test('a deleted workspace leaves no bytes', async () => {
+  const { workspace } = await app.client.mutate('createWorkspace', { name: 'Gone' }, 'workspace { id }');
+  const stored = await upload(app.in(workspace.id), 'gone soon', 'gone.txt');
+  await app.client.mutate('deleteWorkspace', { id: workspace.id }, 'deletedId');
+  const { database } = app.app.services;
+  await expect.poll(() => database.workspace.count({ where: { id: workspace.id } }), { timeout: 15_000 }).toBe(0);
+  expect((await fetch(stored.url)).status).toBe(404);
+});
