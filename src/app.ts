@@ -25,6 +25,7 @@ import { buildSchema } from './graphql/schema.ts';
 import { KeptSecrets } from './kept-secrets.ts';
 import { createLog, type Logger } from './log.ts';
 import { Offload } from './offload/offload.ts';
+import { ImageModelRegistry } from './providers/image-models.ts';
 import type { ModelCatalog } from './providers/model-catalog.ts';
 import { ModelRegistry } from './providers/registry.ts';
 import { BossQueue } from './queue/pg-boss.ts';
@@ -38,6 +39,8 @@ import { SharedEvents } from './server/shared-events.ts';
 import { maskError } from './server/use-error-codes.ts';
 import { serveWebSocket } from './server/websocket.ts';
 import { createGraphServer } from './server/yoga.ts';
+import { Python } from './tools/python/python.ts';
+import { Tools } from './tools/tools.ts';
 import { Vault } from './vault.ts';
 
 /** Parts that tests bring themselves. */
@@ -115,7 +118,10 @@ async function open(
   const signingKeys = new SigningKeys(database, vault);
   const feeds = new ThreadFeeds(database, bus);
   const filing = await openFiles(config, overrides, vault, closing);
-  const services: Services = { database, bus, queue, models, feeds, vault, signingKeys, log, ...filing };
+  const python = openPython(config, overrides, log, closing);
+  const images = new ImageModelRegistry({ ...secrets, defaultModel: config.tools.imageModel });
+  const tools = new Tools({ python, images, searchUrl: config.tools.searchUrl });
+  const services: Services = { database, bus, queue, models, feeds, vault, signingKeys, log, tools, ...filing };
   const firstKey = await openFirstKey(secrets, kept, services);
   if (config.role !== 'api') {
     const offload = new Offload();
@@ -123,6 +129,7 @@ async function open(
     const worker = new Worker(services, { concurrency: config.workerConcurrency, patience: config.model, offload });
     closing.add(() => worker.stop());
     await worker.start();
+    if (config.tools.python.ready > 0) python.warmUp();
   }
   const url = config.role === 'worker' ? null : await listen(config, services, closing);
   const stop = () => closing.run(log);
@@ -164,6 +171,15 @@ async function openStorage(
   const queue = await BossQueue.open({ pglite }, queueLog);
   closing.add(() => queue.close());
   return { database: client, queue };
+}
+
+/** The interpreters of Python: nothing is started before it is asked for. */
+function openPython({ tools, dataDir }: Config, { inMemory }: Overrides, log: Logger, closing: Closing): Python {
+  // What stands in it is the same for everybody, and nobody's data.
+  const cacheFolder = join(inMemory ? tmpdir() : dataDir, inMemory ? 'assistant-graph-python' : 'python');
+  const python = new Python({ ...tools.python, cacheFolder }, log.child({ part: 'python' }));
+  closing.add(() => python.close());
+  return python;
 }
 
 async function openFiles(

@@ -80,6 +80,8 @@ export interface ToolSettings {
     memoryMb: number;
     /** How many interpreters a process holds at most. */
     sandboxes: number;
+    /** How many interpreters are kept ready. */
+    ready: number;
     /** How long the state of a thread is kept that is not used. */
     idleMs: number;
     /** A folder of wheels to import from; null: the standard library alone. */
@@ -180,6 +182,7 @@ function toolsFrom(read: Values): Pick<Config, 'files' | 'tools'> {
       python: {
         memoryMb: read.PYTHON_MEMORY_MB ?? 512,
         sandboxes: read.PYTHON_SANDBOXES ?? 8,
+        ready: read.PYTHON_READY ?? 1,
         idleMs: (read.PYTHON_IDLE_SECONDS ?? 600) * 1000,
         packages: read.PYTHON_PACKAGES ? resolve(read.PYTHON_PACKAGES) : null,
       },

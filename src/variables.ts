@@ -58,6 +58,7 @@ export const variables = {
   FILE_URL_SECONDS: ['a whole number of seconds from 10 to 86400', whole(10, 86_400)],
   PYTHON_MEMORY_MB: ['a whole number of megabytes from 128 to 4096', whole(128, 4096)],
   PYTHON_SANDBOXES: ['a whole number from 1 to 1000', whole(1, 1000)],
+  PYTHON_READY: ['a whole number from 0 to 100', whole(0, 100)],
   PYTHON_IDLE_SECONDS: ['a whole number of seconds from 10 to 86400', whole(10, 86_400)],
   PYTHON_PACKAGES: ['a folder of wheels', z.string().min(1)],
   IMAGE_MODEL: ['an image model, for example openai/gpt-image-1-mini', z.string().regex(/^[^/\s]+\/\S+$|^demo$/)],

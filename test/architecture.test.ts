@@ -12,8 +12,16 @@ const files = readdirSync(src, { recursive: true, encoding: 'utf8' })
 const filePorts = ['files/file-store', 'files/staging', 'files/upload'];
 const allowed: Record<string, string[]> = {
   server: ['graphql/context', 'graphql/error', 'graphql/limit', 'domain', ...filePorts],
-  graphql: ['domain', 'db/generated', 'providers/model-catalog', 'files/upload'],
-  domain: ['db/client', 'db/generated', 'queue/queue', 'bus/bus', 'providers/model-catalog', ...filePorts],
+  graphql: ['domain', 'db/generated', 'providers/model-catalog', 'files/upload', 'tools/tool'],
+  domain: [
+    'db/client',
+    'db/generated',
+    'queue/queue',
+    'bus/bus',
+    'providers/model-catalog',
+    'tools/tool',
+    ...filePorts,
+  ],
   engine: [
     'domain',
     'db/client',
@@ -22,11 +30,13 @@ const allowed: Record<string, string[]> = {
     'bus/bus',
     'providers/model-catalog',
     'offload/offload',
+    'tools/tool',
   ],
   offload: [],
   queue: ['db/client'],
   bus: [],
   files: [],
+  tools: [],
   providers: [],
   db: [],
 };

@@ -10,7 +10,7 @@ import { fileIds, requireFiles } from './file.ts';
 import { effectiveModel, generation } from './generation.ts';
 import { absentOr, clearable, metadata, metadataHolds, parse, searchIn, textUpTo } from './input.ts';
 import { deleteThread } from './thread.ts';
-import { tools } from './tool.ts';
+import { checkTools, tools } from './tool.ts';
 import { currentWorkspace } from './workspace.ts';
 
 const fields = {
@@ -40,6 +40,7 @@ export async function createAssistant(ctx: DomainContext, input: unknown): Promi
   const model = data.model && effectiveModel(ctx, data.model, null);
   const id = newId('Assistant');
   return ctx.db.$transaction(async (tx) => {
+    await checkTools(ctx, tx, data.tools);
     const assistant = await tx.assistant.create({
       data: {
         ...data,
@@ -73,6 +74,7 @@ export async function updateAssistant(ctx: DomainContext, input: unknown): Promi
   const model = data.model && effectiveModel(ctx, data.model, null);
   if (!isId('Assistant', id)) throw new NotFoundError(id);
   return ctx.db.$transaction(async (tx) => {
+    await checkTools(ctx, tx, data.tools);
     const [assistant] = await tx.assistant.updateManyAndReturn({
       where: { id },
       data: {

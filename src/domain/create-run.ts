@@ -11,7 +11,7 @@ import { changeThread, type ThreadChange } from './journal.ts';
 import { appendMessages, messageInputs } from './message.ts';
 import { findRun, requestCancel, ringFor } from './run.ts';
 import { insertThread, threadInput } from './thread.ts';
-import { tools } from './tool.ts';
+import { checkTools, tools } from './tool.ts';
 
 const createInput = z.object({
   ...generation,
@@ -113,6 +113,7 @@ export async function addRun(
   const assistant = await findAssistant(change, create.assistantId ?? change.thread.assistantId);
   await makeWay(ctx, change, create.whenBusy ?? 'ENQUEUE');
   await appendMessages(ctx, change, create.messages ?? []);
+  await checkTools(ctx, change.tx, create.tools);
   const configuration = await freeze(ctx, change, create, assistant);
   const id = newId('Run');
   const run = await change.tx.run.create({

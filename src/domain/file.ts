@@ -60,7 +60,8 @@ function plainName(name: string): string {
   const plain = last
     .toWellFormed()
     .replace(/[\p{Cc}\p{Cf}]/gu, '')
-    .trim();
+    .trim()
+    .replace(/^\.{1,2}$/, '');
   return [...(plain || 'file')].slice(0, 200).join('');
 }
 

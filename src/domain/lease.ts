@@ -4,7 +4,7 @@ import type { DomainContext } from './context.ts';
 import { NotFoundError } from './error.ts';
 import { changeThread, type LockedRun, type ThreadChange } from './journal.ts';
 import { endRun, type RunEnd, type RunEnding } from './run.ts';
-import { closeOpenStep } from './step.ts';
+import { closeOpenStep, findOpenStep } from './step.ts';
 
 /** How long a worker may be silent before its run is given to another. Renewed every `renewEveryMs`. */
 export const leaseMs = 10_000;
@@ -58,7 +58,10 @@ async function takeOver(ctx: DomainContext, change: ThreadChange, run: Run): Pro
     await endRun(ctx, change, run, end, { step, data: { losses } });
     return null;
   }
-  await closeOpenStep(change, run.id, step);
+  // Calls that were begun are seen to by the next worker: their arguments are complete, and some have answered.
+  const open = await findOpenStep(change, run.id);
+  const isBegun = open?.toolCalls.some(({ startedAt }) => startedAt !== null) === true;
+  if (!isBegun) await closeOpenStep(change, run.id, step, undefined, open);
   const leasedUntil = new Date(change.now.getTime() + leaseMs);
   const data = { fence: run.fence + 1, leasedUntil, losses, attempt: run.attempt + 1 };
   await change.tx.run.updateMany({ where: { id: run.id }, data });

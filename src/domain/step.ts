@@ -1,5 +1,7 @@
-import type { Run, Step, StepStatus, StepType, ToolCall } from '../db/generated/client.ts';
+import type { Prisma, Run, Step, StepStatus, StepType, ToolCall } from '../db/generated/client.ts';
 import { newId } from '../id.ts';
+import { annotationsOf, readSources } from './annotation.ts';
+import { filesIn, type MessagePart } from './content.ts';
 import type { DomainContext } from './context.ts';
 import type { ThreadChange } from './journal.ts';
 import { emptyMessage } from './message.ts';
@@ -107,7 +109,13 @@ export function startMessage(
 }
 
 /** Opens a call on the step, announcing the step with the first one; returns the row. */
-export function startToolCall(ctx: DomainContext, change: ThreadChange, step: OpenStep, name: string): ToolCall {
+export function startToolCall(
+  ctx: DomainContext,
+  change: ThreadChange,
+  step: OpenStep,
+  name: string,
+  tool: Pick<ToolCall, 'kind' | 'pluginId' | 'operation'>,
+): ToolCall {
   if (step.toolCalls.length === 0) announceStep(change, step, 'TOOL_CALLS');
   const call: ToolCall = {
     ...noError,
@@ -115,20 +123,18 @@ export function startToolCall(ctx: DomainContext, change: ThreadChange, step: Op
     id: newId('ToolCall'),
     stepId: step.id,
     index: step.toolCalls.length,
-    kind: 'FUNCTION',
+    ...tool,
     name: storable(name),
     status: 'IN_PROGRESS',
     arguments: '',
     output: null,
-    pluginId: null,
-    operation: null,
     httpStatus: null,
     createdAt: change.now,
     startedAt: null,
     endedAt: null,
   };
   change.pending.insert('ToolCall', call);
-  const value = JSON.stringify({ index: call.index, kind: 'function', name: call.name });
+  const value = JSON.stringify({ index: call.index, kind: call.kind.toLowerCase(), name: call.name });
   change.log({ type: 'TOOL_CALL_STARTED', runId: step.runId, stepId: step.id, toolCallId: call.id, value });
   return call;
 }
@@ -150,7 +156,10 @@ export async function closeOpenStep(
   const isAnnounced = step.messageId !== null || step.toolCalls.length > 0;
   if (!isAnnounced) announceStep(change, step, step.type);
   if (step.messageId) {
-    endMessage(change, step, outcome, grown.get(textId({ ownerId: step.messageId, channel: 'TEXT' })) ?? '');
+    const text = grown.get(textId({ ownerId: step.messageId, channel: 'TEXT' })) ?? '';
+    // The tools of the steps before it have left what it may name, and show.
+    const named = step.index > 0 ? await namedBy(change, step, text) : {};
+    endMessage(change, step, outcome, text, named);
   }
   for (const call of step.toolCalls) endToolCall(change, call, outcome, grown);
   const { error, usage, cost } = outcome;
@@ -169,11 +178,35 @@ export async function closeOpenStep(
   change.pending.deletePieces(runId);
 }
 
-function endMessage(change: ThreadChange, step: Step, outcome: StepOutcome, text: string): void {
+/** The columns of a message that come from what the tools of its run have left: marks, and pictures that it shows first. */
+async function namedBy(
+  change: ThreadChange,
+  { runId, messageId }: Step,
+  text: string,
+): Promise<Pick<Prisma.MessageUncheckedCreateInput, 'annotations' | 'parts'>> {
+  const sources = await readSources(change.tx, runId);
+  const annotations = annotationsOf(text, sources);
+  const shown = await change.tx.message.findMany({
+    where: { runId, id: { not: messageId as string } },
+    select: { parts: true },
+  });
+  const before = new Set(shown.flatMap(({ parts }) => filesIn(parts as MessagePart[] | null)));
+  const pictures = sources.pictures.filter(({ id }) => !before.has(id));
+  const parts: MessagePart[] = [
+    { type: 'text', text },
+    ...pictures.map(({ id }) => ({ type: 'file' as const, fileId: id, detail: null })),
+  ];
+  return {
+    ...(annotations.length > 0 ? { annotations: annotations as unknown as Prisma.InputJsonValue } : {}),
+    ...(pictures.length > 0 ? { parts: parts as unknown as Prisma.InputJsonValue } : {}),
+  };
+}
+
+function endMessage(change: ThreadChange, step: Step, outcome: StepOutcome, text: string, named: object): void {
   const status = outcome.incompleteReason === null ? ('COMPLETED' as const) : ('INCOMPLETE' as const);
   const messageId = step.messageId as string;
   const { incompleteReason } = outcome;
-  const ended = { text, status, incompleteReason, completedAt: status === 'COMPLETED' ? change.now : null };
+  const ended = { ...named, text, status, incompleteReason, completedAt: status === 'COMPLETED' ? change.now : null };
   change.pending.update('Message', messageId, ended);
   const entry = { type: 'MESSAGE_ENDED', runId: step.runId, stepId: step.id, messageId, value: status } as const;
   change.log(entry, { closes: { messageId }, message: ended });
@@ -182,8 +215,10 @@ function endMessage(change: ThreadChange, step: Step, outcome: StepOutcome, text
 function endToolCall(change: ThreadChange, call: ToolCall, outcome: StepOutcome, texts: Map<string, string>): void {
   if (call.status !== 'IN_PROGRESS') return;
   const { error } = outcome;
+  const output = call.output ?? texts.get(textId({ ownerId: call.id, channel: 'OUTPUT' })) ?? null;
   change.pending.update('ToolCall', call.id, {
     status: outcome.status,
+    output,
     arguments: call.arguments || (texts.get(textId({ ownerId: call.id, channel: 'ARGUMENTS' })) ?? ''),
     endedAt: change.now,
     ...(error ? { errorCode: error.code, errorMessage: error.message, errorRetryable: error.retryable } : {}),

@@ -1,15 +1,15 @@
 import { z } from 'zod';
-import type { Prisma, Run } from '../db/generated/client.ts';
+import type { Run } from '../db/generated/client.ts';
 import { requireScope } from './access.ts';
 import type { DomainContext } from './context.ts';
 import { type InputIssue, InvalidInputError, RunNotWaitingError } from './error.ts';
 import { absentOr, parse, textUpTo } from './input.ts';
 import { changeThread, type ThreadChange } from './journal.ts';
-import { type ClaimedRun, changeRun } from './lease.ts';
-import { storable } from './piece.ts';
-import { endRun, enterStatus, findRun, ringFor } from './run.ts';
+import { enterStatus, findRun, ringFor } from './run.ts';
 import { closeOpenStep, findOpenStep, type OpenStep } from './step.ts';
-import type { Usage } from './usage.ts';
+
+/** What is said of a call that its client could not make. */
+export const clientFailure = 'The client answered that the call failed; the output says why.';
 
 const output = z.object({
   toolCallId: z.string(),
@@ -18,66 +18,6 @@ const output = z.object({
 });
 const submitInput = z.object({ runId: z.string(), outputs: z.array(output).max(1000, 'At most 1000 outputs, please') });
 type ToolOutput = z.output<typeof output>;
-
-/** A call whose arguments are complete. `error`: it is answered to the model, not handed to the client. */
-export interface ReadyCall {
-  id: string;
-  arguments: string;
-  error: string | null;
-}
-
-/**
- * Ends the model's part of a tool-calls step: its arguments are complete. Calls that no client can answer get their
- * error as output. If calls are left, the run lets go of its worker and waits in REQUIRES_ACTION until `expiresAt`.
- * Returns whether it waits.
- */
-export function parkForTools(
-  ctx: DomainContext,
-  run: ClaimedRun,
-  calls: ReadyCall[],
-  more: { used: Usage & { cost: string | null }; totals: Prisma.RunUncheckedUpdateManyInput },
-): Promise<boolean> {
-  return changeRun(ctx, run, async (change, current) => {
-    if (current.status === 'CANCELLING') {
-      await endRun(ctx, change, current, { status: 'CANCELLED' }, { data: more.totals });
-      return true;
-    }
-    for (const { id, ...call } of calls) {
-      const text = storable(call.arguments);
-      const error = call.error && storable(call.error);
-      const answered = {
-        status: 'FAILED',
-        output: error,
-        errorCode: 'invalid_tool_call',
-        errorMessage: error,
-        errorRetryable: true,
-        endedAt: change.now,
-      } as const;
-      await change.tx.toolCall.updateMany({
-        where: { id },
-        data: { arguments: text, ...(error === null ? {} : answered) },
-      });
-    }
-    const step = (await findOpenStep(change, run.id)) as OpenStep;
-    await change.tx.step.updateMany({ where: { id: step.id }, data: more.used });
-    if (calls.every(({ error }) => error !== null)) {
-      await closeOpenStep(change, run.id, { status: 'COMPLETED', incompleteReason: null });
-      await change.tx.run.updateMany({ where: { id: run.id }, data: more.totals });
-      return false;
-    }
-    const select = { runExpirySeconds: true, maxRunSeconds: true } as const;
-    const workspace = await change.tx.workspace.findFirstOrThrow({ where: {}, select });
-    // It waits so long at most, and no longer than all of the run may take.
-    const untilTired = change.now.getTime() + workspace.runExpirySeconds * 1000;
-    const untilOver = (current.startedAt ?? change.now).getTime() + workspace.maxRunSeconds * 1000;
-    await enterStatus(change, run, 'REQUIRES_ACTION', {
-      ...more.totals,
-      leasedUntil: null,
-      expiresAt: new Date(Math.min(untilTired, untilOver)),
-    });
-    return true;
-  });
-}
 
 /**
  * Answers all calls that a run waits for, at once, and lets it go on. Throws RunNotWaitingError when the run waits for
@@ -119,7 +59,7 @@ async function storeOutput(change: ThreadChange, { toolCallId, output, isError }
   const failed = {
     status: 'FAILED',
     errorCode: 'tool_error',
-    errorMessage: 'The client answered that the call failed; the output says why.',
+    errorMessage: clientFailure,
     errorRetryable: false,
   } as const;
   await change.tx.toolCall.updateMany({

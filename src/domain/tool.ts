@@ -1,22 +1,12 @@
 import { Ajv } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { z } from 'zod';
+import type { Transaction } from '../db/client.ts';
+import { isId } from '../id.ts';
+import type { ObjectSchema, Tool } from '../tools/tool.ts';
+import type { DomainContext } from './context.ts';
+import { InvalidInputError, NotFoundError } from './error.ts';
 import { absentOr, textUpTo } from './input.ts';
-
-/** A JSON Schema for an object. */
-type ObjectSchema = Record<string, unknown>;
-
-/** A function that the client runs; the model sees its name, description and parameters. */
-export interface FunctionTool {
-  type: 'function';
-  name: string;
-  description: string | null;
-  parameters: ObjectSchema;
-  strict: boolean;
-}
-
-/** A tool as an assistant's or a run's row keeps it. */
-export type Tool = FunctionTool;
 
 const schemaDialects = { draft07: new Ajv({ strict: false }), draft2020: new Ajv2020({ strict: false }) };
 
@@ -60,37 +50,95 @@ const functionTool = z.object({
   strict: absentOr(z.boolean()),
 });
 
-/** The tools of the contract that this server cannot run. */
-const notHere = ['codeInterpreter', 'textToImage', 'plugin', 'fileSearch', 'webSearch'] as const;
+const seconds = z.int().min(1, 'At least 1 s, please').max(300, 'At most 300 s, please');
+const results = z.int().min(1, 'At least 1, please').max(50, 'At most 50, please');
+const size = z.string().regex(/^[1-9]\d{1,4}x[1-9]\d{1,4}$/, 'A size is width x height, such as 1024x1024');
+const names = z.array(z.string().min(1).max(64)).min(1, 'Name one operation at least, or leave it out').max(128);
 
-const tool = z.looseObject({ function: functionTool.optional() }).transform((input, check): Tool => {
-  const asked = notHere.find((kind) => input[kind] !== undefined && input[kind] !== null);
-  if (asked) check.addIssue({ code: 'custom', path: [asked], message: 'This server has no such tool: use function' });
-  if (!input.function) {
-    if (!asked) check.addIssue({ code: 'custom', message: 'Name one tool' });
+/** Each field of ToolInput, and the tool that it makes. */
+const kinds = {
+  function: functionTool.transform(
+    ({ description, strict, ...rest }): Tool => ({
+      ...{ type: 'function', ...rest, description: description ?? null, strict: strict ?? false },
+    }),
+  ),
+  codeInterpreter: z
+    .object({ timeoutSeconds: absentOr(seconds) })
+    .transform(({ timeoutSeconds }): Tool => ({ type: 'code_interpreter', timeoutSeconds: timeoutSeconds ?? 30 })),
+  textToImage: z
+    .object({ model: absentOr(textUpTo(200)), size: absentOr(size) })
+    .transform(({ model, size }): Tool => ({ type: 'text_to_image', model: model ?? null, size: size ?? null })),
+  plugin: z
+    .object({ pluginId: z.string(), operations: absentOr(names) })
+    .transform(({ pluginId, operations }): Tool => ({ type: 'plugin', pluginId, operations: operations ?? null })),
+  fileSearch: z
+    .object({ maxResults: absentOr(results) })
+    .transform(({ maxResults }): Tool => ({ type: 'file_search', maxResults: maxResults ?? 10 })),
+  webSearch: z
+    .object({ maxResults: absentOr(results) })
+    .transform(({ maxResults }): Tool => ({ type: 'web_search', maxResults: maxResults ?? 5 })),
+};
+
+const tool = z
+  .object({
+    function: kinds.function.nullish(),
+    codeInterpreter: kinds.codeInterpreter.nullish(),
+    textToImage: kinds.textToImage.nullish(),
+    plugin: kinds.plugin.nullish(),
+    fileSearch: kinds.fileSearch.nullish(),
+    webSearch: kinds.webSearch.nullish(),
+  })
+  .transform((input, check): Tool => {
+    const [made, second] = Object.values(input).filter((one) => one !== undefined && one !== null);
+    if (made && !second) return made;
+    check.addIssue({ code: 'custom', message: 'Name one tool' });
     return z.NEVER;
-  }
-  const { name, description, parameters, strict } = input.function;
-  return { type: 'function', name, description: description ?? null, parameters, strict: strict ?? false };
-});
+  });
 
-/** The `tools` of an input: up to 128, each function name once. */
+/** What a tool is called by, where that is known before the run; of a plug-in, which may be there once. */
+const nameOf = (tool: Tool): string => {
+  if (tool.type === 'function') return tool.name;
+  return tool.type === 'plugin' ? tool.pluginId : tool.type;
+};
+
+/** The `tools` of an input: up to 128, each name and each plug-in once. */
 export const tools = z
   .array(tool)
   .max(128, 'At most 128 tools, please')
   .superRefine((list, check) => {
     const seen = new Set<string>();
-    for (const [index, { name }] of list.entries()) {
-      if (seen.has(name)) {
-        check.addIssue({
-          code: 'custom',
-          path: [index, 'function', 'name'],
-          message: `The name ${name} is taken by another tool`,
-        });
-      }
+    for (const [index, one] of list.entries()) {
+      const name = nameOf(one);
+      const path = one.type === 'function' ? [index, 'function', 'name'] : [index];
+      if (seen.has(name))
+        check.addIssue({ code: 'custom', path, message: `The name ${name} is taken by another tool` });
       seen.add(name);
     }
   });
 
 /** The tools of a row. */
 export const storedTools = (json: unknown): Tool[] => json as Tool[];
+
+/**
+ * Checks that the tools of an input can be used here. Throws InvalidInputError for one that this server is not set up for,
+ * or an operation that a plug-in does not have; NotFoundError for a plug-in that is not there.
+ */
+export async function checkTools(
+  ctx: DomainContext,
+  db: Pick<Transaction, 'plugin'>,
+  list: readonly Tool[] | undefined,
+): Promise<void> {
+  for (const [index, one] of (list ?? []).entries()) {
+    const refusal = ctx.tools.refusalOf(one);
+    if (refusal) throw InvalidInputError.at(`tools.${index}`, refusal);
+    if (one.type !== 'plugin') continue;
+    const { pluginId } = one;
+    const plugin = isId('Plugin', pluginId) ? await db.plugin.findFirst({ where: { id: pluginId } }) : null;
+    if (!plugin) throw new NotFoundError(pluginId);
+    const has = new Set((plugin.operations as Array<{ name: string }>).map(({ name }) => name));
+    const unknown = one.operations?.find((name) => !has.has(name));
+    if (unknown !== undefined) {
+      throw InvalidInputError.at(`tools.${index}.plugin.operations`, `The plug-in has no operation ${unknown}.`);
+    }
+  }
+}

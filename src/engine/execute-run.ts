@@ -3,7 +3,7 @@ import { type DomainContext, type Services, systemContext } from '../domain/cont
 import { finishRun, handBackRun, LeaseLostError, renewEveryMs, renewLease } from '../domain/lease.ts';
 import type { RunEnd } from '../domain/run.ts';
 import type { OpenStep } from '../domain/step.ts';
-import { parkForTools } from '../domain/tool-outputs.ts';
+import { type AfterCalls, findBegunCalls, settleCalls, storeCalls } from '../domain/tool-step.ts';
 import { noUsage, type Usage } from '../domain/usage.ts';
 import type { Offload } from '../offload/offload.ts';
 import { formatFault } from './answer-format.ts';
@@ -13,8 +13,10 @@ import { callOptions, type Turn, TurnWriter } from './model-turn.ts';
 import type { PieceWriter, RunWriter } from './piece-writer.ts';
 import { fitPrompt } from './prompt.ts';
 import { readyCalls } from './ready-call.ts';
+import { callsAtOnce, makeCalls, resumeCalls } from './tool-turn.ts';
+import { openToolbox, type Toolbox } from './toolbox.ts';
 import { Totals } from './totals.ts';
-import { readTranscript, toolsForModel } from './transcript.ts';
+import { readTranscript } from './transcript.ts';
 import { untilAborted } from './until-aborted.ts';
 
 /** Why an execution is broken off from outside. */
@@ -146,12 +148,14 @@ async function takeTurns(
 ): Promise<Ended | null> {
   // A run that was never claimed before has no steps yet.
   let steps = run.fence === 1 ? 0 : await ctx.db.step.count({ where: { runId: run.id } });
+  const toolbox = await openToolbox(ctx, run);
+  if (run.attempt > 1 && (await goOn(ctx, run, writer, toolbox, signal)) === 'wait') return null;
   for (;;) {
     const limit = limitReached(run, totals, steps);
     if (limit) return { end: limit, usage: null };
     signal.throwIfAborted();
-    const turnWriter = new TurnWriter(ctx, run, writer, steps);
-    const hasTold = await askModel(ctx, execution, run, totals, steps > 0, turnWriter, signal);
+    const turnWriter = new TurnWriter(ctx, run, writer, toolbox, steps);
+    const hasTold = await askModel(ctx, execution, run, totals, steps > 0, toolbox, turnWriter, signal);
     if (!hasTold) return { end: { status: 'INCOMPLETE', reason: 'MAX_PROMPT_TOKENS' }, usage: null };
     const turn = turnWriter.turn();
     steps = turnWriter.steps;
@@ -161,14 +165,49 @@ async function takeTurns(
       return { end, usage: turn.usage, openStep: turnWriter.step };
     }
     await writer.settle({ store: false });
-    const calls = await untilAborted(readyCalls(execution.offload, run, turn.calls), signal);
-    const used = turn.usage ?? noUsage;
-    const waits = await parkForTools(ctx, run, calls, {
-      used: { ...used, cost: totals.costOf(used) },
-      totals: totals.columns(),
-    });
-    if (waits) return null;
+    const after = await takeCalls(ctx, execution, run, writer, toolbox, totals, turn, signal);
+    if (after === 'wait') return null;
   }
+}
+
+/** Sees to the calls of an answer: makes those that are the server's. */
+async function takeCalls(
+  ctx: DomainContext,
+  { offload }: Execution,
+  run: Run,
+  writer: RunWriter,
+  toolbox: Toolbox,
+  totals: Totals,
+  turn: Turn,
+  signal: AbortSignal,
+): Promise<AfterCalls> {
+  const calls = await untilAborted(readyCalls(offload, run, toolbox, turn.calls), signal);
+  const used = turn.usage ?? noUsage;
+  const part = { used: { ...used, cost: totals.costOf(used) }, totals: totals.columns() };
+  const after = await storeCalls(ctx, run, calls, part, callsAtOnce);
+  if (after !== 'make') return after;
+  const toMake = calls
+    .filter(({ isServers, error }) => isServers && error === null)
+    .map(({ id, arguments: text }, index) => {
+      const name = turn.calls.find((call) => call.id === id)?.name ?? '';
+      return { id, name, arguments: text, isBegun: index < callsAtOnce };
+    });
+  await makeCalls(ctx, run, writer, toolbox, toMake, signal);
+  return settleCalls(ctx, run);
+}
+
+/** Goes on with the calls that another worker left in the middle. */
+async function goOn(
+  ctx: DomainContext,
+  run: Run,
+  writer: RunWriter,
+  toolbox: Toolbox,
+  signal: AbortSignal,
+): Promise<AfterCalls> {
+  const begun = await findBegunCalls(ctx, run.id);
+  if (begun === null) return 'go on';
+  await resumeCalls(ctx, run, writer, toolbox, begun, signal);
+  return settleCalls(ctx, run);
 }
 
 /** Tells the model what there is to tell, and takes its answer. Returns false when that is more than the run may read. */
@@ -178,12 +217,13 @@ async function askModel(
   run: Run,
   totals: Totals,
   hasSteps: boolean,
+  toolbox: Toolbox,
   turnWriter: TurnWriter,
   signal: AbortSignal,
 ): Promise<boolean> {
   const transcript = await readTranscript(ctx, run, hasSteps);
-  const options = callOptions(ctx, run, totals.completionTokens);
-  const fitting = fitPrompt({ offload, owner: run.workspaceId }, transcript, toolTextsOf(run), {
+  const options = callOptions(ctx, run, toolbox, totals.completionTokens);
+  const fitting = fitPrompt({ offload, owner: run.workspaceId }, transcript, toolTextsOf(toolbox), {
     contextWindow: ctx.models.describe(run.model).contextWindow,
     remaining: run.maxPromptTokens === null ? null : run.maxPromptTokens - totals.promptTokens,
     answer: options.maxOutputTokens ?? null,
@@ -196,7 +236,7 @@ async function askModel(
   return true;
 }
 
-const toolTextsOf = (run: Run) => toolsForModel(run).map((tool) => JSON.stringify(tool));
+const toolTextsOf = ({ forModel }: Toolbox) => forModel.map((tool) => JSON.stringify(tool));
 
 function limitReached(run: Run, totals: Totals, steps: number): RunEnd | null {
   // What a lost worker left behind is not held against the run.

@@ -12,7 +12,7 @@ import { changeRun } from '../domain/lease.ts';
 import { closeOpenStep, type OpenStep, openStep, startMessage, startReasoning, startToolCall } from '../domain/step.ts';
 import type { Usage } from '../domain/usage.ts';
 import type { RunWriter } from './piece-writer.ts';
-import { toolsForModel } from './transcript.ts';
+import type { Toolbox } from './toolbox.ts';
 
 /** A call as the model made it. */
 export interface MadeCall {
@@ -37,9 +37,10 @@ export interface Turn {
 export function callOptions(
   { models }: DomainContext,
   run: Run,
+  toolbox: Toolbox,
   usedTokens: number,
 ): Omit<LanguageModelV4CallOptions, 'prompt'> {
-  const tools = toolsForModel(run);
+  const tools = toolbox.forModel;
   const format = run.responseFormat as ResponseFormat | null;
   return {
     temperature: run.temperature ?? undefined,
@@ -79,6 +80,7 @@ export class TurnWriter {
   readonly #ctx: DomainContext;
   readonly #run: Run;
   readonly #writer: RunWriter;
+  readonly #toolbox: Toolbox;
   readonly #calls = new Map<string, MadeCall>();
   #steps: number;
   #step: OpenStep | null = null;
@@ -90,11 +92,12 @@ export class TurnWriter {
   #turn: Pick<Turn, 'finish' | 'usage'> = { finish: 'other', usage: null };
 
   /** `steps`: how many the run has. */
-  constructor(ctx: DomainContext, run: Run, writer: RunWriter, steps: number) {
+  constructor(ctx: DomainContext, run: Run, writer: RunWriter, toolbox: Toolbox, steps: number) {
     this.#ctx = ctx;
     this.#steps = steps;
     this.#run = run;
     this.#writer = writer;
+    this.#toolbox = toolbox;
   }
 
   /** Takes the next part; resolves when the next one may come. */
@@ -169,7 +172,7 @@ export class TurnWriter {
     else if (this.#calls.size === 0) await this.#endReasoning();
     const call = await this.#change(async (change) => {
       this.#step ??= openStep(this.#ctx, change, this.#run.id, this.#nextIndex());
-      const started = startToolCall(this.#ctx, change, this.#step, name);
+      const started = startToolCall(this.#ctx, change, this.#step, name, this.#toolbox.called(name));
       this.#step.toolCalls.push(started);
       return started;
     });

@@ -12,6 +12,8 @@ const retryMs = 200;
 export interface RunWriter {
   /** Adds to a text; followers see it as soon as it is stored. */
   append(ownerId: string, channel: PieceChannel, text: string): void;
+  /** Goes on with a text that another worker began. */
+  resume(ownerId: string, channel: PieceChannel, text: string): void;
   /** The texts as they stand, by `textId`. */
   texts(): Map<string, string>;
   /** Resolves when nothing of this run is on its way to the database any more; `store: false` drops what had not left. */
@@ -61,7 +63,10 @@ export class PieceWriter {
       while (this.#pending.has(run.id)) await (this.#storing ?? turn());
       await this.#storing;
     };
-    return { append, texts: () => texts, settle };
+    const resume = (ownerId: string, channel: PieceChannel, text: string) => {
+      texts.set(textId({ ownerId, channel }), text);
+    };
+    return { append, resume, texts: () => texts, settle };
   }
 
   /** Forgets a run that this process no longer executes. */

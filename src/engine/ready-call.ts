@@ -1,30 +1,36 @@
 import type { Run } from '../db/generated/client.ts';
-import { storedTools } from '../domain/tool.ts';
-import type { ReadyCall } from '../domain/tool-outputs.ts';
+import type { ReadyCall } from '../domain/tool-step.ts';
 import { type Offload, OffloadTimeoutError } from '../offload/offload.ts';
 import type { MadeCall } from './model-turn.ts';
+import type { Toolbox } from './toolbox.ts';
 import { parsedArguments } from './transcript.ts';
 
-/** The calls of an answer, each with what is wrong with it, if no client could answer it: that is told to the model. */
-export function readyCalls(offload: Offload, run: Run, calls: MadeCall[]): Promise<ReadyCall[]> {
+/** The calls of an answer, each with what is wrong with it, if nobody can make it: that is told to the model. */
+export function readyCalls(offload: Offload, run: Run, toolbox: Toolbox, calls: MadeCall[]): Promise<ReadyCall[]> {
   return Promise.all(
     calls.map(async (call, index) => {
       const isOneTooMany = !run.parallelToolCalls && index > 0;
       const error = isOneTooMany
         ? 'Make one call at a time. This one was not made.'
-        : await faultOf(offload, run, call);
-      return { id: call.id, arguments: call.arguments, error };
+        : await faultOf(offload, run, toolbox, call);
+      const isServers = toolbox.serverTool(call.name) !== null;
+      return { id: call.id, arguments: call.arguments, error, isServers };
     }),
   );
 }
 
-async function faultOf(offload: Offload, run: Run, { name, arguments: text }: MadeCall): Promise<string | null> {
-  const tool = storedTools(run.tools).find((one) => one.name === name);
-  if (!tool) return `There is no tool named ${name}.`;
+async function faultOf(
+  offload: Offload,
+  run: Run,
+  toolbox: Toolbox,
+  { name, arguments: text }: MadeCall,
+): Promise<string | null> {
+  const parameters = toolbox.parametersOf(name);
+  if (!parameters) return `There is no tool named ${name}.`;
   const value = parsedArguments(text);
   if (value === null) return 'The arguments are not a JSON object.';
   try {
-    const fault = await offload.schemaFault(run.workspaceId, tool.parameters, value);
+    const fault = await offload.schemaFault(run.workspaceId, parameters, value);
     return fault && `The arguments do not fit the schema of ${name}: ${fault}.`;
   } catch (error) {
     const isSlow = error instanceof OffloadTimeoutError;

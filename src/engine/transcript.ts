@@ -1,6 +1,5 @@
 import type {
   LanguageModelV4FilePart,
-  LanguageModelV4FunctionTool,
   LanguageModelV4Message,
   LanguageModelV4Prompt,
   LanguageModelV4TextPart,
@@ -9,7 +8,7 @@ import type { Run, Step, ToolCall } from '../db/generated/client.ts';
 import { partsOf } from '../domain/content.ts';
 import type { DomainContext } from '../domain/context.ts';
 import { readConversation, type ToldMessage } from '../domain/conversation.ts';
-import { storedTools } from '../domain/tool.ts';
+import { clientFailure } from '../domain/tool-outputs.ts';
 import { fileForModel } from './told-file.ts';
 
 type StepOfRun = Step & { toolCalls: ToolCall[] };
@@ -103,16 +102,25 @@ function callsForModel({ toolCalls }: StepOfRun): LanguageModelV4Prompt {
     toolName: name,
     input: parsedArguments(text) ?? {},
   }));
-  const results = toolCalls.map(({ id, name, output, status }) => ({
+  const results = toolCalls.map(({ id, name, output, status, errorMessage }) => ({
     type: 'tool-result' as const,
     toolCallId: id,
     toolName: name,
-    output: { type: status === 'FAILED' ? ('error-text' as const) : ('text' as const), value: output ?? '' },
+    output:
+      status === 'FAILED'
+        ? { type: 'error-text' as const, value: failureFor(output, errorMessage) }
+        : { type: 'text' as const, value: output ?? '' },
   }));
   return [
     { role: 'assistant', content: calls },
     { role: 'tool', content: results },
   ];
+}
+
+/** What a failed call wrote, and why it failed; a client's own words of it are in its output. */
+function failureFor(output: string | null, why: string | null): string {
+  if (!output) return why ?? '';
+  return why === null || why === output || why === clientFailure ? output : `${output}\n${why}`;
 }
 
 /** The arguments of a call as an object; null when they are no JSON object. An empty text stands for no arguments. */
@@ -126,15 +134,4 @@ export function parsedArguments(text: string): Record<string, unknown> | null {
   } catch {
     return null;
   }
-}
-
-/** The tools of the run in the form that providers take. */
-export function toolsForModel(run: Run): LanguageModelV4FunctionTool[] {
-  return storedTools(run.tools).map(({ name, description, parameters, strict }) => ({
-    type: 'function',
-    name,
-    description: description ?? undefined,
-    inputSchema: parameters,
-    strict,
-  }));
 }

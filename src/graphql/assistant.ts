@@ -3,7 +3,6 @@ import { assistantsWhere, createAssistant, deleteAssistant, updateAssistant } fr
 import type { DomainContext } from '../domain/context.ts';
 import { ConflictError, ForbiddenError, InvalidInputError, NotFoundError } from '../domain/error.ts';
 import { effectiveModel } from '../domain/generation.ts';
-import { storedTools } from '../domain/tool.ts';
 import { currentWorkspace } from '../domain/workspace.ts';
 import { isId } from '../id.ts';
 import { builder } from './builder.ts';
@@ -11,7 +10,7 @@ import { File, filesOf } from './file.ts';
 import { rootList } from './list.ts';
 import { deletedPayload, refusals } from './refusal.ts';
 import { OrderDirection } from './scope.ts';
-import { Tool, ToolInput } from './tool.ts';
+import { shownTools, Tool, ToolInput } from './tool.ts';
 
 /** The name of the model in force: once a request for the workspace's default, whatever number of assistants. */
 async function defaultModels(ctx: DomainContext, keys: readonly 'default'[]): Promise<string[]> {
@@ -39,7 +38,11 @@ export const Assistant = builder.prismaNode('Assistant', {
       nullable: true,
       description: 'What the model is told before the conversation.',
     }),
-    tools: t.field({ type: [Tool], description: 'What it can call.', resolve: ({ tools }) => storedTools(tools) }),
+    tools: t.field({
+      type: [Tool],
+      description: 'What it can call.',
+      resolve: ({ tools }, _args, ctx) => shownTools(ctx, tools) as never,
+    }),
     temperature: t.exposeFloat('temperature', {
       nullable: true,
       description: 'From 0 to 2; null: the provider decides.',

@@ -1,3 +1,5 @@
+import { requireScope } from '../domain/access.ts';
+import type { DomainContext } from '../domain/context.ts';
 import { builder } from './builder.ts';
 
 /** An operation that a plug-in offers. */
@@ -5,16 +7,6 @@ interface Operation {
   name: string;
   description: string | null;
   parameters: object;
-}
-
-/** A registered plug-in, as the graph shows it. */
-interface RegisteredPlugin {
-  id: string;
-  name: string;
-  description: string | null;
-  kind: 'OPENAPI' | 'MCP';
-  operations: Operation[];
-  createdAt: Date;
 }
 
 const PluginKind = builder.enumType('PluginKind', {
@@ -34,21 +26,35 @@ const PluginOperation = builder.objectRef<Operation>('PluginOperation').implemen
   }),
 });
 
-/** A plug-in. Nothing registers one yet; the type keeps the place of PluginTool in the graph. */
-export const Plugin = builder.objectRef<RegisteredPlugin>('Plugin');
-builder.node(Plugin, {
+/** A business interface whose operations models can call. */
+export const Plugin = builder.prismaNode('Plugin', {
+  nullable: true,
   description: 'A business interface whose operations models can call.',
   id: { resolve: ({ id }) => id, description: 'The id.' },
-  loadOne: () => null,
+  findUnique: (id, ctx) => {
+    requireScope(ctx, 'ASSISTANTS_READ');
+    return { workspaceId_id: { workspaceId: ctx.workspaceId, id } };
+  },
   fields: (t) => ({
     name: t.exposeString('name', { description: 'Its name.' }),
     description: t.exposeString('description', { nullable: true, description: 'What it is for.' }),
     kind: t.expose('kind', { type: PluginKind, description: 'How it is called.' }),
     operations: t.field({
       type: [PluginOperation],
-      description: 'What it offers.',
-      resolve: ({ operations }) => operations,
+      description: 'What it offers, as far as it is not narrowed.',
+      select: { operations: true },
+      resolve: ({ operations }) => operations as unknown as Operation[],
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was registered.' }),
   }),
 });
+
+/** The plug-ins of some ids, null where there is none. */
+export async function pluginsById(
+  ctx: DomainContext,
+  ids: readonly string[],
+): Promise<Array<typeof Plugin.$inferType | null>> {
+  const plugins = await ctx.db.plugin.findMany({ where: { id: { in: [...ids] } } });
+  const byId = new Map(plugins.map((plugin) => [plugin.id, plugin]));
+  return ids.map((id) => byId.get(id) ?? null);
+}

@@ -1,7 +1,6 @@
 import { requireScope } from '../domain/access.ts';
 import { runsWhere } from '../domain/run.ts';
 import { inThreadsVisibleTo } from '../domain/scope.ts';
-import { storedTools } from '../domain/tool.ts';
 import { usageOf } from '../domain/usage.ts';
 import { isId } from '../id.ts';
 import { Assistant } from './assistant.ts';
@@ -12,7 +11,7 @@ import { Message, MessageConnection, MessageEdge, messageOrder } from './message
 import { errorOf, RunError, RunIncompleteReason, RunStatus, Truncation } from './run-status.ts';
 import { OrderDirection } from './scope.ts';
 import { Thread } from './thread.ts';
-import { Tool } from './tool.ts';
+import { shownTools, Tool } from './tool.ts';
 import { UsageType } from './usage.ts';
 
 /** One invocation of a model on a thread. */
@@ -47,7 +46,7 @@ export const Run = builder.prismaNode('Run', {
     tools: t.field({
       type: [Tool],
       description: 'The tools in force when it was created.',
-      resolve: ({ tools }) => storedTools(tools),
+      resolve: ({ tools }, _args, ctx) => shownTools(ctx, tools) as never,
     }),
     temperature: t.exposeFloat('temperature', {
       nullable: true,

@@ -1,8 +1,14 @@
-import type { FunctionTool as StoredFunctionTool } from '../domain/tool.ts';
+import { storedTools } from '../domain/tool.ts';
+import type { Tool as StoredTool } from '../tools/tool.ts';
 import { builder } from './builder.ts';
-import { Plugin } from './plugin.ts';
+import type { GraphContext } from './context.ts';
+import { Plugin, pluginsById } from './plugin.ts';
 
-const FunctionTool = builder.objectRef<StoredFunctionTool>('FunctionTool').implement({
+type Stored<Type extends StoredTool['type']> = Extract<StoredTool, { type: Type }>;
+/** A tool whose plug-in, if it is one, is there. */
+type Shown = StoredTool & { plugin?: typeof Plugin.$inferType };
+
+const FunctionTool = builder.objectRef<Stored<'function'>>('FunctionTool').implement({
   description: 'A function that the client runs: a run waits in REQUIRES_ACTION for its output.',
   fields: (t) => ({
     name: t.exposeString('name', { description: 'The name that the model calls it by.' }),
@@ -15,12 +21,12 @@ const FunctionTool = builder.objectRef<StoredFunctionTool>('FunctionTool').imple
   }),
 });
 
-const CodeInterpreterTool = builder.objectRef<{ timeoutSeconds: number }>('CodeInterpreterTool').implement({
+const CodeInterpreterTool = builder.objectRef<Stored<'code_interpreter'>>('CodeInterpreterTool').implement({
   description: 'Python that the model writes and the server runs in a sandbox.',
   fields: (t) => ({ timeoutSeconds: t.exposeInt('timeoutSeconds', { description: 'How long one call may take.' }) }),
 });
 
-const TextToImageTool = builder.objectRef<{ model: string | null; size: string | null }>('TextToImageTool').implement({
+const TextToImageTool = builder.objectRef<Stored<'text_to_image'>>('TextToImageTool').implement({
   description: 'Pictures drawn from a description.',
   fields: (t) => ({
     model: t.exposeString('model', { nullable: true, description: 'The image model; null: the server chooses.' }),
@@ -31,27 +37,25 @@ const TextToImageTool = builder.objectRef<{ model: string | null; size: string |
   }),
 });
 
-const PluginTool = builder
-  .objectRef<{ plugin: typeof Plugin.$inferType; operations: string[] | null }>('PluginTool')
-  .implement({
-    description: 'The operations of a plug-in.',
-    fields: (t) => ({
-      plugin: t.field({ type: Plugin, description: 'The plug-in.', resolve: ({ plugin }) => plugin }),
-      operations: t.exposeStringList('operations', {
-        nullable: true,
-        description: 'Only these operations; null: all.',
-      }),
+const PluginTool = builder.objectRef<Stored<'plugin'> & { plugin: typeof Plugin.$inferType }>('PluginTool').implement({
+  description: 'The operations of a plug-in.',
+  fields: (t) => ({
+    plugin: t.field({ type: Plugin, description: 'The plug-in.', resolve: ({ plugin }) => plugin }),
+    operations: t.exposeStringList('operations', {
+      nullable: true,
+      description: 'Only these operations; null: all.',
     }),
-  });
+  }),
+});
 
-const FileSearchTool = builder.objectRef<{ maxResults: number }>('FileSearchTool').implement({
+const FileSearchTool = builder.objectRef<Stored<'file_search'>>('FileSearchTool').implement({
   description: 'Search in the files of the assistant and the thread.',
   fields: (t) => ({
     maxResults: t.exposeInt('maxResults', { description: 'How many passages one call gives the model.' }),
   }),
 });
 
-const WebSearchTool = builder.objectRef<{ maxResults: number }>('WebSearchTool').implement({
+const WebSearchTool = builder.objectRef<Stored<'web_search'>>('WebSearchTool').implement({
   description: 'Search in the web.',
   fields: (t) => ({
     maxResults: t.exposeInt('maxResults', { description: 'How many results one call gives the model.' }),
@@ -62,12 +66,35 @@ const WebSearchTool = builder.objectRef<{ maxResults: number }>('WebSearchTool')
 export const Tool = builder.unionType('Tool', {
   description: 'Something that a model can call.',
   types: [CodeInterpreterTool, FunctionTool, TextToImageTool, PluginTool, FileSearchTool, WebSearchTool],
-  resolveType: (tool) => ((tool as StoredFunctionTool).type === 'function' ? FunctionTool : null),
+  resolveType: (tool) => byType[(tool as StoredTool).type],
 });
+
+const byType = {
+  code_interpreter: CodeInterpreterTool,
+  function: FunctionTool,
+  text_to_image: TextToImageTool,
+  plugin: PluginTool,
+  file_search: FileSearchTool,
+  web_search: WebSearchTool,
+};
+
+/** The tools of a row as they are shown: those of plug-ins that have been deleted are left out. */
+export async function shownTools(ctx: GraphContext, json: unknown): Promise<Shown[]> {
+  const tools = await Promise.all(
+    storedTools(json).map(async (tool): Promise<Shown | null> => {
+      if (tool.type !== 'plugin') return tool;
+      const plugin = await ctx.load(pluginsById, tool.pluginId);
+      return plugin && { ...tool, plugin };
+    }),
+  );
+  return tools.filter((tool) => tool !== null);
+}
 
 const CodeInterpreterToolInput = builder.inputType('CodeInterpreterToolInput', {
   description: 'Python that the model writes and the server runs in a sandbox.',
-  fields: (t) => ({ timeoutSeconds: t.int({ defaultValue: 30, description: 'How long one call may take.' }) }),
+  fields: (t) => ({
+    timeoutSeconds: t.int({ defaultValue: 30, description: 'How long one call may take: 1 to 300 s.' }),
+  }),
 });
 
 const FunctionToolInput = builder.inputType('FunctionToolInput', {
@@ -99,29 +126,33 @@ const PluginToolInput = builder.inputType('PluginToolInput', {
 const FileSearchToolInput = builder.inputType('FileSearchToolInput', {
   description: 'Search in the files of the assistant and the thread.',
   fields: (t) => ({
-    maxResults: t.int({ defaultValue: 10, description: 'How many passages one call gives the model.' }),
+    maxResults: t.int({ defaultValue: 10, description: 'How many passages one call gives the model: 1 to 50.' }),
   }),
 });
 
 const WebSearchToolInput = builder.inputType('WebSearchToolInput', {
   description: 'Search in the web.',
   fields: (t) => ({
-    maxResults: t.int({ defaultValue: 5, description: 'How many results one call gives the model.' }),
+    maxResults: t.int({ defaultValue: 5, description: 'How many results one call gives the model: 1 to 50.' }),
   }),
 });
-
-const later = 'This server refuses it: the tool is not built in.';
 
 /** A tool of an input. */
 export const ToolInput = builder.inputType('ToolInput', {
   description: 'One tool: exactly one of the fields.',
   isOneOf: true,
   fields: (t) => ({
-    codeInterpreter: t.field({ type: CodeInterpreterToolInput, description: `Python in a sandbox. ${later}` }),
+    codeInterpreter: t.field({ type: CodeInterpreterToolInput, description: 'Python in a sandbox.' }),
     function: t.field({ type: FunctionToolInput, description: 'A function that the client runs.' }),
-    textToImage: t.field({ type: TextToImageToolInput, description: `Drawing. ${later}` }),
-    plugin: t.field({ type: PluginToolInput, description: `A plug-in. ${later}` }),
-    fileSearch: t.field({ type: FileSearchToolInput, description: `Search in files. ${later}` }),
-    webSearch: t.field({ type: WebSearchToolInput, description: `Search in the web. ${later}` }),
+    textToImage: t.field({
+      type: TextToImageToolInput,
+      description: 'Drawing: refused where no image model is configured.',
+    }),
+    plugin: t.field({ type: PluginToolInput, description: 'The operations of a plug-in.' }),
+    fileSearch: t.field({ type: FileSearchToolInput, description: 'Search in files.' }),
+    webSearch: t.field({
+      type: WebSearchToolInput,
+      description: 'Search in the web: refused where none is configured.',
+    }),
   }),
 });

@@ -9,6 +9,7 @@ import type {
   LanguageModelV4StreamPart,
   LanguageModelV4StreamResult,
 } from '@ai-sdk/provider';
+import { reportOf, wishFor } from './demo-tools.ts';
 import type { ModelInfo } from './model-catalog.ts';
 
 /** What the catalog says of the demo: it costs nothing, and so has no price. */
@@ -26,8 +27,9 @@ export const demoModelInfo: ModelInfo = {
 
 const introduction =
   'I am the demo that comes with this server: a small program, not a language model. I can greet you, repeat what you ' +
-  'say ("say …"), count ("count to 20"), think aloud ("think about …"), and call a function tool of my assistant when ' +
-  'you name it. Set DASHSCOPE_API_KEY, OPENAI_API_KEY or OPENAI_BASE_URL to talk to a real model.';
+  'say ("say …"), count ("count to 20"), think aloud ("think about …"), and call the tools of my assistant: a function ' +
+  'tool when you name it, and, where I have them, Python ("python: print(6 * 7)"), pictures ("draw …"), files ("search ' +
+  'the files for …") and the web ("search the web for …"). Set DASHSCOPE_API_KEY, OPENAI_API_KEY or OPENAI_BASE_URL to talk to a real model.';
 
 /** What the demo does with a conversation: it thinks, says or calls something. */
 interface Reply {
@@ -128,10 +130,13 @@ function replyTo({ prompt, tools = [], toolChoice }: LanguageModelV4CallOptions)
   const asked = textOf(prompt.findLast(({ role }) => role === 'user') ?? { role: 'user', content: [] }).trim();
   const callable = toolChoice?.type === 'none' ? [] : tools.filter((tool) => tool.type === 'function');
   const named = callable.filter(({ name }) =>
-    toolChoice?.type === 'tool' ? toolChoice.toolName === name : mentions(asked, name),
+    toolChoice?.type === 'tool' ? toolChoice.toolName === name : mentions(asked, name) || wishFor(name, asked) !== null,
   );
   const called = named.length === 0 && toolChoice?.type === 'required' ? callable.slice(0, 1) : named;
-  if (called.length > 0) return { calls: called.map((tool) => ({ tool, input: argumentsFor(tool, asked) })) };
+  if (called.length > 0) {
+    const inputFor = (tool: LanguageModelV4FunctionTool) => wishFor(tool.name, asked) ?? argumentsFor(tool, asked);
+    return { calls: called.map((tool) => ({ tool, input: inputFor(tool) })) };
+  }
   return answerTo(asked);
 }
 
@@ -165,7 +170,7 @@ function mentions(asked: string, name: string): boolean {
 function reportOn(message: Extract<LanguageModelV4Message, { role: 'tool' }>): string {
   return message.content
     .flatMap((part) =>
-      part.type === 'tool-result' ? [`${part.toolName} answered: ${textOf({ role: 'tool', content: [part] })}`] : [],
+      part.type === 'tool-result' ? [reportOf(part.toolName, textOf({ role: 'tool', content: [part] }))] : [],
     )
     .join('\n');
 }

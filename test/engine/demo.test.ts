@@ -18,7 +18,7 @@ test('the demo greets, repeats, counts and says what it is', async () => {
   expect(await answerTo('你好')).toContain('不是语言模型');
   expect(await answerTo('say 床前明月光 🌙\nand so on')).toBe('床前明月光 🌙\nand so on');
   expect(await answerTo('Please count to 5')).toBe('1 2 3 4 5');
-  expect(await answerTo('What can you do?')).toContain('call a function tool');
+  expect(await answerTo('What can you do?')).toContain('call the tools of my assistant');
   expect(await answerTo('Anything else')).toMatch(/^You said: Anything else/);
 });
 

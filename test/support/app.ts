@@ -32,6 +32,7 @@ export async function startTestApp(
   const settings = readConfig({
     PORT: '0',
     DEMO_DELAY_MS: '0',
+    PYTHON_READY: '0',
     ...(await storageEnvironment()),
     ...environment,
   });

@@ -1,0 +1,73 @@
+import type { LanguageModelV4FunctionTool } from '@ai-sdk/provider';
+import type { Run, ToolKind } from '../db/generated/client.ts';
+import type { DomainContext } from '../domain/context.ts';
+import { readPluginSources } from '../domain/plugin.ts';
+import { storedTools } from '../domain/tool.ts';
+import type { FunctionTool, ServerTool } from '../tools/tool.ts';
+
+/** What the row of a call says of its tool. */
+export interface CalledTool {
+  kind: ToolKind;
+  pluginId: string | null;
+  operation: string | null;
+}
+
+/** All that the model of a run can call. */
+export class Toolbox {
+  readonly #client = new Map<string, FunctionTool>();
+  readonly #server = new Map<string, ServerTool>();
+
+  /** Of several tools of one name, which plug-ins can have, each but the first gets a number. */
+  constructor(client: readonly FunctionTool[], server: readonly ServerTool[]) {
+    for (const tool of client) this.#client.set(tool.name, tool);
+    for (const tool of server) this.#server.set(this.#freeName(tool.name), tool);
+  }
+
+  /** What the server runs under that name; null: nothing. */
+  serverTool(name: string): ServerTool | null {
+    return this.#server.get(name) ?? null;
+  }
+
+  /** The schema of the arguments under that name; null: there is no such tool. */
+  parametersOf(name: string): Record<string, unknown> | null {
+    return (this.#client.get(name) ?? this.#server.get(name))?.parameters ?? null;
+  }
+
+  /** What the row of a call under that name says; whatever is not the server's is the client's. */
+  called(name: string): CalledTool {
+    const { kind = 'FUNCTION', operation } = this.#server.get(name) ?? {};
+    return { kind, pluginId: operation?.pluginId ?? null, operation: operation?.name ?? null };
+  }
+
+  /** The tools in the form that providers take. */
+  get forModel(): LanguageModelV4FunctionTool[] {
+    return [
+      ...[...this.#client.values()].map(({ name, description, parameters, strict }) => ({
+        ...{ type: 'function' as const, name, description: description ?? undefined, inputSchema: parameters, strict },
+      })),
+      ...[...this.#server].map(([name, { description, parameters }]) => ({
+        ...{ type: 'function' as const, name, description, inputSchema: parameters },
+      })),
+    ];
+  }
+
+  #freeName(name: string): string {
+    const isTaken = (one: string) => this.#client.has(one) || this.#server.has(one);
+    let free = name;
+    for (let number = 2; isTaken(free); number += 1) free = `${name.slice(0, 60)}_${number}`;
+    return free;
+  }
+}
+
+/** Opens what the model of a run can call, as it is now. */
+export async function openToolbox(ctx: DomainContext, run: Run): Promise<Toolbox> {
+  const tools = storedTools(run.tools);
+  const plugins = await readPluginSources(
+    ctx,
+    tools.flatMap((tool) => (tool.type === 'plugin' ? [tool.pluginId] : [])),
+  );
+  return new Toolbox(
+    tools.filter((tool) => tool.type === 'function'),
+    tools.flatMap((tool) => ctx.tools.make(tool, tool.type === 'plugin' ? (plugins.get(tool.pluginId) ?? null) : null)),
+  );
+}

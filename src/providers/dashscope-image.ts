@@ -1,0 +1,132 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import {
+  APICallError,
+  type ImageModelV4,
+  type ImageModelV4CallOptions,
+  type ImageModelV4Result,
+} from '@ai-sdk/provider';
+import { z } from 'zod';
+import type { ProviderSettings } from '../config.ts';
+
+const pollMs = 1000;
+const maxImageBytes = 30_000_000;
+const synthesis = 'services/aigc/text2image/image-synthesis';
+const generation = 'services/aigc/multimodal-generation/generation';
+
+const taskShape = z.object({
+  output: z.object({
+    task_id: z.string(),
+    task_status: z.string(),
+    code: z.string().nullish(),
+    message: z.string().nullish(),
+    results: z.array(z.object({ url: z.string().optional(), message: z.string().optional() })).optional(),
+  }),
+});
+const answerShape = z.object({
+  output: z.object({
+    choices: z.array(z.object({ message: z.object({ content: z.array(z.object({ image: z.string().optional() })) }) })),
+  }),
+});
+const errorShape = z.object({ message: z.string() });
+
+/**
+ * DashScope's image models, which the AI SDK does not have: Qwen-Image and newer Wan answer at once, older Wan make a task of
+ * it. https://www.alibabacloud.com/help/en/model-studio/text-to-image-v2-api-reference
+ */
+export class DashScopeImageModel implements ImageModelV4 {
+  readonly specificationVersion = 'v4';
+  readonly provider = 'alibaba';
+  readonly maxImagesPerCall = 4;
+  readonly modelId: string;
+  readonly #base: string;
+  readonly #apiKey: string;
+
+  constructor({ baseURL, apiKey }: ProviderSettings, modelId: string) {
+    this.modelId = modelId;
+    // The settings name the address of its other interface, which speaks like OpenAI's.
+    this.#base = baseURL.replace(/\/compatible-mode\/v1$/, '/api/v1');
+    this.#apiKey = apiKey;
+  }
+
+  async doGenerate(options: ImageModelV4CallOptions): Promise<ImageModelV4Result> {
+    const isTask = /^wan(x|2\.[0-5])/.test(this.modelId);
+    const urls = isTask ? await this.#byTask(options) : await this.#atOnce(options);
+    if (urls.length === 0) throw this.#fault(200, 'The provider answered no picture.', '');
+    const images = await Promise.all(urls.map((url) => this.#download(url, options.abortSignal)));
+    const response = { timestamp: new Date(), modelId: this.modelId, headers: undefined };
+    return { images, warnings: [], response };
+  }
+
+  async #atOnce({ prompt, n, size, abortSignal }: ImageModelV4CallOptions): Promise<string[]> {
+    const input = { messages: [{ role: 'user', content: [{ text: prompt }] }] };
+    const body = { model: this.modelId, input, parameters: parametersOf(n, size) };
+    const { output } = answerShape.parse(await this.#call(generation, { body, abortSignal }));
+    return output.choices.flatMap(({ message }) => message.content.flatMap(({ image }) => image ?? []));
+  }
+
+  async #byTask({ prompt, n, size, abortSignal }: ImageModelV4CallOptions): Promise<string[]> {
+    const body = { model: this.modelId, input: { prompt }, parameters: parametersOf(n, size) };
+    let { output } = taskShape.parse(await this.#call(synthesis, { body, abortSignal, isTask: true }));
+    while (output.task_status === 'PENDING' || output.task_status === 'RUNNING') {
+      await delay(pollMs, undefined, { signal: abortSignal });
+      ({ output } = taskShape.parse(await this.#call(`tasks/${output.task_id}`, { abortSignal })));
+    }
+    if (output.task_status !== 'SUCCEEDED') {
+      throw this.#fault(400, output.message ?? `The task ended ${output.task_status}.`, output.task_id);
+    }
+    return (output.results ?? []).flatMap(({ url }) => url ?? []);
+  }
+
+  async #call(
+    path: string,
+    { body, abortSignal, isTask = false }: { body?: object; abortSignal?: AbortSignal | undefined; isTask?: boolean },
+  ): Promise<unknown> {
+    const url = `${this.#base}/${path}`;
+    const response = await this.#fetch(url, {
+      method: body ? 'POST' : 'GET',
+      headers: {
+        authorization: `Bearer ${this.#apiKey}`,
+        'content-type': 'application/json',
+        ...(isTask ? { 'x-dashscope-async': 'enable' } : {}),
+      },
+      body: body ? JSON.stringify(body) : null,
+      signal: abortSignal ?? null,
+    });
+    const text = await response.text();
+    if (response.ok) return JSON.parse(text);
+    const words = errorShape.safeParse(parseJson(text));
+    throw this.#fault(response.status, words.success ? words.data.message : response.statusText, url);
+  }
+
+  async #download(url: string, signal: AbortSignal | undefined): Promise<Uint8Array> {
+    const response = await this.#fetch(url, { signal: signal ?? null });
+    if (!response.ok) throw this.#fault(response.status, 'The picture could not be fetched.', url);
+    const bytes = new Uint8Array(await response.arrayBuffer());
+    if (bytes.length > maxImageBytes) throw this.#fault(200, 'The picture is too large.', url);
+    return bytes;
+  }
+
+  async #fetch(url: string, init: RequestInit): Promise<Response> {
+    return fetch(url, init).catch((cause) => {
+      init.signal?.throwIfAborted();
+      throw new APICallError({ message: 'unreachable', url, requestBodyValues: {}, cause, isRetryable: true });
+    });
+  }
+
+  #fault(statusCode: number, message: string, url: string): APICallError {
+    return new APICallError({ message, url, requestBodyValues: {}, statusCode, data: { message } });
+  }
+}
+
+const parametersOf = (n: number, size: string | undefined) => ({
+  n,
+  ...(size ? { size: size.replace('x', '*') } : {}),
+});
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,160 @@
+import { buffer } from 'node:stream/consumers';
+import { type DeathCause, InterpreterDiedError } from './python/interpreter.ts';
+import type { WheelFolder } from './python/packages.ts';
+import type { InterpreterPool, Session } from './python/pool.ts';
+import type { FromSandbox } from './python/protocol.ts';
+import { type CallContext, type CallResult, type ServerTool, ToolError } from './tool.ts';
+
+/** How much a call may print and write. */
+const limits = { outputBytes: 200_000, files: 20, fileBytes: 50_000_000 };
+/** So long after its time a program that does not give way is ended with its interpreter. */
+const graceMs = 2000;
+
+const description = `Runs Python 3 and answers what it prints, and the value of its last expression. Variables and files in /mnt/data stay for later calls in this conversation. The user's files are in /mnt/data. Files that the program writes there are given to the user: name them in your answer as sandbox:/mnt/data/<name>. There is no network.`;
+
+/** What the tool works with. */
+export interface PythonParts {
+  pool: InterpreterPool;
+  /** null: there is the standard library alone. */
+  wheels: WheelFolder | null;
+}
+
+/** Python that the model writes, run in a process that can do nothing but compute. */
+export function codeInterpreter(open: () => Promise<PythonParts>, timeoutSeconds: number): ServerTool {
+  return {
+    kind: 'CODE_INTERPRETER',
+    name: 'code_interpreter',
+    description,
+    parameters: {
+      type: 'object',
+      properties: { code: { type: 'string', description: 'The program.' } },
+      required: ['code'],
+      additionalProperties: false,
+    },
+    // It has no effect but in its own sandbox, which is gone with the worker.
+    isRepeatable: true,
+    call: async ({ code }, context) => {
+      const parts = await open();
+      return parts.pool.use(`${context.workspaceId} ${context.threadId}`, context.signal, (session) =>
+        runIn(session, parts, String(code), timeoutSeconds, context),
+      );
+    },
+  };
+}
+
+const deaths: Record<DeathCause, { code: string; message: string }> = {
+  killed: { code: 'cancelled', message: 'The program was stopped.' },
+  memory: { code: 'out_of_memory', message: 'The program used more memory than it may, and was stopped.' },
+  crashed: { code: 'interpreter_crashed', message: 'The interpreter crashed.' },
+  misbehaved: { code: 'interpreter_crashed', message: 'The interpreter was stopped: it did what it may not.' },
+};
+const lost = 'Variables are gone; files that had been given to the user are still in /mnt/data.';
+
+async function runIn(
+  session: Session,
+  { wheels }: PythonParts,
+  code: string,
+  timeoutSeconds: number,
+  context: CallContext,
+): Promise<CallResult> {
+  const { interpreter } = session;
+  const { signal } = context;
+  const stop = () => interpreter.kill('killed');
+  signal.addEventListener('abort', stop, { once: true });
+  let isLate = false;
+  try {
+    await interpreter.ready;
+    await putFiles(session, context);
+    const missing = await install(session, wheels, code);
+    const timer = setTimeout(
+      () => {
+        isLate = true;
+        stop();
+      },
+      timeoutSeconds * 1000 + graceMs,
+    );
+    const decoder = new TextDecoder();
+    const print = (bytes: Uint8Array) => context.write(decoder.decode(bytes, { stream: true }));
+    const request = { type: 'run', code, seconds: timeoutSeconds, ...limits } as const;
+    const { message, body } = await interpreter.ask(request, undefined, print).finally(() => clearTimeout(timer));
+    session.isNew = false;
+    const done = message as Extract<FromSandbox, { type: 'done' }>;
+    if (done.outcome === 'error') tellMissing(context, missing, wheels !== null);
+    await saveFiles(session, done, body, context);
+    return done.outcome === 'timeout' ? { error: timeout(timeoutSeconds, 'Variables and files are kept.') } : {};
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!(error instanceof InterpreterDiedError)) throw error;
+    if (isLate) return { error: timeout(timeoutSeconds, lost) };
+    const { code, message } = deaths[error.cause];
+    return { error: { code, message: `${message} ${lost}`, retryable: false } };
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}
+
+const timeout = (seconds: number, rest: string) => ({
+  code: 'timeout',
+  message: `The program was stopped after ${seconds} s, the limit. ${rest}`,
+  retryable: false,
+});
+
+/** Gives the interpreter the files of the thread that it does not have yet; of several of one name the newest. */
+async function putFiles({ interpreter, files }: Session, context: CallContext): Promise<void> {
+  const newest = new Map((await context.inputFiles()).map((file) => [file.name, file]));
+  for (const [path, file] of newest) {
+    if (files.get(path) === file.id) continue;
+    files.set(path, file.id);
+    if (file.sizeBytes > limits.fileBytes) {
+      context.write(`[${path} is too large for the interpreter: ${file.sizeBytes} bytes]\n`);
+      continue;
+    }
+    await interpreter.ask({ type: 'put', path }, await buffer(await context.readFile(file))).catch((error) => {
+      if (error instanceof InterpreterDiedError) throw error;
+      context.write(`[There is no room for ${path} in /mnt/data]\n`);
+    });
+  }
+}
+
+/** Installs what the program imports and the operator's folder has; returns what nobody has. */
+async function install({ interpreter }: Session, wheels: WheelFolder | null, code: string): Promise<string[]> {
+  const { message } = await interpreter.ask({ type: 'imports', code });
+  const { names } = message as Extract<FromSandbox, { type: 'missing' }>;
+  if (names.length === 0 || wheels === null) return names;
+  for (const name of wheels.packagesFor(names)) {
+    const wheel = await wheels.wheel(name);
+    await interpreter.ask({ type: 'install', name: wheel.name }, wheel.bytes);
+  }
+  return names.filter((name) => wheels.packagesFor([name]).length === 0);
+}
+
+function tellMissing({ write }: CallContext, missing: string[], hasMore: boolean): void {
+  if (missing.length === 0) return;
+  const has = hasMore ? 'the standard library and some packages' : 'the standard library alone';
+  write(`[Not installed here: ${missing.join(', ')}. This interpreter has ${has}, and nothing can be downloaded.]\n`);
+}
+
+async function saveFiles(
+  session: Session,
+  { files, left }: Extract<FromSandbox, { type: 'done' }>,
+  body: Buffer,
+  context: CallContext,
+): Promise<void> {
+  if (files.reduce((sum, { size }) => sum + size, 0) !== body.length) {
+    session.interpreter.kill('misbehaved');
+    throw new ToolError('interpreter_crashed', deaths.misbehaved.message);
+  }
+  let offset = 0;
+  const names: string[] = [];
+  for (const { path, size } of files) {
+    const saved = await context.saveFile(path, null, body.subarray(offset, offset + size));
+    offset += size;
+    session.files.set(saved.name, saved.id);
+    names.push(saved.name);
+  }
+  if (names.length > 0) context.write(`[Files written: ${names.join(', ')}]\n`);
+  if (left > 0)
+    context.write(
+      `[${left} more files were not kept: at most ${limits.files} a call, of ${limits.fileBytes} bytes together]\n`,
+    );
+}

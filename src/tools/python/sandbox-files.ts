@@ -1,0 +1,140 @@
+import type { WrittenFile } from './protocol.ts';
+
+/** The few parts of Emscripten's file system that are used here; it has no types of its own. */
+// biome-ignore lint/suspicious/noExplicitAny: an untyped library
+type Any = any;
+
+const home = '/mnt/data';
+const maxDepth = 16;
+/** ENOSPC, in Emscripten's numbers. */
+const noSpace = 51;
+/** What a name costs, beside what stands under it. */
+const entryBytes = 256;
+
+/** The files of an interpreter: in its memory, limited in all, those under /mnt/data seen by the server. */
+export class SandboxFiles {
+  readonly #fs: Any;
+  readonly #maxBytes: number;
+  /** The state of each file that the server knows. */
+  readonly #known = new Map<string, string>();
+  #counted = 0;
+  #since = 0;
+
+  constructor(fs: Any, maxBytes: number) {
+    this.#fs = fs;
+    this.#maxBytes = maxBytes;
+    fs.mkdirTree(home);
+    this.#limit(fs.filesystems.MEMFS);
+    fs.chdir(home);
+  }
+
+  /** Writes a file of the server's. */
+  put(path: string, bytes: Uint8Array): void {
+    const full = `${home}/${path}`;
+    this.#fs.mkdirTree(full.slice(0, full.lastIndexOf('/')));
+    this.#fs.writeFile(full, bytes);
+    this.#known.set(full, stateOf(this.#fs.lookupPath(full).node));
+  }
+
+  /** The files that are new or changed since it was last asked, as many as fit; `left`: how many did not. */
+  changed(maxFiles: number, maxBytes: number): { files: WrittenFile[]; bytes: Uint8Array; left: number } {
+    const found: Array<{ path: string; data: Uint8Array }> = [];
+    let size = 0;
+    let left = 0;
+    for (const [path, node] of this.#walk(home, 0)) {
+      const state = stateOf(node);
+      if (this.#known.get(path) === state) continue;
+      this.#known.set(path, state);
+      if (found.length >= maxFiles || size + node.usedBytes > maxBytes) {
+        left += 1;
+        continue;
+      }
+      size += node.usedBytes;
+      found.push({ path: path.slice(home.length + 1), data: node.contents.subarray(0, node.usedBytes) });
+    }
+    const bytes = new Uint8Array(size);
+    let offset = 0;
+    for (const { data } of found) {
+      bytes.set(data, offset);
+      offset += data.length;
+    }
+    return { files: found.map(({ path, data }) => ({ path, size: data.length })), bytes, left };
+  }
+
+  /** Files themselves: no links, no devices. */
+  *#walk(folder: string, depth: number): Generator<[path: string, node: Any]> {
+    if (depth > maxDepth) return;
+    const { node } = this.#fs.lookupPath(folder, { follow: false });
+    for (const [name, child] of Object.entries<Any>(node.contents)) {
+      const path = `${folder}/${name}`;
+      if (this.#fs.isDir(child.mode)) {
+        if (!this.#fs.isMountpoint(child)) yield* this.#walk(path, depth + 1);
+      } else if (this.#fs.isFile(child.mode)) yield [path, child];
+    }
+  }
+
+  /** What files hold is in neither of the heaps that are limited from outside. */
+  #limit(memory: Any): void {
+    const { stream, node } = memory.ops_table.file;
+    const { write } = stream;
+    stream.write = (open: Any, buffer: Any, offset: number, length: number, position: number, canOwn: unknown) => {
+      const grows = position + length - open.node.contents.length;
+      if (grows > 0) this.#charge(Math.max(grows, open.node.contents.length >> 3));
+      return write(open, buffer, offset, length, position, canOwn);
+    };
+    const { setattr } = node;
+    node.setattr = (file: Any, attributes: Any) => {
+      if (attributes.size > file.contents.length) this.#charge(attributes.size - file.contents.length);
+      return setattr(file, attributes);
+    };
+    const { mknod } = memory.ops_table.dir.node;
+    memory.ops_table.dir.node.mknod = (...given: Any[]) => {
+      this.#charge(entryBytes);
+      return mknod(...given);
+    };
+    this.#limitPipes();
+  }
+
+  /** A pipe that nobody reads from grows, too. */
+  #limitPipes(): void {
+    const { filesystems } = this.#fs;
+    const operations = filesystems.PIPEFS?.stream_ops;
+    if (!operations) return;
+    const { write } = operations;
+    operations.write = (...given: Any[]) => {
+      this.#charge(given[3]);
+      return write(...given);
+    };
+  }
+
+  /** Throws ENOSPC where there is no room for more. All is counted again only when that could be. */
+  #charge(bytes: number): void {
+    this.#since += bytes;
+    if (this.#counted + this.#since <= this.#maxBytes) return;
+    this.#counted = this.#used();
+    this.#since = bytes;
+    if (this.#counted + bytes <= this.#maxBytes) return;
+    this.#since = 0;
+    throw new this.#fs.ErrnoError(noSpace);
+  }
+
+  #used(): number {
+    const seen = new Set<Any>();
+    const open = this.#fs.streams
+      .map((one: Any) => one?.node)
+      .filter((node: Any) => node && this.#fs.isFile(node.mode));
+    return [this.#fs.root, ...open].reduce((sum, node) => sum + this.#sizeOf(node, seen), 0);
+  }
+
+  #sizeOf(given: Any, seen: Set<Any>): number {
+    if (seen.has(given)) return 0;
+    seen.add(given);
+    if (this.#fs.isFile(given.mode)) return given.contents?.length ?? 0;
+    if (!this.#fs.isDir(given.mode)) return 0;
+    const node = this.#fs.isMountpoint(given) ? given.mounted.root : given;
+    if (node.mount.type !== this.#fs.filesystems.MEMFS) return 0;
+    return Object.values<Any>(node.contents).reduce((sum, child) => sum + entryBytes + this.#sizeOf(child, seen), 0);
+  }
+}
+
+const stateOf = (node: Any) => `${node.usedBytes} ${Number(node.mtime)}`;

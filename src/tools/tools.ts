@@ -1,0 +1,53 @@
+import { codeInterpreter } from './code-interpreter.ts';
+import { fileSearch } from './file-search.ts';
+import type { Python } from './python/python.ts';
+import { type ImageModels, textToImage } from './text-to-image.ts';
+import type { PluginSource, ServerTool, Tool, ToolMaker } from './tool.ts';
+import { webSearch } from './web-search.ts';
+
+/** What the tools of a server work with. */
+export interface ToolParts {
+  python: Python;
+  images: ImageModels;
+  /** The address of a SearXNG; null: there is none. */
+  searchUrl: string | null;
+}
+
+const noSearch = 'No web search is configured: set SEARCH_URL to the address of a SearXNG.';
+const noImages =
+  'No image model is configured: set IMAGE_MODEL, for example to openai/gpt-image-1-mini or alibaba/qwen-image.';
+
+/** Makes the tools of runs, with what this server has. */
+export class Tools implements ToolMaker {
+  readonly #parts: ToolParts;
+
+  constructor(parts: ToolParts) {
+    this.#parts = parts;
+  }
+
+  refusalOf(tool: Tool): string | null {
+    const { images, searchUrl } = this.#parts;
+    if (tool.type === 'web_search') return searchUrl === null ? noSearch : null;
+    if (tool.type !== 'text_to_image') return null;
+    const name = tool.model ?? images.defaultModel;
+    return name === null ? noImages : images.refusalOf(name);
+  }
+
+  make(tool: Tool, plugin: PluginSource | null): ServerTool[] {
+    const { python, images, searchUrl } = this.#parts;
+    switch (tool.type) {
+      case 'code_interpreter':
+        return [codeInterpreter(() => python.parts(), tool.timeoutSeconds)];
+      case 'text_to_image':
+        return this.refusalOf(tool) === null ? [textToImage(images, tool)] : [];
+      case 'file_search':
+        return [fileSearch(tool.maxResults)];
+      case 'web_search':
+        return searchUrl === null ? [] : [webSearch(searchUrl, tool.maxResults)];
+      case 'plugin':
+        return plugin === null ? [] : [];
+      case 'function':
+        return [];
+    }
+  }
+}

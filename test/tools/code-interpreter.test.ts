@@ -1,0 +1,145 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startTestApp, type TestApp } from '../support/app.ts';
+import { all, joined } from '../support/client.ts';
+import { upload } from '../support/upload.ts';
+
+let app: TestApp;
+
+beforeAll(async () => {
+  app = await startTestApp({ PYTHON_READY: '1', PYTHON_SANDBOXES: '3' });
+});
+afterAll(() => app.stop());
+
+const python = (code: string) => `\`\`\`python\n${code}\n\`\`\``;
+const selection = `status steps { nodes { type status toolCalls { __typename status error { code message }
+  ... on CodeInterpreterToolCall { code logs files { id name sizeBytes url } } } } }
+  messages { nodes { content { __typename ... on TextContent { text annotations { __typename text startIndex endIndex ... on FilePath { file { id name } } } } } } }`;
+
+async function run(code: string, input: object = {}, timeoutSeconds = 20) {
+  const started = await app.client.ask(python(code), { tools: [{ codeInterpreter: { timeoutSeconds } }], ...input });
+  const finished = await app.client.finished(started.id, selection);
+  return { ...finished, id: started.id, threadId: started.thread.id, call: finished.steps.nodes[0].toolCalls[0] };
+}
+
+/** Asks again on the thread of a run. */
+const again = (threadId: string, code: string) =>
+  run(code, { threadId, thread: undefined, messages: [{ text: python(code) }] });
+
+describe('Python', () => {
+  test('is run, and what it prints and its last value are shown in the step and told to the model', async () => {
+    const { status, call, steps, messages } = await run('print("你好 🙂")\n6 * 7');
+    expect(status).toBe('COMPLETED');
+    expect(steps.nodes.map(({ type }: { type: string }) => type)).toEqual(['TOOL_CALLS', 'MESSAGE_CREATION']);
+    expect(call).toMatchObject({
+      __typename: 'CodeInterpreterToolCall',
+      status: 'COMPLETED',
+      error: null,
+      code: 'print("你好 🙂")\n6 * 7',
+      logs: '你好 🙂\n42\n',
+    });
+    expect(messages.nodes[0].content[0].text).toBe('code_interpreter answered: 你好 🙂\n42\n');
+  });
+
+  test('is followed as it prints, and the pieces joined are what the step keeps', async () => {
+    const code = 'import time\nfor n in range(5):\n    print("line", n)\n    time.sleep(0.1)';
+    const started = await app.client.ask(python(code), { tools: [{ codeInterpreter: {} }] });
+    const events = await all(app.client.follow(started.id));
+    const pieces = events.flatMap(({ toolCall }) => toolCall?.output ?? []);
+    expect(pieces.length).toBeGreaterThan(2);
+    expect(pieces.join('')).toBe('line 0\nline 1\nline 2\nline 3\nline 4\n');
+    expect(events.find(({ toolCall }) => toolCall)?.toolCall).toMatchObject({ kind: 'code_interpreter' });
+    expect(joined(events)).toContain('line 4');
+  });
+
+  test('keeps its variables and its files for the thread, and for no other', async () => {
+    const first = await run('secret = 41\nopen("note.txt", "w").write("kept")');
+    const second = await again(first.threadId, 'print(secret + 1, open("/mnt/data/note.txt").read())');
+    expect(second.call.logs).toBe('42 kept\n');
+    const other = await run('import os\nprint(os.listdir("/mnt/data"))\nsecret');
+    expect(other.call.logs).toContain('[]\n');
+    expect(other.call.logs).toContain("NameError: name 'secret' is not defined");
+  });
+
+  test('gives the user what it writes, and the answer says where', async () => {
+    const { call, messages } = await run('open("表.csv", "w").write("a,b\\n1,2\\n")');
+    expect(call.files).toMatchObject([{ name: '表.csv', sizeBytes: 8 }]);
+    expect(await (await fetch(call.files[0].url)).text()).toBe('a,b\n1,2\n');
+    const [{ text, annotations }] = messages.nodes[0].content;
+    expect(annotations).toMatchObject([
+      { __typename: 'FilePath', text: 'sandbox:/mnt/data/表.csv', file: { name: '表.csv' } },
+    ]);
+    expect(text.slice(annotations[0].startIndex, annotations[0].endIndex)).toBe(annotations[0].text);
+  });
+
+  test('finds the files of its thread and of its assistant', async () => {
+    const [one, two, three] = await Promise.all(
+      ['one', 'two', 'three'].map((name) => upload(app.client, `content of ${name}`, `${name}.txt`)),
+    );
+    const assistant = await app.client.createAssistant({ tools: [{ codeInterpreter: {} }], fileIds: [three?.id] });
+    const code = 'import os\nfor n in sorted(os.listdir("/mnt/data")): print(n, open(n).read())';
+    const { call } = await run(code, {
+      assistantId: assistant.id,
+      tools: undefined,
+      thread: { fileIds: [one?.id], messages: [{ text: python(code), fileIds: [two?.id] }] },
+    });
+    expect(call.logs).toBe('one.txt content of one\nthree.txt content of three\ntwo.txt content of two\n');
+    expect(call.files).toEqual([]);
+  });
+
+  test('says what went wrong, with the lines of the program alone, and goes on', async () => {
+    const { call, threadId, status } = await run('x = 1\ndef f():\n    return 1 / 0\nf()');
+    expect(status).toBe('COMPLETED');
+    expect(call).toMatchObject({ status: 'COMPLETED', error: null });
+    expect(call.logs).toMatch(
+      /^Traceback .*\n {2}File "<cell 1>", line 4[\s\S]*ZeroDivisionError: division by zero\n$/,
+    );
+    expect((await again(threadId, 'x')).call.logs).toBe('1\n');
+  });
+
+  test('says that a package is not here, and what there is', async () => {
+    const { call } = await run('import numpy');
+    expect(call.logs).toContain("ModuleNotFoundError: No module named 'numpy'");
+    expect(call.logs).toContain('[Not installed here: numpy. This interpreter has the standard library alone');
+  });
+
+  test('is stopped after its time, keeps what it knew, and the model is told', async () => {
+    const { call, threadId, status } = await run('x = 5\nprint("begun")\nwhile True: pass', {}, 1);
+    expect(status).toBe('COMPLETED');
+    expect(call).toMatchObject({ status: 'FAILED', logs: 'begun\n', error: { code: 'timeout' } });
+    expect((await again(threadId, 'x')).call.logs).toBe('5\n');
+  });
+
+  test('that does not heed its time is ended with all that it knew, and its files are there again', async () => {
+    const { call, threadId } = await run('x = 5\nopen("a.txt", "w").write("kept")');
+    expect(call.files).toHaveLength(1);
+    const code = 'while True:\n    try:\n        while True: pass\n    except BaseException: pass';
+    const stubborn = await run(code, { threadId, thread: undefined, messages: [{ text: python(code) }] }, 1);
+    expect(stubborn.call.error).toMatchObject({
+      code: 'timeout',
+      message: expect.stringContaining('Variables are gone'),
+    });
+    const { call: after } = await again(threadId, 'print(open("a.txt").read())\nx');
+    expect(after.logs).toMatch(/^kept\n[\s\S]*NameError/);
+  });
+
+  test('is stopped at once when its run is cancelled, and what it printed is kept', async () => {
+    const started = await app.client.ask(python('print("begun")\nwhile True: pass'), {
+      tools: [{ codeInterpreter: { timeoutSeconds: 300 } }],
+    });
+    for await (const event of app.client.follow(started.id)) {
+      if (event.toolCall?.output) await app.client.mutate('cancelRun', { id: started.id }, 'run { id }');
+    }
+    const { status, steps } = await app.client.finished(started.id, selection);
+    expect(status).toBe('CANCELLED');
+    expect(steps.nodes[0]).toMatchObject({
+      status: 'CANCELLED',
+      toolCalls: [{ status: 'CANCELLED', logs: 'begun\n' }],
+    });
+  });
+
+  test('waits while all interpreters are busy', async () => {
+    const runs = Array.from({ length: 6 }, (_, index) => run(`import time\ntime.sleep(0.3)\n${index}`));
+    const logs = (await Promise.all(runs)).map(({ call }) => call.logs);
+    expect(logs).toEqual(['0\n', '1\n', '2\n', '3\n', '4\n', '5\n']);
+  });
+});
