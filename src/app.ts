@@ -39,6 +39,9 @@ import { SharedEvents } from './server/shared-events.ts';
 import { maskError } from './server/use-error-codes.ts';
 import { serveWebSocket } from './server/websocket.ts';
 import { createGraphServer } from './server/yoga.ts';
+import { HostPolicy } from './tools/plugin/address.ts';
+import { SafeFetch } from './tools/plugin/safe-fetch.ts';
+import { Plugins } from './tools/plugin-reader.ts';
 import { Python } from './tools/python/python.ts';
 import { Tools } from './tools/tools.ts';
 import { Vault } from './vault.ts';
@@ -120,8 +123,23 @@ async function open(
   const filing = await openFiles(config, overrides, vault, closing);
   const python = openPython(config, overrides, log, closing);
   const images = new ImageModelRegistry({ ...secrets, defaultModel: config.tools.imageModel });
-  const tools = new Tools({ python, images, searchUrl: config.tools.searchUrl });
-  const services: Services = { database, bus, queue, models, feeds, vault, signingKeys, log, tools, ...filing };
+  const safe = new SafeFetch(new HostPolicy(config.tools.pluginHosts));
+  closing.add(() => safe.close());
+  const tools = new Tools({ python, images, safe, searchUrl: config.tools.searchUrl });
+  const plugins = new Plugins(safe);
+  const services: Services = {
+    database,
+    bus,
+    queue,
+    models,
+    feeds,
+    vault,
+    signingKeys,
+    log,
+    tools,
+    plugins,
+    ...filing,
+  };
   const firstKey = await openFirstKey(secrets, kept, services);
   if (config.role !== 'api') {
     const offload = new Offload();

@@ -8,6 +8,7 @@ import { QuotaExceededError } from './error.ts';
 import { storeFile } from './file.ts';
 import { searchFiles } from './file-search.ts';
 import { runFiles } from './run-file.ts';
+import { userTokenOf } from './user-token.ts';
 
 /** What a call of a run may do: with the files of its thread and its assistant, and with what it writes. */
 export function callContext(
@@ -65,11 +66,4 @@ async function saveFile(
     }
     throw error;
   }
-}
-
-/** What a run is to show of its user to a plug-in. */
-function userTokenOf({ vault }: DomainContext, { sealedUserTokens }: Run, pluginId: string): string | null {
-  if (sealedUserTokens === null) return null;
-  const tokens = JSON.parse(vault.open('user tokens', sealedUserTokens)) as Record<string, string>;
-  return Object.hasOwn(tokens, pluginId) ? (tokens[pluginId] as string) : null;
 }

@@ -6,7 +6,7 @@ import type { Staging } from '../files/staging.ts';
 import type { Logger } from '../log.ts';
 import type { ModelCatalog } from '../providers/model-catalog.ts';
 import type { Queue } from '../queue/queue.ts';
-import type { ToolMaker } from '../tools/tool.ts';
+import type { PluginReader, ToolMaker } from '../tools/tool.ts';
 import type { Vault } from '../vault.ts';
 import type { Power } from './access.ts';
 import type { FileLinks } from './file-link.ts';
@@ -44,6 +44,7 @@ export interface Services {
   readonly fileLinks: FileLinks;
   readonly fileLimits: FileLimits;
   readonly tools: ToolMaker;
+  readonly plugins: PluginReader;
   readonly log: Logger;
 }
 

@@ -12,6 +12,7 @@ import { appendMessages, messageInputs } from './message.ts';
 import { findRun, requestCancel, ringFor } from './run.ts';
 import { insertThread, threadInput } from './thread.ts';
 import { checkTools, tools } from './tool.ts';
+import { pluginTokens, sealUserTokens } from './user-token.ts';
 
 const createInput = z.object({
   ...generation,
@@ -24,6 +25,7 @@ const createInput = z.object({
   maxPromptTokens: absentOr(z.int().min(1, 'At least 1, please')),
   maxSteps: absentOr(z.int().min(1, 'At least 1, please').max(1000, 'At most 1000, please')),
   toolChoice: absentOr(toolChoice),
+  pluginTokens,
   parallelToolCalls: absentOr(z.boolean()),
   truncation: absentOr(
     z
@@ -126,6 +128,7 @@ export async function addRun(
       number: change.runNumber(),
       inputThrough: change.thread.lastPosition,
       firstSeq: change.log({ type: 'RUN_STATUS_CHANGED', runId: id, value: 'QUEUED' }),
+      sealedUserTokens: sealUserTokens(ctx, create.pluginTokens),
       metadata: create.metadata ?? {},
       idempotencyKey: key,
       createdAt: change.now,

@@ -14,6 +14,7 @@ import { replaceShownFiles } from './message-file.ts';
 import { cancelUnfinishedRuns } from './run.ts';
 import { threadsVisibleTo } from './scope.ts';
 import { insertThread } from './thread.ts';
+import { pluginTokens } from './user-token.ts';
 
 const withPlace = { run: { select: { inputThrough: true } } } as const;
 
@@ -71,6 +72,7 @@ const regenerateInput = z.object({
   threadId: z.string(),
   model: generation.model,
   instructions: generation.instructions,
+  pluginTokens,
 });
 
 /**
@@ -80,7 +82,7 @@ const regenerateInput = z.object({
 export async function regenerate(ctx: DomainContext, input: unknown): Promise<Run> {
   requireScope(ctx, 'RUNS_WRITE');
   requireScope(ctx, 'THREADS_WRITE');
-  const { threadId, model, instructions } = parse(regenerateInput, input);
+  const { threadId, model, instructions, pluginTokens: tokens } = parse(regenerateInput, input);
   if (!isId('Thread', threadId)) throw new NotFoundError(threadId);
   return changeThread(ctx, threadId, async (change) => {
     await cancelUnfinishedRuns(ctx, change);
@@ -95,6 +97,7 @@ export async function regenerate(ctx: DomainContext, input: unknown): Promise<Ru
       ...(last ? configurationOf(last) : {}),
       model: model ?? last?.model,
       ...(instructions ? { instructions } : {}),
+      pluginTokens: tokens,
     });
   });
 }

@@ -87,6 +87,7 @@ export async function endRun(
     ...more.data,
     ...(await leaveSteps(change, run)),
     endedAt: change.now,
+    sealedUserTokens: null,
     leasedUntil: null,
     expiresAt: null,
     fence: run.fence + 1,

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import type { StagedBytes } from './staging.ts';
 
 /** A file that came with a request, as the GraphQL scalar Upload carries it. */
@@ -12,5 +13,10 @@ export class Upload {
     this.name = name;
     this.mimeType = mimeType;
     this.bytes = bytes;
+  }
+
+  /** What it holds, as UTF-8; null: that is larger than `maxBytes`. */
+  async text(maxBytes: number): Promise<string | null> {
+    return this.bytes === null || this.bytes.sizeBytes > maxBytes ? null : readFile(this.bytes.path, 'utf8');
   }
 }

@@ -1,5 +1,6 @@
 import { requireScope } from '../domain/access.ts';
 import type { DomainContext } from '../domain/context.ts';
+import { authKindOf } from '../domain/plugin.ts';
 import { builder } from './builder.ts';
 
 /** An operation that a plug-in offers. */
@@ -14,6 +15,16 @@ const PluginKind = builder.enumType('PluginKind', {
   values: {
     OPENAPI: { description: 'Over HTTP, as an OpenAPI document says.' },
     MCP: { description: 'As a server of the Model Context Protocol.' },
+  } as const,
+});
+
+const PluginAuthKind = builder.enumType('PluginAuthKind', {
+  description: 'How the calls of a plug-in show who they are.',
+  values: {
+    BEARER: { value: 'bearer', description: 'By a bearer token.' },
+    API_KEY: { value: 'api_key', description: 'By an API key.' },
+    BASIC: { value: 'basic', description: 'By a name and a password.' },
+    USER_TOKEN: { value: 'user_token', description: 'By a token that each run brings.' },
   } as const,
 });
 
@@ -45,6 +56,18 @@ export const Plugin = builder.prismaNode('Plugin', {
       select: { operations: true },
       resolve: ({ operations }) => operations as unknown as Operation[],
     }),
+    url: t.exposeString('url', {
+      nullable: true,
+      description: 'Where its document or its server is; null: the document was given itself.',
+    }),
+    auth: t.field({
+      type: PluginAuthKind,
+      nullable: true,
+      description: 'How its calls show who they are; null: they do not. Secrets are never shown.',
+      select: { sealedAuth: true },
+      resolve: (plugin, _args, ctx) => authKindOf(ctx, plugin),
+    }),
+    refreshedAt: t.expose('refreshedAt', { type: 'DateTime', description: 'When it was last read what it offers.' }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was registered.' }),
   }),
 });

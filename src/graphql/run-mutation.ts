@@ -39,6 +39,14 @@ const TruncationInput = builder.inputType('TruncationInput', {
   }),
 });
 
+const PluginTokenInput = builder.inputType('PluginTokenInput', {
+  description: 'The token of the user for whom a plug-in acts.',
+  fields: (t) => ({
+    pluginId: t.id({ required: true, description: 'The plug-in, whose auth is userToken.' }),
+    token: t.string({ required: true, description: 'The token.' }),
+  }),
+});
+
 const CreateRunInput = builder.inputType('CreateRunInput', {
   description:
     'A run to start: on a thread that is there, or on a new one. What is absent is taken from the assistant.',
@@ -62,6 +70,10 @@ const CreateRunInput = builder.inputType('CreateRunInput', {
     toolChoice: t.field({
       type: 'JSON',
       description: '"none", "auto", "required", or { "type": "function", "function": { "name" } }.',
+    }),
+    pluginTokens: t.field({
+      type: [PluginTokenInput],
+      description: 'What plug-ins that act for a user are shown: kept sealed until the run ends, and never shown.',
     }),
     parallelToolCalls: t.boolean({
       defaultValue: true,
@@ -91,6 +103,7 @@ const RegenerateInput = builder.inputType('RegenerateInput', {
     threadId: t.id({ required: true, description: 'The thread.' }),
     model: t.string({ description: 'Another model.' }),
     instructions: t.string({ description: 'Other instructions.' }),
+    pluginTokens: t.field({ type: [PluginTokenInput], description: 'As in createRun.' }),
   }),
 });
 

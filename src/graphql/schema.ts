@@ -13,6 +13,7 @@ import './api-key-mutation.ts';
 import './session-token.ts';
 import './viewer.ts';
 import './assistant.ts';
+import './plugin-mutation.ts';
 import './content.ts';
 import './thread.ts';
 import './message.ts';

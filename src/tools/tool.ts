@@ -130,3 +130,30 @@ export interface ToolMaker {
   /** The tools of a setting: none for a function of the client's, several for a plug-in, which is null when it is gone. */
   make(tool: Tool, plugin: PluginSource | null): ServerTool[];
 }
+
+/** What a plug-in turned out to offer. */
+export interface ReadPlugin {
+  /** The OpenAPI document; null: there is none. */
+  document: string | null;
+  /** Each has `name`, `description` and `parameters`, and what calling it takes. */
+  operations: PluginOperation[];
+}
+
+/** An operation of a plug-in, as the graph shows it; what calling it takes stands beside that. */
+export interface PluginOperation {
+  name: string;
+  description: string | null;
+  parameters: ObjectSchema;
+}
+
+/** A plug-in cannot be set up as it is given; the message says what to change. */
+export class InvalidPluginError extends Error {}
+
+/** Reads what plug-ins offer. Throws InvalidPluginError. */
+export interface PluginReader {
+  readOpenApi(
+    source: { document: string | null; url: string | null; serverUrl: string | null },
+    signal: AbortSignal,
+  ): Promise<ReadPlugin>;
+  readMcp(source: { url: string; auth: PluginAuth | null }, signal: AbortSignal): Promise<ReadPlugin>;
+}

@@ -1,5 +1,8 @@
 import { codeInterpreter } from './code-interpreter.ts';
 import { fileSearch } from './file-search.ts';
+import type { SafeFetch } from './plugin/safe-fetch.ts';
+import { mcpTools } from './plugin-mcp.ts';
+import { openApiTools } from './plugin-openapi.ts';
 import type { Python } from './python/python.ts';
 import { type ImageModels, textToImage } from './text-to-image.ts';
 import type { PluginSource, ServerTool, Tool, ToolMaker } from './tool.ts';
@@ -9,6 +12,8 @@ import { webSearch } from './web-search.ts';
 export interface ToolParts {
   python: Python;
   images: ImageModels;
+  /** Calls what plug-ins name. */
+  safe: SafeFetch;
   /** The address of a SearXNG; null: there is none. */
   searchUrl: string | null;
 }
@@ -45,9 +50,14 @@ export class Tools implements ToolMaker {
       case 'web_search':
         return searchUrl === null ? [] : [webSearch(searchUrl, tool.maxResults)];
       case 'plugin':
-        return plugin === null ? [] : [];
+        return plugin === null ? [] : this.#pluginTools(plugin, tool.operations);
       case 'function':
         return [];
     }
+  }
+
+  #pluginTools(plugin: PluginSource, chosen: string[] | null): ServerTool[] {
+    const make = plugin.kind === 'MCP' ? mcpTools : openApiTools;
+    return make(plugin, chosen, this.#parts.safe);
   }
 }

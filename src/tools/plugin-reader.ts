@@ -1,0 +1,48 @@
+import { readOpenApi } from './plugin/openapi.ts';
+import { BlockedHostError, type SafeFetch } from './plugin/safe-fetch.ts';
+import { readMcp } from './plugin-mcp.ts';
+import { readLimited, TooLongError } from './read-limited.ts';
+import { InvalidPluginError, type PluginAuth, type PluginReader, type ReadPlugin } from './tool.ts';
+
+const timeoutMs = 20_000;
+const maxDocumentBytes = 5_000_000;
+
+/** Reads what plug-ins offer: from documents, from where documents are, and from MCP servers. */
+export class Plugins implements PluginReader {
+  readonly #safe: SafeFetch;
+
+  constructor(safe: SafeFetch) {
+    this.#safe = safe;
+  }
+
+  async readOpenApi(
+    source: { document: string | null; url: string | null; serverUrl: string | null },
+    signal: AbortSignal,
+  ): Promise<ReadPlugin> {
+    const { url, serverUrl } = source;
+    const document = url === null ? (source.document ?? '') : await this.#download(url, signal);
+    return { document, operations: await readOpenApi(document, { serverUrl, documentUrl: url }) };
+  }
+
+  async readMcp(source: { url: string; auth: PluginAuth | null }, signal: AbortSignal): Promise<ReadPlugin> {
+    const operations = await readMcp(this.#safe, source, AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]));
+    if (operations.length === 0) throw new InvalidPluginError('The server has no tools.');
+    return { document: null, operations };
+  }
+
+  async #download(url: string, signal: AbortSignal): Promise<string> {
+    try {
+      const response = await this.#safe.fetch(new URL(url), {
+        headers: { accept: 'application/json, application/yaml, text/yaml, */*;q=0.5' },
+        signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+      });
+      if (!response.ok) throw new InvalidPluginError(`The address of the document answered ${response.status}.`);
+      return (await readLimited(response.body as AsyncIterable<Uint8Array> | null, maxDocumentBytes)).toString();
+    } catch (error) {
+      if (error instanceof InvalidPluginError) throw error;
+      if (error instanceof BlockedHostError || error instanceof TooLongError)
+        throw new InvalidPluginError(error.message);
+      throw new InvalidPluginError('The address of the document could not be reached.');
+    }
+  }
+}

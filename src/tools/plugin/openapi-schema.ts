@@ -1,0 +1,82 @@
+import { follow, type Json, target } from './openapi-document.ts';
+
+/** What says nothing to a model, or is written otherwise in JSON Schema. */
+const dropped = new Set([
+  'discriminator',
+  'xml',
+  'externalDocs',
+  'example',
+  'examples',
+  'readOnly',
+  'writeOnly',
+  'deprecated',
+]);
+const literal = new Set(['enum', 'const', 'default']);
+const maps = new Set(['properties', 'patternProperties', '$defs', 'definitions', 'dependentSchemas']);
+
+/**
+ * Turns schemas of a document into JSON Schema 2020-12 by themselves: what they refer to stands in `$defs`, also where it refers
+ * to itself.
+ */
+export class SchemaBundle {
+  readonly $defs: Record<string, Json> = {};
+  readonly #document: Json;
+  readonly #names = new Map<string, string>();
+  readonly #isOld: boolean;
+
+  constructor(document: Json) {
+    this.#document = document;
+    this.#isOld = String(document.openapi).startsWith('3.0');
+  }
+
+  /** The schema with references into `$defs`. */
+  convert(schema: Json, isMap = false): Json {
+    if (Array.isArray(schema)) return schema.map((one) => this.convert(one));
+    if (typeof schema !== 'object' || schema === null) return schema;
+    if (!isMap && typeof schema.$ref === 'string') return this.#reference(schema);
+    const entries = Object.entries<Json>(schema).filter(([key]) => isMap || !dropped.has(key));
+    const converted = Object.fromEntries(
+      entries.map(([key, value]) => [
+        key,
+        !isMap && literal.has(key) ? value : this.convert(value, !isMap && maps.has(key)),
+      ]),
+    );
+    return this.#isOld && !isMap ? modern(converted) : converted;
+  }
+
+  #reference({ $ref, ...rest }: Json): Json {
+    const name = this.#names.get($ref) ?? this.#define($ref);
+    const reference = { $ref: `#/$defs/${name}` };
+    // Beside a reference nothing counted before 3.1.
+    return this.#isOld ? reference : { ...this.convert(rest), ...reference };
+  }
+
+  #define(ref: string): string {
+    const base = (ref.split('/').pop() ?? '').replace(/[^A-Za-z0-9_.-]/g, '_') || 'Schema';
+    let name = base;
+    for (let number = 2; Object.hasOwn(this.$defs, name); number += 1) name = `${base}_${number}`;
+    this.#names.set(ref, name);
+    this.$defs[name] = true;
+    this.$defs[name] = this.convert(follow(this.#document, target(this.#document, ref)));
+    return name;
+  }
+}
+
+/** What OpenAPI 3.0 said otherwise than JSON Schema does. */
+function modern(schema: Json): Json {
+  for (const [flag, bound] of [
+    ['exclusiveMinimum', 'minimum'],
+    ['exclusiveMaximum', 'maximum'],
+  ] as const) {
+    if (schema[flag] === true) {
+      schema[flag] = schema[bound];
+      delete schema[bound];
+    } else if (schema[flag] === false) delete schema[flag];
+  }
+  if (schema.nullable === true) {
+    if (typeof schema.type === 'string') schema.type = [schema.type, 'null'];
+    if (Array.isArray(schema.enum) && !schema.enum.includes(null)) schema.enum = [...schema.enum, null];
+  }
+  delete schema.nullable;
+  return schema;
+}

@@ -1,0 +1,154 @@
+import { InvalidPluginError } from '../tool.ts';
+import { follow, type Json, readDocument } from './openapi-document.ts';
+import { SchemaBundle } from './openapi-schema.ts';
+import { legalName } from './operation-name.ts';
+
+/** A parameter of an operation, and what the model calls it. */
+export interface Parameter {
+  /** The name among the arguments. */
+  argument: string;
+  name: string;
+  in: 'path' | 'query' | 'header';
+  explode: boolean;
+  style: string;
+}
+
+/** An operation of an OpenAPI document, ready to be called. */
+export interface HttpOperation {
+  name: string;
+  description: string | null;
+  parameters: Record<string, unknown>;
+  method: string;
+  /** Where it is, with {names} of path parameters. */
+  url: string;
+  inputs: Parameter[];
+  /** The type of its body, which is the argument `body`; null: it has none. */
+  bodyType: string | null;
+}
+
+const methods = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace'];
+/** The bodies that can be made of arguments, the best first. */
+const bodyTypes = [
+  /^application\/(.+\+)?json\b/i,
+  /^application\/x-www-form-urlencoded\b/i,
+  /^multipart\/form-data\b/i,
+  /^text\/plain\b/i,
+];
+/** What the client or the plug-in's own settings say. */
+const ownHeaders = /^(accept|content-type|authorization|host|content-length|connection|transfer-encoding|cookie)$/i;
+const maxDescription = 1024;
+
+/**
+ * The operations of an OpenAPI document. `serverUrl`: where they are called, if not where the document says; `documentUrl`: where
+ * it was found. Operations that cannot be called, for want of a body that can be made, are left out.
+ * Throws InvalidPluginError, which says what is wrong.
+ */
+export async function readOpenApi(
+  text: string,
+  { serverUrl, documentUrl }: { serverUrl: string | null; documentUrl: string | null },
+): Promise<HttpOperation[]> {
+  const document = await readDocument(text);
+  const base = serverUrl ?? serverOf(document, documentUrl);
+  const taken = new Set<string>();
+  const operations: HttpOperation[] = [];
+  for (const [path, given] of Object.entries<Json>(document.paths ?? {})) {
+    const item = follow(document, given);
+    for (const method of methods) {
+      if (!item?.[method]) continue;
+      const made = operationOf(document, item, path, method, base, taken);
+      if (made) operations.push(made);
+    }
+  }
+  if (operations.length === 0) throw new InvalidPluginError('The document has no operation that can be called.');
+  return operations;
+}
+
+function serverOf(document: Json, documentUrl: string | null): string {
+  const [server] = document.servers ?? [];
+  const template: string = server?.url ?? '/';
+  const url = template.replace(/\{([^}]+)\}/g, (_all, name: string) =>
+    String(server?.variables?.[name]?.default ?? ''),
+  );
+  const absolute = URL.parse(url, documentUrl ?? undefined);
+  if (absolute?.protocol !== 'http:' && absolute?.protocol !== 'https:') {
+    throw new InvalidPluginError('The document does not say where its server is: give serverUrl.');
+  }
+  return absolute.href;
+}
+
+function operationOf(
+  document: Json,
+  item: Json,
+  path: string,
+  method: string,
+  base: string,
+  taken: Set<string>,
+): HttpOperation | null {
+  const operation = item[method];
+  const bundle = new SchemaBundle(document);
+  const properties: Record<string, Json> = {};
+  const required: string[] = [];
+  const body = bodyOf(document, operation);
+  if (body === 'impossible') return null;
+  const inputs = inputsOf(document, item, operation);
+  for (const { parameter, input } of inputs) {
+    const schema = bundle.convert(parameter.schema ?? Object.values<Json>(parameter.content ?? {})[0]?.schema ?? {});
+    const { description } = parameter;
+    properties[input.argument] = description && !schema.$ref ? { ...schema, description: short(description) } : schema;
+    if (parameter.required || parameter.in === 'path') required.push(input.argument);
+  }
+  if (body) {
+    properties.body = bundle.convert(body.schema);
+    if (body.isRequired) required.push('body');
+  }
+  const { $defs } = bundle;
+  return {
+    name: legalName(String(operation.operationId ?? ''), `${method}${path}`, taken),
+    description: short([operation.summary, operation.description].filter(Boolean).join('\n')) || null,
+    parameters: {
+      $schema: 'https://json-schema.org/draft/2020-12/schema',
+      type: 'object',
+      properties,
+      required,
+      additionalProperties: false,
+      ...(Object.keys($defs).length > 0 ? { $defs } : {}),
+    },
+    method: method.toUpperCase(),
+    url: base.replace(/\/+$/, '') + path,
+    inputs: inputs.map(({ input }) => input),
+    bodyType: body?.type ?? null,
+  };
+}
+
+const short = (text: unknown) => String(text).slice(0, maxDescription);
+
+/** The parameters of an operation, its own over those of its path. Names that are taken get their place in front. */
+function inputsOf(document: Json, item: Json, operation: Json): Array<{ parameter: Json; input: Parameter }> {
+  const all = [...(item.parameters ?? []), ...(operation.parameters ?? [])].map((one: Json) => follow(document, one));
+  const byPlace = new Map<string, Json>(all.map((one: Json) => [`${one.in} ${one.name}`, one]));
+  const usable = [...byPlace.values()].filter(
+    (one) => ['path', 'query', 'header'].includes(one.in) && !(one.in === 'header' && ownHeaders.test(one.name)),
+  );
+  const taken = new Set(['body']);
+  return usable.map((parameter) => {
+    const argument = taken.has(parameter.name) ? `${parameter.in}_${parameter.name}` : parameter.name;
+    taken.add(argument);
+    const style = parameter.style ?? (parameter.in === 'query' ? 'form' : 'simple');
+    const explode = parameter.explode ?? style === 'form';
+    return { parameter, input: { argument, name: parameter.name, in: parameter.in, style, explode } };
+  });
+}
+
+function bodyOf(
+  document: Json,
+  operation: Json,
+): { type: string; schema: Json; isRequired: boolean } | null | 'impossible' {
+  const body = follow(document, operation.requestBody);
+  if (!body) return null;
+  const types = Object.entries<Json>(body.content ?? {});
+  for (const pattern of bodyTypes) {
+    const found = types.find(([type]) => pattern.test(type));
+    if (found) return { type: found[0], schema: found[1]?.schema ?? {}, isRequired: body.required === true };
+  }
+  return body.required ? 'impossible' : null;
+}

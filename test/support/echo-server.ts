@@ -1,0 +1,44 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** A request as a server of a test received it. */
+export interface HeardRequest {
+  method: string;
+  url: string;
+  headers: IncomingMessage['headers'];
+  body: string;
+}
+
+/** A server on loopback that keeps what it hears. */
+export interface EchoServer extends AsyncDisposable {
+  /** Without a path. */
+  url: string;
+  heard: HeardRequest[];
+  /** Ends connections that are open, and takes no more. */
+  close(): Promise<void>;
+}
+
+/** Starts a server that answers as `answer` says; by default with what it heard, as JSON. */
+export async function startEchoServer(
+  answer: (request: HeardRequest, response: ServerResponse) => void = (request, response) => {
+    response.setHeader('content-type', 'application/json');
+    response.end(JSON.stringify(request));
+  },
+): Promise<EchoServer> {
+  const heard: HeardRequest[] = [];
+  const server = createServer(async (request, response) => {
+    let body = '';
+    for await (const chunk of request) body += chunk;
+    const { method = '', url = '', headers } = request;
+    const one = { method, url, headers, body };
+    heard.push(one);
+    answer(one, response);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const close = async () => {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  };
+  const { port } = server.address() as AddressInfo;
+  return { url: `http://127.0.0.1:${port}`, heard, close, [Symbol.asyncDispose]: close };
+}

@@ -1,0 +1,138 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { createServer } from 'node:net';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startTestApp, type TestApp } from '../support/app.ts';
+import { all } from '../support/client.ts';
+import { startEchoServer } from '../support/echo-server.ts';
+
+let app: TestApp;
+let server: ChildProcess;
+let url: string;
+
+/** The MCP project's own server, which has one of everything. It is given no environment but its port. */
+async function startEverything(): Promise<{ child: ChildProcess; port: number }> {
+  const entry = createRequire(import.meta.url).resolve('@modelcontextprotocol/server-everything/dist/index.js');
+  const port = await freePort();
+  const child = spawn(process.execPath, [entry, 'streamableHttp'], {
+    env: { PORT: String(port) },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  await new Promise<void>((resolve, reject) => {
+    child.once('exit', () => reject(new Error('the MCP server did not start')));
+    child.stderr?.on('data', (text) => /listening/.test(String(text)) && resolve());
+  });
+  return { child, port };
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const probe = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = probe.address() as { port: number };
+      probe.close(() => resolve(port));
+    });
+  });
+}
+
+beforeAll(async () => {
+  const { child, port } = await startEverything();
+  server = child;
+  url = `http://127.0.0.1:${port}/mcp`;
+  app = await startTestApp({ PLUGIN_HOSTS: '127.0.0.0/8' });
+});
+afterAll(async () => {
+  server.kill('SIGKILL');
+  await app.stop();
+});
+
+const selection = 'plugin { id kind operations { name description parameters } }';
+
+async function registered(
+  input: object = {},
+): Promise<{ id: string; operations: Array<{ name: string; parameters: object }> }> {
+  const result = await app.client.mutate('registerPlugin', { name: 'Everything', mcp: { url }, ...input }, selection);
+  if (!result.plugin) throw new Error(JSON.stringify(result));
+  return result.plugin;
+}
+
+async function call(pluginId: string, words: string) {
+  const run = await app.client.ask(words, { tools: [{ plugin: { pluginId } }] });
+  const { steps } = await app.client.finished(
+    run.id,
+    'steps { nodes { toolCalls { status error { code message } ... on PluginToolCall { operation output httpStatus } } } }',
+  );
+  return steps.nodes[0].toolCalls[0];
+}
+
+describe("the MCP project's own server", () => {
+  test('becomes operations', async () => {
+    const { operations } = await registered();
+    expect(operations.map(({ name }) => name)).toEqual(expect.arrayContaining(['echo', 'get-sum', 'get-tiny-image']));
+    const sum = operations.find(({ name }) => name === 'get-sum');
+    expect(sum?.parameters).toMatchObject({ type: 'object', required: ['a', 'b'] });
+  });
+
+  test('is called, and its answer is told to the model', async () => {
+    const { id } = await registered({ operations: ['echo', 'get-sum'] });
+    expect(await call(id, 'echo {"message":"你好 🙂"}')).toMatchObject({
+      status: 'COMPLETED',
+      operation: 'echo',
+      output: 'Echo: 你好 🙂\n',
+    });
+    expect((await call(id, 'get-sum {"a":2,"b":3}')).output).toContain('5');
+    expect(await call(id, 'get-sum {"a":"two"}')).toMatchObject({
+      status: 'FAILED',
+      error: { code: 'invalid_tool_call' },
+    });
+  });
+
+  test('tells how far it is while it works', async () => {
+    const { id } = await registered();
+    const run = await app.client.ask('trigger-long-running-operation {"duration":1,"steps":4}', {
+      tools: [{ plugin: { pluginId: id } }],
+    });
+    const events = await all(app.client.follow(run.id));
+    const output = events.flatMap(({ toolCall }) => toolCall?.output ?? []);
+    expect(output.length).toBeGreaterThan(2);
+    expect(output.join('')).toMatch(/^\[1 of 4\]\n\[2 of 4\]\n[\s\S]*completed/);
+  });
+
+  test('may answer with pictures and structures', async () => {
+    const { id } = await registered();
+    expect((await call(id, 'get-tiny-image')).output).toMatch(
+      /\[The file answer\.png, \d+ bytes, is kept in the conversation\.\]/,
+    );
+    expect((await call(id, 'get-structured-content {"location":"New York"}')).output).toContain('temperature');
+    const { files } = await app.client.data('{ files(filter: { search: "answer.png" }) { nodes { mimeType url } } }');
+    expect((await fetch(files.nodes[0].url)).headers.get('content-type')).toBe('image/png');
+  });
+
+  test('is left when the run is cancelled', async () => {
+    const { id } = await registered();
+    const run = await app.client.ask('trigger-long-running-operation {"duration":60,"steps":60}', {
+      tools: [{ plugin: { pluginId: id } }],
+    });
+    for await (const event of app.client.follow(run.id)) {
+      if (event.toolCall?.output) await app.client.mutate('cancelRun', { id: run.id }, 'run { id }');
+    }
+    expect(await app.client.finished(run.id)).toMatchObject({ status: 'CANCELLED' });
+  });
+
+  test('that is gone is told as that', async () => {
+    const { child, port } = await startEverything();
+    const { id } = await registered({ mcp: { url: `http://127.0.0.1:${port}/mcp` } });
+    child.kill('SIGKILL');
+    await new Promise((resolve) => child.once('exit', resolve));
+    expect(await call(id, 'echo {"message":"x"}')).toMatchObject({ status: 'FAILED', error: { code: 'unreachable' } });
+  });
+});
+
+test.each([
+  ['nothing that speaks MCP', 200, '<html>'],
+  ['an error', 500, 'secret stack'],
+])('an address with %s is refused', async (_name, status, body) => {
+  await using other = await startEchoServer((_request, response) => void response.writeHead(status).end(body));
+  const result = await app.client.mutate('registerPlugin', { name: 'x', mcp: { url: other.url } }, selection);
+  expect(result).toMatchObject({ __typename: 'InvalidInputError', issues: [{ path: ['mcp', 'url'] }] });
+  expect(result.refusal).not.toContain('secret');
+});
