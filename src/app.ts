@@ -14,6 +14,7 @@ import { openPostgres } from './db/postgres.ts';
 import type { Services } from './domain/context.ts';
 import { FileLinks } from './domain/file-link.ts';
 import { ensureFirstKey, hasFirstKey, isOwnSecretKey } from './domain/first-key.ts';
+import { releaseAllIngestions } from './domain/ingest.ts';
 import { KeyUses } from './domain/key-use.ts';
 import { releaseAllLeases } from './domain/lease.ts';
 import { SigningKeys } from './domain/signing-key.ts';
@@ -186,6 +187,7 @@ async function openStorage(
   const { client, pglite, close } = await openPglite({ ...where, onStatement });
   closing.add(close);
   await releaseAllLeases(client);
+  await releaseAllIngestions({ database: client });
   const queue = await BossQueue.open({ pglite }, queueLog);
   closing.add(() => queue.close());
   return { database: client, queue };

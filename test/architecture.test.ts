@@ -19,6 +19,7 @@ const allowed: Record<string, string[]> = {
     'queue/queue',
     'bus/bus',
     'providers/model-catalog',
+    'ingest',
     'tools/tool',
     ...filePorts,
   ],
@@ -37,6 +38,7 @@ const allowed: Record<string, string[]> = {
   bus: [],
   files: [],
   tools: [],
+  ingest: [],
   providers: [],
   db: [],
 };

@@ -32,7 +32,7 @@ export function callContext(
     },
     saveFile: (name, mimeType, bytes) => saveFile(ctx, run, callId, { name, mimeType, bytes }, staging),
     markOf: async (rank) => markOf(await searchNumber(ctx, run.id, callId), rank),
-    searchFiles: (query, maxResults) => searchFiles(ctx, runFiles(run), query, maxResults),
+    searchFiles: (query, maxResults) => searchFiles(ctx, runFiles(run), query, maxResults, signal),
     userToken: (pluginId) => userTokenOf(ctx, run, pluginId),
   };
 }

@@ -5,10 +5,12 @@ import type { File, Prisma } from '../db/generated/client.ts';
 import type { StagedBytes } from '../files/staging.ts';
 import { Upload } from '../files/upload.ts';
 import { isId, newId } from '../id.ts';
+import { kindOfType } from '../ingest/kind.ts';
 import { requireScope } from './access.ts';
 import { deleteUnusedBlobs, keepBytes } from './blob.ts';
 import type { Actor, DomainContext } from './context.ts';
 import { ForbiddenError, InvalidInputError, NotFoundError, QuotaExceededError } from './error.ts';
+import { ringForIngestion } from './ingest.ts';
 import { absentOr, parse, searchIn, textUpTo } from './input.ts';
 import { threadsVisibleTo } from './scope.ts';
 
@@ -84,8 +86,15 @@ export async function storeFile(ctx: DomainContext, file: NewFile): Promise<File
     return await ctx.db.$transaction(async (tx) => {
       await requireRoom(ctx, tx, bytes.sizeBytes, owner);
       blobKey = await keepBytes(ctx, tx, key, bytes);
-      const data = { name, mimeType: typeOf(name, file.mimeType), sizeBytes: bytes.sizeBytes, owner, ...writtenBy };
-      return tx.file.create({ data: { ...data, blobKey, workspaceId: ctx.workspaceId, id: newId('File') } });
+      const mimeType = typeOf(name, file.mimeType);
+      // What tools write is there to be taken, not to be searched.
+      const ingestion = writtenBy || kindOfType(mimeType) === null ? ('NOT_SEARCHABLE' as const) : ('QUEUED' as const);
+      const data = { name, mimeType, sizeBytes: bytes.sizeBytes, owner, ingestion, ...writtenBy };
+      const stored = await tx.file.create({
+        data: { ...data, blobKey, workspaceId: ctx.workspaceId, id: newId('File') },
+      });
+      await ringForIngestion(ctx, tx, stored);
+      return stored;
     });
   } catch (error) {
     blobKey = null;

@@ -3,6 +3,7 @@ import type { Run } from '../db/generated/client.ts';
 import { deleteUnusedBlobs } from '../domain/blob.ts';
 import { claimQueuedRuns } from '../domain/claim.ts';
 import { type Services, systemContext } from '../domain/context.ts';
+import { ingestWaitingFiles } from '../domain/ingest.ts';
 import { expireRun, findStrandedRuns, type StrandedRun, takeOverRun } from '../domain/lease.ts';
 import { deleteRemains } from '../domain/remains.ts';
 import { deleteExpiredThreads } from '../domain/retention.ts';
@@ -57,6 +58,13 @@ export class Worker {
   /** Begins to execute runs. */
   async start(): Promise<void> {
     await this.#services.queue.work((job) => this.#answer(job));
+    const ingest = () => ingestWaitingFiles(this.#services, this.#shutdown.signal);
+    await this.#services.queue.workIngestion(async () => {
+      // Who is at it may have looked for the last time before this file came.
+      await this.#chores.get(ingest);
+      await this.#chore(ingest);
+    });
+    this.#every(tidyEveryMs, ingest);
     await this.sweep();
     this.#every(sweepEveryMs, () => this.sweep());
     this.#every(sweepEveryMs, () => deleteRemains(this.#services, this.#shutdown.signal));
@@ -98,14 +106,18 @@ export class Worker {
 
   /** Does a chore again and again; one that takes longer is not begun twice. */
   #every(ms: number, chore: () => Promise<void>): void {
-    const tick = () => {
-      if (this.#chores.has(chore)) return;
-      const done = chore()
-        .catch((error) => this.#services.log.error({ err: error }, 'sweep'))
-        .finally(() => this.#chores.delete(chore));
-      this.#chores.set(chore, done);
-    };
-    this.#timers.push(setInterval(tick, ms).unref());
+    this.#timers.push(setInterval(() => void this.#chore(chore), ms).unref());
+  }
+
+  /** Does a chore, unless it is being done: then it resolves with that. */
+  #chore(chore: () => Promise<void>): Promise<void> {
+    const doing = this.#chores.get(chore);
+    if (doing) return doing;
+    const done = chore()
+      .catch((error) => this.#services.log.error({ err: error }, 'sweep'))
+      .finally(() => this.#chores.delete(chore));
+    this.#chores.set(chore, done);
+    return done;
   }
 
   /** A ring says that something is to be done; the rows say what. */

@@ -6,6 +6,7 @@ import type { Logger } from '../log.ts';
 import type { Queue, RunJob } from './queue.ts';
 
 const runQueue = 'run';
+const ingestionQueue = 'ingestion';
 /** How many rings one look takes; a full look is followed by the next without a pause. */
 const batchSize = 20;
 
@@ -29,15 +30,28 @@ export class BossQueue implements Queue {
     boss.on('error', (error) => log.error({ err: error }, 'queue'));
     await boss.start();
     // A ring is not repeated by the queue: the sweep rings again for runs whose worker is gone.
-    await boss.createQueue(runQueue, { notify: true, retryLimit: 0, deleteAfterSeconds: 3600 });
+    for (const name of [runQueue, ingestionQueue]) {
+      await boss.createQueue(name, { notify: true, retryLimit: 0, deleteAfterSeconds: 3600 });
+    }
     // What it knows of a queue it reads when it is first asked for anything, such as a job that is not there, on a connection
     // of its own. The embedded database has one only: inside a transaction that would wait for itself.
-    await boss.cancel(runQueue, randomUUID());
+    for (const name of [runQueue, ingestionQueue]) await boss.cancel(name, randomUUID());
     return new BossQueue(boss, log);
   }
 
   async enqueueRun(tx: Transaction, job: RunJob): Promise<void> {
     await this.#boss.send(runQueue, job, { db: fromPrisma(tx) });
+  }
+
+  async enqueueIngestion(tx: Transaction): Promise<void> {
+    await this.#boss.send(ingestionQueue, {}, { db: fromPrisma(tx) });
+  }
+
+  async workIngestion(handle: () => Promise<void>): Promise<void> {
+    const options = { batchSize, pollingIntervalSeconds: 2, notifyPollingIntervalSeconds: 10 };
+    await this.#boss.work(ingestionQueue, options, async () => {
+      await handle().catch((error) => this.#log.error({ err: error }, 'ingestion'));
+    });
   }
 
   async work(handle: (job: RunJob) => Promise<void>): Promise<void> {
@@ -50,7 +64,7 @@ export class BossQueue implements Queue {
   }
 
   async stopWork(): Promise<void> {
-    await this.#boss.offWork(runQueue, { wait: false });
+    for (const name of [runQueue, ingestionQueue]) await this.#boss.offWork(name, { wait: false });
   }
 
   async ping(): Promise<void> {

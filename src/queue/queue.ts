@@ -16,6 +16,10 @@ export interface RunJob {
 export interface Queue {
   /** Rings for the run when `tx` commits; a rolled-back transaction leaves no job. */
   enqueueRun(tx: Transaction, job: RunJob): Promise<void>;
+  /** Rings for files that wait to be made searchable, when `tx` commits. */
+  enqueueIngestion(tx: Transaction): Promise<void>;
+  /** Calls `handle` when a file waits; one call at a time. */
+  workIngestion(handle: () => Promise<void>): Promise<void>;
   /** Hands each job to `handle`, which returns when it can take the next; throwing only logs. */
   work(handle: (job: RunJob) => Promise<void>): Promise<void>;
   /** Stops taking jobs; those not taken stay for other workers. */

@@ -59,6 +59,7 @@ CREATE TABLE "File" (
     "ingestion" "IngestionStatus" NOT NULL DEFAULT 'NOT_SEARCHABLE',
     "ingestionProgress" DOUBLE PRECISION NOT NULL DEFAULT 0,
     "ingestionError" TEXT,
+    "ingestionAt" TIMESTAMPTZ(3),
     "createdAt" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
 
     CONSTRAINT "File_pkey" PRIMARY KEY ("workspaceId","id")

@@ -92,9 +92,7 @@ function operationOf(
   if (body === 'impossible') return null;
   const inputs = inputsOf(document, item, operation);
   for (const { parameter, input } of inputs) {
-    const schema = bundle.convert(parameter.schema ?? Object.values<Json>(parameter.content ?? {})[0]?.schema ?? {});
-    const { description } = parameter;
-    properties[input.argument] = description && !schema.$ref ? { ...schema, description: short(description) } : schema;
+    properties[input.argument] = schemaOf(parameter, bundle);
     if (parameter.required || parameter.in === 'path') required.push(input.argument);
   }
   if (body) {
@@ -118,6 +116,12 @@ function operationOf(
     inputs: inputs.map(({ input }) => input),
     bodyType: body?.type ?? null,
   };
+}
+
+/** The schema of a parameter, with what is said of it. */
+function schemaOf({ schema: own, content, description }: Json, bundle: SchemaBundle): Json {
+  const schema = bundle.convert(own ?? Object.values<Json>(content ?? {})[0]?.schema ?? {});
+  return description && !schema.$ref ? { ...schema, description: short(description) } : schema;
 }
 
 const short = (text: unknown) => String(text).slice(0, maxDescription);

@@ -1,0 +1,19 @@
+import { convert } from 'html-to-text';
+
+const limits = { maxInputLength: 10_000_000, maxDepth: 200, maxChildNodes: 100_000, maxBaseElements: 10 };
+const skipped = ['img', 'nav', 'noscript', 'template', 'svg', 'iframe', 'form'];
+
+/** What a page says: no scripts, styles or navigation. Tables are read row by row. */
+export function textOfHtml(html: string): string {
+  return convert(html, {
+    wordwrap: false,
+    limits,
+    selectors: [
+      { selector: 'a', options: { ignoreHref: true } },
+      ...skipped.map((selector) => ({ selector, format: 'skip' })),
+      ...['h1', 'h2', 'h3', 'h4', 'h5', 'h6'].map((selector) => ({ selector, options: { uppercase: false } })),
+      { selector: 'tr', format: 'block', options: { leadingLineBreaks: 1, trailingLineBreaks: 1 } },
+      ...['td', 'th'].map((selector) => ({ selector, format: 'inlineSurround', options: { suffix: ' ' } })),
+    ],
+  });
+}

@@ -1,0 +1,20 @@
+const scripts = String.raw`\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Thai}`;
+const pieces = new RegExp(`[${scripts}]+|[\\p{L}\\p{N}]+`, 'gu');
+const unspaced = new RegExp(`^[${scripts}]`, 'u');
+
+/**
+ * The words of a text for searching, in lower case: what PostgreSQL has no words for, scripts without spaces, as pairs of
+ * neighbouring characters, and single ones, too.
+ */
+export function searchWords(text: string): string[] {
+  const words: string[] = [];
+  for (const [piece] of text.normalize('NFKC').toLowerCase().matchAll(pieces)) {
+    if (!unspaced.test(piece)) {
+      words.push(piece.slice(0, 100));
+      continue;
+    }
+    const characters = [...piece];
+    words.push(...characters, ...characters.slice(1).map((character, index) => `${characters[index]}${character}`));
+  }
+  return words;
+}

@@ -1,0 +1,188 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startTestApp, type TestApp } from '../support/app.ts';
+import { docxOf, lyingZip, pdfOf, zipOf } from '../support/documents.ts';
+import { upload } from '../support/upload.ts';
+
+let app: TestApp;
+
+beforeAll(async () => {
+  app = await startTestApp();
+});
+afterAll(() => app.stop());
+
+interface Ingestion {
+  status: string;
+  progress: number;
+  error: string | null;
+}
+
+/** Uploads a file and waits until it has been read, or could not be. */
+async function read(
+  content: string | Uint8Array,
+  name: string,
+  type = '',
+): Promise<{ id: string; ingestion: Ingestion }> {
+  const { id } = await upload(app.client, content, name, type);
+  const ask = 'query($id: ID!) { file(id: $id) { ingestion { status progress error } } }';
+  let ingestion = {} as Ingestion;
+  await expect
+    .poll(
+      async () => {
+        ingestion = (await app.client.data(ask, { id })).file.ingestion;
+        return ingestion.status;
+      },
+      { timeout: 40_000 },
+    )
+    .not.toMatch(/QUEUED|IN_PROGRESS/);
+  return { id, ingestion };
+}
+
+const selection = `status steps { nodes { toolCalls { status ... on FileSearchToolCall { query results { text page score file { id name } } } } } }
+  messages { nodes { text content { ... on TextContent { annotations { __typename text startIndex endIndex ... on FileCitation { quote score file { name } } } } } } }`;
+
+/** Lets the demo search some files. */
+async function search(query: string, fileIds: string[], input: object = {}) {
+  const run = await app.client.ask('', {
+    tools: [{ fileSearch: { maxResults: 3 } }],
+    thread: { fileIds, messages: [{ text: `search the files for ${query}` }] },
+    ...input,
+  });
+  const finished = await app.client.finished(run.id, selection);
+  return { ...finished, results: finished.steps.nodes[0].toolCalls[0].results, id: run.id };
+}
+
+describe('a file is read and found, whatever it is', () => {
+  test.each([
+    ['a text', 'notes.txt', 'The launch code is Heliotrope.', 'launch code'],
+    [
+      'a text in GB 18030',
+      'gb.txt',
+      Buffer.from('cdcbbfeed5fed2dfcac7c6dfccecc4dabfc9d2d4cceabeb2c9ccc6b7', 'hex'),
+      '七天',
+    ],
+    ['Markdown', 'readme.md', '# Title\n\nInstall with **apt**: heliotrope-utils.', 'heliotrope'],
+    [
+      'a page',
+      'page.html',
+      '<title>x</title><script>heliotrope()</script><h1>Prices</h1><table><tr><td>Widget</td><td>12 EUR</td></tr></table>',
+      'widget',
+    ],
+    ['JSON', 'data.json', '{"capital":"Ulaanbaatar"}', 'Ulaanbaatar'],
+    ['a table', 'people.csv', 'name;city\nAda;London\nLin;上海\n', '上海'],
+    ['a Word document', 'report.docx', docxOf(['First paragraph', '退款政策：七天内可以退货。']), '退款政策'],
+    ['a PDF', 'manual.pdf', pdfOf(['Page one is about cats', '第二页讲退款政策']), '退款'],
+  ])('%s', async (_name, name, content, query) => {
+    const { id, ingestion } = await read(content, name);
+    expect(ingestion).toEqual({ status: 'COMPLETED', progress: 1, error: null });
+    const { results } = await search(query, [id]);
+    expect(results[0]).toMatchObject({ file: { id, name } });
+    expect(results[0].text.toLowerCase()).toContain(query.toLowerCase());
+    expect(results[0].score).toBeGreaterThan(0.4);
+    expect(results[0].score).toBeLessThanOrEqual(1);
+  });
+
+  test('a PDF of 500 pages, and a passage is on its page', async () => {
+    const pages = Array.from({ length: 500 }, (_, index) => `Page ${index + 1}: subject${index + 1}`);
+    const { id, ingestion } = await read(pdfOf(pages), 'long.pdf');
+    expect(ingestion.status).toBe('COMPLETED');
+    const { results } = await search('subject321', [id]);
+    expect(results[0]).toMatchObject({ page: 321, text: expect.stringContaining('subject321') });
+  });
+
+  test('a text is found by other forms of its words, and by words that are nearly right', async () => {
+    const { id } = await read(
+      `${'Filler about nothing. '.repeat(200)}\n\nCustomers are refunded within thirty days.`,
+      'policy.txt',
+    );
+    for (const query of ['refund', 'custmer refunds', 'thirty day']) {
+      const { results } = await search(query, [id]);
+      expect(results[0]?.text).toContain('refunded within thirty days');
+    }
+  });
+});
+
+describe('what cannot be read says why', () => {
+  test.each([
+    ['a PDF that is none', 'fake.pdf', 'hello', /no PDF/],
+    ['a broken PDF', 'broken.pdf', pdfOf(['x']).subarray(0, 200), /broken/],
+    ['a PDF without text', 'scan.pdf', pdfOf(['']), /no text/],
+    ['a Word document that is none', 'fake.docx', 'hello', /no Word document/],
+    ['a zip that is no Word document', 'archive.docx', zipOf({ 'a.txt': 'x' }), /no Word document/],
+    ['a zip bomb', 'bomb.docx', zipOf({ 'word/document.xml': new Uint8Array(60_000_000) }), /too large/],
+    ['a zip bomb that lies about its size', 'liar.docx', lyingZip('word/document.xml', 5_000_000), /too large/],
+    ['a broken Word document', 'cut.docx', docxOf(['x']).subarray(0, 300), /broken/],
+    ['bytes that are no text', 'binary.txt', Buffer.from([1, 0, 2, 0, 0, 3]), /no text/],
+    ['nothing at all', 'empty.txt', '', /no text/],
+  ])('%s', async (_name, name, content, why) => {
+    const { ingestion } = await read(content, name);
+    expect(ingestion).toMatchObject({ status: 'FAILED', error: expect.stringMatching(why) });
+  });
+
+  test('a PDF with the name of a text is read as what it is', async () => {
+    const { id, ingestion } = await read(pdfOf(['heliotrope']), 'notes.txt');
+    expect(ingestion.status).toBe('COMPLETED');
+    expect((await search('heliotrope', [id])).results).toHaveLength(1);
+  });
+
+  test('a picture is stored, and not read', async () => {
+    expect((await read(Buffer.from('89504e470d0a1a0a', 'hex'), 'a.png')).ingestion.status).toBe('NOT_SEARCHABLE');
+  });
+});
+
+describe('an answer', () => {
+  test('that rests on a passage cites it', async () => {
+    const { id } = await read('The warranty lasts two years.', 'warranty.txt');
+    const { messages, results } = await search('warranty', [id]);
+    const [{ text, content }] = messages.nodes;
+    const [citation] = content[0].annotations;
+    expect(citation).toMatchObject({
+      __typename: 'FileCitation',
+      text: '【1:1】',
+      quote: 'The warranty lasts two years.',
+      file: { name: 'warranty.txt' },
+    });
+    expect(citation.score).toBe(results[0].score);
+    expect(text.slice(citation.startIndex, citation.endIndex)).toBe('【1:1】');
+  });
+
+  test('has nothing left of a file that has been deleted', async () => {
+    const { id } = await read('Secret heliotrope recipe.', 'gone.txt');
+    const { id: runId } = await search('heliotrope', [id]);
+    await app.client.mutate('deleteFile', { id }, 'deletedId');
+    const run = await app.client.finished(runId, selection);
+    expect(run.steps.nodes[0].toolCalls[0].results).toEqual([]);
+    expect(run.messages.nodes[0].content[0].annotations).toEqual([]);
+    const { database } = app.app.services;
+    expect(await database.fileChunk.count({ where: { fileId: id } })).toBe(0);
+    expect(JSON.stringify(await database.toolCall.findMany())).not.toContain('Secret heliotrope');
+    expect(JSON.stringify(await database.message.findMany({ select: { annotations: true } }))).not.toContain(
+      'Secret heliotrope',
+    );
+  });
+});
+
+test('a search sees the files of its own thread and assistant only', async () => {
+  const [mine, other, assistants] = await Promise.all([
+    read('zanzibar mine', 'mine.txt'),
+    read('zanzibar other', 'other.txt'),
+    read('zanzibar shared', 'shared.txt'),
+  ]);
+  const assistant = await app.client.createAssistant({ tools: [{ fileSearch: {} }], fileIds: [assistants.id] });
+  await app.client.createThread({ fileIds: [other.id] });
+  const { results } = await search('zanzibar', [mine.id], { assistantId: assistant.id });
+  expect(results.map(({ file }: { file: { name: string } }) => file.name).sort()).toEqual(['mine.txt', 'shared.txt']);
+});
+
+test('a search waits for a file that has just come', async () => {
+  const { id } = await upload(app.client, 'fresh heliotrope', 'fresh.txt');
+  expect((await search('heliotrope', [id])).results).toHaveLength(1);
+});
+
+test.each(["x' & !| ( :*", '"', '\\', '%_', '退', 'a'.repeat(5000), '🙂'])(
+  'a strange query is only a query: %s',
+  async (query) => {
+    const { id } = await upload(app.client, 'strange things: 退款 a & b', 'strange.txt');
+    const { status } = await search(query, [id]);
+    expect(status).toBe('COMPLETED');
+  },
+);
