@@ -1,14 +1,11 @@
 import { buffer } from 'node:stream/consumers';
-import { type DeathCause, InterpreterDiedError } from './python/interpreter.ts';
+import { type DeathCause, type Done, InterpreterDiedError, SandboxError } from './python/interpreter.ts';
 import type { WheelFolder } from './python/packages.ts';
 import type { InterpreterPool, Session } from './python/pool.ts';
-import type { FromSandbox } from './python/protocol.ts';
 import { type CallContext, type CallResult, type ServerTool, ToolError } from './tool.ts';
 
 /** How much a call may print and write. */
 const limits = { outputBytes: 200_000, files: 20, fileBytes: 50_000_000 };
-/** So long after its time a program that does not give way is ended with its interpreter. */
-const graceMs = 2000;
 
 const description = `Runs Python 3 and answers what it prints, and the value of its last expression. Variables and files in /mnt/data stay for later calls in this conversation. The user's files are in /mnt/data. Files that the program writes there are given to the user: name them in your answer as sandbox:/mnt/data/<name>. There is no network.`;
 
@@ -43,6 +40,7 @@ export function codeInterpreter(open: () => Promise<PythonParts>, timeoutSeconds
 }
 
 const deaths: Record<DeathCause, { code: string; message: string }> = {
+  late: { code: 'timeout', message: 'The interpreter did not answer in time, and was stopped.' },
   killed: { code: 'cancelled', message: 'The program was stopped.' },
   memory: { code: 'out_of_memory', message: 'The program used more memory than it may, and was stopped.' },
   crashed: { code: 'interpreter_crashed', message: 'The interpreter crashed.' },
@@ -61,33 +59,27 @@ async function runIn(
   const { signal } = context;
   const stop = () => interpreter.kill('killed');
   signal.addEventListener('abort', stop, { once: true });
-  let isLate = false;
   try {
     await interpreter.ready;
     await putFiles(session, context);
     const missing = await install(session, wheels, code);
-    const timer = setTimeout(
-      () => {
-        isLate = true;
-        stop();
-      },
-      timeoutSeconds * 1000 + graceMs,
-    );
     const decoder = new TextDecoder();
     const print = (bytes: Uint8Array) => context.write(decoder.decode(bytes, { stream: true }));
-    const request = { type: 'run', code, seconds: timeoutSeconds, ...limits } as const;
-    const { message, body } = await interpreter.ask(request, undefined, print).finally(() => clearTimeout(timer));
-    session.isNew = false;
-    const done = message as Extract<FromSandbox, { type: 'done' }>;
+    const { done, body } = await interpreter.run({ type: 'run', code, seconds: timeoutSeconds, ...limits }, print);
     if (done.outcome === 'error') tellMissing(context, missing, wheels !== null);
     await saveFiles(session, done, body, context);
     return done.outcome === 'timeout' ? { error: timeout(timeoutSeconds, 'Variables and files are kept.') } : {};
   } catch (error) {
     signal.throwIfAborted();
+    if (error instanceof SandboxError) {
+      // Whatever it is about, nobody knows in which state it is.
+      interpreter.kill('misbehaved');
+      throw new ToolError('interpreter_crashed', `The interpreter failed (${error.message.slice(0, 200)}). ${lost}`);
+    }
     if (!(error instanceof InterpreterDiedError)) throw error;
-    if (isLate) return { error: timeout(timeoutSeconds, lost) };
-    const { code, message } = deaths[error.cause];
-    return { error: { code, message: `${message} ${lost}`, retryable: false } };
+    if (error.cause === 'late') return { error: timeout(timeoutSeconds, lost) };
+    const { code: why, message } = deaths[error.cause];
+    return { error: { code: why, message: `${message} ${lost}`, retryable: false } };
   } finally {
     signal.removeEventListener('abort', stop);
   }
@@ -109,21 +101,20 @@ async function putFiles({ interpreter, files }: Session, context: CallContext): 
       context.write(`[${path} is too large for the interpreter: ${file.sizeBytes} bytes]\n`);
       continue;
     }
-    await interpreter.ask({ type: 'put', path }, await buffer(await context.readFile(file))).catch((error) => {
-      if (error instanceof InterpreterDiedError) throw error;
-      context.write(`[There is no room for ${path} in /mnt/data]\n`);
+    await interpreter.put(path, await buffer(await context.readFile(file))).catch((error) => {
+      if (!(error instanceof SandboxError)) throw error;
+      context.write(`[${path} could not be put into /mnt/data]\n`);
     });
   }
 }
 
 /** Installs what the program imports and the operator's folder has; returns what nobody has. */
 async function install({ interpreter }: Session, wheels: WheelFolder | null, code: string): Promise<string[]> {
-  const { message } = await interpreter.ask({ type: 'imports', code });
-  const { names } = message as Extract<FromSandbox, { type: 'missing' }>;
+  const names = await interpreter.missing(code);
   if (names.length === 0 || wheels === null) return names;
   for (const name of wheels.packagesFor(names)) {
     const wheel = await wheels.wheel(name);
-    await interpreter.ask({ type: 'install', name: wheel.name }, wheel.bytes);
+    await interpreter.install(wheel.name, wheel.bytes);
   }
   return names.filter((name) => wheels.packagesFor([name]).length === 0);
 }
@@ -134,15 +125,10 @@ function tellMissing({ write }: CallContext, missing: string[], hasMore: boolean
   write(`[Not installed here: ${missing.join(', ')}. This interpreter has ${has}, and nothing can be downloaded.]\n`);
 }
 
-async function saveFiles(
-  session: Session,
-  { files, left }: Extract<FromSandbox, { type: 'done' }>,
-  body: Buffer,
-  context: CallContext,
-): Promise<void> {
+async function saveFiles(session: Session, { files, left }: Done, body: Buffer, context: CallContext): Promise<void> {
   if (files.reduce((sum, { size }) => sum + size, 0) !== body.length) {
     session.interpreter.kill('misbehaved');
-    throw new ToolError('interpreter_crashed', deaths.misbehaved.message);
+    throw new InterpreterDiedError('misbehaved');
   }
   let offset = 0;
   const names: string[] = [];

@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import { setPriority } from 'node:os';
 import { dirname } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-import { type FromSandbox, frame, headLength, type ToSandbox } from './protocol.ts';
+import { type FromSandbox, frame, headLength, type RunRequest, type ToSandbox } from './protocol.ts';
 
 const require = createRequire(import.meta.url);
 /** Where Pyodide is. */
@@ -19,7 +20,7 @@ const watchEveryMs = 200;
 const maxJsonBytes = 1_000_000;
 
 const told = z.discriminatedUnion('type', [
-  z.object({ type: z.enum(['ready', 'snapshot', 'out', 'cut', 'ok']) }),
+  z.object({ type: z.enum(['ready', 'snapshot', 'out', 'ok']) }),
   z.object({ type: z.literal('missing'), names: z.array(z.string().max(200)).max(1000) }),
   z.object({ type: z.literal('failed'), message: z.string().max(5000) }),
   z.object({
@@ -31,7 +32,13 @@ const told = z.discriminatedUnion('type', [
 ]) as z.ZodType<FromSandbox>;
 
 /** Why an interpreter ended before it answered. */
-export type DeathCause = 'killed' | 'memory' | 'crashed' | 'misbehaved';
+export type DeathCause = 'killed' | 'late' | 'memory' | 'crashed' | 'misbehaved';
+
+/** How a program ended. */
+export type Done = Extract<FromSandbox, { type: 'done' }>;
+
+/** Something went wrong in the sandbox, in its words. */
+export class SandboxError extends Error {}
 
 /** The interpreter is gone, and what it held with it. */
 export class InterpreterDiedError extends Error {
@@ -53,29 +60,49 @@ export interface InterpreterOptions {
   makesSnapshot?: boolean;
 }
 
-type Waiting = {
-  onOutput: ((bytes: Uint8Array) => void) | null;
+/** What is waited for: an answer of a type, within a time, with so much beside it. */
+interface Expectation {
+  type: FromSandbox['type'];
+  seconds: number;
+  /** How large the body of the answer may be. */
+  bodyBytes: number;
+  /** How much may be printed before it. */
+  outputBytes: number;
+  onOutput: (bytes: Uint8Array) => void;
+}
+
+interface Waiting extends Expectation {
+  timer: NodeJS.Timeout;
   resolve: (answer: { message: FromSandbox; body: Buffer }) => void;
   reject: (error: Error) => void;
-};
+}
+
+const startSeconds = 60;
+/** How long it may take what is asked of it beside programs, and how long a program beside its time. */
+const answerSeconds = 30;
+const graceSeconds = 2;
+const maxSnapshotBytes = 200_000_000;
+/** The smallest pieces of output that an honest sandbox sends are seldom: so many frames come with one answer at most. */
+const maxFrames = 50_000;
+const nothing = { bodyBytes: 0, outputBytes: 0, onOutput: () => {} };
 
 /** Python in a process of its own, which can do nothing but compute. One thing at a time is asked of it. */
 export class Interpreter {
   /** Resolves when it can be asked. */
   readonly ready: Promise<Buffer>;
   readonly #child: ChildProcess;
-  readonly #maxBody: number;
   readonly #maxRssBytes: number;
   readonly #watch: NodeJS.Timeout;
   #waiting: Waiting | null = null;
   #cause: DeathCause = 'crashed';
   #isAlive = true;
+  #isKilled = false;
+  #frames = 0;
   #chunks: Buffer[] = [];
   #length = 0;
 
   constructor(options: InterpreterOptions) {
     const { memoryMb, fileBytes, makesSnapshot = false } = options;
-    this.#maxBody = Math.max(fileBytes, 200_000_000);
     this.#maxRssBytes = (memoryMb + besideMb) * 1_048_576 + fileBytes;
     this.#child = spawn(process.execPath, argumentsFor(options, makesSnapshot), {
       env: {},
@@ -84,7 +111,10 @@ export class Interpreter {
       // A signal for the server, such as Ctrl+C, is not for it.
       detached: true,
     });
-    this.ready = this.#expect(null).then(({ body }) => body);
+    const first = makesSnapshot
+      ? ({ type: 'snapshot', bodyBytes: maxSnapshotBytes } as const)
+      : ({ type: 'ready' } as const);
+    this.ready = this.#expect({ ...nothing, seconds: startSeconds, ...first }).then(({ body }) => body);
     this.ready.catch(() => {});
     this.#child.stdin?.on('error', () => {});
     const output = this.#child.stdio[3] as Duplex;
@@ -93,17 +123,19 @@ export class Interpreter {
     // What it told before it ended is heard first.
     this.#child.once('close', () => this.#ended());
     this.#child.once('error', () => this.#ended());
+    lowerPriority(this.#child.pid);
     this.#watch = setInterval(() => void this.#checkMemory(), watchEveryMs).unref();
   }
 
   /** Whether it can still be asked. */
   get isAlive(): boolean {
-    return this.#isAlive;
+    return this.#isAlive && !this.#isKilled;
   }
 
   /** Ends it at once, whatever it is at. */
   kill(cause: DeathCause = 'killed'): void {
-    if (!this.#isAlive) return;
+    if (!this.isAlive) return;
+    this.#isKilled = true;
     this.#cause = cause;
     this.#child.kill('SIGKILL');
   }
@@ -114,24 +146,47 @@ export class Interpreter {
     else action();
   }
 
-  /** Asks; what is printed meanwhile goes to `onOutput`. Throws InterpreterDiedError. */
-  async ask(
-    message: ToSandbox,
-    body: Uint8Array = new Uint8Array(),
-    onOutput: ((bytes: Uint8Array) => void) | null = null,
-  ): Promise<{ message: FromSandbox; body: Buffer }> {
-    await this.ready;
-    const answer = this.#expect(onOutput);
-    for (const bytes of frame(message, body)) this.#child.stdin?.write(bytes);
-    const told = await answer;
-    if (told.message.type === 'failed') throw new Error(told.message.message);
-    return told;
+  /** Runs a program; what it prints goes to `onOutput`. Returns how it ended, and the bytes of the files that it wrote. */
+  async run(request: RunRequest, onOutput: Expectation['onOutput']): Promise<{ done: Done; body: Buffer }> {
+    const { seconds, outputBytes, fileBytes: bodyBytes } = request;
+    const expected = { type: 'done', seconds: seconds + graceSeconds, bodyBytes, outputBytes, onOutput } as const;
+    const { message, body } = await this.#ask(request, new Uint8Array(), expected);
+    return { done: message as Done, body };
   }
 
-  #expect(onOutput: Waiting['onOutput']): Promise<{ message: FromSandbox; body: Buffer }> {
+  /** Writes a file below /mnt/data. Throws SandboxError when there is no room for it. */
+  async put(path: string, bytes: Uint8Array): Promise<void> {
+    await this.#ask({ type: 'put', path }, bytes, { ...nothing, type: 'ok', seconds: answerSeconds });
+  }
+
+  /** The names of modules that a program imports and that are not there. */
+  async missing(code: string): Promise<string[]> {
+    const expected = { ...nothing, type: 'missing', seconds: answerSeconds } as const;
+    const { message } = await this.#ask({ type: 'imports', code }, new Uint8Array(), expected);
+    return (message as Extract<FromSandbox, { type: 'missing' }>).names;
+  }
+
+  /** Installs a wheel. Throws SandboxError when it cannot be. */
+  async install(name: string, wheel: Uint8Array): Promise<void> {
+    await this.#ask({ type: 'install', name }, wheel, { ...nothing, type: 'ok', seconds: answerSeconds });
+  }
+
+  /** Throws InterpreterDiedError, and SandboxError when it answers that something went wrong. */
+  async #ask(message: ToSandbox, body: Uint8Array, expected: Expectation) {
+    await this.ready;
+    const answer = this.#expect(expected);
+    for (const bytes of frame(message, body)) this.#child.stdin?.write(bytes);
+    const { message: told, body: rest } = await answer;
+    if (told.type === 'failed') throw new SandboxError(told.message);
+    return { message: told, body: rest };
+  }
+
+  #expect(expected: Expectation): Promise<{ message: FromSandbox; body: Buffer }> {
     return new Promise((resolve, reject) => {
-      if (!this.#isAlive) return reject(new InterpreterDiedError(this.#cause));
-      this.#waiting = { onOutput, resolve, reject };
+      if (!this.isAlive) return reject(new InterpreterDiedError(this.#cause));
+      this.#frames = 0;
+      const timer = setTimeout(() => this.kill('late'), expected.seconds * 1000).unref();
+      this.#waiting = { ...expected, timer, resolve, reject };
     });
   }
 
@@ -141,7 +196,7 @@ export class Interpreter {
     while (this.#length >= headLength) {
       const head = this.#peek(headLength);
       const [json, body] = [head.readUInt32BE(0), head.readUInt32BE(4)];
-      if (json > maxJsonBytes || body > this.#maxBody) {
+      if (json > maxJsonBytes || body > this.#largestBody) {
         this.kill('misbehaved');
         return;
       }
@@ -160,20 +215,37 @@ export class Interpreter {
     return this.#chunks[0] as Buffer;
   }
 
+  /** How large a body may be now: nobody keeps more than is expected. */
+  get #largestBody(): number {
+    const { bodyBytes = 0, outputBytes = 0 } = this.#waiting ?? {};
+    return Math.max(bodyBytes, outputBytes);
+  }
+
   #hear(json: Buffer, body: Buffer): void {
-    const message = read(json);
-    if (!message) this.kill('misbehaved');
-    if (message?.type === 'out') this.#waiting?.onOutput?.(body);
-    if (!message || message.type === 'out' || message.type === 'cut') return;
     const waiting = this.#waiting;
+    const message = read(json);
+    this.#frames += 1;
+    if (message?.type === 'out' && waiting && this.#frames <= maxFrames) {
+      waiting.outputBytes -= body.length;
+      if (waiting.outputBytes >= 0) waiting.onOutput(body);
+      else this.kill('misbehaved');
+      return;
+    }
+    const isExpected = message?.type === 'failed' || message?.type === waiting?.type;
+    if (!message || !waiting || !isExpected || body.length > waiting.bodyBytes) {
+      this.kill('misbehaved');
+      return;
+    }
     this.#waiting = null;
-    waiting?.resolve({ message, body });
+    clearTimeout(waiting.timer);
+    waiting.resolve({ message, body });
   }
 
   #ended(): void {
     if (!this.#isAlive) return;
     this.#isAlive = false;
     clearInterval(this.#watch);
+    clearTimeout(this.#waiting?.timer);
     this.#waiting?.reject(new InterpreterDiedError(this.#cause));
     this.#waiting = null;
   }
@@ -183,6 +255,17 @@ export class Interpreter {
     const statm = await readFile(`/proc/${this.#child.pid}/statm`, 'utf8').catch(() => '');
     if (Number(statm.split(' ')[1] ?? 0) * 4096 > this.#maxRssBytes) this.kill('memory');
   }
+}
+
+/** Whatever else the machine has to do goes first, and where memory runs out, this goes first. */
+function lowerPriority(pid: number | undefined): void {
+  if (pid === undefined) return;
+  try {
+    setPriority(pid, 5);
+  } catch {
+    // It is gone already, or the system does not let us.
+  }
+  writeFile(`/proc/${pid}/oom_score_adj`, '1000').catch(() => {});
 }
 
 function argumentsFor({ memoryMb, fileBytes, snapshot }: InterpreterOptions, makesSnapshot: boolean): string[] {
@@ -198,6 +281,8 @@ function argumentsFor({ memoryMb, fileBytes, snapshot }: InterpreterOptions, mak
     '--no-experimental-websocket',
     '--no-experimental-global-navigator',
     '--disable-sigusr1',
+    // For the sandbox to take away what the permissions do not cover.
+    '--expose-internals',
     '--disallow-code-generation-from-strings',
     '--disable-proto=delete',
     '--no-warnings',

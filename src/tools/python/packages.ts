@@ -59,7 +59,8 @@ export class WheelFolder {
     for (const file of files) {
       // https://packaging.python.org/en/latest/specifications/binary-distribution-format/#file-name-convention
       const [, distribution] = /^([A-Za-z0-9_.]+)-[^-]+(?:-\d[^-]*)?-[^-]+-[^-]+-any\.whl$/.exec(file) ?? [];
-      if (distribution === undefined) continue;
+      // What Pyodide has a wheel of its own for is that one.
+      if (distribution === undefined || normalized(distribution) in lock.packages) continue;
       wheels.#packages.set(normalized(distribution), { file, depends: [], sha256: null });
       wheels.#byModule.set(distribution.replaceAll('.', '_'), normalized(distribution));
     }

@@ -5,8 +5,6 @@ export interface Session {
   readonly interpreter: Interpreter;
   /** The ids of the files that it knows, by their paths below /mnt/data. */
   readonly files: Map<string, string>;
-  /** Whether nothing has been run in it yet. */
-  isNew: boolean;
 }
 
 /** How many interpreters there may be, and for how long. */
@@ -63,6 +61,7 @@ export class InterpreterPool {
     const all = [...this.#ready, ...[...this.#entries.values()].map(({ interpreter }) => interpreter)];
     this.#ready = [];
     this.#entries.clear();
+    this.#wake();
     await Promise.all(
       all.map((interpreter) => {
         interpreter.kill();
@@ -74,6 +73,7 @@ export class InterpreterPool {
   async #take(thread: string, signal: AbortSignal): Promise<Entry> {
     for (;;) {
       signal.throwIfAborted();
+      if (this.#isClosed) throw new Error('the interpreters are closed');
       const entry = this.#tryTake(thread);
       if (entry) return entry;
       await this.#turn(signal);
@@ -87,7 +87,7 @@ export class InterpreterPool {
     if (known) this.#entries.delete(thread);
     const interpreter = this.#idle();
     if (!interpreter) return null;
-    const entry: Entry = { interpreter, files: new Map(), isNew: true, isBusy: true, usedAt: Date.now() };
+    const entry: Entry = { interpreter, files: new Map(), isBusy: true, usedAt: Date.now() };
     this.#entries.set(thread, entry);
     this.#fill();
     return entry;
@@ -96,6 +96,9 @@ export class InterpreterPool {
   /** One for a thread that has none: one that waits, a new one, or the place of the one that was used longest ago. */
   #idle(): Interpreter | null {
     this.#ready = this.#ready.filter(({ isAlive }) => isAlive);
+    for (const [thread, { isBusy, interpreter }] of this.#entries) {
+      if (!isBusy && !interpreter.isAlive) this.#entries.delete(thread);
+    }
     const ready = this.#ready.shift();
     if (ready) return ready;
     if (this.#count < this.#options.max) return this.#options.start();

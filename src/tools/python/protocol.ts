@@ -1,6 +1,16 @@
+/** A program to run, and how much it may take, print and write. */
+export interface RunRequest {
+  type: 'run';
+  code: string;
+  seconds: number;
+  outputBytes: number;
+  files: number;
+  fileBytes: number;
+}
+
 /** What an interpreter is told, each with a body of bytes. */
 export type ToSandbox =
-  | { type: 'run'; code: string; seconds: number; outputBytes: number; files: number; fileBytes: number }
+  | RunRequest
   | { type: 'put'; path: string }
   | { type: 'imports'; code: string }
   | { type: 'install'; name: string };
@@ -11,7 +21,6 @@ export type FromSandbox =
   | { type: 'snapshot' }
   /** The body is what was printed. */
   | { type: 'out' }
-  | { type: 'cut' }
   /** The names of modules that a program imports and that are not there. */
   | { type: 'missing'; names: string[] }
   | { type: 'done'; outcome: 'ok' | 'error' | 'timeout'; files: WrittenFile[]; left: number }

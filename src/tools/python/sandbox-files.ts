@@ -6,6 +6,7 @@ type Any = any;
 
 const home = '/mnt/data';
 const maxDepth = 16;
+const maxPath = 1000;
 /** ENOSPC, in Emscripten's numbers. */
 const noSpace = 51;
 /** What a name costs, beside what stands under it. */
@@ -28,8 +29,19 @@ export class SandboxFiles {
     fs.chdir(home);
   }
 
-  /** Writes a file of the server's. */
+  /** Makes the folder of the server's files again, where a program has taken it away. */
+  #home(): boolean {
+    try {
+      this.#fs.mkdirTree(home);
+      return this.#fs.isDir(this.#fs.lookupPath(home, { follow: false }).node.mode);
+    } catch {
+      return false;
+    }
+  }
+
+  /** Writes a file of the server's. Throws Error when there is no room. */
   put(path: string, bytes: Uint8Array): void {
+    if (!this.#home()) throw new Error(`${home} is no folder any more`);
     const full = `${home}/${path}`;
     this.#fs.mkdirTree(full.slice(0, full.lastIndexOf('/')));
     this.#fs.writeFile(full, bytes);
@@ -38,6 +50,7 @@ export class SandboxFiles {
 
   /** The files that are new or changed since it was last asked, as many as fit; `left`: how many did not. */
   changed(maxFiles: number, maxBytes: number): { files: WrittenFile[]; bytes: Uint8Array; left: number } {
+    if (!this.#home()) return { files: [], bytes: new Uint8Array(), left: 0 };
     const found: Array<{ path: string; data: Uint8Array }> = [];
     let size = 0;
     let left = 0;
@@ -45,7 +58,7 @@ export class SandboxFiles {
       const state = stateOf(node);
       if (this.#known.get(path) === state) continue;
       this.#known.set(path, state);
-      if (found.length >= maxFiles || size + node.usedBytes > maxBytes) {
+      if (found.length >= maxFiles || size + node.usedBytes > maxBytes || path.length > maxPath) {
         left += 1;
         continue;
       }

@@ -1,6 +1,6 @@
 /** What is loaded before a snapshot is taken. */
 export const imports = `
-import ast, traceback, asyncio, builtins, linecache, random, sys, os, posix, json, math, re, io, time, warnings, importlib
+import ast, traceback, asyncio, builtins, linecache, random, sys, os, posix, json, math, re, io, time, warnings, importlib, signal
 import importlib.util
 from pyodide.code import eval_code_async, find_imports
 `;
@@ -12,6 +12,27 @@ from pyodide.code import eval_code_async, find_imports
 export const cells = `
 def _make():
     random.seed()
+    sleep, monotonic, show, say, size = time.sleep, time.monotonic, repr, print, len
+    over = monotonic()
+
+    def dozing(seconds):
+        # In pieces, between which it is seen whether the time of the program is over.
+        end = monotonic() + seconds
+        sleep(min(seconds, 0.05))
+        while (left := end - monotonic()) > 0:
+            if monotonic() > over:
+                raise KeyboardInterrupt
+            sleep(min(left, 0.05))
+    time.sleep = dozing
+
+    def interrupt(number, frame):
+        # What waits is not in the middle of anything: it is ended otherwise.
+        while frame is not None:
+            if frame.f_code.co_filename.startswith('<cell '):
+                raise KeyboardInterrupt
+            frame = frame.f_back
+    signal.signal(signal.SIGINT, interrupt)
+
     def deny(*args, **named):
         raise PermissionError(1, 'Not permitted in the sandbox')
     for name in ('system', 'fork', 'forkpty', 'execv', 'execve', 'kill', 'popen', 'posix_spawn'):
@@ -19,12 +40,13 @@ def _make():
             if hasattr(module, name):
                 setattr(module, name, deny)
     number = 0
+    wait_for = asyncio.wait_for
     names = {'__name__': '__main__', '__builtins__': builtins, '__doc__': None}
     limit = 100_000
 
     def shown(value):
-        text = repr(value)
-        return text if len(text) <= limit else text[:limit] + '…'
+        text = show(value)
+        return text if size(text) <= limit else text[:limit] + '…'
 
     def described(error, file):
         trace = error.__traceback__
@@ -32,25 +54,32 @@ def _make():
             trace = trace.tb_next
         return ''.join(traceback.TracebackException(type(error), error, trace, compact=True).format())[-20_000:]
 
-    async def run(code):
-        nonlocal number
+    async def run(code, seconds):
+        nonlocal number, over
         number += 1
+        over = monotonic() + seconds
         file = f'<cell {number}>'
         linecache.cache[file] = (len(code), None, code.splitlines(True), file)
         try:
-            value = await eval_code_async(code, names, filename=file)
+            value = await wait_for(eval_code_async(code, names, filename=file), seconds + 0.1)
             if value is not None:
                 names['_'] = value
-                print(shown(value))
+                say(shown(value))
             return 'ok'
         except SystemExit as error:
             if error.code not in (None, 0):
-                print(f'SystemExit: {error.code}', file=sys.stderr)
+                say(f'SystemExit: {error.code}', file=sys.stderr)
             return 'ok' if error.code in (None, 0) else 'error'
-        except KeyboardInterrupt:
-            return 'timeout'
+        except (KeyboardInterrupt, TimeoutError) as error:
+            if isinstance(error, KeyboardInterrupt) or monotonic() > over:
+                return 'timeout'
+            say(described(error, file), file=sys.stderr, end='')
+            return 'error'
         except BaseException as error:
-            print(described(error, file), file=sys.stderr, end='')
+            try:
+                say(described(error, file), file=sys.stderr, end='')
+            except BaseException:
+                say(type(error).__name__)
             return 'error'
         finally:
             for task in asyncio.all_tasks() - {asyncio.current_task()}:
@@ -71,7 +100,7 @@ def _make():
                 return name in sys.modules or importlib.util.find_spec(name) is not None
             except (ImportError, ValueError):
                 return False
-        return [name for name in wanted if not is_there(name)]
+        return [name for name in wanted if size(name) <= 200 and not is_there(name)][:100]
 
     return run, missing
 
@@ -81,7 +110,10 @@ del _make
 
 /** Takes away what leads from Python to JavaScript by its front doors. What holds is the process around it. */
 export const doors = `
-import _pyodide._importhook as _hook
+import _pyodide._importhook as _hook, gc as _gc
+for _loader in _gc.get_objects():
+    if type(_loader).__name__ == 'JsLoader' and hasattr(_loader, 'jsproxy'):
+        del _loader.jsproxy
 for _name in ('js', 'pyodide_js', 'pyodide_js._api'):
     sys.modules.pop(_name, None)
 _hook.jsfinder.jsproxies.clear()
@@ -89,5 +121,5 @@ sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__name__ 
 for _name in ('ctypes', '_ctypes', 'js', 'pyodide_js', '_pyodide_core', 'pyodide.http'):
     sys.modules[_name] = None
 os.environ.pop('_', None)
-del _hook, _name
+del _hook, _name, _gc, _loader
 `;

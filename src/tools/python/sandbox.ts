@@ -9,6 +9,10 @@ import { cells, doors, imports } from './sandbox-python.ts';
 /** The folder of Pyodide, a snapshot to start from ('': none), the room for files in bytes, and whether to make a snapshot. */
 const [, , folder = '', snapshot = '', fileBytes = '0', mode = ''] = process.argv;
 const now = Date.now;
+const pieceBytes = 4096;
+const pieceMs = 20;
+/** So long may take what the server asks beside programs. */
+const otherSeconds = 20;
 
 prepareForPyodide();
 const { loadPyodide } = await import(`${folder}/pyodide.mjs`);
@@ -26,15 +30,32 @@ if (mode === 'snapshot') {
 }
 
 let room = 0;
+let printed: Uint8Array[] = [];
+let printedBytes = 0;
+let printedAt = 0;
+/** What is printed goes out in pieces of some size, or after a moment. */
+function flush(): void {
+  if (printedBytes === 0) return;
+  const all = new Uint8Array(printedBytes);
+  let offset = 0;
+  for (const bytes of printed) {
+    all.set(bytes, offset);
+    offset += bytes.length;
+  }
+  printed = [];
+  printedBytes = 0;
+  tell({ type: 'out' }, all);
+}
 const stream = {
   isatty: false,
   write: (bytes: Uint8Array) => {
-    const fitting = bytes.subarray(0, Math.max(room, 0));
+    const fitting = bytes.slice(0, Math.max(room, 0));
     room -= fitting.length;
-    if (fitting.length > 0) tell({ type: 'out' }, fitting);
-    if (fitting.length < bytes.length && room === 0) {
-      room = -1;
-      tell({ type: 'cut' });
+    if (fitting.length > 0) printed.push(fitting);
+    printedBytes += fitting.length;
+    if (printedBytes >= pieceBytes || now() - printedAt >= pieceMs) {
+      printedAt = now();
+      flush();
     }
     return bytes.length;
   },
@@ -46,6 +67,10 @@ python.setStdin({ isatty: false, stdin: () => null });
 let deadline = Number.POSITIVE_INFINITY;
 python.setInterruptBuffer({
   get 0() {
+    if (printedBytes > 0 && now() - printedAt >= pieceMs) {
+      printedAt = now();
+      flush();
+    }
     if (now() <= deadline) return 0;
     deadline = now() + 1000;
     return 2;
@@ -63,17 +88,20 @@ takeAway();
 async function runCell(code: string, seconds: number): Promise<'ok' | 'error' | 'timeout'> {
   const startedAt = now();
   deadline = startedAt + seconds * 1000;
-  try {
-    const outcome = await run(code);
-    // Whatever was made of the interrupt.
-    return outcome !== 'ok' && now() - startedAt >= seconds * 1000 ? 'timeout' : outcome;
-  } finally {
-    deadline = Number.POSITIVE_INFINITY;
-  }
+  const outcome = await run(code, seconds);
+  // Whatever was made of the interrupt.
+  return outcome !== 'ok' && now() - startedAt >= seconds * 1000 ? 'timeout' : outcome;
+}
+
+async function install(name: string, bytes: Uint8Array): Promise<void> {
+  const site = python.runPython("import sysconfig; sysconfig.get_path('purelib')");
+  await python._api.install(bytes.buffer, name, site, new Map([['INSTALLER', 'assistant-graph']]));
+  python.runPython('import importlib; importlib.invalidate_caches()');
 }
 
 async function answer(): Promise<void> {
   const { message, body } = nextMessage();
+  deadline = now() + otherSeconds * 1000;
   if (message.type === 'put') {
     files.put(message.path, body);
     tell({ type: 'ok' });
@@ -82,19 +110,20 @@ async function answer(): Promise<void> {
     tell({ type: 'missing', names: names.toJs() });
     names.destroy();
   } else if (message.type === 'install') {
-    const site = python.runPython("import sysconfig; sysconfig.get_path('purelib')");
-    await python._api.install(body.buffer, message.name, site, new Map([['INSTALLER', 'assistant-graph']]));
-    python.runPython('import importlib; importlib.invalidate_caches()');
+    await install(message.name, body);
     tell({ type: 'ok' });
   } else {
     room = message.outputBytes;
     const outcome = await runCell(message.code, message.seconds);
-    room = -1;
+    room = 0;
+    flush();
     const { bytes, ...written } = files.changed(message.files, message.fileBytes);
     tell({ type: 'done', outcome, ...written }, bytes);
   }
 }
 
+// A program that waits for what never comes does not end the process.
+setInterval(() => flush(), 50);
 tell({ type: 'ready' });
 for (;;) {
   // What programs left behind gets its turn.
@@ -102,7 +131,7 @@ for (;;) {
   try {
     await answer();
   } catch (error) {
-    tell({ type: 'failed', message: String((error as Error)?.message ?? error).slice(0, 4000) });
+    tell({ type: 'failed', message: String((error as Error)?.message).slice(0, 4000) });
     if ((error as { pyodide_fatal_error?: boolean })?.pyodide_fatal_error) end(71);
   }
 }
