@@ -58,6 +58,7 @@ export class ServerProcess {
       ADMIN_KEY: secret,
       LOG_LEVEL: 'warn',
       DEMO_DELAY_MS: '5',
+      PYTHON_READY: '0',
       ...this.#environment,
     };
     const child = spawn(process.execPath, [main], { env, stdio: ['ignore', 'pipe', 'pipe'] });

@@ -1,0 +1,176 @@
+import type { ServerResponse } from 'node:http';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { startTestApp, type TestApp } from '../support/app.ts';
+import { all, type Client, until } from '../support/client.ts';
+import { type EchoServer, startEchoServer } from '../support/echo-server.ts';
+import { ServerProcess } from '../support/process.ts';
+
+let app: TestApp;
+let server: EchoServer;
+/** Answers that are held back until a test lets them go. */
+let held: Array<() => void> = [];
+
+const operations = ['get_fast', 'get_slow', 'get_broken', 'post_slow'];
+const document = JSON.stringify({
+  openapi: '3.0.3',
+  info: { title: 'Speed', version: '1' },
+  paths: Object.fromEntries(
+    operations.map((name) => [
+      `/${name}`,
+      { [name.split('_')[0] as string]: { operationId: name, responses: { 200: { description: 'x' } } } },
+    ]),
+  ),
+});
+
+function answer({ url }: { url: string }, response: ServerResponse): void {
+  response.setHeader('content-type', 'text/plain');
+  if (url.includes('broken')) response.writeHead(500).end('broken');
+  else if (url.includes('slow')) held.push(() => response.end('slow'));
+  else response.end('fast');
+}
+
+beforeAll(async () => {
+  server = await startEchoServer(answer);
+  app = await startTestApp({ PLUGIN_HOSTS: '127.0.0.1' });
+});
+afterAll(async () => {
+  await server.close();
+  await app.stop();
+});
+
+async function register(client: Client): Promise<object> {
+  const input = { name: 'Speed', openapi: { document }, serverUrl: server.url };
+  const { plugin } = await client.mutate('registerPlugin', input, 'plugin { id }');
+  return { plugin: { pluginId: plugin.id } };
+}
+
+const letGo = () => {
+  for (const go of held.splice(0)) go();
+};
+const selection =
+  'status attempt steps { nodes { type status toolCalls { index status error { code message } ... on PluginToolCall { operation output } } } } messages { nodes { text } }';
+
+describe('several calls at once', () => {
+  test('are made side by side; one that fails keeps nobody from the others; the model hears of all, in order', async () => {
+    held = [];
+    const run = await app.client.ask('get_slow get_broken get_fast', { tools: [await register(app.client)] });
+    const events = app.client.follow(run.id);
+    // The fast one has answered while the slow one is still being made.
+    await until(events, ({ toolCall }) => toolCall?.output === 'fast');
+    expect(held).toHaveLength(1);
+    letGo();
+    const { status, steps, messages } = await app.client.finished(run.id, selection);
+    expect(status).toBe('COMPLETED');
+    expect(steps.nodes[0].toolCalls).toMatchObject([
+      { index: 0, operation: 'get_fast', status: 'COMPLETED', output: 'fast' },
+      { index: 1, operation: 'get_slow', status: 'COMPLETED', output: 'slow' },
+      { index: 2, operation: 'get_broken', status: 'FAILED', output: 'broken', error: { code: 'http_error' } },
+    ]);
+    expect(messages.nodes[0].text.split('\n').map((line: string) => line.split(' ')[0])).toEqual([
+      'get_fast',
+      'get_slow',
+      'get_broken',
+      'Speed',
+    ]);
+  });
+
+  test('wait for their turn where they are many', async () => {
+    held = [];
+    const plugins = await Promise.all(Array.from({ length: 12 }, () => register(app.client)));
+    const words = ['get_slow', ...Array.from({ length: 11 }, (_, index) => `get_slow_${index + 2}`)].join(' ');
+    const run = await app.client.ask(words, { tools: plugins });
+    await expect.poll(() => held.length).toBe(8);
+    letGo();
+    await expect.poll(() => held.length).toBe(4);
+    letGo();
+    const { steps } = await app.client.finished(run.id, selection);
+    expect(steps.nodes[0].toolCalls.map(({ output }: { output: string }) => output)).toEqual(Array(12).fill('slow'));
+  });
+
+  test("may be the client's and the server's: the server's are made first, then the run waits for its client", async () => {
+    held = [];
+    const tools = [await register(app.client), { function: { name: 'ask_me' } }];
+    const run = await app.client.ask('get_fast ask_me', { tools });
+    const { status, requiredAction, steps } = await app.client.finished(
+      run.id,
+      `${selection} requiredAction { toolCalls { id name } }`,
+    );
+    expect(status).toBe('REQUIRES_ACTION');
+    expect(requiredAction.toolCalls).toMatchObject([{ name: 'ask_me' }]);
+    expect(steps.nodes[0].toolCalls.filter(({ output }: { output: string }) => output === 'fast')).toHaveLength(1);
+    const outputs = [{ toolCallId: requiredAction.toolCalls[0].id, output: 'mine' }];
+    await app.client.mutate('submitToolOutputs', { runId: run.id, outputs }, 'run { id }');
+    const { messages } = await app.client.finished(run.id, selection);
+    expect(messages.nodes[0].text).toContain('mine');
+    expect(messages.nodes[0].text).toContain('fast');
+  });
+});
+
+test('a run that is cancelled in the middle of a call ends at once, and the call with it', async () => {
+  held = [];
+  const run = await app.client.ask('get_slow', { tools: [await register(app.client)] });
+  await expect.poll(() => held.length).toBe(1);
+  await app.client.mutate('cancelRun', { id: run.id }, 'run { id }');
+  const { status, steps } = await app.client.finished(run.id, selection);
+  expect([status, steps.nodes[0].toolCalls[0].status]).toEqual(['CANCELLED', 'CANCELLED']);
+});
+
+test('what followers are told of a call, joined, is what its row keeps', async () => {
+  const run = await app.client.ask('get_fast', { tools: [await register(app.client)] });
+  const events = await all(app.client.follow(run.id));
+  expect(events.flatMap(({ toolCall }) => toolCall?.output ?? []).join('')).toBe('fast');
+  const resumed = await all(app.client.follow(run.id));
+  expect(resumed.flatMap(({ toolCall }) => toolCall?.output ?? []).join('')).toBe('fast');
+  expect(resumed.find(({ toolCall }) => toolCall)?.toolCall.kind).toBe('plugin');
+});
+
+describe('a worker that dies over calls', () => {
+  test('one that has answered is not made again, one that is safe is, and of any other nobody knows, which is said', async () => {
+    held = [];
+    await using instance = await ServerProcess.prepare({ PLUGIN_HOSTS: '127.0.0.1', MODEL_RETRIES: '0' });
+    await instance.start();
+    const run = await instance.client.ask('get_fast get_slow post_slow', { tools: [await register(instance.client)] });
+    await until(instance.client.follow(run.id), ({ toolCall }) => toolCall?.output === 'fast');
+    await expect.poll(() => held.length).toBe(2);
+    const before = server.heard.length;
+    await instance.end('SIGKILL');
+    held = [];
+    await instance.start();
+    await expect.poll(() => held.length, { timeout: 30_000 }).toBe(1);
+    expect(server.heard.slice(before).map(({ url }) => url)).toEqual(['/get_slow']);
+    letGo();
+    const { status, attempt, steps, messages } = await instance.client.finished(run.id, selection);
+    expect([status, attempt, steps.nodes.length]).toEqual(['COMPLETED', 2, 2]);
+    expect(steps.nodes[0].toolCalls).toMatchObject([
+      { operation: 'get_fast', status: 'COMPLETED', output: 'fast' },
+      { operation: 'get_slow', status: 'COMPLETED', output: 'slow' },
+      { operation: 'post_slow', status: 'FAILED', error: { code: 'OUTCOME_UNKNOWN' } },
+    ]);
+    expect(messages.nodes[0].text).toContain('may or may not have had its effect');
+  }, 60_000);
+});
+
+test.skipIf(inject('postgres') === null)(
+  'a file that was uploaded at one instance is used at another (needs a PostgreSQL server)',
+  async () => {
+    await using one = await ServerProcess.prepare({ ROLE: 'api' });
+    const folder = `${one.dataDir}/shared`;
+    const api = one.with({ ROLE: 'api', FILES_DIR: folder });
+    const worker = one.with({ ROLE: 'all', FILES_DIR: folder });
+    await api.start();
+    await worker.start();
+    const { upload } = await import('../support/upload.ts');
+    const file = await upload(api.client, 'from the other side', 'note.txt');
+    const run = await api.client.ask('', {
+      tools: [{ codeInterpreter: {} }],
+      thread: { fileIds: [file.id], messages: [{ text: 'python: print(open("note.txt").read())' }] },
+    });
+    const { steps } = await api.client.finished(
+      run.id,
+      'steps { nodes { toolCalls { ... on CodeInterpreterToolCall { logs } } } }',
+    );
+    expect(steps.nodes[0].toolCalls[0].logs).toBe('from the other side\n');
+    await api.end('SIGTERM');
+    await worker.end('SIGTERM');
+  },
+);
