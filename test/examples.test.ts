@@ -90,14 +90,29 @@ test.skipIf(!hasBrowser)('GraphiQL works offline, with subscriptions over WebSoc
 test('the operations in the README work as they stand there', async () => {
   const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
   const operations = [...readme.matchAll(/```graphql\n(.*?)```/gs)].map(([, text]) => text as string);
-  expect(operations.map((text) => text.split(/\s/, 1)[0])).toEqual(['query', 'mutation', 'subscription', 'mutation']);
-  const [query, mutation, subscription, token] = operations as [string, string, string, string];
+  expect(operations.map((text) => text.split(/\s/, 1)[0])).toEqual([
+    'query',
+    'mutation',
+    'subscription',
+    'mutation',
+    'mutation',
+  ]);
+  const [query, mutation, subscription, python, token] = operations as [string, string, string, string, string];
   expect((await app.client.data(query)).viewer).toBeDefined();
   const { createRun } = await app.client.data(mutation);
   const pasted = subscription.replace(/run_…/, createRun.run.id);
   const seen = [];
   for await (const event of app.client.subscribe(pasted, {}, 'runEvents')) seen.push(event);
   expect(seen.at(-1)).toMatchObject({ status: 'COMPLETED' });
+  const { id } = (await app.client.data(python)).createRun.run;
+  const { steps } = await app.client.finished(
+    id,
+    'steps { nodes { toolCalls { ... on CodeInterpreterToolCall { logs files { name } } } } }',
+  );
+  expect(steps.nodes[0].toolCalls[0]).toMatchObject({
+    logs: expect.stringContaining('25 primes'),
+    files: [{ name: 'primes.csv' }],
+  });
   const alice = new Client(app.url, (await app.client.data(token)).createSessionToken.token);
   expect((await alice.data('{ viewer { userId } }')).viewer.userId).toBe('alice');
 });

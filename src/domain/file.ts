@@ -167,6 +167,11 @@ export async function deleteFile(ctx: DomainContext, input: unknown): Promise<st
   await ctx.db.$transaction(async (tx) => {
     // What a search told the model of it goes, too.
     await tx.toolCall.updateMany({ where: { hits: { some: { fileId: id } } }, data: { output: null } });
+    await tx.$executeRaw`
+      UPDATE "Message" m SET "annotations" = (
+        SELECT jsonb_agg(a) FROM jsonb_array_elements(m."annotations") a WHERE a->>'fileId' <> ${id})
+      WHERE "workspaceId" = ${ctx.workspaceId} AND "annotations" IS NOT NULL
+        AND "annotations" @> ${JSON.stringify([{ fileId: id }])}::jsonb`;
     const { count } = await tx.file.deleteMany({ where: { id } });
     if (count === 0) throw new NotFoundError(id);
   });

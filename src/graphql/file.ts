@@ -39,7 +39,9 @@ export const File = builder.prismaNode('File', {
   id: { resolve: ({ id }) => id, description: 'The id.' },
   findUnique: (id, ctx) => {
     requireScope(ctx, 'THREADS_READ');
-    return { workspaceId_id: { workspaceId: ctx.workspaceId, id }, AND: [filesVisibleTo(ctx.actor)] };
+    // Whatever is no id of anything is asked for here, too.
+    const key = { workspaceId: ctx.workspaceId, id: isId('File', id) ? id : '' };
+    return { workspaceId_id: key, AND: [filesVisibleTo(ctx.actor)] };
   },
   fields: (t) => ({
     name: t.exposeString('name', { description: 'Its name, with the ending.' }),

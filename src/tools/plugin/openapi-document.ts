@@ -1,4 +1,3 @@
-import { validate } from '@readme/openapi-parser';
 import { parseDocument } from 'yaml';
 import { InvalidPluginError } from '../tool.ts';
 
@@ -24,6 +23,8 @@ export async function readDocument(text: string): Promise<Json> {
 }
 
 async function validated(document: Json): Promise<{ valid: boolean; errors: string[] }> {
+  // Loading it takes a while: only for those who need it.
+  const { validate } = await import('@readme/openapi-parser');
   try {
     // It changes what it is given.
     const result = await validate(structuredClone(document), { resolve: { external: false } } as never);

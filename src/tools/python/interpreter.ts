@@ -1,19 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { readFile, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import { setPriority } from 'node:os';
-import { dirname } from 'node:path';
+import type { ChildProcess } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import type { Duplex } from 'node:stream';
-import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { type FromSandbox, frame, headLength, type RunRequest, type ToSandbox } from './protocol.ts';
+import { type InterpreterOptions, startSandbox } from './start-sandbox.ts';
 
-const require = createRequire(import.meta.url);
-/** Where Pyodide is. */
-export const pyodideFolder = dirname(require.resolve('pyodide/package.json'));
-const here = fileURLToPath(new URL('.', import.meta.url));
-const parts = ['pyodide.mjs', 'pyodide.asm.mjs', 'pyodide.asm.wasm', 'python_stdlib.zip', 'pyodide-lock.json'];
-const pagesInMb = 16;
 /** What an interpreter takes beside its memory: the engine, its code, files. */
 const besideMb = 640;
 const watchEveryMs = 200;
@@ -47,17 +38,6 @@ export class InterpreterDiedError extends Error {
     super(`The interpreter is gone: ${cause}.`);
     this.cause = cause;
   }
-}
-
-/** How an interpreter is started. */
-export interface InterpreterOptions {
-  memoryMb: number;
-  /** What its files may hold together, in bytes. */
-  fileBytes: number;
-  /** A snapshot to start from; null: it starts from nothing, which takes seconds. */
-  snapshot: string | null;
-  /** It makes a snapshot, and ends. */
-  makesSnapshot?: boolean;
 }
 
 /** What is waited for: an answer of a type, within a time, with so much beside it. */
@@ -104,13 +84,7 @@ export class Interpreter {
   constructor(options: InterpreterOptions) {
     const { memoryMb, fileBytes, makesSnapshot = false } = options;
     this.#maxRssBytes = (memoryMb + besideMb) * 1_048_576 + fileBytes;
-    this.#child = spawn(process.execPath, argumentsFor(options, makesSnapshot), {
-      env: {},
-      cwd: '/',
-      stdio: ['pipe', 'ignore', 'ignore', 'pipe'],
-      // A signal for the server, such as Ctrl+C, is not for it.
-      detached: true,
-    });
+    this.#child = startSandbox(options);
     const first = makesSnapshot
       ? ({ type: 'snapshot', bodyBytes: maxSnapshotBytes } as const)
       : ({ type: 'ready' } as const);
@@ -123,7 +97,6 @@ export class Interpreter {
     // What it told before it ended is heard first.
     this.#child.once('close', () => this.#ended());
     this.#child.once('error', () => this.#ended());
-    lowerPriority(this.#child.pid);
     this.#watch = setInterval(() => void this.#checkMemory(), watchEveryMs).unref();
   }
 
@@ -255,45 +228,6 @@ export class Interpreter {
     const statm = await readFile(`/proc/${this.#child.pid}/statm`, 'utf8').catch(() => '');
     if (Number(statm.split(' ')[1] ?? 0) * 4096 > this.#maxRssBytes) this.kill('memory');
   }
-}
-
-/** Whatever else the machine has to do goes first, and where memory runs out, this goes first. */
-function lowerPriority(pid: number | undefined): void {
-  if (pid === undefined) return;
-  try {
-    setPriority(pid, 5);
-  } catch {
-    // It is gone already, or the system does not let us.
-  }
-  writeFile(`/proc/${pid}/oom_score_adj`, '1000').catch(() => {});
-}
-
-function argumentsFor({ memoryMb, fileBytes, snapshot }: InterpreterOptions, makesSnapshot: boolean): string[] {
-  const readable = [here, ...parts.map((part) => `${pyodideFolder}/${part}`), ...(snapshot ? [snapshot] : [])];
-  return [
-    '--permission',
-    ...readable.map((path) => `--allow-fs-read=${path}`),
-    '--no-addons',
-    // It would reach files past the permissions.
-    '--no-experimental-sqlite',
-    '--no-experimental-ffi',
-    '--no-experimental-webstorage',
-    '--no-experimental-websocket',
-    '--no-experimental-global-navigator',
-    '--disable-sigusr1',
-    // For the sandbox to take away what the permissions do not cover.
-    '--expose-internals',
-    '--disallow-code-generation-from-strings',
-    '--disable-proto=delete',
-    '--no-warnings',
-    `--wasm-max-mem-pages=${memoryMb * pagesInMb}`,
-    '--max-old-space-size=192',
-    `${here}sandbox.ts`,
-    pyodideFolder,
-    snapshot ?? '',
-    String(fileBytes),
-    makesSnapshot ? 'snapshot' : '',
-  ];
 }
 
 function read(json: Buffer): FromSandbox | null {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { pyodideFolder } from './interpreter.ts';
+import { pyodideFolder } from './start-sandbox.ts';
 
 /** A wheel: its name, and what it holds. */
 export interface Wheel {

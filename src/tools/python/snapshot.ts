@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { access, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Interpreter, pyodideFolder } from './interpreter.ts';
+import { Interpreter } from './interpreter.ts';
+import { pyodideFolder } from './start-sandbox.ts';
 
 const fileBytes = 1_000_000;
 

@@ -1,0 +1,23 @@
+// A business interface by its OpenAPI document: node examples/tools/openapi.ts
+// API: where the interface is. One on this machine has to be allowed: PLUGIN_HOSTS=127.0.0.1 npm start
+import { graph, run } from './graph.ts';
+
+const api = process.env.API ?? 'https://petstore3.swagger.io/api/v3';
+const document = JSON.stringify({
+  openapi: '3.1.0',
+  info: { title: 'Pets', version: '1' },
+  paths: {
+    '/pet/findByStatus': {
+      get: {
+        operationId: 'find_pets',
+        summary: 'Finds pets by their status.',
+        parameters: [{ name: 'status', in: 'query', required: true, schema: { enum: ['available', 'sold'] } }],
+        responses: { 200: { description: 'The pets.' } },
+      },
+    },
+  },
+});
+const register = `mutation($input: RegisterPluginInput!) { registerPlugin(input: $input) {
+  ... on RegisterPluginPayload { plugin { id operations { name } } } ... on Error { message } } }`;
+const { registerPlugin } = await graph(register, { input: { name: 'Pets', openapi: { document }, serverUrl: api } });
+await run('find_pets {"status": "available"}', [{ plugin: { pluginId: registerPlugin.plugin.id } }]);
