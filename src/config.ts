@@ -63,7 +63,7 @@ export interface Config {
 }
 
 /** Where files are kept, and how much of them. */
-export interface FileSettings {
+interface FileSettings {
   folder: string;
   uploadBytes: number;
   /** How many files come with one request. */
@@ -75,7 +75,7 @@ export interface FileSettings {
 }
 
 /** What the tools have that the server runs itself. */
-export interface ToolSettings {
+interface ToolSettings {
   python: {
     memoryMb: number;
     /** How many interpreters a process holds at most. */

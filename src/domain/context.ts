@@ -20,7 +20,7 @@ export type Actor =
   | { kind: 'SYSTEM'; scopes: readonly Scope[] };
 
 /** How much of files there may be, in bytes. */
-export interface FileLimits {
+interface FileLimits {
   /** In one file. */
   uploadBytes: number;
   /** In all files of a workspace. */

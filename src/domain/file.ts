@@ -135,7 +135,7 @@ export async function uploadFile(ctx: DomainContext, input: unknown): Promise<Fi
 }
 
 /** A file that the actor sees. Throws NotFoundError. */
-export async function findFile(ctx: DomainContext, id: string): Promise<File> {
+async function findFile(ctx: DomainContext, id: string): Promise<File> {
   const where = { AND: [{ id }, filesVisibleTo(ctx.actor)] };
   const file = isId('File', id) ? await ctx.db.file.findFirst({ where }) : null;
   if (!file) throw new NotFoundError(id);

@@ -1,14 +1,8 @@
 import { requireScope } from '../domain/access.ts';
 import type { DomainContext } from '../domain/context.ts';
 import { authKindOf } from '../domain/plugin.ts';
+import type { PluginOperation as StoredOperation } from '../tools/tool.ts';
 import { builder } from './builder.ts';
-
-/** An operation that a plug-in offers. */
-interface Operation {
-  name: string;
-  description: string | null;
-  parameters: object;
-}
 
 const PluginKind = builder.enumType('PluginKind', {
   description: 'How a plug-in is called.',
@@ -28,7 +22,7 @@ const PluginAuthKind = builder.enumType('PluginAuthKind', {
   } as const,
 });
 
-const PluginOperation = builder.objectRef<Operation>('PluginOperation').implement({
+const PluginOperation = builder.objectRef<StoredOperation>('PluginOperation').implement({
   description: 'An operation of a plug-in, which a model can call.',
   fields: (t) => ({
     name: t.exposeString('name', { description: 'The name that the model calls it by.' }),
@@ -54,7 +48,7 @@ export const Plugin = builder.prismaNode('Plugin', {
       type: [PluginOperation],
       description: 'What it offers, as far as it is not narrowed.',
       select: { operations: true },
-      resolve: ({ operations }) => operations as unknown as Operation[],
+      resolve: ({ operations }) => operations as unknown as StoredOperation[],
     }),
     url: t.exposeString('url', {
       nullable: true,

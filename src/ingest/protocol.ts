@@ -12,9 +12,3 @@ export type Told = ({ type: 'part' } & ReadPart) | { type: 'done' } | { type: 'f
 
 /** A file cannot be read; the message says why, for whoever uploaded it. */
 export class UnreadableError extends Error {}
-
-/** How a file is read: `auto` looks at how it begins, and at the ending of its name. */
-export interface ReadRequest {
-  name: string;
-  mimeType: string;
-}

@@ -22,7 +22,7 @@ export interface FunctionTool {
 }
 
 /** The tools that the server runs itself, as rows name them. */
-export type ServerToolKind = 'CODE_INTERPRETER' | 'TEXT_TO_IMAGE' | 'PLUGIN' | 'FILE_SEARCH' | 'WEB_SEARCH';
+type ServerToolKind = 'CODE_INTERPRETER' | 'TEXT_TO_IMAGE' | 'PLUGIN' | 'FILE_SEARCH' | 'WEB_SEARCH';
 
 /** A file that a call can read. */
 export interface InputFile {
