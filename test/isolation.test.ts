@@ -6,6 +6,11 @@ import { Client } from './support/client.ts';
 import { type OperationKind, operationFor, type RootField, rootFields } from './support/schema-cases.ts';
 import { upload } from './support/upload.ts';
 
+const minimal = JSON.stringify({
+  openapi: '3.1.0',
+  info: { title: 'x', version: '1' },
+  paths: { '/a': { get: { responses: { 200: { description: 'x' } } } } },
+});
 let app: TestApp;
 /** Each acts where what the ids name is not theirs. */
 let strangers: Record<'key' | 'user', Client>;
@@ -14,7 +19,19 @@ let worthless: Record<string, { client: Client; code: string }>;
 /** One id of every kind: in the default workspace, and but for assistants in a thread that is Alice's. */
 let ids: Record<string, string>;
 
-const kinds = ['workspace', 'assistant', 'thread', 'run', 'message', 'step', 'toolCall', 'apiKey', 'file', 'unknown'];
+const kinds = [
+  'workspace',
+  'assistant',
+  'thread',
+  'run',
+  'message',
+  'step',
+  'toolCall',
+  'apiKey',
+  'file',
+  'plugin',
+  'unknown',
+];
 /** What only those may know who may see Alice's thread. */
 const secrets = () => [
   ...['thread', 'run', 'message', 'step', 'toolCall', 'file'].map((kind) => ids[kind] as string),
@@ -24,7 +41,7 @@ const secrets = () => [
 ];
 /** What only the workspace may know. */
 const secretsOfWorkspace = () =>
-  [...secrets(), ids.workspace, ids.assistant, ids.apiKey, 'Secret', 'Head office'] as string[];
+  [...secrets(), ids.workspace, ids.assistant, ids.apiKey, ids.plugin, 'Secret', 'Head office'] as string[];
 
 beforeAll(async () => {
   app = await startTestApp();
@@ -34,6 +51,11 @@ beforeAll(async () => {
   const scopes = ['ASSISTANTS_READ', 'ASSISTANTS_WRITE', 'THREADS_READ', 'THREADS_WRITE', 'RUNS_READ', 'RUNS_WRITE'];
   const assistant = await client.createAssistant({ name: 'Secret', tools: [{ function: { name: 'look_up' } }] });
   const file = await upload(await client.as('alice'), 'Dear diary', 'diary.txt');
+  const { plugin } = await client.mutate(
+    'registerPlugin',
+    { name: 'Secret interface', openapi: { document: minimal }, serverUrl: 'https://secret.example.com' },
+    'plugin { id }',
+  );
   const run = await client.ask('', {
     thread: { owner: 'alice', messages: [{ text: 'please look_up', fileIds: [file.id] }], fileIds: [file.id] },
     assistantId: assistant.id,
@@ -54,6 +76,7 @@ beforeAll(async () => {
     toolCall: found.steps.nodes[0].toolCalls[0].id,
     apiKey: viewer.apiKey.id,
     file: file.id,
+    plugin: plugin.id,
     unknown: 'thread_01h455vb4pex5vsknk084sn02q',
   };
   const foreign = await app.in(workspace.id).createKey({ scopes: [...scopes, 'WORKSPACE_ADMIN'] });
@@ -111,6 +134,7 @@ async function everything(): Promise<string> {
     }),
     await database.apiKey.findMany({ where, include: { secrets: true, entries: true }, omit: { lastUsedAt: true } }),
     await database.signingKey.findMany(),
+    await database.plugin.findMany({ where }),
     await database.file.findMany({ where: { blob: where, OR: [{ owner: null }, { owner: { not: 'mallory' } }] } }),
   ]);
 }
@@ -134,7 +158,7 @@ describe.each(['key', 'user'] as const)('a foreign %s', (kind) => {
       const answer = await strangers[kind].send(query, variables);
       expect(codes(answer).filter((code) => code !== 'FORBIDDEN')).toEqual([]);
       expectNoLeak(answer, leaks(), id);
-      const isTheirs = kind === 'user' && (id === ids.assistant || id === ids.workspace);
+      const isTheirs = kind === 'user' && [ids.assistant, ids.workspace, ids.plugin].includes(id);
       const value = answer.data?.[field.name];
       if (field.args.some(({ name }) => name === 'id') && value && !isTheirs) {
         expect(value.__typename).toBe('NotFoundError');
