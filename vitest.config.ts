@@ -1,11 +1,15 @@
 import { createRequire } from 'node:module';
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
+
+/** What has no database in it is not run again on another one. */
+const withoutDatabase = ['test/tools/sandbox.test.ts'];
 
 export default defineConfig({
   // Node loads graphql's CommonJS files and Vite would load its ES modules: two copies do not know each other's errors.
   resolve: { alias: [{ find: /^graphql$/, replacement: createRequire(import.meta.url).resolve('graphql') }] },
   test: {
     include: ['test/**/*.test.ts'],
+    exclude: [...configDefaults.exclude, ...(process.env.TEST_DATABASE_URL ? withoutDatabase : [])],
     globalSetup: ['test/support/databases.ts'],
     testTimeout: 60_000,
     // On a busy machine a second is not long.

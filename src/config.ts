@@ -46,7 +46,7 @@ export interface Config {
   model: { timeoutMs: number; stallMs: number; retries: number };
   maxBodyBytes: number;
   /** What may be open at a time, in each process, for a key and for an end user. */
-  quota: { socket: { key: number; user: number }; stream: { key: number; user: number } };
+  quota: Record<'socket' | 'stream' | 'upload', { key: number; user: number }>;
   /** When sockets and streams are given up. */
   liveness: { askEveryMs: number; silentMs: number; idleMs: number };
   /** Origins whose pages may talk to the graph; `*`: all. */
@@ -199,6 +199,8 @@ function boundsOf(read: Values): Pick<Config, 'quota' | 'liveness'> {
     quota: {
       socket: { key: read.MAX_SOCKETS_PER_KEY ?? 10_000, user: read.MAX_SOCKETS_PER_USER ?? 100 },
       stream: { key: read.MAX_STREAMS_PER_KEY ?? 20_000, user: read.MAX_STREAMS_PER_USER ?? 500 },
+      // Each holds a file of the system, and room on the disk.
+      upload: { key: 100, user: 5 },
     },
     liveness: {
       askEveryMs: 15_000,

@@ -16,7 +16,8 @@ interface Sources {
   pictures: Array<{ id: string; toolCallId: string | null }>;
 }
 
-const paths = /(?:sandbox:)?\/mnt\/data\/([^\s"'<>()[\]`*]+)/g;
+const paths = /(?:sandbox:)?\/mnt\/data\/([^\s"'<>()[\]`*]{1,300})/g;
+const stops = new Set('.,;:!?。，；：！？、');
 const marks = /【\d+:\d+】/g;
 
 /** The mark of a passage: the number of the search within its run, and the rank of the passage in it, both from 1. */
@@ -52,7 +53,7 @@ export function annotationsOf(text: string, { files, passages }: Sources): Annot
   const found: Annotation[] = [];
   for (const { 0: piece, 1: rest = '', index } of text.matchAll(paths)) {
     // A full stop or a comma behind the path is not its own.
-    const name = [rest, rest.replace(/[.,;:!?。，；：！？、]+$/u, ''), decoded(rest)].find((one) => files.has(one));
+    const name = [rest, withoutStops(rest), decoded(rest)].find((one) => files.has(one));
     if (name === undefined) continue;
     const length = piece.length - rest.length + (name === decoded(rest) ? rest.length : name.length);
     found.push({ type: 'path', ...at(text, index, length), fileId: files.get(name) as string });
@@ -62,6 +63,12 @@ export function annotationsOf(text: string, { files, passages }: Sources): Annot
     if (passage) found.push({ type: 'citation', ...at(text, index, mark.length), ...passage });
   }
   return found.sort((one, other) => one.startIndex - other.startIndex);
+}
+
+function withoutStops(text: string): string {
+  let end = text.length;
+  while (end > 0 && stops.has(text[end - 1] as string)) end -= 1;
+  return text.slice(0, end);
 }
 
 const at = (text: string, startIndex: number, length: number) => {

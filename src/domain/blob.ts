@@ -40,8 +40,9 @@ export async function deleteUnusedBlobs(
         await files.remove(blob.workspaceId, blob.key);
         await database.blob.deleteMany({ where: blob });
       } catch (error) {
+        // They are looked for again later: the next ones first.
         log.error({ err: error, key: blob.key }, 'the bytes of a deleted file could not be removed');
-        return;
+        count = 0;
       }
     }
   }

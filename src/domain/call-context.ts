@@ -30,7 +30,10 @@ export function callContext(
       const file = await ctx.db.file.findFirst({ where: { AND: [{ id }, runFiles(run)] } });
       return file ? files.read(workspaceId, file.blobKey) : Readable.from([]);
     },
-    saveFile: (name, mimeType, bytes) => saveFile(ctx, run, callId, { name, mimeType, bytes }, staging),
+    saveFile: async (name, mimeType, bytes) => {
+      signal.throwIfAborted();
+      return saveFile(ctx, run, callId, { name, mimeType, bytes }, staging);
+    },
     markOf: async (rank) => markOf(await searchNumber(ctx, run.id, callId), rank),
     searchFiles: (query, maxResults) => searchFiles(ctx, runFiles(run), query, maxResults, signal),
     userToken: (pluginId) => userTokenOf(ctx, run, pluginId),

@@ -10,7 +10,7 @@ const maxWords = 64;
 const patienceMs = 20_000;
 const lookEveryMs = 200;
 /** How many passages are weighed. */
-const candidates = 200;
+const candidates = 500;
 
 /** Resolves when none of the files is being made searchable any more, or when that takes too long. */
 async function whenRead(ctx: DomainContext, files: Prisma.FileWhereInput, signal: AbortSignal): Promise<void> {
@@ -46,17 +46,20 @@ export async function searchFiles(
   const hits = await ctx.db.$queryRaw<Array<Omit<Passage, 'fileName'>>>`
     WITH q AS (
       SELECT to_tsquery('simple', ${anyWord})
-        || coalesce(nullif(replace(plainto_tsquery('english', ${plain})::text, '&', '|'), ''), '''''')::tsquery AS "words"
-    ), found AS (
-      SELECT c.*, ts_rank(c."words", q."words", 1) AS "rank",
-        (SELECT count(*) FROM unnest(${words}::text[]) w WHERE c."words" @@ ('''' || w || '''')::tsquery)::float8
-          / ${words.length}::float8 AS "covered",
-        CASE WHEN strpos(lower(c."text"), lower(${plain})) > 0 THEN 1 ELSE 0 END AS "exact",
-        word_similarity(${plain}, c."text") AS "similar"
+        || replace(plainto_tsquery('english', ${plain})::text, '&', '|')::tsquery AS "words"
+    ), candidate AS (
+      SELECT c.*, ts_rank(c."words", q."words", 1) AS "rank"
       FROM "FileChunk" c, q
       WHERE c."workspaceId" = ${ctx.workspaceId} AND c."fileId" = ANY(${ids}::text[])
         AND (c."words" @@ q."words" OR ${plain} <% c."text")
-      ORDER BY "covered" DESC, "rank" DESC LIMIT ${candidates}
+      ORDER BY "rank" DESC LIMIT ${candidates}
+    ), found AS (
+      SELECT c.*, (
+          SELECT count(*) FROM unnest(${words}::text[]) w WHERE c."words" @@ ('''' || w || '''')::tsquery
+        )::float8 / ${words.length}::float8 AS "covered",
+        CASE WHEN strpos(lower(c."text"), lower(${plain})) > 0 THEN 1 ELSE 0 END AS "exact",
+        word_similarity(${plain}, c."text") AS "similar"
+      FROM candidate c
     )
     SELECT "fileId", "index" AS "chunkIndex", "page", "text",
       least(1, 0.15 * "exact" + 0.5 * "covered" + 0.15 * "rank" / ("rank" + 0.05) + 0.2 * "similar")::float8 AS "score"

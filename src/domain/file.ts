@@ -14,6 +14,10 @@ import { ringForIngestion } from './ingest.ts';
 import { absentOr, parse, searchIn, textUpTo } from './input.ts';
 import { threadsVisibleTo } from './scope.ts';
 
+/** How many files there are at most. */
+const maxFiles = 100_000;
+const maxFilesOfUser = 10_000;
+
 const uploadInput = z.object({
   file: z.instanceof(Upload, { error: 'Send a file, as the GraphQL multipart request convention says' }),
   name: absentOr(textUpTo(255)),
@@ -82,8 +86,9 @@ export async function storeFile(ctx: DomainContext, file: NewFile): Promise<File
   const name = plainName(file.name);
   const key = await ctx.files.put(ctx.workspaceId, bytes);
   let blobKey: string | null = null;
+  let isStored = false;
   try {
-    return await ctx.db.$transaction(async (tx) => {
+    const stored = await ctx.db.$transaction(async (tx) => {
       await requireRoom(ctx, tx, bytes.sizeBytes, owner);
       blobKey = await keepBytes(ctx, tx, key, bytes);
       const mimeType = typeOf(name, file.mimeType);
@@ -96,11 +101,12 @@ export async function storeFile(ctx: DomainContext, file: NewFile): Promise<File
       await ringForIngestion(ctx, tx, stored);
       return stored;
     });
-  } catch (error) {
-    blobKey = null;
-    throw error;
+    isStored = true;
+    return stored;
   } finally {
-    if (blobKey !== key) await ctx.files.remove(ctx.workspaceId, key);
+    // Where the connection broke nobody knows, and the database is asked: bytes that it knows are not taken away.
+    const isKept = isStored ? blobKey === key : (await ctx.db.blob.count({ where: { key } })) > 0;
+    if (!isKept) await ctx.files.remove(ctx.workspaceId, key);
   }
 }
 
@@ -108,11 +114,16 @@ export async function storeFile(ctx: DomainContext, file: NewFile): Promise<File
 async function requireRoom(ctx: DomainContext, tx: Transaction, sizeBytes: number, owner: string | null) {
   const { workspaceBytes, userBytes } = ctx.fileLimits;
   await tx.$queryRaw`SELECT 1 FROM "Workspace" WHERE "id" = ${ctx.workspaceId} FOR NO KEY UPDATE`;
-  const [sum] = await tx.$queryRaw<Array<{ all: number | null; own: number | null }>>`
-    SELECT sum("sizeBytes")::float8 AS "all", (sum("sizeBytes") FILTER (WHERE "owner" = ${owner}))::float8 AS "own"
+  const [sum] = await tx.$queryRaw<Array<{ all: number | null; own: number | null; count: number; ownCount: number }>>`
+    SELECT count(*)::int AS "count", (count(*) FILTER (WHERE "owner" = ${owner}))::int AS "ownCount",
+      sum("sizeBytes")::float8 AS "all", (sum("sizeBytes") FILTER (WHERE "owner" = ${owner}))::float8 AS "own"
     FROM "File" WHERE "workspaceId" = ${ctx.workspaceId}`;
   if ((sum?.all ?? 0) + sizeBytes > workspaceBytes) {
     throw new QuotaExceededError(`The workspace keeps at most ${workspaceBytes} bytes of files: delete some.`, null);
+  }
+  if ((sum?.count ?? 0) >= maxFiles || (sum?.ownCount ?? 0) >= maxFilesOfUser) {
+    const most = `${maxFiles} files, and a user ${maxFilesOfUser}`;
+    throw new QuotaExceededError(`A workspace keeps at most ${most}: delete some.`, null);
   }
   if (owner !== null && (sum?.own ?? 0) + sizeBytes > userBytes) {
     throw new QuotaExceededError(`A user keeps at most ${userBytes} bytes of files: delete some.`, null);

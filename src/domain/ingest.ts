@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Transaction } from '../db/client.ts';
 import type { File } from '../db/generated/client.ts';
 import { Prisma } from '../db/generated/client.ts';
@@ -11,11 +12,13 @@ import type { Services } from './context.ts';
 const abandonedMs = 60_000;
 /** How many passages one statement stores. */
 const batchSize = 50;
+/** How often whoever is at a file is heard of. */
+const beatEveryMs = 10_000;
 /** How often it is stored how far a file has been read. */
 const tellEveryMs = 1000;
 const maxChunks = 50_000;
 
-type ClaimedFile = Pick<File, 'workspaceId' | 'id' | 'blobKey' | 'mimeType'>;
+type ClaimedFile = Pick<File, 'workspaceId' | 'id' | 'blobKey' | 'mimeType' | 'ingestionClaim'>;
 
 /** The file is gone, or somebody else's. */
 class PassedOnError extends Error {}
@@ -25,9 +28,10 @@ class PassedOnError extends Error {}
  * process died is taken again.
  */
 export async function ingestWaitingFiles(services: Services, signal: AbortSignal): Promise<void> {
-  for (let file = await claim(services); file && !signal.aborted; file = await claim(services)) {
-    const taken = file;
-    await ingest(services, taken, signal).catch((error) => endWithout(services, taken, error, signal));
+  while (!signal.aborted) {
+    const file = await claim(services);
+    if (!file) return;
+    await ingest(services, file, signal).catch((error) => endWithout(services, file, error, signal));
   }
 }
 
@@ -43,21 +47,35 @@ async function endWithout(services: Services, file: ClaimedFile, error: unknown,
 async function claim({ database }: Services): Promise<ClaimedFile | null> {
   const before = new Date(Date.now() - abandonedMs);
   const [file] = await database.$queryRaw<ClaimedFile[]>`
-    UPDATE "File" f SET "ingestion" = 'IN_PROGRESS', "ingestionAt" = now(), "ingestionProgress" = 0
+    UPDATE "File" f SET "ingestion" = 'IN_PROGRESS', "ingestionAt" = now(), "ingestionProgress" = 0, "ingestionClaim" = ${randomUUID()}
     FROM (
       SELECT "workspaceId", "id" FROM "File"
       WHERE "ingestion" = 'QUEUED' OR "ingestion" = 'IN_PROGRESS' AND "ingestionAt" < ${before}
       ORDER BY "createdAt" LIMIT 1 FOR UPDATE SKIP LOCKED
     ) c WHERE f."workspaceId" = c."workspaceId" AND f."id" = c."id"
-    RETURNING f."workspaceId", f."id", f."blobKey", f."mimeType"`;
+    RETURNING f."workspaceId", f."id", f."blobKey", f."mimeType", f."ingestionClaim"`;
   return file ?? null;
 }
 
 async function ingest(services: Services, file: ClaimedFile, signal: AbortSignal): Promise<void> {
   const { workspaceId, id } = file;
-  const { database, files } = services;
+  const { database } = services;
   // What a process left that died over it.
   await database.fileChunk.deleteMany({ where: { workspaceId, fileId: id } });
+  const passedOn = new AbortController();
+  const beat = setInterval(() => {
+    update(services, file, { ingestionAt: new Date() }).catch((error) => passedOn.abort(error));
+  }, beatEveryMs);
+  try {
+    await readInto(services, file, AbortSignal.any([signal, passedOn.signal]));
+  } finally {
+    clearInterval(beat);
+  }
+}
+
+async function readInto(services: Services, file: ClaimedFile, signal: AbortSignal): Promise<void> {
+  const { workspaceId } = file;
+  const { files } = services;
   const chunker = new Chunker();
   const waiting: Chunk[] = [];
   let toldAt = Date.now();
@@ -65,11 +83,13 @@ async function ingest(services: Services, file: ClaimedFile, signal: AbortSignal
     for (const chunk of chunker.take(part)) {
       if (chunk.index >= maxChunks) throw new UnreadableError(`It has more than ${maxChunks} passages.`);
       waiting.push(chunk);
-      if (waiting.length >= batchSize) await storeChunks(services, file, waiting.splice(0));
+      if (waiting.length < batchSize) continue;
+      signal.throwIfAborted();
+      await storeChunks(services, file, waiting.splice(0));
     }
     if (Date.now() - toldAt < tellEveryMs) continue;
     toldAt = Date.now();
-    await update(services, file, { ingestionProgress: Math.min(part.progress, 0.99), ingestionAt: new Date() });
+    await update(services, file, { ingestionProgress: Math.min(part.progress, 0.99) });
   }
   await storeChunks(services, file, waiting);
   await update(services, file, { ingestion: 'COMPLETED', ingestionProgress: 1, ingestionAt: null });
@@ -77,7 +97,10 @@ async function ingest(services: Services, file: ClaimedFile, signal: AbortSignal
 
 async function storeChunks({ database }: Services, { workspaceId, id }: ClaimedFile, chunks: Chunk[]): Promise<void> {
   if (chunks.length === 0) return;
-  const rows = chunks.map((chunk) => ({ ...chunk, words: searchWords(chunk.text).join(' ') }));
+  const rows = chunks.map(({ text, ...chunk }) => {
+    const whole = text.toWellFormed();
+    return { ...chunk, text: whole, words: searchWords(whole).join(' ') };
+  });
   try {
     await database.$executeRaw`
       INSERT INTO "FileChunk" ("workspaceId", "fileId", "index", "text", "page", "words")
@@ -96,10 +119,11 @@ const isGone = (error: unknown) =>
 
 async function update(
   { database }: Services,
-  { workspaceId, id }: ClaimedFile,
+  { workspaceId, id, ingestionClaim }: ClaimedFile,
   data: Prisma.FileUncheckedUpdateManyInput,
 ): Promise<void> {
-  const { count } = await database.file.updateMany({ where: { workspaceId, id, ingestion: 'IN_PROGRESS' }, data });
+  const where = { workspaceId, id, ingestion: 'IN_PROGRESS' as const, ingestionClaim };
+  const { count } = await database.file.updateMany({ where, data });
   if (count === 0) throw new PassedOnError();
 }
 

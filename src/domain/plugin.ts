@@ -113,28 +113,25 @@ async function readOperations(
   signal: AbortSignal,
 ): Promise<ReadPlugin> {
   const path = kind === 'MCP' ? 'mcp.url' : 'openapi';
+  const wanted = { selected, most: maxOperations };
   const read =
     kind === 'MCP'
-      ? ctx.plugins.readMcp({ url: url ?? '', auth }, signal)
-      : ctx.plugins.readOpenApi({ document: url === null ? document : null, url, serverUrl }, signal);
+      ? ctx.plugins.readMcp({ ...wanted, url: url ?? '', auth }, signal)
+      : ctx.plugins.readOpenApi({ ...wanted, document: url === null ? document : null, url, serverUrl }, signal);
   const offered = await read.catch((error) => {
     if (error instanceof InvalidPluginError) throw InvalidInputError.at(path, error.message);
     throw error;
   });
-  const names = new Set(offered.operations.map(({ name }) => name));
-  const unknown = selected.filter((name) => !names.has(name));
+  const unknown = selected.filter((name) => !offered.names.includes(name));
+  const there = offered.names.slice(0, 100).join(', ');
   if (unknown.length > 0) {
-    const there = [...names].slice(0, 50).join(', ');
     throw InvalidInputError.at('operations', `There is no ${unknown.join(', ')}. There are: ${there}.`);
   }
-  const kept = offered.operations.filter(({ name }) => selected.length === 0 || selected.includes(name));
-  if (kept.length > maxOperations) {
-    throw InvalidInputError.at(
-      'operations',
-      `It offers ${kept.length} operations: name up to ${maxOperations} of them.`,
-    );
+  if (offered.operations.length === 0) {
+    const count = offered.names.length;
+    throw InvalidInputError.at('operations', `It offers ${count}: name up to ${maxOperations}. There are: ${there}.`);
   }
-  return { ...offered, operations: kept };
+  return offered;
 }
 
 const maxDocumentBytes = 5_000_000;

@@ -18,6 +18,12 @@ export async function leaveSteps(
     where: { step: { runId: run.id } },
     data: { arguments: '', output: null },
   });
+  // It may quote the arguments.
+  await change.tx.toolCall.updateMany({
+    where: { step: { runId: run.id }, errorCode: 'invalid_tool_call' },
+    data: { errorMessage: 'The call could not be made.' },
+  });
+  await change.tx.fileSearchHit.deleteMany({ where: { toolCall: { step: { runId: run.id } } } });
   await change.tx.step.updateMany({ where: { runId: run.id }, data: { reasoning: '' } });
   return run.recordSteps === 'NONE' ? { stepsUntil: new Date(change.now.getTime() + graceMs) } : {};
 }

@@ -62,6 +62,12 @@ async function makeCall(
   await endCall(ctx, run, call.id, { ...result, output: outputOf(writer, call.id) });
 }
 
+/** Whether a name still stands for the tool that was called by it. */
+function isSame({ name, pluginId, operation }: ToolCall, toolbox: Toolbox): boolean {
+  const now = toolbox.called(name);
+  return now.pluginId === pluginId && now.operation === operation;
+}
+
 const noTool = { code: 'tool_gone', message: 'This tool is not there any more.', retryable: false };
 const outputOf = (writer: RunWriter, id: string) =>
   writer.texts().get(textId({ ownerId: id, channel: 'OUTPUT' })) ?? '';
@@ -118,11 +124,15 @@ export async function resumeCalls(
   const keys = open.map(({ id }) => ({ ownerId: id, channel: 'OUTPUT' as const }));
   const texts = await readTexts(ctx.database, ctx.workspaceId, keys);
   const toMake: CallToMake[] = [];
-  for (const [index, { id, name, startedAt, ...call }] of open.entries()) {
+  for (const [index, call] of open.entries()) {
+    const { id, name, startedAt } = call;
     const written = texts.get(textId(keys[index] as (typeof keys)[number])) ?? '';
     writer.resume(id, 'OUTPUT', written);
     const isKnown = startedAt === null || toolbox.serverTool(name)?.isRepeatable === true;
-    if (isKnown) {
+    if (!isSame(call, toolbox)) await endCall(ctx, run, id, { output: written, error: noTool });
+    else if (isKnown) {
+      // What it wrote before it writes again.
+      await ctx.db.file.deleteMany({ where: { toolCallId: id } });
       if (written !== '') writer.append(id, 'OUTPUT', '\n[The server stopped here; the call is made again.]\n');
       toMake.push({ id, name, arguments: call.arguments, isBegun: startedAt !== null });
     } else {

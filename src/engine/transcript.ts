@@ -9,7 +9,7 @@ import { partsOf } from '../domain/content.ts';
 import type { DomainContext } from '../domain/context.ts';
 import { readConversation, type ToldMessage } from '../domain/conversation.ts';
 import { clientFailure } from '../domain/tool-outputs.ts';
-import { fileForModel } from './told-file.ts';
+import { PromptFiles } from './told-file.ts';
 
 type StepOfRun = Step & { toolCalls: ToolCall[] };
 
@@ -42,14 +42,16 @@ export async function readTranscript(ctx: DomainContext, run: Run, hasSteps: boo
   const kept = earlier.filter(({ role }, index) => role === 'SYSTEM' || index >= earlier.length - last);
   const own = new Map(seen.filter(({ runId }) => runId === run.id).map((message) => [message.id, message]));
   const messages: Unit[] = [];
-  for (const [index, message] of kept.entries()) {
-    messages.push({
-      told: await messageForModel(ctx, message),
+  const files = new PromptFiles(ctx);
+  // The newest first: their pictures are told rather than those of long ago.
+  for (const [index, message] of [...kept.entries()].reverse()) {
+    messages.unshift({
+      told: await messageForModel(files, message),
       kind: 'message',
       isPinned: message.role === 'SYSTEM' || index === kept.length - 1,
     });
   }
-  const steps = hasSteps ? await readSteps(ctx, run, own) : [];
+  const steps = hasSteps ? await readSteps(ctx, run, own, files) : [];
   return {
     instructions: run.instructions || null,
     units: [...messages, ...steps],
@@ -57,7 +59,7 @@ export async function readTranscript(ctx: DomainContext, run: Run, hasSteps: boo
   };
 }
 
-async function messageForModel(ctx: DomainContext, message: ToldMessage): Promise<LanguageModelV4Message[]> {
+async function messageForModel(files: PromptFiles, message: ToldMessage): Promise<LanguageModelV4Message[]> {
   if (message.role === 'SYSTEM') return [{ role: 'system', content: message.text }];
   if (message.role === 'ASSISTANT') {
     return message.text === '' ? [] : [{ role: 'assistant', content: [{ type: 'text', text: message.text }] }];
@@ -66,7 +68,7 @@ async function messageForModel(ctx: DomainContext, message: ToldMessage): Promis
   for (const part of partsOf(message)) {
     if (part.type === 'text') content.push({ type: 'text', text: part.text });
     if (part.type === 'image') content.push(imageForModel(part.url));
-    if (part.type === 'file') content.push(await fileForModel(ctx, message.files, part.fileId));
+    if (part.type === 'file') content.push(await files.part(message.files, part.fileId));
   }
   const attached = message.files.filter(({ isAttachment }) => isAttachment).map(({ name }) => name);
   if (attached.length > 0) content.push({ type: 'text', text: `[Attached files: ${attached.join(', ')}]` });
@@ -80,7 +82,12 @@ function imageForModel(url: string): LanguageModelV4FilePart {
 }
 
 /** What the run has done: the messages it wrote, and its calls with what they answered. Steps that failed are left out. */
-async function readSteps(ctx: DomainContext, run: Run, own: Map<string, ToldMessage>): Promise<Unit[]> {
+async function readSteps(
+  ctx: DomainContext,
+  run: Run,
+  own: Map<string, ToldMessage>,
+  files: PromptFiles,
+): Promise<Unit[]> {
   const steps = await ctx.db.step.findMany({
     where: { runId: run.id, status: 'COMPLETED' },
     include: { toolCalls: { orderBy: { index: 'asc' } } },
@@ -89,7 +96,8 @@ async function readSteps(ctx: DomainContext, run: Run, own: Map<string, ToldMess
   const units: Unit[] = [];
   for (const [index, step] of steps.entries()) {
     const message = step.messageId ? own.get(step.messageId) : undefined;
-    const told = step.type === 'TOOL_CALLS' ? callsForModel(step) : message ? await messageForModel(ctx, message) : [];
+    const told =
+      step.type === 'TOOL_CALLS' ? callsForModel(step) : message ? await messageForModel(files, message) : [];
     units.push({ told, kind: 'step', isPinned: index === steps.length - 1 });
   }
   return units;

@@ -78,6 +78,8 @@ async function takeCalls(work: RunAtWork, turn: Turn): Promise<AfterCalls> {
       return { id, name, arguments: text, isBegun: index < callsAtOnce };
     });
   await makeCalls(ctx, run, writer, toolbox, toMake, signal);
+  // Nothing of their outputs is on its way any more.
+  await writer.settle({ store: false });
   return settleCalls(ctx, run);
 }
 
@@ -86,6 +88,7 @@ async function goOn({ ctx, run, writer, toolbox, signal }: RunAtWork): Promise<A
   const begun = await findBegunCalls(ctx, run.id);
   if (begun === null) return 'go on';
   await resumeCalls(ctx, run, writer, toolbox, begun, signal);
+  await writer.settle({ store: false });
   return settleCalls(ctx, run);
 }
 

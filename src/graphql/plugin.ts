@@ -50,9 +50,12 @@ export const Plugin = builder.prismaNode('Plugin', {
       select: { operations: true },
       resolve: ({ operations }) => operations as unknown as StoredOperation[],
     }),
-    url: t.exposeString('url', {
+    url: t.string({
       nullable: true,
-      description: 'Where its document or its server is; null: the document was given itself.',
+      description: 'Where its document or its server is, for keys; null: the document was given itself.',
+      select: { url: true },
+      // An address may have a key in it.
+      resolve: ({ url }, _args, { actor }) => (actor.kind === 'USER' ? null : url),
     }),
     auth: t.field({
       type: PluginAuthKind,

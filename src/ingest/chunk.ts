@@ -52,9 +52,9 @@ function endOf(text: string, start: number): number {
   return start + length - (isHalf ? 1 : 0);
 }
 
-/** Where the next passage begins: a little before the end of this one, with a word. */
+/** Where the next passage begins: a little before the end of this one, with a word, and never with half a character. */
 function startBefore(text: string, end: number): number {
   const window = text.slice(end - overlap, end);
-  const place = window.search(/(?<=[\s。！？；，、])/);
-  return end - overlap + Math.max(place, 0);
+  const start = end - overlap + Math.max(window.search(/(?<=[\s。！？；，、])/), 0);
+  return /[\uDC00-\uDFFF]/.test(text[start] ?? '') ? start + 1 : start;
 }

@@ -1,5 +1,5 @@
 const scripts = String.raw`\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Thai}`;
-const pieces = new RegExp(`[${scripts}]+|[\\p{L}\\p{N}]+`, 'gu');
+const pieces = new RegExp(`[${scripts}]+|[[\\p{L}\\p{N}]--[${scripts}]]+`, 'gv');
 const unspaced = new RegExp(`^[${scripts}]`, 'u');
 
 /**
@@ -10,7 +10,7 @@ export function searchWords(text: string): string[] {
   const words: string[] = [];
   for (const [piece] of text.normalize('NFKC').toLowerCase().matchAll(pieces)) {
     if (!unspaced.test(piece)) {
-      words.push(piece.slice(0, 100));
+      words.push([...piece].slice(0, 50).join(''));
       continue;
     }
     const characters = [...piece];

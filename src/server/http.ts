@@ -154,24 +154,32 @@ async function serveUpload(
   const header = (name: string) => request.headers[name] as string | undefined;
   const credential = credentialIn(header('authorization') ?? null, workspaceIn(header));
   const staged: StagedBytes[] = [];
+  let release = () => {};
   try {
     // What anybody without a credential is refused.
     let operation: MultipartOperation = { query: '{ viewer { kind } }' };
-    if (credential.secret === null) response.setHeader('connection', 'close');
-    else {
-      await authenticator.open(credential).catch((error) => {
-        response.setHeader('connection', 'close');
-        transport.refusal = refusedRequest(error);
-      });
-      if (!transport.refusal) {
-        const limits = { ...uploads, bodyBytes: maxBodyBytes };
-        operation = await readMultipart(request, services.staging, limits, staged);
-      }
-    }
+    const admit = async () => {
+      const { context } = await authenticator.open(credential);
+      release = authenticator.quota.take('upload', context.actor, context.workspaceId);
+    };
+    const isAdmitted =
+      credential.secret !== null &&
+      (await admit().then(
+        () => true,
+        (error) => {
+          transport.refusal = refusedRequest(error);
+          return false;
+        },
+      ));
+    if (isAdmitted) {
+      const limits = { ...uploads, bodyBytes: maxBodyBytes };
+      operation = await readMultipart(request, services.staging, limits, staged);
+    } else response.setHeader('connection', 'close');
     await yoga(request, response, { ...transport, operation });
   } catch (error) {
     refuseBody(response, error);
   } finally {
+    release();
     for (const bytes of staged) await services.staging.discard(bytes);
   }
 }

@@ -50,12 +50,15 @@ export async function readMultipart(
     for (const stream of streams) stream.destroy(error);
   };
   parser.on('field', (name, value, _nameTruncated, isTruncated) => {
+    if (fault) return;
     if (isTruncated) fail(new BodyError(413, `"${name}" is larger than ${bodyBytes} bytes, the limit.`));
     fields.set(name, value);
   });
   parser.on('file', (key, stream, name, _encoding, mimeType) => {
     // A stream that fails without a listener would end the process.
     stream.on('error', () => {});
+    // What was in the same packet comes all the same.
+    if (fault) return void stream.destroy(fault);
     streams.push(stream);
     if (!fields.has('operations') || !fields.has('map')) return fail(wrong('A file came before what it is for.'));
     pending.push(stage(stream, staging, uploadBytes, staged).then((bytes) => [key, new Upload(name, mimeType, bytes)]));
@@ -130,8 +133,8 @@ function placed(fields: Map<string, string>, files: Map<string, Upload>): Multip
   for (const [key, paths] of Object.entries(objectIn(fields, 'map'))) {
     const file = files.get(key);
     if (!file) throw wrong(`The file ${JSON.stringify(key.slice(0, 100))} did not come.`);
-    if (!Array.isArray(paths) || paths.length > 100) throw wrong('"map" gives each file a list of paths.');
-    for (const path of paths) place(operation, String(path), file);
+    if (!Array.isArray(paths) || paths.length !== 1) throw wrong('"map" gives each file a list of one path.');
+    place(operation, String(paths[0]), file);
   }
   return operation;
 }

@@ -1,8 +1,8 @@
 import type { Actor } from '../domain/context.ts';
 import { RateLimitedError } from '../domain/error.ts';
 
-/** What lasts: a socket (or the event stream that stands for one), or a subscription or wait on it. */
-export type Lasting = 'socket' | 'stream';
+/** What lasts: a socket (or the event stream that stands for one), a subscription or wait on it, or a request with files. */
+export type Lasting = 'socket' | 'stream' | 'upload';
 
 /** How much of each may be open at a time in one process, for a key and for an end user. */
 export type QuotaLimits = Record<Lasting, { key: number; user: number }>;

@@ -109,7 +109,7 @@ function requestOf(
     if (value === undefined) continue;
     if (input.in === 'path') address = address.replaceAll(`{${input.name}}`, segment(input.argument, value));
     else if (input.in === 'query') query.push(...pairsOf(input, value));
-    else headers[input.name] = plain(value).replace(/[\r\n\0]/g, ' ');
+    else headers[input.name.toLowerCase()] = plain(value).replace(/[\r\n\0]/g, ' ');
   }
   const url = new URL(address);
   for (const [name, value] of query) url.searchParams.append(name, value);

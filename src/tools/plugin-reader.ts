@@ -1,8 +1,9 @@
-import { readOpenApi } from './plugin/openapi.ts';
+import { withinLimits } from './plugin/limits.ts';
+import { readInThread } from './plugin/read-document.ts';
 import { BlockedHostError, type SafeFetch } from './plugin/safe-fetch.ts';
 import { readMcp } from './plugin-mcp.ts';
 import { readLimited, TooLongError } from './read-limited.ts';
-import { InvalidPluginError, type PluginAuth, type PluginReader, type ReadPlugin } from './tool.ts';
+import { InvalidPluginError, type McpSource, type OpenApiSource, type PluginReader, type ReadPlugin } from './tool.ts';
 
 const timeoutMs = 20_000;
 const maxDocumentBytes = 5_000_000;
@@ -15,19 +16,18 @@ export class Plugins implements PluginReader {
     this.#safe = safe;
   }
 
-  async readOpenApi(
-    source: { document: string | null; url: string | null; serverUrl: string | null },
-    signal: AbortSignal,
-  ): Promise<ReadPlugin> {
-    const { url, serverUrl } = source;
+  async readOpenApi(source: OpenApiSource, signal: AbortSignal): Promise<ReadPlugin> {
+    const { url, serverUrl, selected, most } = source;
     const document = url === null ? (source.document ?? '') : await this.#download(url, signal);
-    return { document, operations: await readOpenApi(document, { serverUrl, documentUrl: url }) };
+    return { document, ...(await readInThread(document, { serverUrl, documentUrl: url, selected, most }, signal)) };
   }
 
-  async readMcp(source: { url: string; auth: PluginAuth | null }, signal: AbortSignal): Promise<ReadPlugin> {
+  async readMcp(source: McpSource, signal: AbortSignal): Promise<ReadPlugin> {
     const operations = await readMcp(this.#safe, source, AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]));
     if (operations.length === 0) throw new InvalidPluginError('The server has no tools.');
-    return { document: null, operations };
+    const chosen = operations.filter(({ name }) => source.selected.length === 0 || source.selected.includes(name));
+    const names = operations.map(({ name }) => name);
+    return { document: null, names, operations: chosen.length > source.most ? [] : withinLimits(chosen) };
   }
 
   async #download(url: string, signal: AbortSignal): Promise<string> {

@@ -135,8 +135,31 @@ export interface ToolMaker {
 export interface ReadPlugin {
   /** The OpenAPI document; null: there is none. */
   document: string | null;
-  /** Each has `name`, `description` and `parameters`, and what calling it takes. */
+  /** The names of all that it offers. */
+  names: string[];
+  /** Those that are wanted, with what calling them takes; none if those are more than that. */
   operations: PluginOperation[];
+}
+
+/** What is wanted of what a plug-in offers. */
+interface Wanted {
+  /** The names of operations; empty: all. */
+  selected: readonly string[];
+  /** How many at most. */
+  most: number;
+}
+
+/** Where an OpenAPI document is, and where its operations are called if not where it says. */
+export interface OpenApiSource extends Wanted {
+  document: string | null;
+  url: string | null;
+  serverUrl: string | null;
+}
+
+/** Where an MCP server is, and what it is shown. */
+export interface McpSource extends Wanted {
+  url: string;
+  auth: PluginAuth | null;
 }
 
 /** An operation of a plug-in, as the graph shows it; what calling it takes stands beside that. */
@@ -151,9 +174,6 @@ export class InvalidPluginError extends Error {}
 
 /** Reads what plug-ins offer. Throws InvalidPluginError. */
 export interface PluginReader {
-  readOpenApi(
-    source: { document: string | null; url: string | null; serverUrl: string | null },
-    signal: AbortSignal,
-  ): Promise<ReadPlugin>;
-  readMcp(source: { url: string; auth: PluginAuth | null }, signal: AbortSignal): Promise<ReadPlugin>;
+  readOpenApi(source: OpenApiSource, signal: AbortSignal): Promise<ReadPlugin>;
+  readMcp(source: McpSource, signal: AbortSignal): Promise<ReadPlugin>;
 }

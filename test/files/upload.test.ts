@@ -104,6 +104,24 @@ describe('what is no proper upload is refused, and leaves nothing behind', () =>
     expect(answer.errors?.[0]?.extensions.code).toBe('BAD_USER_INPUT');
   });
 
+  test('a file before the operations, and more behind it in the same packet', async () => {
+    const part = (head: string, body: string) => `--b\r\nContent-Disposition: form-data; ${head}\r\n\r\n${body}\r\n`;
+    const body = `${part('name="x"; filename="x"', 'x')}${part('name="operations"', operations)}${part('name="map"', map)}${part('name="0"; filename="a"', 'y'.repeat(200_000))}--b--`;
+    const headers = { ...app.client.headers, 'content-type': 'multipart/form-data; boundary=b' };
+    const response = await fetch(`${app.url}/graphql`, { method: 'POST', headers, body });
+    expect(response.status).toBe(400);
+  });
+
+  test('more uploads at a time than a user may have', async () => {
+    const user = await app.client.as('eager');
+    const answers = await Promise.all(
+      Array.from({ length: 12 }, () => sendFile(user, new Uint8Array(500_000), 'a.bin')),
+    );
+    const statuses = new Set(answers.map(({ status }) => status));
+    expect(statuses.has(200)).toBe(true);
+    expect([...statuses].every((status) => status === 200 || status === 429)).toBe(true);
+  });
+
   test('an Upload that is no file', async () => {
     const { errors } = await app.client.send(query, { input: { file: 'text' } });
     expect(errors?.[0]?.message).toContain('Upload is a file sent by the GraphQL multipart request convention');

@@ -67,6 +67,7 @@ describe('a file is read and found, whatever it is', () => {
       '<title>x</title><script>heliotrope()</script><h1>Prices</h1><table><tr><td>Widget</td><td>12 EUR</td></tr></table>',
       'widget',
     ],
+    ['Chinese behind digits and letters', 'mixed.txt', '2024年度报告：使用iPhone手机的用户', '手机'],
     ['JSON', 'data.json', '{"capital":"Ulaanbaatar"}', 'Ulaanbaatar'],
     ['a table', 'people.csv', 'name;city\nAda;London\nLin;上海\n', '上海'],
     ['a Word document', 'report.docx', docxOf(['First paragraph', '退款政策：七天内可以退货。']), '退款政策'],
@@ -161,6 +162,11 @@ describe('an answer', () => {
   });
 });
 
+test('a text of emoji without a space is cut between them', async () => {
+  const { ingestion } = await read('🙂字'.repeat(3000), 'emoji.txt');
+  expect(ingestion).toMatchObject({ status: 'COMPLETED' });
+});
+
 test('a search sees the files of its own thread and assistant only', async () => {
   const [mine, other, assistants] = await Promise.all([
     read('zanzibar mine', 'mine.txt'),
@@ -178,7 +184,7 @@ test('a search waits for a file that has just come', async () => {
   expect((await search('heliotrope', [id])).results).toHaveLength(1);
 });
 
-test.each(["x' & !| ( :*", '"', '\\', '%_', '退', 'a'.repeat(5000), '🙂'])(
+test.each(["x' & !| ( :*", '"', '\\', '%_', '退', 'a'.repeat(5000), '🙂', 'who is it'])(
   'a strange query is only a query: %s',
   async (query) => {
     const { id } = await upload(app.client, 'strange things: 退款 a & b', 'strange.txt');

@@ -141,6 +141,52 @@ describe('an OpenAPI document', () => {
     ['a reference to a server', withPaths({ '/a': { $ref: 'http://127.0.0.1/x' } })],
     ['a reference to nowhere', withPaths({ '/a': { $ref: '#/components/none' } })],
     ['a reference to itself', withPaths({ '/a': { $ref: '#/paths/~1a' } })],
+    [
+      'references that multiply',
+      withPaths(
+        {
+          '/a': {
+            get: {
+              parameters: [{ name: 'x', in: 'query', schema: { $ref: '#/components/schemas/S0' } }],
+              responses: { 200: { description: 'x' } },
+            },
+          },
+        },
+        {
+          components: {
+            schemas: Object.fromEntries(
+              Array.from({ length: 12 }, (_, level) => [
+                `S${level}`,
+                {
+                  type: 'object',
+                  properties: Object.fromEntries(
+                    Array.from({ length: 6 }, (__, n) => [
+                      `p${n}`,
+                      level < 11 ? { $ref: `#/components/schemas/S${level + 1}` } : { type: 'string' },
+                    ]),
+                  ),
+                },
+              ]),
+            ),
+          },
+        },
+      ),
+    ],
+    [
+      'parameters without end',
+      withPaths({
+        '/a': {
+          get: {
+            parameters: Array.from({ length: 3000 }, (_, n) => ({
+              name: `p${n}`,
+              in: 'query',
+              schema: { type: 'string' },
+            })),
+            responses: { 200: { description: 'x' } },
+          },
+        },
+      }),
+    ],
     ['a prototype', `{"openapi":"3.0.3","__proto__":{"x":1},"info":{"title":"x","version":"1"},"paths":{}}`],
     [
       'too many operations',

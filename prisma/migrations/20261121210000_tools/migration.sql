@@ -59,6 +59,7 @@ CREATE TABLE "File" (
     "ingestion" "IngestionStatus" NOT NULL DEFAULT 'NOT_SEARCHABLE',
     "ingestionProgress" DOUBLE PRECISION NOT NULL DEFAULT 0,
     "ingestionError" TEXT,
+    "ingestionClaim" TEXT,
     "ingestionAt" TIMESTAMPTZ(3),
     "createdAt" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
 
@@ -173,9 +174,6 @@ CREATE INDEX "FileSearchHit_workspaceId_fileId_chunkIndex_idx" ON "FileSearchHit
 -- CreateIndex
 CREATE INDEX "Plugin_workspaceId_createdAt_id_idx" ON "Plugin"("workspaceId", "createdAt", "id");
 
--- CreateIndex
-CREATE INDEX "ToolCall_workspaceId_pluginId_idx" ON "ToolCall"("workspaceId", "pluginId");
-
 -- AddForeignKey
 ALTER TABLE "Blob" ADD CONSTRAINT "Blob_workspaceId_fkey" FOREIGN KEY ("workspaceId") REFERENCES "Workspace"("id") ON DELETE RESTRICT ON UPDATE CASCADE;
 
@@ -217,6 +215,3 @@ ALTER TABLE "FileSearchHit" ADD CONSTRAINT "FileSearchHit_workspaceId_fileId_chu
 
 -- AddForeignKey
 ALTER TABLE "Plugin" ADD CONSTRAINT "Plugin_workspaceId_fkey" FOREIGN KEY ("workspaceId") REFERENCES "Workspace"("id") ON DELETE CASCADE ON UPDATE CASCADE;
-
--- AddForeignKey
-ALTER TABLE "ToolCall" ADD CONSTRAINT "ToolCall_workspaceId_pluginId_fkey" FOREIGN KEY ("workspaceId", "pluginId") REFERENCES "Plugin"("workspaceId", "id") ON DELETE SET NULL ON UPDATE CASCADE;

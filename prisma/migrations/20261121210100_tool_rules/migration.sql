@@ -2,10 +2,7 @@
 
 ALTER TABLE "File" DROP CONSTRAINT "File_workspaceId_toolCallId_fkey",
   ADD CONSTRAINT "File_workspaceId_toolCallId_fkey" FOREIGN KEY ("workspaceId", "toolCallId") REFERENCES "ToolCall"("workspaceId", "id") ON DELETE SET NULL ("toolCallId") ON UPDATE CASCADE;
-ALTER TABLE "ToolCall" DROP CONSTRAINT "ToolCall_workspaceId_pluginId_fkey",
-  ADD CONSTRAINT "ToolCall_workspaceId_pluginId_fkey" FOREIGN KEY ("workspaceId", "pluginId") REFERENCES "Plugin"("workspaceId", "id") ON DELETE SET NULL ("pluginId") ON UPDATE CASCADE;
-
--- The same bytes are kept once in a workspace; those that are being taken out of the store count no more.
+-- The same bytes are kept once in a workspace. Those that are being taken out of the store count no more.
 CREATE UNIQUE INDEX "Blob_sha256_key" ON "Blob" ("workspaceId", "sha256") WHERE "deletedAt" IS NULL;
 CREATE INDEX "Blob_deletedAt_idx" ON "Blob" ("deletedAt") WHERE "deletedAt" IS NOT NULL;
 

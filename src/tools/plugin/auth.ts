@@ -10,7 +10,8 @@ export interface Shown {
 export function shownBy(auth: PluginAuth | null, userToken: string | null): Shown {
   const shown: Shown = { headers: {}, query: {} };
   const add = (place: 'header' | 'query', name: string, value: string) => {
-    shown[place === 'header' ? 'headers' : 'query'][name] = value;
+    if (place === 'header') shown.headers[name.toLowerCase()] = value;
+    else shown.query[name] = value;
   };
   if (auth?.type === 'bearer') add('header', 'authorization', `Bearer ${auth.token}`);
   if (auth?.type === 'api_key') add(auth.in, auth.name, auth.value);
@@ -38,6 +39,15 @@ export function secretsOf(auth: PluginAuth | null, userToken: string | null): st
   return auth?.type === 'user_token' && userToken !== null ? [userToken] : [];
 }
 
-/** A text in which secrets are blotted out: servers may repeat what they were sent. */
+/** A secret as others may write it. */
+function spellingsOf(secret: string): string[] {
+  const json = JSON.stringify(secret).slice(1, -1);
+  const query = new URLSearchParams({ x: secret }).toString().slice(2);
+  return [secret, encodeURIComponent(secret), query, json, json.replaceAll('/', '\\/'), btoa(secret)];
+}
+
+/** A text in which secrets are blotted out, however they are spelled: servers may repeat what they were sent. */
 export const blotted = (text: string, secrets: readonly string[]): string =>
-  secrets.reduce((rest, secret) => (secret.length < 4 ? rest : rest.replaceAll(secret, '[secret]')), text);
+  secrets
+    .flatMap(spellingsOf)
+    .reduce((rest, spelling) => (spelling.length < 4 ? rest : rest.replaceAll(spelling, '[secret]')), text);

@@ -1,4 +1,5 @@
 import { InvalidPluginError } from '../tool.ts';
+import { type ReadOperations, withinLimits } from './limits.ts';
 import { follow, type Json, readDocument } from './openapi-document.ts';
 import { SchemaBundle } from './openapi-schema.ts';
 import { legalName } from './operation-name.ts';
@@ -43,24 +44,47 @@ const maxDescription = 1024;
  * it was found. Operations that cannot be called, for want of a body that can be made, are left out.
  * Throws InvalidPluginError, which says what is wrong.
  */
-export async function readOpenApi(
-  text: string,
-  { serverUrl, documentUrl }: { serverUrl: string | null; documentUrl: string | null },
-): Promise<HttpOperation[]> {
+export async function readOpenApi(text: string, options: OpenApiOptions): Promise<ReadOperations<HttpOperation>> {
+  const { serverUrl, documentUrl, selected } = options;
   const document = await readDocument(text);
   const base = serverUrl ?? serverOf(document, documentUrl);
+  const found = [...operationsIn(document)];
+  if (found.length === 0) throw new InvalidPluginError('The document has no operation that can be called.');
   const taken = new Set<string>();
-  const operations: HttpOperation[] = [];
+  const named = found.map((one) => ({
+    ...one,
+    name: legalName(String(one.item[one.method].operationId ?? ''), `${one.method}${one.path}`, taken),
+  }));
+  const names = named.map(({ name }) => name);
+  const chosen = named.filter(({ name }) => selected.length === 0 || selected.includes(name));
+  // So many are not told to any model: which ones are wanted is to be said first.
+  if (chosen.length > options.most) return { names, operations: [] };
+  return { names, operations: withinLimits(chosen.map((one) => operationOf(document, one, base))) };
+}
+
+/** What is read, and where from. */
+export interface OpenApiOptions {
+  serverUrl: string | null;
+  documentUrl: string | null;
+  /** The names of the operations that are wanted; empty: all. */
+  selected: readonly string[];
+  /** More are not read. */
+  most: number;
+}
+
+interface Found {
+  item: Json;
+  path: string;
+  method: string;
+}
+
+function* operationsIn(document: Json): Generator<Found> {
   for (const [path, given] of Object.entries<Json>(document.paths ?? {})) {
     const item = follow(document, given);
     for (const method of methods) {
-      if (!item?.[method]) continue;
-      const made = operationOf(document, item, path, method, base, taken);
-      if (made) operations.push(made);
+      if (item?.[method] && bodyOf(document, item[method]) !== 'impossible') yield { item, path, method };
     }
   }
-  if (operations.length === 0) throw new InvalidPluginError('The document has no operation that can be called.');
-  return operations;
 }
 
 function serverOf(document: Json, documentUrl: string | null): string {
@@ -78,30 +102,26 @@ function serverOf(document: Json, documentUrl: string | null): string {
 
 function operationOf(
   document: Json,
-  item: Json,
-  path: string,
-  method: string,
+  { item, path, method, name }: Found & { name: string },
   base: string,
-  taken: Set<string>,
-): HttpOperation | null {
+): HttpOperation {
   const operation = item[method];
   const bundle = new SchemaBundle(document);
   const properties: Record<string, Json> = {};
   const required: string[] = [];
   const body = bodyOf(document, operation);
-  if (body === 'impossible') return null;
   const inputs = inputsOf(document, item, operation);
   for (const { parameter, input } of inputs) {
     properties[input.argument] = schemaOf(parameter, bundle);
     if (parameter.required || parameter.in === 'path') required.push(input.argument);
   }
-  if (body) {
+  if (body && body !== 'impossible') {
     properties.body = bundle.convert(body.schema);
     if (body.isRequired) required.push('body');
   }
   const { $defs } = bundle;
   return {
-    name: legalName(String(operation.operationId ?? ''), `${method}${path}`, taken),
+    name,
     description: short([operation.summary, operation.description].filter(Boolean).join('\n')) || null,
     parameters: {
       $schema: 'https://json-schema.org/draft/2020-12/schema',
@@ -114,7 +134,7 @@ function operationOf(
     method: method.toUpperCase(),
     url: base.replace(/\/+$/, '') + path,
     inputs: inputs.map(({ input }) => input),
-    bodyType: body?.type ?? null,
+    bodyType: body && body !== 'impossible' ? body.type : null,
   };
 }
 
