@@ -1,3 +1,6 @@
+import { enableCompileCache, flushCompileCache } from 'node:module';
+import { fileURLToPath } from 'node:url';
+
 // The entry: reads the configuration, starts the server, says where it is, and stops it when a signal asks.
 const oldest = 24;
 if (Number(process.versions.node.split('.')[0]) < oldest) {
@@ -6,6 +9,9 @@ if (Number(process.versions.node.split('.')[0]) < oldest) {
   );
   process.exit(1);
 }
+
+// What has been compiled once need not be again: a start takes half the time. Where that cannot be kept, it takes all of it.
+enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/node', import.meta.url)));
 
 const { startApp } = await import('./app.ts');
 const { ConfigError, readConfig } = await import('./config.ts');
@@ -17,6 +23,8 @@ try {
   const { config, secrets } = readConfig();
   const app = await startApp(config, secrets);
   console.log(greeting(app, config, secrets));
+  // Who is killed keeps nothing at its end.
+  setImmediate(flushCompileCache);
   let isStopping = false;
   const stop = async () => {
     if (isStopping) process.exit(1);
@@ -34,4 +42,3 @@ try {
   process.exit(1);
 }
 
-export {};

@@ -135,7 +135,11 @@ async function everything(): Promise<string> {
     await database.apiKey.findMany({ where, include: { secrets: true, entries: true }, omit: { lastUsedAt: true } }),
     await database.signingKey.findMany(),
     await database.plugin.findMany({ where }),
-    await database.file.findMany({ where: { blob: where, OR: [{ owner: null }, { owner: { not: 'mallory' } }] } }),
+    await database.file.findMany({
+      where: { blob: where, OR: [{ owner: null }, { owner: { not: 'mallory' } }] },
+      // It is being read meanwhile.
+      omit: { ingestion: true, ingestionAt: true, ingestionClaim: true, ingestionProgress: true },
+    }),
   ]);
 }
 

@@ -63,8 +63,8 @@ test('a server that is asked to stop hands its runs back at once', async () => {
   const run = await server.client.ask('Tell me');
   const before = await until(server.client.follow(run.id), ({ text = '' }) => text.includes('word9'));
   expect(await server.end('SIGTERM')).toBe(0);
-  const restarted = Date.now();
   await server.start();
+  const restarted = Date.now();
   const after = await all(server.client.follow(run.id, before.at(-1).cursor));
   expect(Date.parse(after.at(-1).at) - restarted).toBeLessThan(9000);
   await expectTold([...before, ...after], server, run.id);
