@@ -41,4 +41,3 @@ try {
   else console.error(isSettled ? (error as Error).message : error);
   process.exit(1);
 }
-

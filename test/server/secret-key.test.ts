@@ -5,7 +5,7 @@ import { ConfigError, readConfig } from '../../src/config.ts';
 import { ServerProcess } from '../support/process.ts';
 
 test('what opens the server is made once, kept for its owner alone, shown once, and opens it after a restart', async () => {
-  await using server = await ServerProcess.prepare({ ADMIN_KEY: '' });
+  await using server = await ServerProcess.prepare({ ADMIN_KEY: '' }, { isNew: true });
   await server.start();
   const key = await server.keptKey();
   expect(server.output).toContain(key);

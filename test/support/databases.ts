@@ -14,6 +14,8 @@ declare module 'vitest' {
   interface ProvidedContext {
     /** A dump of a migrated embedded database; empty when the suite runs on a PostgreSQL server. */
     snapshotPath: string;
+    /** A data folder with a migrated embedded database; empty when the suite runs on a PostgreSQL server. */
+    templateFolder: string;
     /** The PostgreSQL server to run on, and the migrated database to copy; null for the embedded one. */
     postgres: { url: string; template: string } | null;
     /** The Redis that carries the bus of servers under test; null: none does. */
@@ -40,7 +42,12 @@ async function makeSnapshot(project: TestProject) {
   const folder = await mkdtemp(join(tmpdir(), 'assistant-graph-'));
   const snapshotPath = join(folder, 'migrated.tar');
   await writeFile(snapshotPath, Buffer.from(await dump.arrayBuffer()));
+  const templateFolder = join(folder, 'data');
+  const onDisk = await openPglite({ dataDir: templateFolder });
+  await (await BossQueue.open({ pglite: onDisk.pglite }, createLog('silent'))).close();
+  await onDisk.close();
   project.provide('snapshotPath', snapshotPath);
+  project.provide('templateFolder', templateFolder);
   project.provide('postgres', null);
   return () => rm(folder, { recursive: true });
 }
@@ -56,6 +63,7 @@ async function makeTemplate(project: TestProject, url: string) {
   await queue.close();
   await close();
   project.provide('snapshotPath', '');
+  project.provide('templateFolder', '');
   project.provide('postgres', { url, template });
   return async () => {
     const { rows } = await server.query<{ name: string }>(

@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { inject } from 'vitest';
 import { Client } from './client.ts';
 import { storageEnvironment } from './databases.ts';
 
@@ -24,10 +25,15 @@ export class ServerProcess {
     this.#environment = environment;
   }
 
-  /** Prepares a server, on the embedded database or on a copy of the PostgreSQL template; `start` starts it. */
-  static async prepare(environment: Record<string, string>): Promise<ServerProcess> {
+  /**
+   * Prepares a server, on a migrated embedded database or on a copy of the PostgreSQL template; `start` starts it. `isNew`: its
+   * data folder is empty, as with whoever starts it for the first time.
+   */
+  static async prepare(environment: Record<string, string>, { isNew = false } = {}): Promise<ServerProcess> {
     const storage = await storageEnvironment();
     const dataDir = await mkdtemp(join(tmpdir(), 'assistant-graph-process-'));
+    const template = inject('templateFolder');
+    if (template && !isNew) await cp(join(template, 'postgres'), join(dataDir, 'postgres'), { recursive: true });
     return new ServerProcess(dataDir, { ...storage, ...environment });
   }
 
