@@ -1,8 +1,13 @@
 import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { configDefaults, defineConfig } from 'vitest/config';
 
 /** What has no database in it is not run again on another one. */
 const withoutDatabase = ['test/tools/sandbox.test.ts'];
+
+// Each file is run in a process of its own, which would compile all packages anew.
+process.env.NODE_COMPILE_CACHE ??= fileURLToPath(new URL('./node_modules/.cache/node', import.meta.url));
 
 export default defineConfig({
   // Node loads graphql's CommonJS files and Vite would load its ES modules: two copies do not know each other's errors.
@@ -16,6 +21,7 @@ export default defineConfig({
     expect: { poll: { timeout: 10_000 } },
     hookTimeout: 60_000,
     pool: 'forks',
-    maxWorkers: 3,
+    // Tests of what takes how long want a core of their own.
+    maxWorkers: Math.max(2, Math.min(availableParallelism(), 4)),
   },
 });

@@ -13,14 +13,15 @@ if (Number(process.versions.node.split('.')[0]) < oldest) {
 // What has been compiled once need not be again: a start takes half the time. Where that cannot be kept, it takes all of it.
 enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/node', import.meta.url)));
 
-const { startApp } = await import('./app.ts');
 const { ConfigError, readConfig } = await import('./config.ts');
 const { DataDirInUseError } = await import('./db/lock.ts');
 const { UnknownModelError } = await import('./providers/model-catalog.ts');
-const { greeting } = await import('./greeting.ts');
 
 try {
   const { config, secrets } = readConfig();
+  // All the rest, which takes a while: not before the settings are found to be good.
+  const { startApp } = await import('./app.ts');
+  const { greeting } = await import('./greeting.ts');
   const app = await startApp(config, secrets);
   console.log(greeting(app, config, secrets));
   // Who is killed keeps nothing at its end.
