@@ -3,8 +3,12 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { configDefaults, defineConfig } from 'vitest/config';
 
-/** What has no database in it is not run again on another one. */
-const withoutDatabase = ['test/tools/sandbox.test.ts'];
+/** What is about clients, or has no database in it, is not run again on another one. */
+const withoutDatabase = [
+  'test/tools/{sandbox,safe-fetch,python-packages}.test.ts',
+  'test/{tool-examples,follow-examples}.test.ts',
+  'test/offload/**',
+];
 
 // Each file is run in a process of its own, which would compile all packages anew.
 process.env.NODE_COMPILE_CACHE ??= fileURLToPath(new URL('./node_modules/.cache/node', import.meta.url));
