@@ -6,8 +6,32 @@ const url = process.env.URL ?? 'http://127.0.0.1:4000';
 const key = process.env.KEY ?? (await readFile('.data/admin-key', 'utf8').catch(() => '')).trim();
 const headers = { authorization: `Bearer ${key}` };
 
-// biome-ignore lint/suspicious/noExplicitAny: examples do not generate types
-type Data = any;
+/** What the operations of these examples answer. */
+interface Data {
+  createRun: { run: { id: string } };
+  uploadFile: { file: { id: string } };
+  registerPlugin: { plugin: { id: string; operations: Array<{ name: string }> } };
+}
+
+interface NamedFile {
+  name: string;
+  url: string;
+}
+
+/** An event of a run: each has some of these. */
+interface RunEvent {
+  toolCall?: { arguments: string | null; output: string | null };
+  text?: string;
+  status?: string;
+  run?: {
+    lastError: { message: string } | null;
+    steps: {
+      nodes: Array<{
+        toolCalls: Array<{ error: { message: string } | null; files?: NamedFile[]; images?: NamedFile[] }>;
+      }>;
+    };
+  };
+}
 
 /** Sends an operation; throws what the server refuses. */
 export async function graph(query: string, variables: object = {}): Promise<Data> {
@@ -31,8 +55,8 @@ export async function upload(name: string, content: string): Promise<string> {
 async function dataOf(response: Response): Promise<Data> {
   const { data, errors } = (await response.json()) as { data?: Data; errors?: Array<{ message: string }> };
   if (errors?.[0]) throw new Error(errors[0].message);
-  for (const field of Object.values<Data>(data)) if (field?.message) throw new Error(field.message);
-  return data;
+  for (const field of Object.values(data ?? {})) if ('message' in field) throw new Error(String(field.message));
+  return data as Data;
 }
 
 const events = `subscription($id: ID!) { runEvents(runId: $id) {
@@ -63,9 +87,9 @@ export async function run(text: string, tools: object[], more: object = {}): Pro
   }
 }
 
-function print({ toolCall, text, status, run: now }: Data): void {
+function print({ toolCall, text, status, run: now }: RunEvent): void {
   process.stdout.write(text ?? toolCall?.arguments ?? toolCall?.output ?? '');
-  if (status !== 'COMPLETED' && status !== 'FAILED') return;
+  if (!now || (status !== 'COMPLETED' && status !== 'FAILED')) return;
   console.log();
   if (now.lastError) console.error(now.lastError.message);
   for (const { toolCalls } of now.steps.nodes) {

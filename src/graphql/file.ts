@@ -5,7 +5,7 @@ import { deleteFile, filesVisibleTo, filesWhere, uploadFile } from '../domain/fi
 import { isId } from '../id.ts';
 import { builder } from './builder.ts';
 import type { GraphContext } from './context.ts';
-import { rootList } from './list.ts';
+import { newestFirst, rootList } from './list.ts';
 import { deletedPayload, refusals } from './refusal.ts';
 
 const IngestionStatus = builder.enumType('IngestionStatus', {
@@ -118,14 +118,7 @@ builder.queryFields((t) => ({
         const list = {
           model: 'file',
           typeName: 'File',
-          order: {
-            list: 'files',
-            columns: [
-              { name: 'createdAt', type: 'time' },
-              { name: 'id', type: 'text' },
-            ],
-            direction: 'DESC',
-          },
+          order: newestFirst('files'),
           where: filesWhere(ctx, args.filter),
         } as const;
         return rootList(ctx.db, ctx, info, list as never, args) as never;

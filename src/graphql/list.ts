@@ -7,6 +7,16 @@ import type { GraphContext } from './context.ts';
 /** Where the nodes of a connection stand in its selection. */
 const nodePaths: PathSegment[][] = [['nodes'], ['edges', 'node']];
 
+/** The order of a list by the time that its rows were made, the newest first. */
+export const newestFirst = (list: string): ListOrder => ({
+  list,
+  columns: [
+    { name: 'createdAt', type: 'time' as const },
+    { name: 'id', type: 'text' as const },
+  ],
+  direction: 'DESC' as const,
+});
+
 /** The models that have lists. */
 type Listed = 'file' | 'plugin' | 'workspace' | 'apiKey' | 'assistant' | 'thread' | 'message' | 'run' | 'step';
 

@@ -3,7 +3,7 @@ import { ForbiddenError, InvalidInputError, NotFoundError, QuotaExceededError } 
 import { deletePlugin, refreshPlugin, registerPlugin, updatePlugin } from '../domain/plugin.ts';
 import { isId } from '../id.ts';
 import { builder } from './builder.ts';
-import { rootList } from './list.ts';
+import { newestFirst, rootList } from './list.ts';
 import { Plugin } from './plugin.ts';
 import { deletedPayload, refusals } from './refusal.ts';
 
@@ -33,14 +33,7 @@ builder.queryFields((t) => ({
         const list = {
           model: 'plugin',
           typeName: 'Plugin',
-          order: {
-            list: 'plugins',
-            columns: [
-              { name: 'createdAt', type: 'time' },
-              { name: 'id', type: 'text' },
-            ],
-            direction: 'DESC',
-          },
+          order: newestFirst('plugins'),
           where: {},
         } as const;
         return rootList(ctx.db, ctx, info, list as never, args) as never;

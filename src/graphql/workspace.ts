@@ -3,17 +3,8 @@ import { ConflictError, ForbiddenError, InvalidInputError, NotFoundError } from 
 import { createWorkspace, deleteWorkspace, updateWorkspace, workspacesVisibleTo } from '../domain/workspace.ts';
 import { ApiKey, ApiKeyConnection, ApiKeyEdge } from './api-key.ts';
 import { builder } from './builder.ts';
-import { childList, rootList } from './list.ts';
+import { childList, newestFirst, rootList } from './list.ts';
 import { deletedPayload, refusals } from './refusal.ts';
-
-const newestFirst = (list: string) => ({
-  list,
-  columns: [
-    { name: 'createdAt', type: 'time' as const },
-    { name: 'id', type: 'text' as const },
-  ],
-  direction: 'DESC' as const,
-});
 
 const StepRecording = builder.enumType('StepRecording', {
   description: 'How much of the steps of runs is kept.',

@@ -1,8 +1,5 @@
+import type { EmscriptenFs, FsNode, MemoryFs } from './emscripten.ts';
 import type { WrittenFile } from './protocol.ts';
-
-/** The few parts of Emscripten's file system that are used here; it has no types of its own. */
-// biome-ignore lint/suspicious/noExplicitAny: an untyped library
-type Any = any;
 
 const home = '/mnt/data';
 const maxDepth = 16;
@@ -14,14 +11,14 @@ const entryBytes = 256;
 
 /** The files of an interpreter: in its memory, limited in all, those under /mnt/data seen by the server. */
 export class SandboxFiles {
-  readonly #fs: Any;
+  readonly #fs: EmscriptenFs;
   readonly #maxBytes: number;
   /** The state of each file that the server knows. */
   readonly #known = new Map<string, string>();
   #counted = 0;
   #since = 0;
 
-  constructor(fs: Any, maxBytes: number) {
+  constructor(fs: EmscriptenFs, maxBytes: number) {
     this.#fs = fs;
     this.#maxBytes = maxBytes;
     fs.mkdirTree(home);
@@ -63,7 +60,7 @@ export class SandboxFiles {
         continue;
       }
       size += node.usedBytes;
-      found.push({ path: path.slice(home.length + 1), data: node.contents.subarray(0, node.usedBytes) });
+      found.push({ path: path.slice(home.length + 1), data: bytesOf(node).subarray(0, node.usedBytes) });
     }
     const bytes = new Uint8Array(size);
     let offset = 0;
@@ -75,10 +72,10 @@ export class SandboxFiles {
   }
 
   /** Files themselves: no links, no devices. */
-  *#walk(folder: string, depth: number): Generator<[path: string, node: Any]> {
+  *#walk(folder: string, depth: number): Generator<[path: string, node: FsNode]> {
     if (depth > maxDepth) return;
     const { node } = this.#fs.lookupPath(folder, { follow: false });
-    for (const [name, child] of Object.entries<Any>(node.contents)) {
+    for (const [name, child] of Object.entries(entriesOf(node))) {
       const path = `${folder}/${name}`;
       if (this.#fs.isDir(child.mode)) {
         if (!this.#fs.isMountpoint(child)) yield* this.#walk(path, depth + 1);
@@ -87,21 +84,23 @@ export class SandboxFiles {
   }
 
   /** What files hold is in neither of the heaps that are limited from outside. */
-  #limit(memory: Any): void {
+  #limit(memory: MemoryFs): void {
     const { stream, node } = memory.ops_table.file;
     const { write } = stream;
-    stream.write = (open: Any, buffer: Any, offset: number, length: number, position: number, canOwn: unknown) => {
-      const grows = position + length - open.node.contents.length;
-      if (grows > 0) this.#charge(Math.max(grows, open.node.contents.length >> 3));
+    stream.write = (open, buffer, offset, length, position, canOwn) => {
+      const room = bytesOf(open.node).length;
+      const grows = position + length - room;
+      if (grows > 0) this.#charge(Math.max(grows, room >> 3));
       return write(open, buffer, offset, length, position, canOwn);
     };
     const { setattr } = node;
-    node.setattr = (file: Any, attributes: Any) => {
-      if (attributes.size > file.contents.length) this.#charge(attributes.size - file.contents.length);
+    node.setattr = (file, attributes) => {
+      const grows = (attributes.size ?? 0) - bytesOf(file).length;
+      if (grows > 0) this.#charge(grows);
       return setattr(file, attributes);
     };
     const { mknod } = memory.ops_table.dir.node;
-    memory.ops_table.dir.node.mknod = (...given: Any[]) => {
+    memory.ops_table.dir.node.mknod = (...given) => {
       this.#charge(entryBytes);
       return mknod(...given);
     };
@@ -114,7 +113,7 @@ export class SandboxFiles {
     const operations = filesystems.PIPEFS?.stream_ops;
     if (!operations) return;
     const { write } = operations;
-    operations.write = (...given: Any[]) => {
+    operations.write = (...given) => {
       this.#charge(given[3]);
       return write(...given);
     };
@@ -132,22 +131,27 @@ export class SandboxFiles {
   }
 
   #used(): number {
-    const seen = new Set<Any>();
-    const open = this.#fs.streams
-      .map((one: Any) => one?.node)
-      .filter((node: Any) => node && this.#fs.isFile(node.mode));
+    const seen = new Set<FsNode>();
+    const nodes = this.#fs.streams.flatMap((stream) => stream?.node ?? []);
+    const open = nodes.filter(({ mode }) => this.#fs.isFile(mode));
     return [this.#fs.root, ...open].reduce((sum, node) => sum + this.#sizeOf(node, seen), 0);
   }
 
-  #sizeOf(given: Any, seen: Set<Any>): number {
+  #sizeOf(given: FsNode, seen: Set<FsNode>): number {
     if (seen.has(given)) return 0;
     seen.add(given);
-    if (this.#fs.isFile(given.mode)) return given.contents?.length ?? 0;
+    if (this.#fs.isFile(given.mode)) return bytesOf(given).length;
     if (!this.#fs.isDir(given.mode)) return 0;
     const node = this.#fs.isMountpoint(given) ? given.mounted.root : given;
     if (node.mount.type !== this.#fs.filesystems.MEMFS) return 0;
-    return Object.values<Any>(node.contents).reduce((sum, child) => sum + entryBytes + this.#sizeOf(child, seen), 0);
+    return Object.values(entriesOf(node)).reduce((sum, child) => sum + entryBytes + this.#sizeOf(child, seen), 0);
   }
 }
 
-const stateOf = (node: Any) => `${node.usedBytes} ${Number(node.mtime)}`;
+const none = new Uint8Array();
+/** The room of a file: its bytes, and what it may grow into. A view of any kind: of signed ones, too. */
+const bytesOf = ({ contents }: FsNode) =>
+  ArrayBuffer.isView(contents) ? new Uint8Array(contents.buffer, contents.byteOffset, contents.byteLength) : none;
+const entriesOf = ({ contents }: FsNode) => (contents ?? {}) as Record<string, FsNode>;
+
+const stateOf = (node: FsNode) => `${node.usedBytes} ${Number(node.mtime)}`;
