@@ -11,10 +11,11 @@ import { type Config, ConfigError, type Secrets } from './config.ts';
 import type { Database, StatementListener } from './db/client.ts';
 import { openPglite } from './db/pglite.ts';
 import { openPostgres } from './db/postgres.ts';
+import { openVectors } from './db/vectors.ts';
 import type { Services } from './domain/context.ts';
 import { FileLinks } from './domain/file-link.ts';
 import { ensureFirstKey, hasFirstKey, isOwnSecretKey } from './domain/first-key.ts';
-import { releaseAllIngestions } from './domain/ingest.ts';
+import { releaseAllIngestions } from './domain/ingest-claim.ts';
 import { KeyUses } from './domain/key-use.ts';
 import { releaseAllLeases } from './domain/lease.ts';
 import { SigningKeys } from './domain/signing-key.ts';
@@ -26,6 +27,8 @@ import { buildSchema } from './graphql/schema.ts';
 import { KeptSecrets } from './kept-secrets.ts';
 import { createLog, type Logger } from './log.ts';
 import { Offload } from './offload/offload.ts';
+import type { Embedder } from './providers/embedder.ts';
+import { openEmbedder } from './providers/embedding-model.ts';
 import { ImageModelRegistry } from './providers/image-models.ts';
 import type { ModelCatalog } from './providers/model-catalog.ts';
 import { ModelRegistry } from './providers/registry.ts';
@@ -139,6 +142,7 @@ async function open(
     log,
     tools,
     plugins,
+    embedder: await openEmbedding(config, secrets, database, log),
     ...filing,
   };
   const firstKey = await openFirstKey(secrets, kept, services);
@@ -191,6 +195,16 @@ async function openStorage(
   const queue = await BossQueue.open({ pglite }, queueLog);
   closing.add(() => queue.close());
   return { database: client, queue };
+}
+
+/** What makes vectors of passages; null: nothing is configured, or the database cannot keep them. */
+async function openEmbedding({ tools }: Config, secrets: Secrets, database: Database, log: Logger) {
+  if (!tools.embedding) return null;
+  const embedder: Embedder = openEmbedder({ ...secrets, ...tools.embedding });
+  const why = await openVectors(database);
+  if (why === null) return embedder;
+  log.warn(`EMBEDDING_MODEL has no effect: ${why}. Files are searched by their words alone.`);
+  return null;
 }
 
 /** The interpreters of Python: nothing is started before it is asked for. */

@@ -87,6 +87,8 @@ interface ToolSettings {
     /** A folder of wheels to import from; null: the standard library alone. */
     packages: string | null;
   };
+  /** What passages of files are compared by, beside their words, as `provider/model`; null: by nothing. */
+  embedding: { model: string; dimensions: number | null } | null;
   /** `provider/model`; null: the first provider's own, if it has one. */
   imageModel: string | null;
   /** The address of a SearXNG; null: there is none. */
@@ -156,7 +158,8 @@ function configFrom(read: Values): Config {
     ...boundsOf(read),
     modelCatalog: read.MODEL_CATALOG ?? null,
     publicUrl: read.PUBLIC_URL ?? null,
-    ...toolsFrom(read),
+    files: filesFrom(read),
+    tools: toolsFrom(read),
   };
 }
 
@@ -168,28 +171,31 @@ function patienceOf(read: Values): Config['model'] {
   };
 }
 
-function toolsFrom(read: Values): Pick<Config, 'files' | 'tools'> {
+function filesFrom(read: Values): FileSettings {
   return {
-    files: {
-      folder: resolve(read.FILES_DIR ?? join(read.DATA_DIR ?? '.data', 'files')),
-      uploadBytes: read.MAX_UPLOAD_BYTES ?? 100_000_000,
-      uploads: read.MAX_UPLOADS ?? 10,
-      workspaceBytes: read.MAX_WORKSPACE_FILE_BYTES ?? 10_000_000_000,
-      userBytes: read.MAX_USER_FILE_BYTES ?? 1_000_000_000,
-      linkMs: (read.FILE_URL_SECONDS ?? 900) * 1000,
+    folder: resolve(read.FILES_DIR ?? join(read.DATA_DIR ?? '.data', 'files')),
+    uploadBytes: read.MAX_UPLOAD_BYTES ?? 100_000_000,
+    uploads: read.MAX_UPLOADS ?? 10,
+    workspaceBytes: read.MAX_WORKSPACE_FILE_BYTES ?? 10_000_000_000,
+    userBytes: read.MAX_USER_FILE_BYTES ?? 1_000_000_000,
+    linkMs: (read.FILE_URL_SECONDS ?? 900) * 1000,
+  };
+}
+
+function toolsFrom(read: Values): ToolSettings {
+  const { EMBEDDING_MODEL: model, EMBEDDING_DIMENSIONS: dimensions = null } = read;
+  return {
+    python: {
+      memoryMb: read.PYTHON_MEMORY_MB ?? 512,
+      sandboxes: read.PYTHON_SANDBOXES ?? 8,
+      ready: read.PYTHON_READY ?? 1,
+      idleMs: (read.PYTHON_IDLE_SECONDS ?? 600) * 1000,
+      packages: read.PYTHON_PACKAGES ? resolve(read.PYTHON_PACKAGES) : null,
     },
-    tools: {
-      python: {
-        memoryMb: read.PYTHON_MEMORY_MB ?? 512,
-        sandboxes: read.PYTHON_SANDBOXES ?? 8,
-        ready: read.PYTHON_READY ?? 1,
-        idleMs: (read.PYTHON_IDLE_SECONDS ?? 600) * 1000,
-        packages: read.PYTHON_PACKAGES ? resolve(read.PYTHON_PACKAGES) : null,
-      },
-      imageModel: read.IMAGE_MODEL ?? null,
-      searchUrl: read.SEARCH_URL ?? null,
-      pluginHosts: read.PLUGIN_HOSTS ?? [],
-    },
+    embedding: model === undefined ? null : { model, dimensions },
+    imageModel: read.IMAGE_MODEL ?? null,
+    searchUrl: read.SEARCH_URL ?? null,
+    pluginHosts: read.PLUGIN_HOSTS ?? [],
   };
 }
 

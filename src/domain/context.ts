@@ -4,6 +4,7 @@ import type { Scope } from '../db/generated/client.ts';
 import type { FileStore } from '../files/file-store.ts';
 import type { Staging } from '../files/staging.ts';
 import type { Logger } from '../log.ts';
+import type { Embedder } from '../providers/embedder.ts';
 import type { ModelCatalog } from '../providers/model-catalog.ts';
 import type { Queue } from '../queue/queue.ts';
 import type { PluginReader, ToolMaker } from '../tools/tool.ts';
@@ -45,6 +46,8 @@ export interface Services {
   readonly fileLimits: FileLimits;
   readonly tools: ToolMaker;
   readonly plugins: PluginReader;
+  /** null: passages of files are compared by their words alone. */
+  readonly embedder: Embedder | null;
   readonly log: Logger;
 }
 

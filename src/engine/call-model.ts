@@ -5,7 +5,7 @@ import {
   type LanguageModelV4CallOptions,
   type LanguageModelV4StreamPart,
 } from '@ai-sdk/provider';
-import { BrokenStreamError, faultOf, ModelTimeoutError, retryAfterMs } from './model-error.ts';
+import { BrokenStreamError, ModelTimeoutError, waitBeforeRetry } from '../providers/model-error.ts';
 import { untilAborted } from './until-aborted.ts';
 
 /** How long to wait for a model, and how often to try again. */
@@ -17,9 +17,6 @@ export interface Patience {
 
 /** Parts that carry something of the answer: after one of them a call is not made again. */
 const content = new Set(['text-delta', 'reasoning-delta', 'tool-input-start', 'tool-call']);
-/** Longer than this nobody waits for a provider that asks for patience. */
-const maxWaitMs = 60_000;
-const firstWaitMs = 500;
 
 /**
  * Calls a model and hands on what it streams. A call that fails before anything of the answer has come is made again,
@@ -42,9 +39,8 @@ export async function* callModel(
       return;
     } catch (error) {
       signal.throwIfAborted();
-      const { retryable } = faultOf(error, model.modelId);
-      const wait = retryAfterMs(error) ?? firstWaitMs * 2 ** tries * (0.5 + Math.random());
-      if (hasContent || !retryable || tries >= patience.retries || wait > maxWaitMs) throw error;
+      const wait = hasContent ? null : waitBeforeRetry(error, model.modelId, tries, patience.retries);
+      if (wait === null) throw error;
       await delay(wait, undefined, { signal });
     }
   }

@@ -3,8 +3,8 @@ import { type DomainContext, type Services, systemContext } from '../domain/cont
 import { finishRun, handBackRun, LeaseLostError, renewEveryMs, renewLease } from '../domain/lease.ts';
 import type { RunEnd } from '../domain/run.ts';
 import type { Offload } from '../offload/offload.ts';
+import { faultOf } from '../providers/model-error.ts';
 import type { Patience } from './call-model.ts';
-import { faultOf } from './model-error.ts';
 import type { PieceWriter, RunWriter } from './piece-writer.ts';
 import { openToolbox } from './toolbox.ts';
 import { Totals } from './totals.ts';

@@ -3,6 +3,7 @@ import type { Run } from '../db/generated/client.ts';
 import { deleteUnusedBlobs } from '../domain/blob.ts';
 import { claimQueuedRuns } from '../domain/claim.ts';
 import { type Services, systemContext } from '../domain/context.ts';
+import { embedWaitingFiles, forgetOtherModels } from '../domain/embedding.ts';
 import { ingestWaitingFiles } from '../domain/ingest.ts';
 import { expireRun, findStrandedRuns, type StrandedRun, takeOverRun } from '../domain/lease.ts';
 import { deleteRemains } from '../domain/remains.ts';
@@ -20,6 +21,8 @@ const sweepEveryMs = 3000;
 const tidyEveryMs = 20_000;
 /** How often threads past their workspace's time to live are looked for. */
 const retentionEveryMs = 10 * 60 * 1000;
+/** How many files are read at a time. */
+const ingestionLanes = 2;
 /** How many runs are claimed with one statement. */
 const claimBatch = 20;
 /** How soon to look again for runs that could not be claimed: their thread was being changed, or their workspace was full. */
@@ -58,19 +61,33 @@ export class Worker {
   /** Begins to execute runs. */
   async start(): Promise<void> {
     await this.#services.queue.work((job) => this.#answer(job));
-    const ingest = () => ingestWaitingFiles(this.#services, this.#shutdown.signal);
-    await this.#services.queue.workIngestion(async () => {
-      // Who is at it may have looked for the last time before this file came.
-      await this.#chores.get(ingest);
-      await this.#chore(ingest);
-    });
-    this.#every(tidyEveryMs, ingest);
+    await this.#startIngestion();
     await this.sweep();
     this.#every(sweepEveryMs, () => this.sweep());
     this.#every(sweepEveryMs, () => deleteRemains(this.#services, this.#shutdown.signal));
     this.#every(tidyEveryMs, () => deleteUnusedBlobs(this.#services, this.#shutdown.signal));
     this.#every(tidyEveryMs, () => deleteUnrecordedSteps(this.#services, this.#shutdown.signal));
     this.#every(retentionEveryMs, () => deleteExpiredThreads(this.#services, this.#shutdown.signal));
+  }
+
+  /** Begins to make files searchable. A ring is answered as soon as one lane has looked for what it was about. */
+  async #startIngestion(): Promise<void> {
+    const { signal } = this.#shutdown;
+    const lanes = Array.from({ length: ingestionLanes }, () => () => ingestWaitingFiles(this.#services, signal));
+    await this.#services.queue.workIngestion(() =>
+      Promise.race(
+        lanes.map(async (lane) => {
+          // Who is at it may have looked for the last time before this file came.
+          await this.#chores.get(lane);
+          await this.#chore(lane);
+        }),
+      ),
+    );
+    for (const lane of lanes) this.#every(sweepEveryMs, lane);
+    await forgetOtherModels(this.#services);
+    const embed = () => embedWaitingFiles(this.#services, signal);
+    void this.#chore(embed);
+    this.#every(tidyEveryMs, embed);
   }
 
   /** Takes no more runs, gives back those it is at, and resolves when none is left. */

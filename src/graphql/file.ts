@@ -24,10 +24,23 @@ const FileIngestion = builder.prismaObject('File', {
   description: 'How a file is made searchable.',
   fields: (t) => ({
     status: t.expose('ingestion', { type: IngestionStatus, description: 'How far it is.' }),
-    progress: t.exposeFloat('ingestionProgress', { description: 'How much of it has been read: 0 to 1.' }),
+    progress: t.exposeFloat('ingestionProgress', { description: 'How far that is: 0 to 1.' }),
     error: t.exposeString('ingestionError', {
       nullable: true,
       description: 'Why it could not be; null: nothing is wrong.',
+    }),
+    embeddingModel: t.string({
+      nullable: true,
+      description: 'The model that its passages are compared by, beside their words; null: by their words alone.',
+      select: { embeddingModel: true, embeddingError: true },
+      resolve: ({ embeddingModel, embeddingError }) => (embeddingError === null ? embeddingModel : null),
+    }),
+    embeddingError: t.exposeString('embeddingError', {
+      nullable: true,
+      description: 'Why they are compared by their words alone although there is a model; it can be found by those.',
+    }),
+    embeddingTokens: t.exposeInt('embeddingTokens', {
+      description: 'How many tokens the model has been given of it.',
     }),
   }),
 });

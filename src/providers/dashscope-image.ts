@@ -7,6 +7,7 @@ import {
 } from '@ai-sdk/provider';
 import { z } from 'zod';
 import type { ProviderSettings } from '../config.ts';
+import { dashscopeApi } from './dashscope.ts';
 
 const pollMs = 1000;
 const maxImageBytes = 30_000_000;
@@ -43,8 +44,7 @@ export class DashScopeImageModel implements ImageModelV4 {
 
   constructor({ baseURL, apiKey }: ProviderSettings, modelId: string) {
     this.modelId = modelId;
-    // The settings name the address of its other interface, which speaks like OpenAI's.
-    this.#base = baseURL.replace(/\/compatible-mode\/v1$/, '/api/v1');
+    this.#base = dashscopeApi(baseURL);
     this.#apiKey = apiKey;
   }
 

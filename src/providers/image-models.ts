@@ -1,11 +1,9 @@
 import { createOpenAI } from '@ai-sdk/openai';
-import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import type { ImageModelV4 } from '@ai-sdk/provider';
 import type { ProviderSettings } from '../config.ts';
 import { DashScopeImageModel } from './dashscope-image.ts';
 import { DemoImageModel } from './demo-image.ts';
-
-const openaiBaseUrl = 'https://api.openai.com/v1';
+import { compatibleProvider, isOpenai } from './openai.ts';
 
 interface Provider {
   settings: ProviderSettings | null;
@@ -27,7 +25,6 @@ export class ImageModelRegistry {
     openai: ProviderSettings | null;
     defaultModel: string | null;
   }) {
-    const isOpenai = options.openai?.baseURL === openaiBaseUrl;
     this.#providers = {
       alibaba: {
         settings: options.alibaba,
@@ -38,9 +35,9 @@ export class ImageModelRegistry {
       openai: {
         settings: options.openai,
         help: 'OPENAI_API_KEY or OPENAI_BASE_URL',
-        defaultModel: isOpenai ? 'openai/gpt-image-1-mini' : null,
+        defaultModel: isOpenai(options.openai) ? 'openai/gpt-image-1-mini' : null,
         model: (settings, name) =>
-          isOpenai ? createOpenAI(settings).image(name) : compatible(settings).imageModel(name),
+          isOpenai(settings) ? createOpenAI(settings).image(name) : compatibleProvider(settings).imageModel(name),
       },
     };
     const configured = Object.values(this.#providers).filter(({ settings }) => settings);
@@ -63,6 +60,3 @@ export class ImageModelRegistry {
     return model(settings as ProviderSettings, name.slice(slash + 1));
   }
 }
-
-const compatible = ({ baseURL, apiKey }: ProviderSettings) =>
-  createOpenAICompatible({ name: 'openai', baseURL, ...(apiKey ? { apiKey } : {}) });

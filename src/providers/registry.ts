@@ -1,12 +1,12 @@
 import { createAlibaba } from '@ai-sdk/alibaba';
 import { createOpenAI } from '@ai-sdk/openai';
-import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import type { LanguageModelV4 } from '@ai-sdk/provider';
 import { z } from 'zod';
 import type { ProviderSettings } from '../config.ts';
 import { DemoModel, demoModelInfo } from './demo.ts';
 import { knownModels, readCatalogFile, unknownModel } from './known-models.ts';
 import { type ModelCatalog, type ModelInfo, type ProviderWishes, UnknownModelError } from './model-catalog.ts';
+import { compatibleProvider, isOpenai } from './openai.ts';
 
 /** The providers to call, and what the operator says of their models. */
 export interface RegistryOptions {
@@ -34,7 +34,6 @@ interface Provider {
 const maxMade = 500;
 const listTtlMs = 5 * 60_000;
 const listTimeoutMs = 3000;
-const openaiBaseUrl = 'https://api.openai.com/v1';
 
 function alibaba(settings: ProviderSettings | null): Provider {
   const provider = settings && createAlibaba(settings);
@@ -51,24 +50,18 @@ function alibaba(settings: ProviderSettings | null): Provider {
 
 /** OpenAI itself is called by its own package, which knows its reasoning models; what imitates it, by the compatible one. */
 function openai(settings: ProviderSettings | null): Provider {
-  const isOpenai = settings?.baseURL === openaiBaseUrl;
-  const call = settings && (isOpenai ? createOpenAI(settings).chat : compatible(settings));
+  const isReal = isOpenai(settings);
+  const call = settings && (isReal ? createOpenAI(settings).chat : compatibleProvider(settings).chatModel);
   return {
     name: 'openai',
     settings,
     claims: () => true,
     help: 'OPENAI_API_KEY, or OPENAI_BASE_URL for a server that speaks its chat completions',
-    defaultModel: isOpenai ? 'gpt-5-mini' : null,
+    defaultModel: isReal ? 'gpt-5-mini' : null,
     model: (name) => (call as NonNullable<typeof call>)(name),
     // What the compatible one does not know goes into the request as it is.
-    oneCallAtATime: isOpenai ? { parallelToolCalls: false } : { parallel_tool_calls: false },
+    oneCallAtATime: isReal ? { parallelToolCalls: false } : { parallel_tool_calls: false },
   };
-}
-
-function compatible({ baseURL, apiKey }: ProviderSettings): (name: string) => LanguageModelV4 {
-  const options = { name: 'openai', baseURL, includeUsage: true, supportsStructuredOutputs: true };
-  const provider = createOpenAICompatible({ ...options, ...(apiKey ? { apiKey } : {}) });
-  return (name) => provider.chatModel(name);
 }
 
 /** The models of the configured providers and the built-in demo. */
@@ -154,8 +147,8 @@ export class ModelRegistry implements ModelCatalog {
 
   /** The table is about the provider's own service: a server that only speaks like it has other models. */
   #knownOf(provider: string): ModelInfo[] {
-    const baseURL = this.#providers.find(({ name }) => name === provider)?.settings?.baseURL;
-    return provider === 'openai' && baseURL !== openaiBaseUrl ? [] : knownModels(provider);
+    const settings = this.#providers.find(({ name }) => name === provider)?.settings ?? null;
+    return provider === 'openai' && !isOpenai(settings) ? [] : knownModels(provider);
   }
 
   async #modelsOf(provider: Provider): Promise<ModelInfo[]> {

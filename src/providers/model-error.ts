@@ -1,6 +1,17 @@
 import { APICallError } from '@ai-sdk/provider';
-import type { RunFault } from '../domain/run.ts';
-import { UnknownModelError } from '../providers/model-catalog.ts';
+import { UnknownModelError } from './model-catalog.ts';
+
+/** What a failed call of a model means. */
+interface ModelFault {
+  code: string;
+  message: string;
+  /** Whether the same call may well succeed later. */
+  retryable: boolean;
+}
+
+/** Longer than this nobody waits for a provider that asks for patience. */
+const maxWaitMs = 60_000;
+const firstWaitMs = 500;
 
 /** The model did not begin to answer, or stopped in the middle of it, for longer than the server waits. */
 export class ModelTimeoutError extends Error {}
@@ -27,8 +38,8 @@ const byStatus: Array<[(status: number) => boolean, string, boolean, string]> = 
   [(status) => status >= 400, 'invalid_request', false, 'refused the request'],
 ];
 
-/** What a failed call of a model means for its run, in words fit for the run's user. `model` is `provider/model`. */
-export function faultOf(error: unknown, model: string): RunFault {
+/** What a failed call of a model means, in words fit for whoever it was made for. `model` is `provider/model`. */
+export function faultOf(error: unknown, model: string): ModelFault {
   const provider = model.split('/')[0] as string;
   if (error instanceof ModelTimeoutError) return { code: 'provider_timeout', message: error.message, retryable: true };
   if (error instanceof BrokenStreamError) return { code: 'stream_broken', message: error.message, retryable: true };
@@ -51,8 +62,18 @@ export function faultOf(error: unknown, model: string): RunFault {
   return { code, message: `The provider ${provider} ${does} (HTTP ${statusCode})${words}`, retryable };
 }
 
+/**
+ * After how many milliseconds a call that failed is made again: what the provider asks for, else a growing, jittered while.
+ * Null: that would not help, or it has been made again `retries` times. `tries`: how often it has been made again so far.
+ */
+export function waitBeforeRetry(error: unknown, model: string, tries: number, retries: number): number | null {
+  if (tries >= retries || !faultOf(error, model).retryable) return null;
+  const wait = retryAfterMs(error) ?? firstWaitMs * 2 ** tries * (0.5 + Math.random());
+  return wait > maxWaitMs ? null : wait;
+}
+
 /** How long the provider asks to be left alone, in milliseconds; null when it does not say. */
-export function retryAfterMs(error: unknown): number | null {
+function retryAfterMs(error: unknown): number | null {
   if (!APICallError.isInstance(error)) return null;
   const { 'retry-after-ms': ms, 'retry-after': after } = error.responseHeaders ?? {};
   if (ms && Number.isFinite(Number(ms))) return Math.max(Number(ms), 0);

@@ -1,0 +1,34 @@
+import type { Database } from './client.ts';
+
+/** Any fixed number: the lock under which one instance makes the table while the others wait. */
+const lock = 7_242_026;
+
+/**
+ * Makes the table of vectors, which the migrations cannot: not every PostgreSQL has pgvector. Its rows go with the
+ * passages that they belong to. Returns why vectors cannot be kept; null: they can.
+ */
+export async function openVectors(database: Database): Promise<string | null> {
+  const [known] = await database.$queryRaw<Array<{ installed: boolean }>>`
+    SELECT installed_version IS NOT NULL AS "installed" FROM pg_available_extensions WHERE name = 'vector'`;
+  if (!known) return 'the PostgreSQL server has no extension "vector" (pgvector)';
+  try {
+    await database.$transaction(async (tx) => {
+      await tx.$executeRaw`SELECT pg_advisory_xact_lock(${lock})`;
+      if (!known.installed) await tx.$executeRaw`CREATE EXTENSION IF NOT EXISTS vector`;
+      await tx.$executeRaw`
+        CREATE TABLE IF NOT EXISTS "FileChunkEmbedding" (
+          "workspaceId" text NOT NULL,
+          "fileId" text NOT NULL,
+          "index" integer NOT NULL,
+          "model" text NOT NULL,
+          "embedding" vector NOT NULL,
+          PRIMARY KEY ("workspaceId", "fileId", "index"),
+          FOREIGN KEY ("workspaceId", "fileId", "index")
+            REFERENCES "FileChunk" ("workspaceId", "fileId", "index") ON DELETE CASCADE ON UPDATE CASCADE
+        )`;
+    });
+    return null;
+  } catch (error) {
+    return `the database does not let this user make the extension "vector" (${(error as Error).message.split('\n').at(-1)})`;
+  }
+}

@@ -1,0 +1,109 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { createAlibaba } from '@ai-sdk/alibaba';
+import { createOpenAI } from '@ai-sdk/openai';
+import type { EmbeddingModelV4 } from '@ai-sdk/provider';
+import { z } from 'zod';
+import { ConfigError, type ProviderSettings } from '../config.ts';
+import { dashscopeApi } from './dashscope.ts';
+import { type Embedder, EmbeddingError, type EmbeddingUse } from './embedder.ts';
+import { faultOf, ModelTimeoutError, waitBeforeRetry } from './model-error.ts';
+import { compatibleProvider, isOpenai } from './openai.ts';
+
+const timeoutMs = 30_000;
+const retries = 2;
+/** More at once makes no call faster, and a failure dearer. */
+const maxBatchSize = 64;
+const maxParallelCalls = 4;
+/** How long a model is left alone that did not answer, whatever it is asked. */
+const restMs = 20_000;
+/** As many as pgvector takes. */
+const maxDimensions = 16_000;
+const vectorShape = z.array(z.number().min(-1e30).max(1e30)).min(1).max(maxDimensions);
+
+/** Which model, of which providers, and with how many dimensions; null: as many as it has. */
+export interface EmbeddingSettings {
+  alibaba: ProviderSettings | null;
+  openai: ProviderSettings | null;
+  model: string;
+  dimensions: number | null;
+}
+
+/** Opens the embedding model of a name (`provider/model`). Throws ConfigError where no configured provider answers to it. */
+export function openEmbedder({ alibaba, openai, model, dimensions }: EmbeddingSettings): Embedder {
+  const slash = model.indexOf('/');
+  const provider = model.slice(0, slash);
+  const name = model.slice(slash + 1);
+  const id = dimensions === null ? model : `${model}@${dimensions}`;
+  if (provider === 'alibaba' && alibaba) {
+    const embeddingBaseURL = dashscopeApi(alibaba.baseURL);
+    return new ProviderEmbedder(id, createAlibaba({ ...alibaba, embeddingBaseURL }).embeddingModel(name), dimensions);
+  }
+  if (provider === 'openai' && openai) {
+    const made = isOpenai(openai) ? createOpenAI(openai) : compatibleProvider(openai);
+    return new ProviderEmbedder(id, made.embeddingModel(name), dimensions);
+  }
+  throw new ConfigError(
+    `EMBEDDING_MODEL: no provider answers to ${JSON.stringify(model)}. It is alibaba/… (set DASHSCOPE_API_KEY) or openai/… (set OPENAI_API_KEY or OPENAI_BASE_URL).`,
+  );
+}
+
+/** Embeds with a model of a provider: calls that fail for a while are made again. */
+class ProviderEmbedder implements Embedder {
+  readonly model: string;
+  readonly batchSize: number;
+  readonly parallelCalls: number;
+  readonly #model: EmbeddingModelV4;
+  readonly #dimensions: number | null;
+  /** What the last call failed with, and until when no other is made. */
+  #rest: { until: number; why: EmbeddingError } | null = null;
+
+  constructor(id: string, model: EmbeddingModelV4, dimensions: number | null) {
+    this.model = id;
+    this.#model = model;
+    this.#dimensions = dimensions;
+    // Those of the SDK know both without a call.
+    const { maxEmbeddingsPerCall: most, supportsParallelCalls } = model;
+    this.batchSize = Math.min(typeof most === 'number' ? most : maxBatchSize, maxBatchSize);
+    this.parallelCalls = supportsParallelCalls === true ? maxParallelCalls : 1;
+  }
+
+  async embed(texts: readonly string[], use: EmbeddingUse, signal: AbortSignal) {
+    if (this.#rest && this.#rest.until > Date.now()) throw this.#rest.why;
+    for (let tries = 0; ; tries += 1) {
+      try {
+        return await this.#once(texts, use, signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (error instanceof EmbeddingError) throw error;
+        const wait = waitBeforeRetry(error, this.model, tries, retries);
+        const { code, message } = faultOf(error, this.model);
+        if (wait === null) throw this.#fault(new EmbeddingError(message, code === 'invalid_request'));
+        await delay(wait, undefined, { signal });
+      }
+    }
+  }
+
+  #fault(why: EmbeddingError): EmbeddingError {
+    if (!why.isFinal) this.#rest = { until: Date.now() + restMs, why };
+    return why;
+  }
+
+  async #once(texts: readonly string[], use: EmbeddingUse, signal: AbortSignal) {
+    const timeout = AbortSignal.timeout(timeoutMs);
+    const alibaba = { textType: use, ...(this.#dimensions === null ? {} : { dimension: this.#dimensions }) };
+    try {
+      const { embeddings, usage } = await this.#model.doEmbed({
+        values: [...texts],
+        ...(this.#dimensions === null ? {} : { dimensions: this.#dimensions }),
+        providerOptions: { alibaba },
+        abortSignal: AbortSignal.any([signal, timeout]),
+      });
+      const vectors = z.array(vectorShape).length(texts.length).safeParse(embeddings);
+      if (!vectors.success) throw new EmbeddingError(`The model ${this.model} answered something else.`, false);
+      return { vectors: vectors.data, tokens: usage?.tokens ?? 0 };
+    } catch (error) {
+      if (timeout.aborted) throw new ModelTimeoutError(`The model did not answer for ${timeoutMs / 1000} s.`);
+      throw error;
+    }
+  }
+}
