@@ -3,7 +3,7 @@ import type { File } from '../db/generated/client.ts';
 import { type Chunk, Chunker } from '../ingest/chunk.ts';
 import { UnreadableError } from '../ingest/protocol.ts';
 import { readFile } from '../ingest/read-file.ts';
-import { searchWords } from '../ingest/search-words.ts';
+import { isTerm, searchWords } from '../ingest/search-words.ts';
 import type { Services } from './context.ts';
 import { embedFile } from './embedding.ts';
 import {
@@ -20,6 +20,8 @@ const batchSize = 50;
 /** How often it is stored how far a file is. */
 const tellEveryMs = 1000;
 const maxChunks = 50_000;
+/** How many different words of a file are kept to hold misspelled ones against. */
+const maxTerms = 50_000;
 /** How often reading a file is begun at most: the server may fail, or may be killed by it. */
 const maxAttempts = 5;
 /** How long after a fault of the server's reading is begun again, the longer the more often. */
@@ -57,17 +59,15 @@ async function endWithout(services: Services, file: ClaimedFile, error: unknown,
 }
 
 async function fail(services: Services, file: ClaimedFile, message: string): Promise<void> {
-  const { workspaceId, id } = file;
-  await services.database.fileChunk.deleteMany({ where: { workspaceId, fileId: id } });
+  await forget(services, file);
   await updateClaimed(services, file, { ingestion: 'FAILED', ingestionError: message, ingestionAt: null });
 }
 
 async function ingest(services: Services, file: ClaimedFile, signal: AbortSignal): Promise<void> {
-  const { workspaceId, id, ingestionAttempts } = file;
-  const { database, embedder } = services;
-  if (ingestionAttempts > maxAttempts) throw new UnreadableError('The server stopped each time that it was read.');
+  const { embedder } = services;
+  if (file.ingestionAttempts > maxAttempts) throw new UnreadableError('The server stopped each time that it was read.');
   // What a process left that died over it.
-  await database.fileChunk.deleteMany({ where: { workspaceId, fileId: id } });
+  await forget(services, file);
   const tell = progressOf(services, file);
   const count = await readInto(services, file, signal, (progress) => tell(embedder ? progress / 2 : progress));
   const outcome = embedder
@@ -76,6 +76,12 @@ async function ingest(services: Services, file: ClaimedFile, signal: AbortSignal
   // One that no vectors could be made of for now is tried again after a while.
   const ingestionAt = outcome && outcome.embeddingModel === null ? new Date() : null;
   await updateClaimed(services, file, { ingestion: 'COMPLETED', ingestionProgress: 1, ingestionAt, ...outcome });
+}
+
+/** Deletes what has been made of a file. */
+async function forget({ database }: Services, { workspaceId, id: fileId }: ClaimedFile): Promise<void> {
+  await database.fileChunk.deleteMany({ where: { workspaceId, fileId } });
+  await database.fileTerm.deleteMany({ where: { workspaceId, fileId } });
 }
 
 /** Stores how far a file is, now and then. */
@@ -97,6 +103,7 @@ async function readInto(
 ): Promise<number> {
   const chunker = new Chunker();
   const waiting: Chunk[] = [];
+  const terms = new Set<string>();
   let count = 0;
   for await (const part of readFile(services.files.read(file.workspaceId, file.blobKey), file.mimeType, signal)) {
     for (const chunk of chunker.take(part)) {
@@ -105,29 +112,39 @@ async function readInto(
       waiting.push(chunk);
       if (waiting.length < batchSize) continue;
       signal.throwIfAborted();
-      await storeChunks(services, file, waiting.splice(0));
+      await store(services, file, waiting.splice(0), terms);
     }
     await tell(part.progress);
   }
-  await storeChunks(services, file, waiting);
+  await store(services, file, waiting, terms);
   return count;
 }
 
-async function storeChunks({ database }: Services, { workspaceId, id }: ClaimedFile, chunks: Chunk[]): Promise<void> {
+/** Stores passages, and those of their terms that are not among the `terms` stored so far. */
+async function store(services: Services, file: ClaimedFile, chunks: Chunk[], terms: Set<string>): Promise<void> {
   if (chunks.length === 0) return;
+  const { workspaceId, id } = file;
+  const fresh = new Set<string>();
   const rows = chunks.map(({ text, ...chunk }) => {
     const whole = text.toWellFormed();
-    return { ...chunk, text: whole, words: searchWords(whole).join(' ') };
+    const words = searchWords(whole);
+    for (const word of words) {
+      if (terms.size + fresh.size < maxTerms && isTerm(word) && !terms.has(word)) fresh.add(word);
+    }
+    return { ...chunk, text: whole, words: words.join(' ') };
   });
   try {
-    await database.$executeRaw`
+    await services.database.$executeRaw`
       INSERT INTO "FileChunk" ("workspaceId", "fileId", "index", "text", "page", "words")
       SELECT ${workspaceId}, ${id}, c."index", c."text", c."page",
         to_tsvector('english', c."text") || to_tsvector('simple', c."words")
       FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS c ("index" int, "text" text, "page" int, "words" text)`;
+    const data = [...fresh].map((term) => ({ workspaceId, fileId: id, term }));
+    await services.database.fileTerm.createMany({ data, skipDuplicates: true });
   } catch (error) {
     throw writingFault(error);
   }
+  for (const term of fresh) terms.add(term);
 }
 
 /** Rings for a file that waits to be made searchable, when the transaction commits. */

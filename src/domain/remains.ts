@@ -10,6 +10,7 @@ const tables = [
   ['Piece', ['workspaceId', 'ownerId', 'channel', 'offset']],
   ['Event', ['workspaceId', 'threadId', 'seq']],
   ['FileChunk', ['workspaceId', 'fileId', 'index']],
+  ['FileTerm', ['workspaceId', 'fileId', 'term']],
   ['File', ['workspaceId', 'id']],
   ['ToolCall', ['workspaceId', 'id']],
   ['Step', ['workspaceId', 'id']],

@@ -18,3 +18,15 @@ export function searchWords(text: string): string[] {
   }
   return words;
 }
+
+const term = new RegExp(`^[\\p{L}--[${scripts}]]{3,40}$`, 'v');
+
+/** Whether a word is made of letters alone, which may be misspelled; those of scripts without spaces are not. */
+export const isTerm = (word: string) => term.test(word);
+
+/** The words to look for: single characters of scripts without spaces say something only where there are no pairs. */
+export function wordsToFind(query: string): string[] {
+  const words = [...new Set(searchWords(query))];
+  const telling = words.filter((word) => !unspaced.test(word) || [...word].length > 1);
+  return telling.length > 0 ? telling : words;
+}

@@ -3,3 +3,8 @@ CREATE INDEX "File_unembedded_idx" ON "File" ("ingestionAt" NULLS FIRST) WHERE "
 
 ALTER TABLE "File"
   ADD CONSTRAINT "File_embedding_check" CHECK ("embeddingTokens" >= 0 AND "ingestionAttempts" >= 0);
+
+-- The words of what was read before there was this table.
+INSERT INTO "FileTerm" ("workspaceId", "fileId", "term")
+  SELECT DISTINCT c."workspaceId", c."fileId", m[1]
+  FROM "FileChunk" c, regexp_matches(lower(c."text"), '[[:alpha:]]{3,40}', 'g') m;
