@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createLog } from '../src/log.ts';
 import { codeInterpreter } from '../src/tools/code-interpreter.ts';
 import { Interpreter } from '../src/tools/python/interpreter.ts';
 import { InterpreterPool } from '../src/tools/python/pool.ts';
@@ -53,7 +54,7 @@ const starts = await timesOf(async () => {
 }, 5);
 
 const pool = new InterpreterPool({ max: 4, ready: 1, idleMs: 60_000, start });
-const tool = codeInterpreter(async () => ({ pool, wheels: null }), 30);
+const tool = codeInterpreter(async () => ({ pool, packages: null, log: createLog('silent') }), 30);
 const context = (threadId: string): CallContext => ({
   ...{ workspaceId: 'ws', threadId, callId: 'call', signal: new AbortController().signal },
   ...{ write: () => {}, inputFiles: async () => [], userToken: () => null, searchFiles: async () => [] },

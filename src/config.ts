@@ -84,7 +84,7 @@ interface ToolSettings {
     ready: number;
     /** How long the state of a thread is kept that is not used. */
     idleMs: number;
-    /** A folder of wheels to import from; null: the standard library alone. */
+    /** A folder of wheels to import from, or the address of an index; null: the standard library alone. */
     packages: string | null;
   };
   /** What passages of files are compared by, beside their words, as `provider/model`; null: by nothing. */
@@ -182,6 +182,10 @@ function filesFrom(read: Values): FileSettings {
   };
 }
 
+/** A path in full, or an address as it is. */
+const packagesFrom = (where: string | undefined) =>
+  where === undefined ? null : /^https?:/.test(where) ? where : resolve(where);
+
 function toolsFrom(read: Values): ToolSettings {
   const { EMBEDDING_MODEL: model, EMBEDDING_DIMENSIONS: dimensions = null } = read;
   return {
@@ -190,7 +194,7 @@ function toolsFrom(read: Values): ToolSettings {
       sandboxes: read.PYTHON_SANDBOXES ?? 8,
       ready: read.PYTHON_READY ?? 1,
       idleMs: (read.PYTHON_IDLE_SECONDS ?? 600) * 1000,
-      packages: read.PYTHON_PACKAGES ? resolve(read.PYTHON_PACKAGES) : null,
+      packages: packagesFrom(read.PYTHON_PACKAGES),
     },
     embedding: model === undefined ? null : { model, dimensions },
     imageModel: read.IMAGE_MODEL ?? null,

@@ -60,7 +60,10 @@ export const variables = {
   PYTHON_SANDBOXES: ['a whole number from 1 to 1000', whole(1, 1000)],
   PYTHON_READY: ['a whole number from 0 to 100', whole(0, 100)],
   PYTHON_IDLE_SECONDS: ['a whole number of seconds from 10 to 86400', whole(10, 86_400)],
-  PYTHON_PACKAGES: ['a folder of wheels', z.string().min(1)],
+  PYTHON_PACKAGES: [
+    'a folder of wheels, or the http(s) address of a release of Pyodide',
+    z.union([httpUrl, z.string().regex(/^(?!\w+:\/\/)./s)]),
+  ],
   EMBEDDING_MODEL: ['an embedding model, for example alibaba/text-embedding-v4', z.string().regex(/^[^/\s]+\/\S+$/)],
   EMBEDDING_DIMENSIONS: ['a whole number from 1 to 16000', whole(1, 16_000)],
   IMAGE_MODEL: ['an image model, for example openai/gpt-image-1-mini', z.string().regex(/^[^/\s]+\/\S+$|^demo$/)],

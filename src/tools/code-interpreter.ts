@@ -1,7 +1,9 @@
 import { buffer } from 'node:stream/consumers';
+import type { Logger } from '../log.ts';
 import { type DeathCause, type Done, InterpreterDiedError, SandboxError } from './python/interpreter.ts';
-import type { WheelFolder } from './python/packages.ts';
+import type { Packages } from './python/packages.ts';
 import type { InterpreterPool, Session } from './python/pool.ts';
+import { WheelError } from './python/wheel-source.ts';
 import { type CallContext, type CallResult, type ServerTool, ToolError } from './tool.ts';
 
 /** How much a call may print and write. */
@@ -13,7 +15,8 @@ const description = `Runs Python 3 and answers what it prints, and the value of 
 export interface PythonParts {
   pool: InterpreterPool;
   /** null: there is the standard library alone. */
-  wheels: WheelFolder | null;
+  packages: Packages | null;
+  log: Logger;
 }
 
 /** Python that the model writes, run in a process that can do nothing but compute. */
@@ -50,7 +53,7 @@ const lost = 'Variables are gone; files that had been given to the user are stil
 
 async function runIn(
   session: Session,
-  { wheels }: PythonParts,
+  parts: PythonParts,
   code: string,
   timeoutSeconds: number,
   context: CallContext,
@@ -62,11 +65,11 @@ async function runIn(
   try {
     await interpreter.ready;
     await putFiles(session, context);
-    const missing = await install(session, wheels, code);
+    const missing = await install(session, parts, code, context);
     const decoder = new TextDecoder();
     const print = (bytes: Uint8Array) => context.write(decoder.decode(bytes, { stream: true }));
     const { done, body } = await interpreter.run({ type: 'run', code, seconds: timeoutSeconds, ...limits }, print);
-    if (done.outcome === 'error') tellMissing(context, missing, wheels !== null);
+    if (done.outcome === 'error') tellMissing(context, missing, parts.packages !== null);
     await saveFiles(session, done, body, context);
     return done.outcome === 'timeout' ? { error: timeout(timeoutSeconds, 'Variables and files are kept.') } : {};
   } catch (error) {
@@ -108,15 +111,27 @@ async function putFiles({ interpreter, files }: Session, context: CallContext): 
   }
 }
 
-/** Installs what the program imports and the operator's folder has; returns what nobody has. */
-async function install({ interpreter }: Session, wheels: WheelFolder | null, code: string): Promise<string[]> {
+/** Installs what the program imports and can be had; returns what nobody has. */
+async function install(
+  { interpreter }: Session,
+  { packages, log }: PythonParts,
+  code: string,
+  { write }: CallContext,
+): Promise<string[]> {
   const names = await interpreter.missing(code);
-  if (names.length === 0 || wheels === null) return names;
-  for (const name of wheels.packagesFor(names)) {
-    const wheel = await wheels.wheel(name);
-    await interpreter.install(wheel.name, wheel.bytes);
+  if (names.length === 0 || packages === null) return names;
+  try {
+    for (const name of packages.packagesFor(names)) {
+      const wheel = await packages.wheel(name);
+      await interpreter.install(wheel.name, wheel.bytes);
+    }
+  } catch (error) {
+    if (!(error instanceof WheelError)) throw error;
+    log.warn({ err: error }, 'a wheel could not be had');
+    // The program tells what comes of it: it may do without.
+    write(`[${error.message}.]\n`);
   }
-  return names.filter((name) => wheels.packagesFor([name]).length === 0);
+  return names.filter((name) => packages.packagesFor([name]).length === 0);
 }
 
 function tellMissing({ write }: CallContext, missing: string[], hasMore: boolean): void {

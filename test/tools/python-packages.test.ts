@@ -1,32 +1,44 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startTestApp, type TestApp } from '../support/app.ts';
+import type { Client } from '../support/client.ts';
 import { zipOf } from '../support/documents.ts';
+import { startEchoServer } from '../support/echo-server.ts';
+import { ServerProcess } from '../support/process.ts';
 
 let app: TestApp;
 let folder: string;
+const pyodide = JSON.parse(
+  await readFile(new URL('../../node_modules/pyodide/pyodide-lock.json', import.meta.url), 'utf8'),
+);
+const native = await readFile(new URL('../fixtures/native-wheel/probe.so', import.meta.url));
 
-/** A wheel of pure Python (https://packaging.python.org/en/latest/specifications/binary-distribution-format/). */
-function wheelOf(name: string, source: string): Buffer {
+/** A wheel (https://packaging.python.org/en/latest/specifications/binary-distribution-format/): its files, for machines of a tag. */
+function wheelOf(name: string, files: Record<string, string | Uint8Array>, tag = 'py3-none-any'): Buffer {
   const info = `${name}-1.0.dist-info`;
   return zipOf({
-    [`${name}/__init__.py`]: source,
+    ...files,
     [`${info}/METADATA`]: `Metadata-Version: 2.1\nName: ${name}\nVersion: 1.0\n`,
-    [`${info}/WHEEL`]: 'Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n',
+    [`${info}/WHEEL`]: `Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: ${tag}\n`,
     [`${info}/RECORD`]: '',
   });
 }
 
+const nativeTag = `cp314-cp314-pyemscripten_${pyodide.info.abi_version}_wasm32`;
+const greeting = wheelOf('greeting', { 'greeting/__init__.py': 'def greet(name): return f"Hello, {name}!"' });
+const poisoned = wheelOf('six', { 'six/__init__.py': 'raise SystemExit("poisoned")' });
+const six: string = pyodide.packages.six.file_name;
+
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'assistant-graph-wheels-'));
-  await writeFile(
-    join(folder, 'greeting-1.0-py3-none-any.whl'),
-    wheelOf('greeting', 'def greet(name): return f"Hello, {name}!"'),
-  );
+  await writeFile(join(folder, 'greeting-1.0-py3-none-any.whl'), greeting);
+  await writeFile(join(folder, `probe-1.0-${nativeTag}.whl`), wheelOf('probe', { 'probe.so': native }, nativeTag));
+  await writeFile(join(folder, 'elsewhere-1.0-cp314-cp314-linux_x86_64.whl'), wheelOf('elsewhere', {}));
   // It has the name of a wheel of Pyodide's own, and is another one.
-  await writeFile(join(folder, 'six-1.17.0-py2.py3-none-any.whl'), wheelOf('six', 'raise SystemExit("poisoned")'));
+  await writeFile(join(folder, six), poisoned);
   await writeFile(join(folder, 'notes.txt'), 'no wheel');
   app = await startTestApp({ PYTHON_PACKAGES: folder });
 });
@@ -35,25 +47,116 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-async function run(code: string) {
-  const started = await app.client.ask(`\`\`\`python\n${code}\n\`\`\``, { tools: [{ codeInterpreter: {} }] });
-  const { steps } = await app.client.finished(
+async function run(code: string, client: Client = app.client) {
+  const started = await client.ask(`\`\`\`python\n${code}\n\`\`\``, {
+    model: 'demo',
+    tools: [{ codeInterpreter: {} }],
+  });
+  const { steps } = await client.finished(
     started.id,
     'steps { nodes { toolCalls { status error { code } ... on CodeInterpreterToolCall { logs } } } }',
   );
   return steps.nodes[0].toolCalls[0];
 }
 
-test('a program that imports a package of the folder has it', async () => {
-  expect((await run('from greeting import greet\ngreet("小明")')).logs).toBe("'Hello, 小明!'\n");
+describe('a folder of wheels', () => {
+  test('a program that imports a package of the folder has it', async () => {
+    expect((await run('from greeting import greet\ngreet("小明")')).logs).toBe("'Hello, 小明!'\n");
+  });
+
+  test('one that is made for this Pyodide runs at its full speed, in the same sandbox', async () => {
+    expect((await run('import probe\nprobe.double(21)')).logs).toBe('42\n');
+  });
+
+  test.each(['numpy', 'elsewhere'])(
+    'one that is in no folder, or for other machines, is said not to be there: %s',
+    async (name) => {
+      const { logs } = await run(`import ${name}`);
+      expect(logs).toContain(
+        `[Not installed here: ${name}. This interpreter has the standard library and some packages`,
+      );
+    },
+  );
+
+  test('a wheel that is not the one that the lock file names is never installed', async () => {
+    const { logs } = await run('import six');
+    expect(logs).toContain(`[${six} is not the wheel that Pyodide's lock file names.]`);
+    expect(logs).toContain('ModuleNotFoundError');
+    expect(logs).not.toContain('poisoned');
+  });
 });
 
-test('one that is in no folder is said not to be there', async () => {
-  const { logs } = await run('import numpy');
-  expect(logs).toContain('[Not installed here: numpy. This interpreter has the standard library and some packages');
-});
+describe('an index of wheels', () => {
+  const entry = (file: string, bytes: Uint8Array, imports: string[], depends: string[] = []) => ({
+    file_name: file,
+    imports,
+    depends,
+    sha256: createHash('sha256').update(bytes).digest('hex'),
+  });
+  const party = wheelOf('party', {
+    'party/__init__.py': 'from greeting import greet\ndef all(*names): return [greet(n) for n in names]',
+  });
+  const served: Record<string, Buffer> = {
+    '/full/greeting-1.0-py3-none-any.whl': greeting,
+    '/full/party-1.0-py3-none-any.whl': party,
+    '/full/changed-1.0-py3-none-any.whl': poisoned,
+    [`/full/${six}`]: poisoned,
+    '/full/pyodide-lock.json': Buffer.from(
+      JSON.stringify({
+        info: pyodide.info,
+        packages: {
+          greeting: entry('greeting-1.0-py3-none-any.whl', greeting, ['greeting']),
+          party: entry('party-1.0-py3-none-any.whl', party, ['party'], ['greeting']),
+          changed: entry('changed-1.0-py3-none-any.whl', greeting, ['changed']),
+          // What it says of a package of Pyodide's own does not count.
+          six: entry(six, poisoned, ['six']),
+        },
+      }),
+    ),
+  };
 
-test('a wheel that is not the one that the lock file names is never installed', async () => {
-  const { status, logs } = await run('import six');
-  expect([status, logs.includes('poisoned')]).toEqual(['FAILED', false]);
+  test('gives what is imported, with what that needs; once; and only what a lock file names', async () => {
+    await using index = await startEchoServer(({ url }, response) => {
+      response.writeHead(served[url] ? 200 : 404).end(served[url]);
+    });
+    await using server = await ServerProcess.prepare({ PYTHON_PACKAGES: `${index.url}/full/` });
+    await server.start();
+    expect((await run('import party\nparty.all("a", "b")', server.client)).logs).toBe("['Hello, a!', 'Hello, b!']\n");
+    for (const [name, why] of [
+      ['six', `[${six} is not the wheel that Pyodide's lock file names.]`],
+      ['changed', "[changed-1.0-py3-none-any.whl is not the wheel that Pyodide's lock file names.]"],
+      ['numpy', 'could not be loaded: the index answered 404.]'],
+      ['nothing_of_that_name', '[Not installed here: nothing_of_that_name.'],
+    ] as const) {
+      const { logs } = await run(`import ${name}`, server.client);
+      expect(logs).toContain(why);
+      expect(logs).not.toContain('poisoned');
+    }
+
+    // What was loaded is there for the next start, even where the index is not.
+    await server.end('SIGKILL');
+    await index.close();
+    await server.start();
+    expect((await run('import party\nparty.all("c")', server.client)).logs).toBe("['Hello, c!']\n");
+    expect((await run('import numpy', server.client)).logs).toContain(
+      'could not be loaded: the index did not answer.]',
+    );
+    const asked = index.heard.map(({ url }) => url);
+    expect(asked.filter((url) => url === '/full/party-1.0-py3-none-any.whl')).toHaveLength(1);
+    expect(asked.some((url) => url.includes('nothing_of_that_name'))).toBe(false);
+  });
+
+  test.each([
+    ['is for other interpreters', JSON.stringify({ info: { abi_version: '1999', python: '3.1' }, packages: {} })],
+    ['is none', 'hello'],
+    [
+      'names files outside',
+      JSON.stringify({ info: pyodide.info, packages: { a: entry('../../etc/passwd', native, ['a']) } }),
+    ],
+  ])('a lock file that %s has no effect, and Python works', async (_name, lock) => {
+    await using index = await startEchoServer((_request, response) => void response.end(lock));
+    await using other = await startTestApp({ PYTHON_PACKAGES: index.url });
+    const { logs } = await run('print(6 * 7)\nimport a', other.client);
+    expect(logs).toMatch(/^42\n[^]*Not installed here: a\./);
+  });
 });

@@ -60,6 +60,8 @@ interface Waiting extends Expectation {
 const startSeconds = 60;
 /** How long it may take what is asked of it beside programs, and how long a program beside its time. */
 const answerSeconds = 30;
+/** The same, for a wheel: some are large, and are compiled. */
+const installSeconds = 90;
 const graceSeconds = 2;
 const maxSnapshotBytes = 200_000_000;
 /** The smallest pieces of output that an honest sandbox sends are seldom: so many frames come with one answer at most. */
@@ -141,7 +143,7 @@ export class Interpreter {
 
   /** Installs a wheel. Throws SandboxError when it cannot be. */
   async install(name: string, wheel: Uint8Array): Promise<void> {
-    await this.#ask({ type: 'install', name }, wheel, { ...nothing, type: 'ok', seconds: answerSeconds });
+    await this.#ask({ type: 'install', name }, wheel, { ...nothing, type: 'ok', seconds: installSeconds });
   }
 
   /** Throws InterpreterDiedError, and SandboxError when it answers that something went wrong. */

@@ -1,8 +1,9 @@
-import { createHash } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { z } from 'zod';
-import { pyodideFolder } from './start-sandbox.ts';
+import { LRUCache } from 'lru-cache';
+import { type LockFile, readOwnLockFile } from './lock-file.ts';
+import type { WheelSource } from './wheel-source.ts';
+
+/** How many bytes of wheels are held for the next interpreter that needs them. */
+const heldBytes = 128_000_000;
 
 /** A wheel: its name, and what it holds. */
 export interface Wheel {
@@ -16,55 +17,55 @@ interface Known {
   sha256: string | null;
 }
 
-const lockFile = z.object({
-  packages: z.record(
-    z.string(),
-    z.object({
-      file_name: z.string(),
-      imports: z.array(z.string()),
-      depends: z.array(z.string()),
-      sha256: z.string(),
-      package_type: z.string().optional(),
-    }),
-  ),
-});
-
 const normalized = (name: string) => name.toLowerCase().replace(/[-_.]+/g, '-');
 
+/** Matches the names of wheels that this Pyodide can run, pure or built for it; the first group is the package. */
+function runnable({ abi_version, python }: LockFile['info']): RegExp {
+  const version = python.split('.').slice(0, 2).join('');
+  const tags = `[^-]+-none-any|cp${version}-(?:cp${version}|abi3)-pyemscripten_${abi_version}_wasm32`;
+  // https://packaging.python.org/en/latest/specifications/binary-distribution-format/#file-name-convention
+  return new RegExp(`^([A-Za-z0-9_.]+)-[^-]+(?:-\\d[^-]*)?-(?:${tags})\\.whl$`);
+}
+
 /**
- * The wheels of a folder of the operator's: those of Pyodide's distribution, by the lock file that came with it, and others
- * that run anywhere, by their names. The server reads them and hands them to the sandbox, which reads no folder.
+ * What can be imported beside the standard library: packages of Pyodide's distribution, by the lock file that came with it, and
+ * others that run here, by a lock file of the source or the names of their wheels. The server reads them and hands them to the sandbox, which can reach nothing.
  */
-export class WheelFolder {
-  readonly #folder: string;
+export class Packages {
+  readonly #source: WheelSource;
   readonly #byModule = new Map<string, string>();
   readonly #packages = new Map<string, Known>();
-  readonly #kept = new Map<string, Promise<Wheel>>();
+  readonly #held = new LRUCache<string, Wheel>({ maxSize: heldBytes, sizeCalculation: ({ bytes }) => bytes.length });
+  readonly #reading = new Map<string, Promise<Wheel>>();
 
-  private constructor(folder: string) {
-    this.#folder = folder;
+  private constructor(source: WheelSource) {
+    this.#source = source;
   }
 
-  /** Reads what is in the folder. Throws what reading it throws. */
-  static async open(folder: string): Promise<WheelFolder> {
-    const wheels = new WheelFolder(folder);
-    const files = new Set(await readdir(folder));
-    const lock = lockFile.parse(JSON.parse(await readFile(join(pyodideFolder, 'pyodide-lock.json'), 'utf8')));
-    for (const [key, { file_name: file, imports, depends, sha256 }] of Object.entries(lock.packages)) {
-      if (!files.delete(file)) continue;
+  /** Looks what there is. Throws what that throws. */
+  static async open(source: WheelSource): Promise<Packages> {
+    const packages = new Packages(source);
+    const own = await readOwnLockFile();
+    const files = await source.files();
+    const more = await source.lockFile(own.info.abi_version);
+    // What a lock file of the source says of our packages does not count.
+    for (const [key, entry] of Object.entries({ ...more?.packages, ...own.packages })) {
+      const { file_name: file, imports, depends, sha256 } = entry;
+      // The rest is tests of packages, and libraries that no wheel of this release needs.
+      if (!file.endsWith('.whl') || (files && !files.delete(file))) continue;
       const name = normalized(key);
-      wheels.#packages.set(name, { file, depends: depends.map(normalized), sha256 });
-      for (const module of imports) wheels.#byModule.set(module, name);
+      packages.#packages.set(name, { file, depends: depends.map(normalized), sha256 });
+      for (const module of imports) packages.#byModule.set(module, name);
     }
-    for (const file of files) {
-      // https://packaging.python.org/en/latest/specifications/binary-distribution-format/#file-name-convention
-      const [, distribution] = /^([A-Za-z0-9_.]+)-[^-]+(?:-\d[^-]*)?-[^-]+-[^-]+-any\.whl$/.exec(file) ?? [];
+    const pattern = runnable(own.info);
+    for (const file of files ?? []) {
+      const [, distribution] = pattern.exec(file) ?? [];
       // What Pyodide has a wheel of its own for is that one.
-      if (distribution === undefined || normalized(distribution) in lock.packages) continue;
-      wheels.#packages.set(normalized(distribution), { file, depends: [], sha256: null });
-      wheels.#byModule.set(distribution.replaceAll('.', '_'), normalized(distribution));
+      if (distribution === undefined || normalized(distribution) in own.packages) continue;
+      packages.#packages.set(normalized(distribution), { file, depends: [], sha256: null });
+      packages.#byModule.set(distribution.replaceAll('.', '_'), normalized(distribution));
     }
-    return wheels;
+    return packages;
   }
 
   /** The names of packages that modules come from, those first that others need; modules from nowhere are left out. */
@@ -80,19 +81,19 @@ export class WheelFolder {
     return [...ordered];
   }
 
-  /** The wheel of a package. Throws when it is not the one that the lock file names. */
-  wheel(name: string): Promise<Wheel> {
-    const kept = this.#kept.get(name) ?? this.#read(name);
-    this.#kept.set(name, kept);
-    kept.catch(() => this.#kept.delete(name));
-    return kept;
+  /** The wheel of a package. Throws WheelError where it cannot be had. */
+  async wheel(name: string): Promise<Wheel> {
+    const held = this.#held.get(name) ?? this.#reading.get(name);
+    if (held) return held;
+    const reading = this.#read(name).finally(() => this.#reading.delete(name));
+    this.#reading.set(name, reading);
+    const wheel = await reading;
+    this.#held.set(name, wheel);
+    return wheel;
   }
 
   async #read(name: string): Promise<Wheel> {
     const { file, sha256 } = this.#packages.get(name) as Known;
-    const bytes = await readFile(join(this.#folder, file));
-    const hash = createHash('sha256').update(bytes).digest('hex');
-    if (sha256 !== null && hash !== sha256) throw new Error(`${file} is not the wheel that Pyodide's lock file names`);
-    return { name: file, bytes };
+    return { name: file, bytes: await this.#source.read(file, sha256) };
   }
 }

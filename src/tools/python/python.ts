@@ -1,9 +1,11 @@
+import { join } from 'node:path';
 import type { Logger } from '../../log.ts';
 import type { PythonParts } from '../code-interpreter.ts';
 import { Interpreter } from './interpreter.ts';
-import { WheelFolder } from './packages.ts';
+import { Packages } from './packages.ts';
 import { InterpreterPool } from './pool.ts';
 import { openSnapshot } from './snapshot.ts';
+import { WheelFolder, WheelIndex } from './wheel-source.ts';
 
 /** What the files of an interpreter may hold together. */
 const fileBytes = 268_435_456;
@@ -15,9 +17,9 @@ export interface PythonSettings {
   /** How many interpreters wait for threads that have none. */
   ready: number;
   idleMs: number;
-  /** A folder of wheels; null: none. */
+  /** A folder of wheels, or the address of an index of them; null: none. */
   packages: string | null;
-  /** Where the snapshot is kept that interpreters start from. */
+  /** Where the snapshot is kept that interpreters start from, and wheels that were loaded. */
   cacheFolder: string;
 }
 
@@ -32,7 +34,7 @@ export class Python {
     this.#log = log;
   }
 
-  /** The interpreters and what they can install. Throws what reading the folder of wheels throws. */
+  /** The interpreters and what they can install. Throws what looking for wheels throws. */
   parts(): Promise<PythonParts> {
     this.#parts ??= this.#open();
     // Whoever needs it is told; the next one tries again.
@@ -49,13 +51,18 @@ export class Python {
 
   async #open(): Promise<PythonParts> {
     const { memoryMb, sandboxes, ready, idleMs, packages, cacheFolder } = this.#settings;
-    const wheels = packages === null ? null : await WheelFolder.open(packages);
+    const opened = packages === null ? null : await this.#openPackages(packages);
     const snapshot = await openSnapshot(cacheFolder, memoryMb).catch((error) => {
       this.#log.warn({ err: error }, 'no snapshot of Python could be made: interpreters take seconds to start');
       return null;
     });
     const start = () => new Interpreter({ memoryMb, fileBytes, snapshot });
-    return { pool: new InterpreterPool({ max: sandboxes, ready, idleMs, start }), wheels };
+    return { pool: new InterpreterPool({ max: sandboxes, ready, idleMs, start }), packages: opened, log: this.#log };
+  }
+
+  #openPackages(where: string): Promise<Packages> {
+    const cache = join(this.#settings.cacheFolder, 'wheels');
+    return Packages.open(/^https?:/.test(where) ? new WheelIndex(where, cache, this.#log) : new WheelFolder(where));
   }
 
   /** Ends all interpreters. */

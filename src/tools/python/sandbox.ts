@@ -13,6 +13,7 @@ const pieceBytes = 4096;
 const pieceMs = 20;
 /** So long may take what the server asks beside programs. */
 const otherSeconds = 20;
+const installSeconds = 80;
 
 prepareForPyodide();
 const { loadPyodide } = await import(`${folder}/pyodide.mjs`);
@@ -101,7 +102,7 @@ async function install(name: string, bytes: Uint8Array): Promise<void> {
 
 async function answer(): Promise<void> {
   const { message, body } = nextMessage();
-  deadline = now() + otherSeconds * 1000;
+  deadline = now() + (message.type === 'install' ? installSeconds : otherSeconds) * 1000;
   if (message.type === 'put') {
     files.put(message.path, body);
     tell({ type: 'ok' });
