@@ -6,6 +6,7 @@ import { filesIn } from './content.ts';
 import type { DomainContext } from './context.ts';
 import { addRun, type CreateRun } from './create-run.ts';
 import { ConflictError, NotFoundError } from './error.ts';
+import { shareFiles } from './forked-file.ts';
 import { generation } from './generation.ts';
 import { clearable, metadata, parse, textUpTo } from './input.ts';
 import { changeThread } from './journal.ts';
@@ -159,6 +160,7 @@ export async function forkThread(ctx: DomainContext, input: unknown): Promise<Th
       await change.tx.message.createMany({ data: copies.map(({ files: _files, ...message }) => message) });
       const files = copies.flatMap(({ id: messageId, files }) => files.map((file) => ({ ...file, messageId })));
       if (files.length > 0) await change.tx.messageFile.createMany({ data: files });
+      await shareFiles(ctx, change.tx, [sourceId, id], copies);
       for (const copy of copies) change.log({ type: 'MESSAGE_ADDED', messageId: copy.id });
     },
     {

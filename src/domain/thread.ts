@@ -7,6 +7,7 @@ import { requireScope } from './access.ts';
 import type { DomainContext } from './context.ts';
 import { ForbiddenError, NotFoundError } from './error.ts';
 import { fileIds, requireFiles } from './file.ts';
+import { handOverFiles } from './forked-file.ts';
 import { absentOr, clearable, metadata, metadataHolds, parse, searchIn, textUpTo } from './input.ts';
 import { changeThread, type LockedThread, lockedColumns } from './journal.ts';
 import { appendMessages, messageInputs } from './message.ts';
@@ -121,6 +122,7 @@ export async function deleteThread(ctx: DomainContext, input: unknown): Promise<
     await cancelUnfinishedRuns(ctx, change);
     change.afterCommit(() => ctx.bus.publish(threadTopic(id), { kind: 'gap' }));
   });
+  await handOverFiles(ctx, id);
   const { count } = await ctx.db.thread.deleteMany({ where: { id } });
   ctx.bus.publish(threadTopic(id), { kind: 'gap' });
   if (count === 0) throw new NotFoundError(id);

@@ -174,13 +174,46 @@ describe('who may read a file', () => {
 
 test('an edited message keeps what came with it, a forked one has it, too', async () => {
   const file = await upload(app.client, 'kept', 'kept.txt');
-  const thread = await app.client.createThread({ messages: [{ text: 'before', fileIds: [file.id] }] });
-  const selection = 'messages { nodes { id text attachments { name } } }';
+  const common = await upload(app.client, 'of the thread', 'common.txt');
+  const thread = await app.client.createThread({
+    fileIds: [common.id],
+    messages: [{ text: 'before', fileIds: [file.id] }],
+  });
+  const selection = 'id messages { nodes { id text attachments { name } } }';
   const [message] = (await app.client.data(`query($id: ID!) { thread(id: $id) { ${selection} } }`, thread)).thread
     .messages.nodes;
   await app.client.mutate('editMessage', { id: message.id, text: 'after' }, 'message { id }');
   const fork = await app.client.mutate('forkThread', { throughMessageId: message.id }, `thread { ${selection} }`);
   expect(fork.thread.messages.nodes).toMatchObject([{ text: 'after', attachments: [{ name: 'kept.txt' }] }]);
+  const ask = 'query($threadId: ID!) { files(filter: { threadId: $threadId }) { nodes { name } } }';
+  const { files } = await app.client.data(ask, { threadId: fork.thread.id });
+  expect(files.nodes.map(({ name }: { name: string }) => name).sort()).toEqual(['common.txt', 'kept.txt']);
+});
+
+test('a fork keeps what runs drew and wrote when the thread that it came from is deleted, and nothing else does', async () => {
+  const selection = `thread { id } messages { nodes { id content { __typename ... on ImageContent { url file { id } }
+    ... on TextContent { annotations { ... on FilePath { file { id url } } } } } } }`;
+  const tools = [{ textToImage: { model: 'demo' } }, { codeInterpreter: {} }];
+  const drawn = await app.client.finished((await app.client.ask('draw a cat', { model: 'demo', tools })).id, selection);
+  const threadId = drawn.thread.id;
+  const text = "```python\nopen('/mnt/data/kept.txt', 'w').write('kept')\n```";
+  await app.client.mutate('createMessage', { threadId, message: { text } }, 'message { id }');
+  const wrote = await app.client.finished((await app.client.run({ model: 'demo', tools, threadId })).id, selection);
+  const picture = drawn.messages.nodes[0].content.find((part: { file?: object }) => part.file);
+  const file = wrote.messages.nodes[0].content[0].annotations[0].file;
+  const last = wrote.messages.nodes.at(-1).id;
+  const { thread: fork } = await app.client.mutate('forkThread', { throughMessageId: last }, 'thread { id }');
+  await app.client.mutate('deleteThread', { id: threadId }, 'deletedId');
+  const shown = await app.client.data(
+    `query($id: ID!) { thread(id: $id) { ${selection.replace('thread { id }', '')} } files { nodes { id } } }`,
+    fork,
+  );
+  expect(JSON.stringify(shown.thread)).toContain(picture.file.id);
+  expect(JSON.stringify(shown.thread)).toContain(file.id);
+  expect((await fetch(picture.url)).status).toBe(200);
+  expect(await (await fetch(file.url)).text()).toBe('kept');
+  await app.client.mutate('deleteThread', { id: fork.id }, 'deletedId');
+  expect([(await fetch(picture.url)).status, (await fetch(file.url)).status]).toEqual([404, 404]);
 });
 
 test('a deleted workspace leaves no bytes', async () => {
