@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type ExecutionResult, type GraphQLError, getOperationAST } from 'graphql';
 import {
@@ -13,9 +12,10 @@ import { DomainError, RateLimitedError } from '../domain/error.ts';
 import type { Logger } from '../log.ts';
 import { type Authenticator, credentialIn, refusedRequest } from './authenticate.ts';
 import { executorsWith, operationOf } from './operation.ts';
+import { answering, withOwnErrors } from './own-errors.ts';
+import { ReservedStream } from './reserved-stream.ts';
 import type { Session } from './session.ts';
 import type { SharedEvents } from './shared-events.ts';
-import { Turnstile } from './turnstile.ts';
 import { maskError } from './use-error-codes.ts';
 import { workspaceIn, type Yoga } from './yoga.ts';
 
@@ -25,19 +25,6 @@ const openWithinMs = 30_000;
 /** How many queries and mutations may have answers on their way, or waiting, on one stream. */
 const maxAnswers = 100;
 
-/** An event stream for the answers of many operations, from its reservation until it closes. */
-interface EventStream {
-  readonly token: string;
-  readonly session: Session;
-  /** Aborted when it closes. */
-  readonly closed: AbortController;
-  /** One event at a time is on its way to the client, whatever the number of operations. */
-  readonly turns: Turnstile;
-  /** The queries and mutations whose answers are on their way, as they were sent. */
-  readonly answers: Set<object>;
-}
-
-type Body = AsyncGenerator<string, void>;
 type Raw = { request: IncomingMessage; body: string | null };
 type Context = Record<PropertyKey, unknown>;
 type SseRequest = Request<Raw, unknown>;
@@ -61,10 +48,10 @@ export class EventStreams {
   readonly #yoga: Yoga;
   readonly #authenticator: Authenticator;
   readonly #shown: (error: unknown) => Error;
-  readonly #log: Logger;
-  readonly #streams = new Map<string, EventStream>();
+  readonly #onError: (error: unknown) => void;
+  readonly #streams = new Map<string, ReservedStream>();
   /** By the request that reserved it. */
-  readonly #reserved = new WeakMap<object, EventStream>();
+  readonly #reserved = new WeakMap<object, ReservedStream>();
   readonly #handle: Handler<Raw, unknown>;
 
   constructor(options: { yoga: Yoga; authenticator: Authenticator; events: SharedEvents; log: Logger }) {
@@ -72,14 +59,18 @@ export class EventStreams {
     this.#yoga = yoga;
     this.#authenticator = authenticator;
     this.#shown = maskError(log);
-    this.#log = log;
+    this.#onError = (error) => log.error({ err: error }, 'event stream');
     this.#handle = createHandler<Raw, unknown, Context>({
       ...executorsWith(events),
       // `#operation` has validated it, by more rules than the library knows.
       validate: () => [],
       authenticate: (request) => this.#tokenFor(request),
       onSubscribe: (request, params) => this.#operation(request, params),
-      onOperation: (_ctx, _request, _args, result) => this.#withErrors(result as never),
+      // The library would end the stream, and with it all other operations.
+      onOperation: (_ctx, _request, _args, result) =>
+        Symbol.asyncIterator in result
+          ? withOwnErrors(result as AsyncIterable<ExecutionResult>, this.#shown)
+          : undefined,
       onNext: async (_ctx, request) => void (await this.#streamOf(request)?.turns.enter()),
       onComplete: (_ctx, request) => void this.#streamOf(request)?.answers.delete(request),
     });
@@ -102,35 +93,11 @@ export class EventStreams {
     const stream = this.#streamOf(asked);
     // What was not taken is not answered on the stream.
     if (status !== 202) stream?.answers.delete(asked);
+    else if (request.method === 'POST') stream?.take();
     if (status !== 201) this.#reserved.get(asked)?.closed.abort();
     response.writeHead(status, statusText, { ...headers, 'x-accel-buffering': 'no' });
     if (answer === null || typeof answer === 'string') response.end(answer);
-    else await this.#send(answer, response, stream);
-  }
-
-  async #send(body: Body, response: ServerResponse, stream: EventStream | undefined): Promise<void> {
-    const end = () => {
-      stream?.turns.open();
-      body.return().catch((error) => this.#log.error({ err: error }, 'event stream'));
-    };
-    response.once('close', end);
-    stream?.closed.signal.addEventListener('abort', end);
-    try {
-      for await (const event of body) {
-        if (response.closed) break;
-        await new Promise<void>((resolve) => {
-          response.once('close', resolve);
-          response.write(event, () => {
-            response.off('close', resolve);
-            resolve();
-          });
-        });
-        if (event.startsWith('event: next')) stream?.turns.leave();
-      }
-    } finally {
-      stream?.closed.abort();
-      response.end();
-    }
+    else await stream?.send(answer, response, this.#onError);
   }
 
   /** The token of a request, or the answer that refuses it. */
@@ -150,7 +117,7 @@ export class EventStreams {
     }
   }
 
-  #streamOf({ raw }: SseRequest): EventStream | undefined {
+  #streamOf({ raw }: SseRequest): ReservedStream | undefined {
     return this.#streams.get(tokenOf(raw.request) ?? '');
   }
 
@@ -163,22 +130,16 @@ export class EventStreams {
     );
   }
 
-  async #reserve(request: SseRequest): Promise<EventStream> {
+  async #reserve(request: SseRequest): Promise<ReservedStream> {
     const session = await this.#open(request);
     const { lost, release } = session.watch('socket');
-    const stream = {
-      token: randomUUID(),
-      session,
-      closed: new AbortController(),
-      turns: new Turnstile(),
-      answers: new Set<object>(),
-    };
+    const stream = new ReservedStream(session);
     this.#streams.set(stream.token, stream);
     this.#reserved.set(request, stream);
-    const forget = () => this.#forget(stream).catch((error) => this.#log.error({ err: error }, 'event stream'));
+    const forget = () => this.#forget(stream).catch(this.#onError);
     const late = setTimeout(forget, openWithinMs).unref();
     // Its operations hear why they end before it closes; one that nobody has opened is forgotten.
-    lost.addEventListener('abort', () => setTimeout(() => forget().then(() => stream.closed.abort()), 100));
+    lost.addEventListener('abort', () => stream.closeWhenQuiet(() => void forget().then(() => stream.closed.abort())));
     stream.closed.signal.addEventListener('abort', () => {
       clearTimeout(late);
       release();
@@ -188,7 +149,7 @@ export class EventStreams {
   }
 
   /** The library forgets a stream only when it closes: opens one that nobody came for, and closes it. */
-  async #forget(stream: EventStream): Promise<void> {
+  async #forget(stream: ReservedStream): Promise<void> {
     const headers = { accept: 'text/event-stream', [tokenHeader]: stream.token };
     const request = { method: 'GET', url: '/graphql', headers } as unknown as IncomingMessage;
     const [body, { status }] = await this.#handle(sseRequest(request, { request, body: null }));
@@ -215,32 +176,6 @@ export class EventStreams {
     }
   }
 
-  /** What goes wrong with one operation is its own answer: the library would end the stream, and with it all others. */
-  #withErrors(result: AsyncIterable<ExecutionResult> | ExecutionResult) {
-    if (!(Symbol.asyncIterator in result)) return undefined;
-    const inner = result[Symbol.asyncIterator]();
-    let isBroken = false;
-    const iterator: AsyncGenerator<ExecutionResult, void> = {
-      next: async () => {
-        if (isBroken) return { done: true, value: undefined };
-        try {
-          return (await inner.next()) as IteratorResult<ExecutionResult, void>;
-        } catch (error) {
-          isBroken = true;
-          return { done: false, value: { errors: [this.#shown(error) as GraphQLError] } };
-        }
-      },
-      return: async () => (await inner.return?.()) as IteratorReturnResult<void>,
-      throw: async (error) => {
-        await inner.return?.();
-        throw error;
-      },
-      [Symbol.asyncIterator]: () => iterator,
-      [Symbol.asyncDispose]: async () => void (await inner.return?.()),
-    };
-    return iterator;
-  }
-
   #refusal(error: unknown): Response {
     if (!(error instanceof DomainError)) throw error;
     const { message, extensions } = refusedRequest(error) as GraphQLError;
@@ -250,11 +185,6 @@ export class EventStreams {
 }
 
 const isErrors = (found: object): found is readonly GraphQLError[] => Array.isArray(found);
-
-/** Errors as the answer to an operation. */
-async function* answering(errors: readonly GraphQLError[]): AsyncGenerator<ExecutionResult> {
-  yield { errors };
-}
 
 function refuse(status: number, message: string, extensions?: object): Response {
   const body = JSON.stringify({ errors: [{ message, ...(extensions && { extensions }) }] });

@@ -58,6 +58,33 @@ async function openSocket(client: Client, operation: object) {
   return { socket, heard, ended };
 }
 
+/** One stream for the answers of many operations, busy with another one. */
+const overOneStream: Transport = async (client) => {
+  const send = (method: string, token?: string, body?: object) =>
+    fetch(`${client.url}/graphql`, {
+      method,
+      headers: {
+        ...client.headers,
+        ...(token ? { 'x-graphql-event-stream-token': token } : {}),
+        ...(method === 'GET' ? { accept: 'text/event-stream' } : {}),
+      },
+      ...(body ? { body: JSON.stringify(body) } : {}),
+    });
+  const token = await (await send('PUT')).text();
+  const response = await send('GET', token);
+  for (const operationId of ['other', 'mine']) {
+    expect((await send('POST', token, { query: query(), extensions: { operationId } })).status).toBe(202);
+  }
+  const ended = response.text().then((text) => {
+    const messages = [...text.matchAll(/event: next\ndata: (.*)\n\n/g)].map(([, data = '']) => JSON.parse(data));
+    const last = messages.findLast(({ id }) => id === 'mine');
+    // Each of them hears it, and is completed.
+    expect(text.match(/event: complete/g)).toHaveLength(2);
+    return last?.payload.errors?.[0]?.extensions ?? {};
+  });
+  return { ended };
+};
+
 const overWebSocket: Transport = async (client) => {
   const { ended } = await openSocket(client, { query: query() });
   return { ended };
@@ -71,7 +98,12 @@ const waiting: Transport = async (client) => {
   return { ended };
 };
 
-const transports = { SSE: overSse, WebSocket: overWebSocket, 'a long query': waiting };
+const transports = {
+  SSE: overSse,
+  'one stream for all': overOneStream,
+  WebSocket: overWebSocket,
+  'a long query': waiting,
+};
 
 /** How a credential ends: makes one, and returns what ends it. */
 const ends: Record<string, () => Promise<{ client: Client; end: () => Promise<unknown>; reason: string }>> = {
