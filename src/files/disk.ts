@@ -27,8 +27,15 @@ export class DiskFileStore implements FileStore {
     await rename(path, target).catch(async (error) => {
       if (error.code !== 'EXDEV') throw error;
       // It was staged on another disk: what has a name in the store is whole.
-      await copyFile(path, `${target}.part`);
-      await rename(`${target}.part`, target);
+      const part = `${target}.part`;
+      try {
+        await copyFile(path, part);
+        await rename(part, target);
+      } catch (fault) {
+        // There may be no room for it.
+        await rm(part, { force: true });
+        throw fault;
+      }
       await rm(path);
     });
     return key;

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import { create as contentDisposition } from 'content-disposition';
@@ -74,30 +75,36 @@ async function send(
   file: DownloadableFile,
 ): Promise<void> {
   const etag = `"${file.sha256}"`;
-  response.setHeader('etag', etag);
-  response.setHeader('cache-control', 'private, max-age=300');
-  response.setHeader('accept-ranges', 'bytes');
   const isShown = shown.test(file.mimeType);
   const type = isShown || !active.test(file.mimeType) ? file.mimeType : 'application/octet-stream';
-  response.setHeader('content-type', type.startsWith('text/') ? `${type}; charset=utf-8` : type);
-  response.setHeader('content-disposition', contentDisposition(file.name, { type: isShown ? 'inline' : 'attachment' }));
+  const headers: Record<string, string | number> = {
+    etag,
+    'cache-control': 'private, max-age=300',
+    'accept-ranges': 'bytes',
+    'content-type': type.startsWith('text/') ? `${type}; charset=utf-8` : type,
+    'content-disposition': contentDisposition(file.name, { type: isShown ? 'inline' : 'attachment' }),
+  };
   if (request.headers['if-none-match']?.split(',').some((tag) => tag.trim() === etag)) {
-    response.writeHead(304).end();
+    response.writeHead(304, headers).end();
     return;
   }
   const range = rangeOf(request, file.sizeBytes, etag);
   if (range === 'beyond') {
-    response.writeHead(416, { 'content-range': `bytes */${file.sizeBytes}` }).end();
+    response.writeHead(416, { ...headers, 'content-range': `bytes */${file.sizeBytes}` }).end();
     return;
   }
-  if (range) response.setHeader('content-range', `bytes ${range.start}-${range.end}/${file.sizeBytes}`);
-  response.setHeader('content-length', range ? range.end - range.start + 1 : file.sizeBytes);
-  response.statusCode = range ? 206 : 200;
+  if (range) headers['content-range'] = `bytes ${range.start}-${range.end}/${file.sizeBytes}`;
+  headers['content-length'] = range ? range.end - range.start + 1 : file.sizeBytes;
+  const status = range ? 206 : 200;
   if (request.method === 'HEAD' || file.sizeBytes === 0) {
-    response.end();
+    response.writeHead(status, headers).end();
     return;
   }
-  await pipeline(files.read(file.workspaceId, file.blobKey, range ?? undefined), response).catch((error) => {
+  const bytes = files.read(file.workspaceId, file.blobKey, range ?? undefined);
+  // Before anything is said: they may not be there.
+  await once(bytes, 'readable');
+  response.writeHead(status, headers);
+  await pipeline(bytes, response).catch((error) => {
     // Who went away wants no more of it.
     if (!request.destroyed || !response.destroyed) throw error;
   });

@@ -160,7 +160,7 @@ test.skipIf(inject('postgres') === null)(
     await using one = await ServerProcess.prepare({ ROLE: 'api' });
     const folder = `${one.dataDir}/shared`;
     const api = one.with({ ROLE: 'api', FILES_DIR: folder });
-    const worker = one.with({ ROLE: 'all', FILES_DIR: folder });
+    const worker = one.with({ ROLE: 'worker', FILES_DIR: folder });
     await api.start();
     await worker.start();
     const { upload } = await import('../support/upload.ts');

@@ -1,5 +1,6 @@
 import { get } from 'node:http';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Readable } from 'node:stream';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import type { Client } from '../support/client.ts';
 import { upload } from '../support/upload.ts';
@@ -170,6 +171,23 @@ describe('who may read a file', () => {
     const other = await alice.mutate('createThread', { fileIds: [id] }, 'thread { id }');
     expect(other).toMatchObject({ __typename: 'NotFoundError' });
   });
+});
+
+test('a file whose bytes are gone is an error of the server, and says so at once', async () => {
+  const file = await upload(app.client, 'not for long', 'lost.txt');
+  const lost = new Error('no such file');
+  vi.spyOn(app.app.services.files, 'read').mockImplementationOnce(
+    () =>
+      new Readable({
+        read() {
+          this.destroy(lost);
+        },
+      }),
+  );
+  const response = await fetch(file.url);
+  expect(response.status).toBe(500);
+  expect(response.headers.get('etag')).toBeNull();
+  expect(await (await fetch(file.url)).text()).toBe('not for long');
 });
 
 test('an edited message keeps what came with it, a forked one has it, too', async () => {

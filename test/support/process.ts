@@ -74,10 +74,8 @@ export class ServerProcess {
       const hear = (chunk: Buffer) => {
         this.output += chunk;
         const url = /(http:\/\/\S+?)\/graphql/.exec(this.output)?.[1];
-        if (url) {
-          this.#url = url;
-          resolve();
-        }
+        if (url) this.#url = url;
+        if (url || this.output.includes('worker is up.')) resolve();
       };
       child.stdout.on('data', hear);
       child.stderr.on('data', hear);

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { docxOf, lyingZip, pdfOf, zipOf } from '../support/documents.ts';
 import { searchSelection, searchWith, uploadRead } from '../support/file-search.ts';
@@ -123,6 +123,17 @@ describe('an answer', () => {
       'Secret heliotrope',
     );
   });
+});
+
+test('a file whose bytes cannot be had for a while is read when they can', async () => {
+  const { files, database } = app.app.services;
+  const read = vi.spyOn(files, 'read').mockImplementationOnce(() => {
+    throw new Error('the disk is not there');
+  });
+  const { ingestion, id } = await uploadRead(app.client, 'patience heliotrope', 'patience.txt');
+  expect(ingestion).toMatchObject({ status: 'COMPLETED', error: null });
+  expect(await database.file.findFirst({ where: { id } })).toMatchObject({ ingestionAttempts: 2 });
+  read.mockRestore();
 });
 
 test('a text of emoji without a space is cut between them', async () => {
