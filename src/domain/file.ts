@@ -176,6 +176,8 @@ export async function deleteFile(ctx: DomainContext, input: unknown): Promise<st
   const isOwn = ctx.actor.kind !== 'USER' || file.owner === ctx.actor.userId;
   if (!isOwn) throw new ForbiddenError(null, 'An end user deletes their own files only.');
   await ctx.db.$transaction(async (tx) => {
+    // A search that ends meanwhile has either found it before all this, or finds that it is gone.
+    await tx.$queryRaw`SELECT 1 FROM "File" WHERE "workspaceId" = ${ctx.workspaceId} AND "id" = ${id} FOR UPDATE`;
     // What a search told the model of it goes, too.
     await tx.toolCall.updateMany({ where: { hits: { some: { fileId: id } } }, data: { output: null } });
     await tx.$executeRaw`

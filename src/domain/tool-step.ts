@@ -140,12 +140,16 @@ export async function endCall(ctx: DomainContext, run: ClaimedRun, id: string, e
     });
     if (hits.length === 0) return;
     const rows = hits.map(({ fileId, chunkIndex, score }, index) => ({ rank: index + 1, fileId, chunkIndex, score }));
-    // A file may have been deleted since it was found.
-    await change.tx.$executeRaw`
+    // A file may have been deleted since it was found, or is being deleted.
+    const stored = await change.tx.$executeRaw`
       INSERT INTO "FileSearchHit" ("workspaceId", "toolCallId", "rank", "fileId", "chunkIndex", "score")
       SELECT ${ctx.workspaceId}, ${id}, h."rank", h."fileId", h."chunkIndex", h."score"
       FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS h ("rank" int, "fileId" text, "chunkIndex" int, "score" float8)
-      JOIN "FileChunk" c ON c."workspaceId" = ${ctx.workspaceId} AND c."fileId" = h."fileId" AND c."index" = h."chunkIndex"`;
+      JOIN "FileChunk" c ON c."workspaceId" = ${ctx.workspaceId} AND c."fileId" = h."fileId" AND c."index" = h."chunkIndex"
+      JOIN "File" f ON f."workspaceId" = c."workspaceId" AND f."id" = c."fileId"
+      FOR KEY SHARE OF f, c`;
+    // What was told of it goes with it, as `deleteFile` has it.
+    if (stored < hits.length) await change.tx.toolCall.updateMany({ where: { id }, data: { output: null } });
   });
 }
 
