@@ -60,8 +60,10 @@ describe.runIf(isAvailable)('with an embedding model', () => {
       uploadRead(app.client, '退款政策', 'meaning.txt'),
     ]);
     const { results } = await searchWith(app.client, 'ask for a refund', [words.id, meaning.id, both.id]);
-    expect(results[0]).toMatchObject({ file: { name: 'both.txt' }, score: 1 });
-    for (const { score } of results.slice(1)) expect(score).toBeLessThan(1);
+    // Of two that mean the same either may be the nearer one.
+    expect(results[0]).toMatchObject({ file: { name: 'both.txt' } });
+    expect(results[0].score).toBeGreaterThan(0.98);
+    for (const { score } of results.slice(1)) expect(score).toBeLessThan(0.7);
   });
 
   test('the vectors of a large file are made in several calls, none of them too large', async () => {
