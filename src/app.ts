@@ -116,6 +116,8 @@ async function open(
     demoDelayMs: config.demoDelayMs,
     catalogFile: config.modelCatalog,
   });
+  const { embedding } = config.tools;
+  const embedder = embedding && openEmbedder({ ...secrets, ...embedding });
   const { database, queue } = await openStorage(config, overrides, log, closing);
   const kept = new KeptSecrets(config.dataDir, overrides.inMemory === true);
   const vault = await openVault(secrets, kept, database);
@@ -142,7 +144,7 @@ async function open(
     log,
     tools,
     plugins,
-    embedder: await openEmbedding(config, secrets, database, log),
+    embedder: embedder && (await vectorsWith(embedder, database, log)),
     ...filing,
   };
   const firstKey = await openFirstKey(secrets, kept, services);
@@ -197,10 +199,8 @@ async function openStorage(
   return { database: client, queue };
 }
 
-/** What makes vectors of passages; null: nothing is configured, or the database cannot keep them. */
-async function openEmbedding({ tools }: Config, secrets: Secrets, database: Database, log: Logger) {
-  if (!tools.embedding) return null;
-  const embedder: Embedder = openEmbedder({ ...secrets, ...tools.embedding });
+/** What makes vectors of passages; null where the database cannot keep them. */
+async function vectorsWith(embedder: Embedder, database: Database, log: Logger): Promise<Embedder | null> {
   const why = await openVectors(database);
   if (why === null) return embedder;
   log.warn(`EMBEDDING_MODEL has no effect: ${why}. Files are searched by their words alone.`);

@@ -44,7 +44,7 @@ const allowed: Record<string, string[]> = {
   providers: [],
   db: [],
 };
-const leaves = ['id', 'log', 'config', 'variables', 'secret', 'vault'];
+const leaves = ['id', 'log', 'config', 'variables', 'secret', 'vault', 'until-aborted'];
 /** Packages that only some folders know. */
 const packages: Record<string, string[]> = {
   graphql: ['server', 'graphql'],

@@ -5,7 +5,7 @@ const lock = 7_242_026;
 
 /**
  * Makes the table of vectors, which the migrations cannot: not every PostgreSQL has pgvector. Its rows go with the
- * passages that they belong to. Returns why vectors cannot be kept; null: they can.
+ * passages that they belong to. Returns why vectors cannot be kept; null: they can. Throws what the database fails with otherwise.
  */
 export async function openVectors(database: Database): Promise<string | null> {
   const [known] = await database.$queryRaw<Array<{ installed: boolean }>>`
@@ -29,6 +29,8 @@ export async function openVectors(database: Database): Promise<string | null> {
     });
     return null;
   } catch (error) {
-    return `the database does not let this user make the extension "vector" (${(error as Error).message.split('\n').at(-1)})`;
+    const denied = /42501|permission denied/i.exec(JSON.stringify((error as { meta?: unknown }).meta ?? String(error)));
+    if (!denied) throw error;
+    return 'the database does not let this user run CREATE EXTENSION vector';
   }
 }

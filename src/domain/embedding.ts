@@ -4,6 +4,7 @@ import type { Services } from './context.ts';
 import {
   type ClaimedFile,
   claimUnembeddedFile,
+  lastInLine,
   PassedOnError,
   updateClaimed,
   whileClaimed,
@@ -18,11 +19,16 @@ interface Passage {
 /** What a file's row says of its vectors when they have been made, or tried. */
 type EmbeddingOutcome = Pick<File, 'embeddingModel' | 'embeddingError'>;
 
+/** How long whoever has just read a file stays with it to make its vectors: others wait to be read. */
+const atOnceMs = 20_000;
+/** How long one file has its turn, where others may wait for theirs. */
+const turnMs = 60_000;
+
 /**
  * Makes vectors of the passages of a claimed file that have none of this model. `tell` hears of the last passage that has
  * one. What fails for a while is left for `embedWaitingFiles`; what fails for good is not tried again with this model.
  */
-export async function embedFile(
+async function embedFile(
   services: Services,
   embedder: Embedder,
   file: ClaimedFile,
@@ -44,7 +50,7 @@ export async function embedFile(
     }
   } catch (error) {
     if (!(error instanceof EmbeddingError)) throw error;
-    services.log.warn({ fileId: file.id, model, why: error.message }, 'embedding failed');
+    services.log.warn({ err: error, fileId: file.id, model }, 'embedding failed');
     return { embeddingModel: error.isFinal ? model : null, embeddingError: error.message };
   }
 }
@@ -82,6 +88,29 @@ async function embedBatch(
 }
 
 /**
+ * Makes vectors of a file that has just been read. Whatever comes of it, it can be searched by its words: what takes longer, is
+ * stopped, or goes wrong is left for `embedWaitingFiles`. Throws PassedOnError.
+ */
+export async function embedAtOnce(
+  services: Services,
+  embedder: Embedder,
+  file: ClaimedFile,
+  signal: AbortSignal,
+  tell: (index: number) => Promise<void>,
+): Promise<EmbeddingOutcome & Pick<File, 'ingestionAt'>> {
+  const patience = AbortSignal.timeout(atOnceMs);
+  try {
+    const outcome = await embedFile(services, embedder, file, AbortSignal.any([signal, patience]), tell);
+    return { ...outcome, ingestionAt: outcome.embeddingModel === null ? new Date() : null };
+  } catch (error) {
+    if (error instanceof PassedOnError) throw error;
+    const isStopped = signal.aborted || patience.aborted;
+    if (!isStopped) services.log.error({ err: error, fileId: file.id }, 'embedding');
+    return { embeddingModel: null, embeddingError: null, ingestionAt: isStopped ? null : new Date() };
+  }
+}
+
+/**
  * Makes vectors of files that were read before there was a model, or while it did not answer, one after the other; ends
  * with the first that fails for a while. Serves all workspaces.
  */
@@ -100,9 +129,10 @@ async function embedClaimed(
   file: ClaimedFile,
   signal: AbortSignal,
 ): Promise<boolean> {
+  const turn = AbortSignal.timeout(turnMs);
   let isDone = false;
   try {
-    await whileClaimed(services, file, signal, async (during) => {
+    await whileClaimed(services, file, AbortSignal.any([signal, turn]), async (during) => {
       const outcome = await embedFile(services, embedder, file, during);
       isDone = outcome.embeddingModel !== null;
       await updateClaimed(services, file, { ...outcome, ...(isDone ? { ingestionAt: null } : {}) });
@@ -110,16 +140,23 @@ async function embedClaimed(
     return isDone;
   } catch (error) {
     if (error instanceof PassedOnError) return true;
-    if (signal.aborted) return false;
-    throw error;
+    if (!signal.aborted && !turn.aborted) throw error;
+    await updateClaimed(services, file, { ingestionAt: lastInLine() }).catch(() => {});
+    return !signal.aborted;
   }
 }
 
-/** Lets what other models made, or failed at, be made anew: vectors of two models cannot be compared. */
+/** Lets be made anew what other models made, since vectors of two cannot be compared, and what failed: its reason may be gone. */
 export async function forgetOtherModels({ database, embedder }: Services): Promise<void> {
   if (!embedder) return;
   await database.file.updateMany({
-    where: { ingestion: 'COMPLETED', embeddingModel: { not: embedder.model } },
+    where: {
+      ingestion: 'COMPLETED',
+      OR: [
+        { embeddingModel: { not: embedder.model } },
+        { embeddingModel: embedder.model, embeddingError: { not: null } },
+      ],
+    },
     data: { embeddingModel: null, embeddingError: null, ingestionAt: null },
   });
 }

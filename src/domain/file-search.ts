@@ -43,7 +43,7 @@ export async function searchFiles(
     findByWords(ctx, ids, query, ctx.embedder ? fused : maxResults),
     findByMeaning(ctx, ids, query, fused, signal),
   ]);
-  const hits = byMeaning ? fuse([byWords, byMeaning], (hit) => `${hit.fileId} ${hit.chunkIndex}`) : byWords;
+  const hits = byMeaning ? fuse(byWords, byMeaning, (hit) => `${hit.fileId} ${hit.chunkIndex}`) : byWords;
   const names = new Map(searched.map(({ id, name }) => [id, name]));
   return hits.slice(0, maxResults).map((hit) => ({ ...hit, fileName: names.get(hit.fileId) ?? '' }));
 }

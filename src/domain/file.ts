@@ -12,6 +12,7 @@ import type { Actor, DomainContext } from './context.ts';
 import { ForbiddenError, InvalidInputError, NotFoundError, QuotaExceededError } from './error.ts';
 import { ringForIngestion } from './ingest.ts';
 import { absentOr, parse, searchIn, textUpTo } from './input.ts';
+import { deletePassages } from './passage.ts';
 import { threadsVisibleTo } from './scope.ts';
 
 /** How many files there are at most. */
@@ -176,21 +177,30 @@ export async function deleteFile(ctx: DomainContext, input: unknown): Promise<st
   const isOwn = ctx.actor.kind !== 'USER' || file.owner === ctx.actor.userId;
   if (!isOwn) throw new ForbiddenError(null, 'An end user deletes their own files only.');
   await ctx.db.$transaction(async (tx) => {
-    // A search that ends meanwhile has either found it before all this, or finds that it is gone.
-    await tx.$queryRaw`SELECT 1 FROM "File" WHERE "workspaceId" = ${ctx.workspaceId} AND "id" = ${id} FOR UPDATE`;
-    // What a search told the model of it goes, too.
-    await tx.toolCall.updateMany({ where: { hits: { some: { fileId: id } } }, data: { output: null } });
     await tx.$executeRaw`
       UPDATE "Message" m SET "annotations" = (
         SELECT jsonb_agg(a) FROM jsonb_array_elements(m."annotations") a WHERE a->>'fileId' <> ${id})
       WHERE "workspaceId" = ${ctx.workspaceId} AND "annotations" IS NOT NULL
         AND "annotations" @> ${JSON.stringify([{ fileId: id }])}::jsonb`;
-    const { count } = await tx.file.deleteMany({ where: { id } });
-    if (count === 0) throw new NotFoundError(id);
+    await forgetSearches(tx, id);
+    const data = { ingestion: 'NOT_SEARCHABLE', ingestionError: null, ingestionClaim: null } as const;
+    await tx.file.updateMany({ where: { id }, data });
   });
+  await deletePassages(ctx.database, ctx.workspaceId, id);
+  const { count } = await ctx.db.$transaction(async (tx) => {
+    // A search that ends meanwhile has either stored what it found before this, or finds that it is gone.
+    await tx.$queryRaw`SELECT 1 FROM "File" WHERE "workspaceId" = ${ctx.workspaceId} AND "id" = ${id} FOR UPDATE`;
+    await forgetSearches(tx, id);
+    return tx.file.deleteMany({ where: { id } });
+  });
+  if (count === 0) throw new NotFoundError(id);
   await deleteUnusedBlobs(ctx, new AbortController().signal, ctx.workspaceId);
   return id;
 }
+
+/** What a search told the model of a file goes with it. */
+const forgetSearches = (tx: Transaction, id: string) =>
+  tx.toolCall.updateMany({ where: { hits: { some: { fileId: id } } }, data: { output: null } });
 
 /** The `where` of a filter over files. */
 export function filesWhere(ctx: DomainContext, input: unknown): Prisma.FileWhereInput {

@@ -36,8 +36,10 @@ export async function shareFiles(
  * Gives what the runs of a thread wrote, and a message of another one shows, to that other one: a fork keeps it when the thread
  * that it came from is deleted.
  */
-export async function handOverFiles({ db, workspaceId }: DomainContext, threadId: string): Promise<void> {
-  await db.$executeRaw`
+export async function handOverFiles(tx: Transaction, workspaceId: string, threadId: string): Promise<void> {
+  // Whoever is forking it is waited for, or waits.
+  await tx.$queryRaw`SELECT 1 FROM "File" WHERE "workspaceId" = ${workspaceId} AND "threadId" = ${threadId} ORDER BY "id" FOR UPDATE`;
+  await tx.$executeRaw`
     UPDATE "File" f SET "threadId" = m."threadId"
     FROM "MessageFile" mf
     JOIN "Message" m ON m."workspaceId" = mf."workspaceId" AND m."id" = mf."messageId"

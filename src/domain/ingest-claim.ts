@@ -58,6 +58,9 @@ export async function claimUnembeddedFile({ database }: Services): Promise<Claim
   return file ?? null;
 }
 
+/** The time of a file that may be claimed at once, after all others that may. */
+export const lastInLine = () => abandonedBefore();
+
 /** Changes a claimed file. Throws PassedOnError. */
 export async function updateClaimed(
   { database }: Services,
@@ -77,7 +80,10 @@ export async function whileClaimed(
 ): Promise<void> {
   const passedOn = new AbortController();
   const beat = setInterval(() => {
-    updateClaimed(services, file, { ingestionAt: new Date() }).catch((error) => passedOn.abort(error));
+    updateClaimed(services, file, { ingestionAt: new Date() }).catch((error) => {
+      // A database that does not answer for a moment passes nothing on.
+      if (error instanceof PassedOnError) passedOn.abort(error);
+    });
   }, beatEveryMs);
   try {
     await work(AbortSignal.any([signal, passedOn.signal]));

@@ -5,7 +5,7 @@ import { UnreadableError } from '../ingest/protocol.ts';
 import { readFile } from '../ingest/read-file.ts';
 import { isTerm, searchWords } from '../ingest/search-words.ts';
 import type { Services } from './context.ts';
-import { embedFile } from './embedding.ts';
+import { embedAtOnce } from './embedding.ts';
 import {
   type ClaimedFile,
   claimWaitingFile,
@@ -14,6 +14,7 @@ import {
   whileClaimed,
   writingFault,
 } from './ingest-claim.ts';
+import { deletePassages } from './passage.ts';
 
 /** How many passages one statement stores. */
 const batchSize = 50;
@@ -59,7 +60,7 @@ async function endWithout(services: Services, file: ClaimedFile, error: unknown,
 }
 
 async function fail(services: Services, file: ClaimedFile, message: string): Promise<void> {
-  await forget(services, file);
+  await deletePassages(services.database, file.workspaceId, file.id);
   await updateClaimed(services, file, { ingestion: 'FAILED', ingestionError: message, ingestionAt: null });
 }
 
@@ -67,21 +68,13 @@ async function ingest(services: Services, file: ClaimedFile, signal: AbortSignal
   const { embedder } = services;
   if (file.ingestionAttempts > maxAttempts) throw new UnreadableError('The server stopped each time that it was read.');
   // What a process left that died over it.
-  await forget(services, file);
+  await deletePassages(services.database, file.workspaceId, file.id);
   const tell = progressOf(services, file);
   const count = await readInto(services, file, signal, (progress) => tell(embedder ? progress / 2 : progress));
   const outcome = embedder
-    ? await embedFile(services, embedder, file, signal, (index) => tell((1 + index / count) / 2))
-    : null;
-  // One that no vectors could be made of for now is tried again after a while.
-  const ingestionAt = outcome && outcome.embeddingModel === null ? new Date() : null;
-  await updateClaimed(services, file, { ingestion: 'COMPLETED', ingestionProgress: 1, ingestionAt, ...outcome });
-}
-
-/** Deletes what has been made of a file. */
-async function forget({ database }: Services, { workspaceId, id: fileId }: ClaimedFile): Promise<void> {
-  await database.fileChunk.deleteMany({ where: { workspaceId, fileId } });
-  await database.fileTerm.deleteMany({ where: { workspaceId, fileId } });
+    ? await embedAtOnce(services, embedder, file, signal, (index) => tell((1 + index / count) / 2))
+    : { ingestionAt: null };
+  await updateClaimed(services, file, { ingestion: 'COMPLETED', ingestionProgress: 1, ...outcome });
 }
 
 /** Stores how far a file is, now and then. */
@@ -139,8 +132,9 @@ async function store(services: Services, file: ClaimedFile, chunks: Chunk[], ter
       SELECT ${workspaceId}, ${id}, c."index", c."text", c."page",
         to_tsvector('english', c."text") || to_tsvector('simple', c."words")
       FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS c ("index" int, "text" text, "page" int, "words" text)`;
-    const data = [...fresh].map((term) => ({ workspaceId, fileId: id, term }));
-    await services.database.fileTerm.createMany({ data, skipDuplicates: true });
+    await services.database.$executeRaw`
+      INSERT INTO "FileTerm" ("workspaceId", "fileId", "term")
+      SELECT ${workspaceId}, ${id}, unnest(${[...fresh]}::text[]) ON CONFLICT DO NOTHING`;
   } catch (error) {
     throw writingFault(error);
   }

@@ -14,6 +14,8 @@ import { appendMessages, messageInputs } from './message.ts';
 import { cancelUnfinishedRuns } from './run.ts';
 import { threadsVisibleTo } from './scope.ts';
 
+/** How long deleting a thread with all its events may take. */
+const deletionMs = 120_000;
 const title = clearable(textUpTo(256));
 /** A thread of an input. */
 export const threadInput = z.object({
@@ -122,8 +124,13 @@ export async function deleteThread(ctx: DomainContext, input: unknown): Promise<
     await cancelUnfinishedRuns(ctx, change);
     change.afterCommit(() => ctx.bus.publish(threadTopic(id), { kind: 'gap' }));
   });
-  await handOverFiles(ctx, id);
-  const { count } = await ctx.db.thread.deleteMany({ where: { id } });
+  const { count } = await ctx.db.$transaction(
+    async (tx) => {
+      await handOverFiles(tx, ctx.workspaceId, id);
+      return tx.thread.deleteMany({ where: { id } });
+    },
+    { timeout: deletionMs },
+  );
   ctx.bus.publish(threadTopic(id), { kind: 'gap' });
   if (count === 0) throw new NotFoundError(id);
   return id;

@@ -6,7 +6,7 @@ import {
   type LanguageModelV4StreamPart,
 } from '@ai-sdk/provider';
 import { BrokenStreamError, ModelTimeoutError, waitBeforeRetry } from '../providers/model-error.ts';
-import { untilAborted } from './until-aborted.ts';
+import { untilAborted } from '../until-aborted.ts';
 
 /** How long to wait for a model, and how often to try again. */
 export interface Patience {

@@ -7,10 +7,10 @@ import { readTexts, textId } from '../domain/piece.ts';
 import { beginCall, type CallEnd, endCall } from '../domain/tool-step.ts';
 import { faultOf } from '../providers/model-error.ts';
 import { type CallResult, type ServerTool, ToolError } from '../tools/tool.ts';
+import { untilAborted } from '../until-aborted.ts';
 import type { RunWriter } from './piece-writer.ts';
 import type { Toolbox } from './toolbox.ts';
 import { parsedArguments } from './transcript.ts';
-import { untilAborted } from './until-aborted.ts';
 
 /** How many calls of one step are made at a time. */
 export const callsAtOnce = 8;

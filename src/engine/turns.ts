@@ -5,6 +5,7 @@ import type { OpenStep } from '../domain/step.ts';
 import { type AfterCalls, findBegunCalls, settleCalls, storeCalls } from '../domain/tool-step.ts';
 import { noUsage, type Usage } from '../domain/usage.ts';
 import type { Offload } from '../offload/offload.ts';
+import { untilAborted } from '../until-aborted.ts';
 import { formatFault } from './answer-format.ts';
 import { callModel, type Patience } from './call-model.ts';
 import { callOptions, type Turn, TurnWriter } from './model-turn.ts';
@@ -15,7 +16,6 @@ import { callsAtOnce, makeCalls, resumeCalls } from './tool-turn.ts';
 import type { Toolbox } from './toolbox.ts';
 import type { Totals } from './totals.ts';
 import { readTranscript } from './transcript.ts';
-import { untilAborted } from './until-aborted.ts';
 
 /** A run that is being executed, with all that takes. */
 export interface RunAtWork {

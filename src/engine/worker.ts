@@ -84,10 +84,13 @@ export class Worker {
       ),
     );
     for (const lane of lanes) this.#every(sweepEveryMs, lane);
-    await forgetOtherModels(this.#services);
+    const forget = () => forgetOtherModels(this.#services);
+    await forget();
+    // Another instance, which has another model, may be on its way out while this one starts.
+    this.#timers.push(setTimeout(() => void this.#chore(forget), retentionEveryMs).unref());
     const embed = () => embedWaitingFiles(this.#services, signal);
     void this.#chore(embed);
-    this.#every(tidyEveryMs, embed);
+    this.#every(sweepEveryMs, embed);
   }
 
   /** Takes no more runs, gives back those it is at, and resolves when none is left. */

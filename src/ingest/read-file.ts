@@ -52,10 +52,10 @@ export async function* readFile(bytes: Readable, mimeType: string, signal: Abort
   const abort = () => end(signal.reason as Error);
   signal.addEventListener('abort', abort, { once: true });
   if (signal.aborted) abort();
-  const timer = setTimeout(
-    () => end(new UnreadableError(`Reading it took longer than ${timeoutMs / 1000} s.`)),
-    timeoutMs,
-  );
+  const late = () => end(new UnreadableError(`Reading it took longer than ${timeoutMs / 1000} s.`));
+  let leftMs = timeoutMs;
+  let since = Date.now();
+  let timer = setTimeout(late, leftMs);
   const watch = setInterval(async () => {
     const statm = await readText(`/proc/${child.pid}/statm`, 'utf8').catch(() => '');
     if (Number(statm.split(' ')[1] ?? 0) * 4096 > maxRssBytes)
@@ -69,7 +69,12 @@ export async function* readFile(bytes: Readable, mimeType: string, signal: Abort
       const message = told.parse(JSON.parse(line));
       if (message.type === 'done') return;
       if (message.type === 'failed') throw new UnreadableError(message.message);
+      // What is done with it takes nothing of its time.
+      clearTimeout(timer);
+      leftMs -= Date.now() - since;
       yield message;
+      since = Date.now();
+      timer = setTimeout(late, leftMs);
     }
     throw why ?? new UnreadableError('It could not be read: reading it failed.');
   } finally {

@@ -21,8 +21,8 @@ export interface Embedder {
 export class EmbeddingError extends Error {
   /** Whether it is of no use to try these texts again. */
   readonly isFinal: boolean;
-  constructor(message: string, isFinal: boolean) {
-    super(message);
+  constructor(message: string, isFinal: boolean, options?: ErrorOptions) {
+    super(message, options);
     this.isFinal = isFinal;
   }
 }

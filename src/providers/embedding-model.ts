@@ -18,7 +18,12 @@ const maxParallelCalls = 4;
 const restMs = 20_000;
 /** As many as pgvector takes. */
 const maxDimensions = 16_000;
-const vectorShape = z.array(z.number().min(-1e30).max(1e30)).min(1).max(maxDimensions);
+const vectorShape = z
+  .array(z.number().min(-1e6).max(1e6))
+  .min(1)
+  .max(maxDimensions)
+  // What points nowhere is near nothing.
+  .refine((vector) => vector.reduce((sum, number) => sum + number * number, 0) > 1e-12);
 
 /** Which model, of which providers, and with how many dimensions; null: as many as it has. */
 export interface EmbeddingSettings {
@@ -54,8 +59,8 @@ class ProviderEmbedder implements Embedder {
   readonly parallelCalls: number;
   readonly #model: EmbeddingModelV4;
   readonly #dimensions: number | null;
-  /** What the last call failed with, and until when no other is made. */
-  #rest: { until: number; why: EmbeddingError } | null = null;
+  /** Until when no call is made. */
+  #restsUntil = 0;
 
   constructor(id: string, model: EmbeddingModelV4, dimensions: number | null) {
     this.model = id;
@@ -68,24 +73,26 @@ class ProviderEmbedder implements Embedder {
   }
 
   async embed(texts: readonly string[], use: EmbeddingUse, signal: AbortSignal) {
-    if (this.#rest && this.#rest.until > Date.now()) throw this.#rest.why;
+    // What a provider says of the texts of one is nobody else's business.
+    if (this.#restsUntil > Date.now()) throw new EmbeddingError(`${this.model} failed a moment ago.`, false);
     for (let tries = 0; ; tries += 1) {
       try {
         return await this.#once(texts, use, signal);
       } catch (error) {
         signal.throwIfAborted();
-        if (error instanceof EmbeddingError) throw error;
-        const wait = waitBeforeRetry(error, this.model, tries, retries);
-        const { code, message } = faultOf(error, this.model);
-        if (wait === null) throw this.#fault(new EmbeddingError(message, code === 'invalid_request'));
+        const isUnusable = error instanceof EmbeddingError;
+        const wait = isUnusable ? null : waitBeforeRetry(error, this.model, tries, retries);
+        if (wait === null) throw this.#fault(error);
         await delay(wait, undefined, { signal });
       }
     }
   }
 
-  #fault(why: EmbeddingError): EmbeddingError {
-    if (!why.isFinal) this.#rest = { until: Date.now() + restMs, why };
-    return why;
+  #fault(error: unknown): EmbeddingError {
+    const { code, message } = faultOf(error, this.model);
+    const isFinal = code === 'invalid_request';
+    if (!isFinal) this.#restsUntil = Date.now() + restMs;
+    return error instanceof EmbeddingError ? error : new EmbeddingError(message, isFinal, { cause: error });
   }
 
   async #once(texts: readonly string[], use: EmbeddingUse, signal: AbortSignal) {

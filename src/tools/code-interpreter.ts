@@ -1,5 +1,6 @@
 import { buffer } from 'node:stream/consumers';
 import type { Logger } from '../log.ts';
+import { untilAborted } from '../until-aborted.ts';
 import { type DeathCause, type Done, InterpreterDiedError, SandboxError } from './python/interpreter.ts';
 import type { Packages } from './python/packages.ts';
 import type { InterpreterPool, Session } from './python/pool.ts';
@@ -116,13 +117,13 @@ async function install(
   { interpreter }: Session,
   { packages, log }: PythonParts,
   code: string,
-  { write }: CallContext,
+  { write, signal }: CallContext,
 ): Promise<string[]> {
   const names = await interpreter.missing(code);
   if (names.length === 0 || packages === null) return names;
   try {
     for (const name of packages.packagesFor(names)) {
-      const wheel = await packages.wheel(name);
+      const wheel = await untilAborted(packages.wheel(name), signal);
       await interpreter.install(wheel.name, wheel.bytes);
     }
   } catch (error) {

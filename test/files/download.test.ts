@@ -234,6 +234,26 @@ test('a fork keeps what runs drew and wrote when the thread that it came from is
   expect([(await fetch(picture.url)).status, (await fetch(file.url)).status]).toEqual([404, 404]);
 });
 
+test('a fork that is made while its source is deleted has its pictures, or is not made', async () => {
+  for (let round = 0; round < 4; round += 1) {
+    const ask = { model: 'demo', tools: [{ textToImage: { model: 'demo' } }] };
+    const drawn = await app.client.finished(
+      (await app.client.ask('draw a cat', ask)).id,
+      'thread { id } messages { nodes { id } }',
+    );
+    const [forked] = await Promise.all([
+      app.client.send(
+        `mutation($id: ID!) { forkThread(input: { throughMessageId: $id }) { ... on ForkThreadPayload { thread { messages { nodes {
+          content { ... on ImageContent { url } } } } } } } }`,
+        { id: drawn.messages.nodes[0].id },
+      ),
+      app.client.mutate('deleteThread', { id: drawn.thread.id }, 'deletedId'),
+    ]);
+    const parts = forked.data?.forkThread?.thread?.messages.nodes.flatMap(({ content }: any) => content) ?? [];
+    for (const { url } of parts) if (url) expect((await fetch(url)).status).toBe(200);
+  }
+});
+
 test('a deleted workspace leaves no bytes', async () => {
   const { workspace } = await app.client.mutate('createWorkspace', { name: 'Gone' }, 'workspace { id }');
   const stored = await upload(app.in(workspace.id), 'gone soon', 'gone.txt');

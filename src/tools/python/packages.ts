@@ -5,6 +5,9 @@ import type { WheelSource } from './wheel-source.ts';
 /** How many bytes of wheels are held for the next interpreter that needs them. */
 const heldBytes = 128_000_000;
 
+/** How long it is remembered that a wheel could not be had. */
+const failureMs = 20_000;
+
 /** A wheel: its name, and what it holds. */
 export interface Wheel {
   name: string;
@@ -48,9 +51,9 @@ export class Packages {
     const own = await readOwnLockFile();
     const files = await source.files();
     const more = await source.lockFile(own.info.abi_version);
-    // What a lock file of the source says of our packages does not count.
-    for (const [key, entry] of Object.entries({ ...more?.packages, ...own.packages })) {
-      const { file_name: file, imports, depends, sha256 } = entry;
+    // Ours come last: what a lock file of the source says of their names and modules does not count.
+    const entries = [...Object.entries(more?.packages ?? {}), ...Object.entries(own.packages)];
+    for (const [key, { file_name: file, imports, depends, sha256 }] of entries) {
       // The rest is tests of packages, and libraries that no wheel of this release needs.
       if (!file.endsWith('.whl') || (files && !files.delete(file))) continue;
       const name = normalized(key);
@@ -85,8 +88,11 @@ export class Packages {
   async wheel(name: string): Promise<Wheel> {
     const held = this.#held.get(name) ?? this.#reading.get(name);
     if (held) return held;
-    const reading = this.#read(name).finally(() => this.#reading.delete(name));
+    const reading = this.#read(name);
     this.#reading.set(name, reading);
+    const forget = () => void this.#reading.delete(name);
+    // Whoever asks for one that could not be had need not wait for that again at once.
+    reading.then(forget, () => setTimeout(forget, failureMs).unref());
     const wheel = await reading;
     this.#held.set(name, wheel);
     return wheel;
