@@ -2,6 +2,14 @@ import type { Transaction } from '../db/client.ts';
 import type { Annotation } from './annotation.ts';
 import { filesIn, type MessagePart } from './content.ts';
 import type { DomainContext } from './context.ts';
+import { NotFoundError } from './error.ts';
+
+/** Keeps the source of a fork from being deleted before the fork is made. Throws NotFoundError where it has been already. */
+export async function holdSource(tx: Transaction, workspaceId: string, sourceId: string): Promise<void> {
+  const found = await tx.$queryRaw<unknown[]>`
+    SELECT 1 FROM "Thread" WHERE "workspaceId" = ${workspaceId} AND "id" = ${sourceId} FOR KEY SHARE`;
+  if (found.length === 0) throw new NotFoundError(sourceId);
+}
 
 /**
  * Gives a fork the files that its source has, and its messages, copies of the source's, what runs of the source wrote and they
@@ -38,7 +46,7 @@ export async function shareFiles(
  */
 export async function handOverFiles(tx: Transaction, workspaceId: string, threadId: string): Promise<void> {
   // Whoever is forking it is waited for, or waits.
-  await tx.$queryRaw`SELECT 1 FROM "File" WHERE "workspaceId" = ${workspaceId} AND "threadId" = ${threadId} ORDER BY "id" FOR UPDATE`;
+  await tx.$queryRaw`SELECT 1 FROM "Thread" WHERE "workspaceId" = ${workspaceId} AND "id" = ${threadId} FOR UPDATE`;
   await tx.$executeRaw`
     UPDATE "File" f SET "threadId" = m."threadId"
     FROM "MessageFile" mf

@@ -6,7 +6,7 @@ import { filesIn } from './content.ts';
 import type { DomainContext } from './context.ts';
 import { addRun, type CreateRun } from './create-run.ts';
 import { ConflictError, NotFoundError } from './error.ts';
-import { shareFiles } from './forked-file.ts';
+import { holdSource, shareFiles } from './forked-file.ts';
 import { generation } from './generation.ts';
 import { clearable, metadata, parse, textUpTo } from './input.ts';
 import { changeThread } from './journal.ts';
@@ -131,7 +131,8 @@ export async function forkThread(ctx: DomainContext, input: unknown): Promise<Th
   requireScope(ctx, 'THREADS_WRITE');
   const { throughMessageId, title, metadata: pairs } = parse(forkInput, input);
   const sourceId = await threadOfMessage(ctx, throughMessageId);
-  const source = await ctx.db.thread.findFirstOrThrow({ where: { id: sourceId, ...threadsVisibleTo(ctx.actor) } });
+  const source = await ctx.db.thread.findFirst({ where: { id: sourceId, ...threadsVisibleTo(ctx.actor) } });
+  if (!source) throw new NotFoundError(throughMessageId);
   const all = await ctx.db.message.findMany({
     where: { threadId: sourceId },
     include: { ...withPlace, files: true },
@@ -147,6 +148,7 @@ export async function forkThread(ctx: DomainContext, input: unknown): Promise<Th
     ctx,
     id,
     async (change) => {
+      await holdSource(change.tx, ctx.workspaceId, sourceId);
       const copies = messages.map(({ runId: _runId, run: _run, files, ...message }) => ({
         ...message,
         files,
