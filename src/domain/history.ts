@@ -148,7 +148,6 @@ export async function forkThread(ctx: DomainContext, input: unknown): Promise<Th
     ctx,
     id,
     async (change) => {
-      await holdSource(change.tx, ctx.workspaceId, sourceId);
       const copies = messages.map(({ runId: _runId, run: _run, files, ...message }) => ({
         ...message,
         files,
@@ -166,14 +165,17 @@ export async function forkThread(ctx: DomainContext, input: unknown): Promise<Th
       for (const copy of copies) change.log({ type: 'MESSAGE_ADDED', messageId: copy.id });
     },
     {
-      insert: (tx) =>
-        insertThread(ctx, tx, id, {
+      insert: async (tx) => {
+        // Before anything else of it is touched: whoever deletes it takes it in the same order.
+        await holdSource(tx, ctx.workspaceId, sourceId);
+        return insertThread(ctx, tx, id, {
           title: title === undefined ? source.title : title,
           assistantId: source.assistantId,
           owner: source.owner,
           metadata: (pairs ?? source.metadata) as Record<string, string>,
           forkedFromId: throughMessageId,
-        }),
+        });
+      },
     },
   );
   return ctx.db.thread.findFirstOrThrow({ where: { id } });
