@@ -1,13 +1,11 @@
 import { parseDocument } from 'yaml';
 import { InvalidPluginError } from '../tool.ts';
+import { isObject, type Json, type JsonObject } from './json.ts';
 
 const limits = { bytes: 5_000_000, nodes: 200_000, depth: 100, aliases: 100 };
 
-// biome-ignore lint/suspicious/noExplicitAny: a document of others, looked at with care
-export type Json = any;
-
 /** Reads an OpenAPI document (3.0 or 3.1, JSON or YAML). Throws InvalidPluginError, which says what is wrong with it. */
-export async function readDocument(text: string): Promise<Json> {
+export async function readDocument(text: string): Promise<JsonObject> {
   if (Buffer.byteLength(text) > limits.bytes)
     throw new InvalidPluginError(`The document is larger than ${limits.bytes} bytes.`);
   const document = parse(text);
@@ -22,12 +20,12 @@ export async function readDocument(text: string): Promise<Json> {
   return copy;
 }
 
-async function validated(document: Json): Promise<{ valid: boolean; errors: string[] }> {
+async function validated(document: JsonObject): Promise<{ valid: boolean; errors: string[] }> {
   // Loading it takes a while: only for those who need it.
   const { validate } = await import('@readme/openapi-parser');
   try {
     // It changes what it is given.
-    const result = await validate(structuredClone(document), { resolve: { external: false } } as never);
+    const result = await validate(structuredClone(document) as never, { resolve: { external: false } } as never);
     if (result.valid) return { valid: true, errors: [] };
     return { valid: false, errors: result.errors.map(({ message }) => message.replace(/\s+/g, ' ').slice(0, 300)) };
   } catch (error) {
@@ -54,7 +52,7 @@ function parse(text: string): unknown {
 }
 
 /** A copy without shared parts. Throws InvalidPluginError for what is too large, too deep, or refers to elsewhere. */
-function checked(document: unknown): Json {
+function checked(document: unknown): JsonObject {
   if (typeof document !== 'object' || document === null || Array.isArray(document)) {
     throw new InvalidPluginError('The document is no object.');
   }
@@ -75,13 +73,13 @@ function checked(document: unknown): Json {
     }
   };
   look(document, 0);
-  return JSON.parse(JSON.stringify(document));
+  return JSON.parse(JSON.stringify(document)) as JsonObject;
 }
 
-/** What a reference within the document leads to. Throws InvalidPluginError where it leads nowhere. */
-export function follow(document: Json, given: Json): Json {
+/** What a reference within the document leads to; what is none, as it is. Throws InvalidPluginError where it leads nowhere. */
+export function follow(document: JsonObject, given: Json | undefined): Json | undefined {
   let value = given;
-  for (let count = 0; typeof value?.$ref === 'string'; count += 1) {
+  for (let count = 0; isObject(value) && typeof value.$ref === 'string'; count += 1) {
     if (count > 20) throw new InvalidPluginError('A reference of the document leads in a circle.');
     value = target(document, value.$ref);
   }
@@ -89,14 +87,14 @@ export function follow(document: Json, given: Json): Json {
 }
 
 /** What stands at a JSON pointer (RFC 6901). */
-export function target(document: Json, ref: string): Json {
-  let value = document;
+export function target(document: JsonObject, ref: string): Json {
+  let value: Json = document;
   for (const part of ref.slice(2).split('/')) {
     const key = unescaped(part);
     if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) {
       throw new InvalidPluginError(`The reference ${ref.slice(0, 100)} leads nowhere.`);
     }
-    value = value[key];
+    value = (value as JsonObject)[key] as Json;
   }
   return value;
 }

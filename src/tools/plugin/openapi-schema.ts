@@ -1,4 +1,5 @@
-import { follow, type Json, target } from './openapi-document.ts';
+import { isObject, type Json, type JsonObject } from './json.ts';
+import { follow, target } from './openapi-document.ts';
 
 /** What says nothing to a model, or is written otherwise in JSON Schema. */
 const dropped = new Set([
@@ -20,11 +21,11 @@ const maps = new Set(['properties', 'patternProperties', '$defs', 'definitions',
  */
 export class SchemaBundle {
   readonly $defs: Record<string, Json> = {};
-  readonly #document: Json;
+  readonly #document: JsonObject;
   readonly #names = new Map<string, string>();
   readonly #isOld: boolean;
 
-  constructor(document: Json) {
+  constructor(document: JsonObject) {
     this.#document = document;
     this.#isOld = String(document.openapi).startsWith('3.0');
   }
@@ -32,9 +33,9 @@ export class SchemaBundle {
   /** The schema with references into `$defs`. */
   convert(schema: Json, isMap = false): Json {
     if (Array.isArray(schema)) return schema.map((one) => this.convert(one));
-    if (typeof schema !== 'object' || schema === null) return schema;
-    if (!isMap && typeof schema.$ref === 'string') return this.#reference(schema);
-    const entries = Object.entries<Json>(schema).filter(([key]) => isMap || !dropped.has(key));
+    if (!isObject(schema)) return schema;
+    if (!isMap && typeof schema.$ref === 'string') return this.#reference(schema.$ref, schema);
+    const entries = Object.entries(schema as Record<string, Json>).filter(([key]) => isMap || !dropped.has(key));
     const converted = Object.fromEntries(
       entries.map(([key, value]) => [
         key,
@@ -44,11 +45,11 @@ export class SchemaBundle {
     return this.#isOld && !isMap ? modern(converted) : converted;
   }
 
-  #reference({ $ref, ...rest }: Json): Json {
-    const name = this.#names.get($ref) ?? this.#define($ref);
+  #reference(ref: string, { $ref: _ref, ...rest }: JsonObject): JsonObject {
+    const name = this.#names.get(ref) ?? this.#define(ref);
     const reference = { $ref: `#/$defs/${name}` };
     // Beside a reference nothing counted before 3.1.
-    return this.#isOld ? reference : { ...this.convert(rest), ...reference };
+    return this.#isOld ? reference : { ...(this.convert(rest) as JsonObject), ...reference };
   }
 
   #define(ref: string): string {
@@ -57,13 +58,14 @@ export class SchemaBundle {
     for (let number = 2; Object.hasOwn(this.$defs, name); number += 1) name = `${base}_${number}`;
     this.#names.set(ref, name);
     this.$defs[name] = true;
-    this.$defs[name] = this.convert(follow(this.#document, target(this.#document, ref)));
+    // What a document holds is never undefined.
+    this.$defs[name] = this.convert(follow(this.#document, target(this.#document, ref)) as Json);
     return name;
   }
 }
 
 /** What OpenAPI 3.0 said otherwise than JSON Schema does. */
-function modern(schema: Json): Json {
+function modern(schema: JsonObject): JsonObject {
   for (const [flag, bound] of [
     ['exclusiveMinimum', 'minimum'],
     ['exclusiveMaximum', 'maximum'],

@@ -1,6 +1,7 @@
 import { InvalidPluginError } from '../tool.ts';
+import { type Json, type JsonObject, listIn, objectIn, textIn } from './json.ts';
 import { type ReadOperations, withinLimits } from './limits.ts';
-import { follow, type Json, readDocument } from './openapi-document.ts';
+import { follow, readDocument } from './openapi-document.ts';
 import { SchemaBundle } from './openapi-schema.ts';
 import { legalName } from './operation-name.ts';
 
@@ -53,7 +54,7 @@ export async function readOpenApi(text: string, options: OpenApiOptions): Promis
   const taken = new Set<string>();
   const named = found.map((one) => ({
     ...one,
-    name: legalName(String(one.item[one.method].operationId ?? ''), `${one.method}${one.path}`, taken),
+    name: legalName(textIn(one.operation.operationId) ?? '', `${one.method}${one.path}`, taken),
   }));
   const names = named.map(({ name }) => name);
   const chosen = named.filter(({ name }) => selected.length === 0 || selected.includes(name));
@@ -73,25 +74,28 @@ export interface OpenApiOptions {
 }
 
 interface Found {
-  item: Json;
+  item: JsonObject;
+  operation: JsonObject;
   path: string;
   method: string;
 }
 
-function* operationsIn(document: Json): Generator<Found> {
-  for (const [path, given] of Object.entries<Json>(document.paths ?? {})) {
-    const item = follow(document, given);
+function* operationsIn(document: JsonObject): Generator<Found> {
+  for (const [path, given] of Object.entries(objectIn(document.paths))) {
+    const item = objectIn(follow(document, given));
     for (const method of methods) {
-      if (item?.[method] && bodyOf(document, item[method]) !== 'impossible') yield { item, path, method };
+      if (!item[method]) continue;
+      const operation = objectIn(item[method]);
+      if (bodyOf(document, operation) !== 'impossible') yield { item, operation, path, method };
     }
   }
 }
 
-function serverOf(document: Json, documentUrl: string | null): string {
-  const [server] = document.servers ?? [];
-  const template: string = server?.url ?? '/';
-  const url = template.replace(/\{([^}]+)\}/g, (_all, name: string) =>
-    String(server?.variables?.[name]?.default ?? ''),
+function serverOf(document: JsonObject, documentUrl: string | null): string {
+  const server = objectIn(listIn(document.servers)[0]);
+  const variables = objectIn(server.variables);
+  const url = (textIn(server.url) ?? '/').replace(/\{([^}]+)\}/g, (_all, name: string) =>
+    String(objectIn(variables[name]).default ?? ''),
   );
   const absolute = URL.parse(url, documentUrl ?? undefined);
   if (absolute?.protocol !== 'http:' && absolute?.protocol !== 'https:') {
@@ -101,11 +105,10 @@ function serverOf(document: Json, documentUrl: string | null): string {
 }
 
 function operationOf(
-  document: Json,
-  { item, path, method, name }: Found & { name: string },
+  document: JsonObject,
+  { item, operation, path, method, name }: Found & { name: string },
   base: string,
 ): HttpOperation {
-  const operation = item[method];
   const bundle = new SchemaBundle(document);
   const properties: Record<string, Json> = {};
   const required: string[] = [];
@@ -139,40 +142,50 @@ function operationOf(
 }
 
 /** The schema of a parameter, with what is said of it. */
-function schemaOf({ schema: own, content, description }: Json, bundle: SchemaBundle): Json {
-  const schema = bundle.convert(own ?? Object.values<Json>(content ?? {})[0]?.schema ?? {});
-  return description && !schema.$ref ? { ...schema, description: short(description) } : schema;
+function schemaOf({ schema: own, content, description }: JsonObject, bundle: SchemaBundle): Json {
+  const schema = bundle.convert(own ?? objectIn(Object.values(objectIn(content))[0]).schema ?? {});
+  const isPlain = typeof schema === 'object' && schema !== null && !('$ref' in schema);
+  return description && isPlain ? { ...objectIn(schema), description: short(description) } : schema;
 }
 
 const short = (text: unknown) => String(text).slice(0, maxDescription);
+const isPlace = (value: Json | undefined): value is Parameter['in'] =>
+  value === 'path' || value === 'query' || value === 'header';
 
 /** The parameters of an operation, its own over those of its path. Names that are taken get their place in front. */
-function inputsOf(document: Json, item: Json, operation: Json): Array<{ parameter: Json; input: Parameter }> {
-  const all = [...(item.parameters ?? []), ...(operation.parameters ?? [])].map((one: Json) => follow(document, one));
-  const byPlace = new Map<string, Json>(all.map((one: Json) => [`${one.in} ${one.name}`, one]));
-  const usable = [...byPlace.values()].filter(
-    (one) => ['path', 'query', 'header'].includes(one.in) && !(one.in === 'header' && ownHeaders.test(one.name)),
-  );
+function inputsOf(
+  document: JsonObject,
+  item: JsonObject,
+  operation: JsonObject,
+): Array<{ parameter: JsonObject; input: Parameter }> {
+  const byPlace = new Map<string, { parameter: JsonObject; name: string; place: Parameter['in'] }>();
+  for (const given of [...listIn(item.parameters), ...listIn(operation.parameters)]) {
+    const parameter = objectIn(follow(document, given));
+    const { in: place, name } = parameter;
+    if (!isPlace(place) || typeof name !== 'string' || (place === 'header' && ownHeaders.test(name))) continue;
+    byPlace.set(`${place} ${name}`, { parameter, name, place });
+  }
   const taken = new Set(['body']);
-  return usable.map((parameter) => {
-    const argument = taken.has(parameter.name) ? `${parameter.in}_${parameter.name}` : parameter.name;
+  return [...byPlace.values()].map(({ parameter, name, place }) => {
+    const argument = taken.has(name) ? `${place}_${name}` : name;
     taken.add(argument);
-    const style = parameter.style ?? (parameter.in === 'query' ? 'form' : 'simple');
-    const explode = parameter.explode ?? style === 'form';
-    return { parameter, input: { argument, name: parameter.name, in: parameter.in, style, explode } };
+    const style = textIn(parameter.style) ?? (place === 'query' ? 'form' : 'simple');
+    const explode = typeof parameter.explode === 'boolean' ? parameter.explode : style === 'form';
+    return { parameter, input: { argument, name, in: place, style, explode } };
   });
 }
 
 function bodyOf(
-  document: Json,
-  operation: Json,
+  document: JsonObject,
+  operation: JsonObject,
 ): { type: string; schema: Json; isRequired: boolean } | null | 'impossible' {
-  const body = follow(document, operation.requestBody);
-  if (!body) return null;
-  const types = Object.entries<Json>(body.content ?? {});
+  const given = follow(document, operation.requestBody);
+  if (!given) return null;
+  const body = objectIn(given);
+  const types = Object.entries(objectIn(body.content));
   for (const pattern of bodyTypes) {
     const found = types.find(([type]) => pattern.test(type));
-    if (found) return { type: found[0], schema: found[1]?.schema ?? {}, isRequired: body.required === true };
+    if (found) return { type: found[0], schema: objectIn(found[1]).schema ?? {}, isRequired: body.required === true };
   }
   return body.required ? 'impossible' : null;
 }
