@@ -9,7 +9,12 @@ import { sendFile, sendMultipart, upload } from '../support/upload.ts';
 let app: TestApp;
 
 beforeAll(async () => {
-  app = await startTestApp({ MAX_UPLOAD_BYTES: '1000000', MAX_UPLOADS: '2', MAX_WORKSPACE_FILE_BYTES: '3000000' });
+  app = await startTestApp({
+    MAX_UPLOAD_BYTES: '1000000',
+    MAX_UPLOADS: '2',
+    MAX_WORKSPACE_FILE_BYTES: '3000000',
+    MAX_USER_FILE_BYTES: '1200000',
+  });
 });
 afterAll(() => app.stop());
 
@@ -84,6 +89,17 @@ describe('what is no proper upload is refused, and leaves nothing behind', () =>
     for (let index = 0; index < 3; index += 1) await upload(client, new Uint8Array(999_990).fill(index), 'a.bin');
     const { data } = await sendFile(client, new Uint8Array(100), 'b.bin');
     expect(data.uploadFile).toMatchObject({ code: 'QUOTA_EXCEEDED' });
+  });
+
+  test('an end user who has as much as they may', async () => {
+    const { workspace } = await app.client.mutate('createWorkspace', { name: 'Shared' }, 'workspace { id }');
+    const users = await Promise.all(['full', 'other'].map((user) => app.in(workspace.id).as(user)));
+    const [full, other] = users as [Client, Client];
+    await upload(full, new Uint8Array(999_999), 'a.bin');
+    const { data } = await sendFile(full, new Uint8Array(200_002), 'b.bin');
+    expect(data.uploadFile).toMatchObject({ code: 'QUOTA_EXCEEDED' });
+    await upload(full, new Uint8Array(200_001).fill(1), 'c.bin');
+    await upload(other, new Uint8Array(999_999).fill(2), 'd.bin');
   });
 
   test.each([

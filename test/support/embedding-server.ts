@@ -15,12 +15,15 @@ export interface EmbeddingServer extends AsyncDisposable {
   readonly heard: HeardRequest[];
   /** Answers all that comes from now on like that; null: as it should. */
   answers(instead: ((response: ServerResponse) => void) | null): void;
+  /** Hands each later request to `take`, which decides when it is answered; null: answers at once. */
+  hold(take: ((answer: () => void) => void) | null): void;
 }
 
 /** Starts a server on loopback that embeds as OpenAI does, and as DashScope does. */
 export async function startEmbeddingServer(): Promise<EmbeddingServer> {
   const calls: string[][] = [];
   let instead: ((response: ServerResponse) => void) | null = null;
+  let take: ((answer: () => void) => void) | null = null;
   const server: EchoServer = await startEchoServer(({ url, body }, response) => {
     const request = JSON.parse(body || '{}');
     const texts: string[] = request.input?.texts ?? request.input ?? [];
@@ -30,13 +33,13 @@ export async function startEmbeddingServer(): Promise<EmbeddingServer> {
     const isDashscope = url.includes('/services/embeddings/');
     const embeddings = texts.map((text, index) => ({ index, text_index: index, embedding: vectorOf(text) }));
     response.setHeader('content-type', 'application/json');
-    response.end(
-      JSON.stringify(
-        isDashscope
-          ? { output: { embeddings }, usage: { total_tokens: tokens } }
-          : { data: embeddings, usage: { prompt_tokens: tokens, total_tokens: tokens } },
-      ),
+    const answer = JSON.stringify(
+      isDashscope
+        ? { output: { embeddings }, usage: { total_tokens: tokens } }
+        : { data: embeddings, usage: { prompt_tokens: tokens, total_tokens: tokens } },
     );
+    if (take) take(() => void response.end(answer));
+    else response.end(answer);
   });
   return {
     url: server.url,
@@ -44,6 +47,9 @@ export async function startEmbeddingServer(): Promise<EmbeddingServer> {
     heard: server.heard,
     answers: (how) => {
       instead = how;
+    },
+    hold: (next) => {
+      take = next;
     },
     [Symbol.asyncDispose]: server.close,
   };

@@ -22,7 +22,10 @@ let provider: EmbeddingServer;
 beforeAll(async () => {
   provider = await startEmbeddingServer();
 });
-beforeEach(() => provider.answers(null));
+beforeEach(() => {
+  provider.answers(null);
+  provider.hold(null);
+});
 afterAll(() => provider[Symbol.asyncDispose]());
 
 const settings = () => ({ OPENAI_BASE_URL: `${provider.url}/v1`, EMBEDDING_MODEL: 'openai/meanings' });
@@ -125,6 +128,39 @@ describe.runIf(isAvailable)('with an embedding model', () => {
     const { database } = app.app.services;
     expect(await database.fileChunk.count({ where: { fileId: id } })).toBe(0);
     expect(await database.fileTerm.count({ where: { fileId: id } })).toBe(0);
+  });
+
+  test('how far a file is is seen while it is being made searchable', async () => {
+    const held: Array<() => void> = [];
+    provider.hold((answer) => held.push(answer));
+    const { id } = await upload(app.client, 'A line about nothing much at all.\n\n'.repeat(60_000), 'long.txt');
+    const progress = async () => {
+      for (const answer of held.splice(0)) answer();
+      return (await ingestionOf(app.client, id)).progress;
+    };
+    // It is stored once a second at most: what is held goes on bit by bit until it has been.
+    await expect.poll(progress, { timeout: 20_000, interval: 300 }).toBeGreaterThan(0.5);
+    expect(await ingestionOf(app.client, id)).toMatchObject({ status: 'IN_PROGRESS', embeddingModel: null });
+    provider.hold(null);
+    for (const answer of held.splice(0)) answer();
+    await expect.poll(async () => (await ingestionOf(app.client, id)).status, { timeout: 15_000 }).toBe('COMPLETED');
+  });
+
+  test('a workspace with many files keeps that of another one waiting for one at most', async () => {
+    const { workspace } = await app.client.mutate('createWorkspace', { name: 'small' }, 'workspace { id }');
+    const held: Array<() => void> = [];
+    provider.hold((answer) => held.push(answer));
+    provider.calls.length = 0;
+    for (let number = 1; number <= 5; number += 1) await upload(app.client, `crowd ${number}`, `${number}.txt`);
+    await expect.poll(() => held.length, { timeout: 15_000 }).toBe(2);
+    const { id } = await upload(app.in(workspace.id), 'the only one', 'only.txt');
+    held.shift()?.();
+    await expect.poll(() => provider.calls.length, { timeout: 15_000 }).toBe(3);
+    expect(provider.calls[2]).toEqual(['the only one']);
+    provider.hold(null);
+    for (const answer of held.splice(0)) answer();
+    const status = async () => (await ingestionOf(app.in(workspace.id), id)).status;
+    await expect.poll(status, { timeout: 15_000 }).toBe('COMPLETED');
   });
 
   test('a call that fails for a while is made again', async () => {

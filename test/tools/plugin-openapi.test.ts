@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import type { Client } from '../support/client.ts';
 import { type EchoServer, type HeardRequest, startEchoServer } from '../support/echo-server.ts';
+import { ServerProcess } from '../support/process.ts';
 
 const petstore = readFileSync(new URL('../fixtures/petstore.yaml', import.meta.url), 'utf8');
 const selection = 'plugin { id name kind auth url operations { name description parameters } refreshedAt createdAt }';
@@ -359,6 +360,28 @@ describe('who calls', () => {
     expect(await database.run.findFirst({ where: { id: runId }, select: { sealedUserTokens: true } })).toEqual({
       sealedUserTokens: null,
     });
+  });
+
+  test('stands in no line of the log, whatever goes wrong', async () => {
+    await using own = await ServerProcess.prepare({ PLUGIN_HOSTS: '127.0.0.1', LOG_LEVEL: 'trace' });
+    await own.start();
+    const input = { name: 'Pets', openapi: { document: petstore }, serverUrl: `${server.url}/v1` };
+    const { plugin } = await own.client.mutate(
+      'registerPlugin',
+      { ...input, auth: { bearer: { token: secret } } },
+      selection,
+    );
+    answers = { '/v1/pets': (request, response) => void response.writeHead(500).end(JSON.stringify(request)) };
+    const pluginTokens = [{ pluginId: plugin.id, token: `${secret}-user` }];
+    const run = await own.client.ask('listPets {}', { tools: [{ plugin: { pluginId: plugin.id } }], pluginTokens });
+    await own.client.finished(run.id);
+    answers = {};
+    await own.client.send(
+      `mutation { registerPlugin(input: { name: "", auth: { bearer: { token: "${secret}" } } }) { nothing } }`,
+    );
+    await own.end('SIGTERM');
+    expect(own.output).toContain('"level":');
+    expect(own.output).not.toContain(secret);
   });
 
   test('shows nothing to where a redirect leads', async () => {

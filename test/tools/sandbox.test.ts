@@ -302,6 +302,28 @@ describe('the interpreters of threads', () => {
     await expect(ask('a', '1')).rejects.toThrow(/closed/);
   });
 
+  test('end when their thread has not used them for a while', async () => {
+    const ended: Promise<void>[] = [];
+    const pool = new InterpreterPool({
+      ...{ max: 2, ready: 0, idleMs: 400 },
+      start: () => {
+        const made = start();
+        ended.push(new Promise((resolve) => made.onEnd(resolve)));
+        return made;
+      },
+    });
+    const run = (code: string) =>
+      pool.use('a', never, async ({ interpreter: own }) => {
+        const { done } = await own.run({ type: 'run', code, seconds: 10, ...limits }, () => {});
+        return done.outcome;
+      });
+    expect(await run('mine = 1')).toBe('ok');
+    await ended[0];
+    expect(await run('mine')).toBe('error');
+    expect(ended).toHaveLength(2);
+    await pool.close();
+  });
+
   test('are waited for, and no longer than somebody wants', async () => {
     const pool = new InterpreterPool({ max: 1, ready: 0, idleMs: 60_000, start });
     let release = () => {};
