@@ -7,8 +7,8 @@ import { openPglite } from '../src/db/pglite.ts';
 import { openPostgres } from '../src/db/postgres.ts';
 import { openVectors } from '../src/db/vectors.ts';
 import type { DomainContext } from '../src/domain/context.ts';
-import { findByMeaning } from '../src/domain/find-by-meaning.ts';
-import { findByWords } from '../src/domain/find-by-words.ts';
+import { findByMeaning } from '../src/domain/search/find-by-meaning.ts';
+import { findByWords } from '../src/domain/search/find-by-words.ts';
 
 const files = 10;
 const passagesOfFile = 5000;

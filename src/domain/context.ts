@@ -9,10 +9,10 @@ import type { ModelCatalog } from '../providers/model-catalog.ts';
 import type { Queue } from '../queue/queue.ts';
 import type { PluginReader, ToolMaker } from '../tools/tool.ts';
 import type { Vault } from '../vault.ts';
-import type { Power } from './access.ts';
-import type { FileLinks } from './file-link.ts';
-import type { SigningKeys } from './signing-key.ts';
-import type { ThreadFeeds } from './thread-feeds.ts';
+import type { Power } from './access/access.ts';
+import type { SigningKeys } from './access/signing-key.ts';
+import type { FileLinks } from './file/file-link.ts';
+import type { ThreadFeeds } from './follow/thread-feeds.ts';
 
 /** Who is asking. SYSTEM is the server itself: a run that executes, a sweep. */
 export type Actor =

@@ -1,21 +1,21 @@
 import { z } from 'zod';
 import { type Message, Prisma, type Run, type Thread } from '../db/generated/client.ts';
 import { isId, newId } from '../id.ts';
-import { requireScope } from './access.ts';
-import { filesIn } from './content.ts';
+import { requireScope } from './access/access.ts';
+import { threadsVisibleTo } from './access/scope.ts';
 import type { DomainContext } from './context.ts';
-import { addRun, type CreateRun } from './create-run.ts';
 import { ConflictError, NotFoundError } from './error.ts';
-import { holdSource, shareFiles } from './forked-file.ts';
-import { generation } from './generation.ts';
+import { holdSource, shareFiles } from './history/forked-file.ts';
 import { clearable, metadata, parse, textUpTo } from './input.ts';
-import { changeThread } from './journal.ts';
-import { parseEdit, placeOf, removeMessages, threadOfMessage } from './message.ts';
-import { replaceShownFiles } from './message-file.ts';
-import { cancelUnfinishedRuns } from './run.ts';
-import { threadsVisibleTo } from './scope.ts';
-import { insertThread } from './thread.ts';
-import { pluginTokens } from './user-token.ts';
+import { changeThread } from './log/thread-change.ts';
+import { addRun, type CreateRun } from './run/create-run.ts';
+import { generation } from './run/generation.ts';
+import { cancelUnfinishedRuns } from './run/run.ts';
+import { filesIn } from './thread/content.ts';
+import { parseEdit, placeOf, removeMessages, threadOfMessage } from './thread/message.ts';
+import { replaceShownFiles } from './thread/message-file.ts';
+import { insertThread } from './thread/thread.ts';
+import { pluginTokens } from './tool/plugin-token.ts';
 
 const withPlace = { run: { select: { inputThrough: true } } } as const;
 

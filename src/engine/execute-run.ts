@@ -1,7 +1,7 @@
 import type { Run } from '../db/generated/client.ts';
 import { type DomainContext, type Services, systemContext } from '../domain/context.ts';
-import { finishRun, handBackRun, LeaseLostError, renewEveryMs, renewLease } from '../domain/lease.ts';
-import type { RunEnd } from '../domain/run.ts';
+import { finishRun, handBackRun, LeaseLostError, renewEveryMs, renewLease } from '../domain/run/lease.ts';
+import type { RunEnd } from '../domain/run/run.ts';
 import type { Offload } from '../offload/offload.ts';
 import { faultOf } from '../providers/model-error.ts';
 import type { Patience } from './call-model.ts';

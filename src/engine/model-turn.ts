@@ -6,11 +6,18 @@ import type {
 } from '@ai-sdk/provider';
 import type { Run } from '../db/generated/client.ts';
 import type { DomainContext } from '../domain/context.ts';
-import type { ResponseFormat, ToolChoice } from '../domain/generation.ts';
-import type { ThreadChange } from '../domain/journal.ts';
-import { changeRun } from '../domain/lease.ts';
-import { closeOpenStep, type OpenStep, openStep, startMessage, startReasoning, startToolCall } from '../domain/step.ts';
-import type { Usage } from '../domain/usage.ts';
+import type { ThreadChange } from '../domain/log/thread-change.ts';
+import type { ResponseFormat, ToolChoice } from '../domain/run/generation.ts';
+import { changeRun } from '../domain/run/lease.ts';
+import {
+  closeOpenStep,
+  type OpenStep,
+  openStep,
+  startMessage,
+  startReasoning,
+  startToolCall,
+} from '../domain/run/step.ts';
+import type { Usage } from '../domain/run/usage.ts';
 import type { RunWriter } from './piece-writer.ts';
 import type { Toolbox } from './toolbox.ts';
 

@@ -1,8 +1,8 @@
 import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
 import { type Bus, type PieceChannel, threadTopic } from '../bus/bus.ts';
 import type { Database } from '../db/client.ts';
-import type { ClaimedRun } from '../domain/lease.ts';
-import { type Piece, storable, storePieces, textId } from '../domain/piece.ts';
+import { type Piece, storable, storePieces, textId } from '../domain/log/growing-text.ts';
+import type { ClaimedRun } from '../domain/run/lease.ts';
 import type { Logger } from '../log.ts';
 
 /** How long to wait before a batch that the database refused is tried again. */

@@ -1,5 +1,5 @@
 import type { Run } from '../db/generated/client.ts';
-import type { ReadyCall } from '../domain/tool-step.ts';
+import type { ReadyCall } from '../domain/run/tool-step.ts';
 import { type Offload, OffloadTimeoutError } from '../offload/offload.ts';
 import type { MadeCall } from './model-turn.ts';
 import type { Toolbox } from './toolbox.ts';

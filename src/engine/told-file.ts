@@ -1,7 +1,7 @@
 import { buffer } from 'node:stream/consumers';
 import type { LanguageModelV4FilePart, LanguageModelV4TextPart } from '@ai-sdk/provider';
 import type { DomainContext } from '../domain/context.ts';
-import type { ToldFile } from '../domain/conversation.ts';
+import type { ToldFile } from '../domain/thread/run-context.ts';
 
 /** How much of images one prompt holds, in bytes: more no provider takes. */
 const maxBytes = 30_000_000;

@@ -1,10 +1,10 @@
 import { APICallError } from '@ai-sdk/provider';
 import type { Run, ToolCall } from '../db/generated/client.ts';
-import { callContext } from '../domain/call-context.ts';
 import type { DomainContext } from '../domain/context.ts';
-import { LeaseLostError } from '../domain/lease.ts';
-import { readTexts, textId } from '../domain/piece.ts';
-import { beginCall, type CallEnd, endCall } from '../domain/tool-step.ts';
+import { readTexts, textId } from '../domain/log/growing-text.ts';
+import { callContext } from '../domain/run/call-context.ts';
+import { LeaseLostError } from '../domain/run/lease.ts';
+import { beginCall, type CallEnd, endCall } from '../domain/run/tool-step.ts';
 import { faultOf } from '../providers/model-error.ts';
 import { type CallResult, type ServerTool, ToolError } from '../tools/tool.ts';
 import { untilAborted } from '../until-aborted.ts';

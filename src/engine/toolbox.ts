@@ -1,8 +1,8 @@
 import type { LanguageModelV4FunctionTool } from '@ai-sdk/provider';
 import type { Run, ToolKind } from '../db/generated/client.ts';
 import type { DomainContext } from '../domain/context.ts';
-import { readPluginSources } from '../domain/plugin.ts';
-import { storedTools } from '../domain/tool.ts';
+import { readPluginSources } from '../domain/tool/plugin.ts';
+import { storedTools } from '../domain/tool/tool-input.ts';
 import type { FunctionTool, ServerTool } from '../tools/tool.ts';
 
 /** What the row of a call says of its tool. */

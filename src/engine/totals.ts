@@ -1,5 +1,5 @@
 import type { Prisma, Run } from '../db/generated/client.ts';
-import { addUsage, costOf, noUsage, type Usage, usageOf } from '../domain/usage.ts';
+import { addUsage, costOf, noUsage, type Usage, usageOf } from '../domain/run/usage.ts';
 import type { ModelInfo } from '../providers/model-catalog.ts';
 
 /** What a run has used so far, in this execution and before it. */

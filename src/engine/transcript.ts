@@ -5,10 +5,10 @@ import type {
   LanguageModelV4TextPart,
 } from '@ai-sdk/provider';
 import type { Run, Step, ToolCall } from '../db/generated/client.ts';
-import { partsOf } from '../domain/content.ts';
 import type { DomainContext } from '../domain/context.ts';
-import { readConversation, type ToldMessage } from '../domain/conversation.ts';
-import { clientFailure } from '../domain/tool-outputs.ts';
+import { clientFailure } from '../domain/run/tool-outputs.ts';
+import { partsOf } from '../domain/thread/content.ts';
+import { readConversation, type ToldMessage } from '../domain/thread/run-context.ts';
 import { PromptFiles } from './told-file.ts';
 
 type StepOfRun = Step & { toolCalls: ToolCall[] };

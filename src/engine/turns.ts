@@ -1,9 +1,9 @@
 import type { Run } from '../db/generated/client.ts';
 import type { DomainContext } from '../domain/context.ts';
-import type { RunEnd } from '../domain/run.ts';
-import type { OpenStep } from '../domain/step.ts';
-import { type AfterCalls, findBegunCalls, settleCalls, storeCalls } from '../domain/tool-step.ts';
-import { noUsage, type Usage } from '../domain/usage.ts';
+import type { RunEnd } from '../domain/run/run.ts';
+import type { OpenStep } from '../domain/run/step.ts';
+import { type AfterCalls, findBegunCalls, settleCalls, storeCalls } from '../domain/run/tool-step.ts';
+import { noUsage, type Usage } from '../domain/run/usage.ts';
 import type { Offload } from '../offload/offload.ts';
 import { untilAborted } from '../until-aborted.ts';
 import { formatFault } from './answer-format.ts';

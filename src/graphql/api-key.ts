@@ -1,4 +1,4 @@
-import { requireScope } from '../domain/access.ts';
+import { requireScope } from '../domain/access/access.ts';
 import { builder } from './builder.ts';
 import { ScopeEnum } from './scope.ts';
 

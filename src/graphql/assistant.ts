@@ -1,9 +1,9 @@
-import { requireScope } from '../domain/access.ts';
-import { assistantsWhere, createAssistant, deleteAssistant, updateAssistant } from '../domain/assistant.ts';
+import { requireScope } from '../domain/access/access.ts';
+import { assistantsWhere, createAssistant, deleteAssistant, updateAssistant } from '../domain/assistant/assistant.ts';
 import type { DomainContext } from '../domain/context.ts';
 import { ConflictError, ForbiddenError, InvalidInputError, NotFoundError } from '../domain/error.ts';
-import { effectiveModel } from '../domain/generation.ts';
-import { currentWorkspace } from '../domain/workspace.ts';
+import { effectiveModel } from '../domain/run/generation.ts';
+import { currentWorkspace } from '../domain/workspace/workspace.ts';
 import { isId } from '../id.ts';
 import { builder } from './builder.ts';
 import { File, filesOf } from './file.ts';

@@ -1,5 +1,5 @@
-import type { Annotation as StoredAnnotation } from '../domain/annotation.ts';
-import type { MessagePart } from '../domain/content.ts';
+import type { Annotation as StoredAnnotation } from '../domain/thread/annotation.ts';
+import type { MessagePart } from '../domain/thread/content.ts';
 import { builder } from './builder.ts';
 import { File, filesById } from './file.ts';
 

@@ -1,7 +1,7 @@
 import type { DomainContext } from '../domain/context.ts';
-import { encodeCursor } from '../domain/cursor.ts';
-import { openTextsAt } from '../domain/follow.ts';
-import type { OpenText } from '../domain/follower.ts';
+import { encodeCursor } from '../domain/follow/cursor.ts';
+import { openTextsAt } from '../domain/follow/follow.ts';
+import type { OpenText } from '../domain/follow/follower.ts';
 import type { GraphContext } from './context.ts';
 import { growingTexts } from './text.ts';
 

@@ -1,6 +1,6 @@
 import type { StepStatus as StepStatusValue, StepType as StepTypeValue } from '../db/generated/client.ts';
-import { followRun, followThread } from '../domain/follow.ts';
-import type { Told } from '../domain/follower.ts';
+import { followRun, followThread } from '../domain/follow/follow.ts';
+import type { Told } from '../domain/follow/follower.ts';
 import { builder } from './builder.ts';
 import type { GraphContext } from './context.ts';
 import { Message, MessageStatus } from './message.ts';

@@ -1,7 +1,7 @@
-import { requireScope } from '../domain/access.ts';
+import { requireScope } from '../domain/access/access.ts';
 import type { DomainContext } from '../domain/context.ts';
 import { ForbiddenError, InvalidInputError, NotFoundError, QuotaExceededError } from '../domain/error.ts';
-import { deleteFile, filesVisibleTo, filesWhere, uploadFile } from '../domain/file.ts';
+import { deleteFile, filesVisibleTo, filesWhere, uploadFile } from '../domain/file/file.ts';
 import { isId } from '../id.ts';
 import { builder } from './builder.ts';
 import type { GraphContext } from './context.ts';

@@ -1,10 +1,10 @@
-import { requireScope } from '../domain/access.ts';
-import type { Annotation } from '../domain/annotation.ts';
-import { partsOf } from '../domain/content.ts';
+import { requireScope } from '../domain/access/access.ts';
+import { inThreadsVisibleTo } from '../domain/access/scope.ts';
 import { ConflictError, ForbiddenError, InvalidInputError, NotFoundError } from '../domain/error.ts';
 import { deleteMessage, editMessage } from '../domain/history.ts';
-import { createMessage, messagesWhere, updateMessage } from '../domain/message.ts';
-import { inThreadsVisibleTo } from '../domain/scope.ts';
+import type { Annotation } from '../domain/thread/annotation.ts';
+import { partsOf } from '../domain/thread/content.ts';
+import { createMessage, messagesWhere, updateMessage } from '../domain/thread/message.ts';
 import { isId } from '../id.ts';
 import { builder } from './builder.ts';
 import { MessageContent, type ShownPart } from './content.ts';

@@ -5,7 +5,7 @@ import SchemaBuilder, {
   type SchemaTypes,
 } from '@pothos/core';
 import type { GraphQLFieldResolver } from 'graphql';
-import { requireKey, requireScope } from '../domain/access.ts';
+import { requireKey, requireScope } from '../domain/access/access.ts';
 import type { DomainContext } from '../domain/context.ts';
 import { type Needs, needsOf, needsOfType, statementOf } from './needs.ts';
 

@@ -1,6 +1,6 @@
-import { requireScope } from '../domain/access.ts';
+import { requireScope } from '../domain/access/access.ts';
 import { ForbiddenError, InvalidInputError, NotFoundError, QuotaExceededError } from '../domain/error.ts';
-import { deletePlugin, refreshPlugin, registerPlugin, updatePlugin } from '../domain/plugin.ts';
+import { deletePlugin, refreshPlugin, registerPlugin, updatePlugin } from '../domain/tool/plugin.ts';
 import { isId } from '../id.ts';
 import { builder } from './builder.ts';
 import { newestFirst, rootList } from './list.ts';

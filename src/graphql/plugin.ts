@@ -1,6 +1,6 @@
-import { requireScope } from '../domain/access.ts';
+import { requireScope } from '../domain/access/access.ts';
 import type { DomainContext } from '../domain/context.ts';
-import { authKindOf } from '../domain/plugin.ts';
+import { authKindOf } from '../domain/tool/plugin.ts';
 import type { PluginOperation as StoredOperation } from '../tools/tool.ts';
 import { builder } from './builder.ts';
 

@@ -1,4 +1,3 @@
-import { createRun } from '../domain/create-run.ts';
 import {
   ConflictError,
   ContentRejectedError,
@@ -10,10 +9,11 @@ import {
   ThreadBusyError,
   WaitTimeoutError,
 } from '../domain/error.ts';
+import { waitForRun } from '../domain/follow/wait.ts';
 import { regenerate } from '../domain/history.ts';
-import { cancelRun, updateRun } from '../domain/run.ts';
-import { submitToolOutputs } from '../domain/tool-outputs.ts';
-import { waitForRun } from '../domain/wait.ts';
+import { createRun } from '../domain/run/create-run.ts';
+import { cancelRun, updateRun } from '../domain/run/run.ts';
+import { submitToolOutputs } from '../domain/run/tool-outputs.ts';
 import { builder } from './builder.ts';
 import { MessageInput } from './message-input.ts';
 import { refusals } from './refusal.ts';

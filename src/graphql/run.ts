@@ -1,7 +1,7 @@
-import { requireScope } from '../domain/access.ts';
-import { runsWhere } from '../domain/run.ts';
-import { inThreadsVisibleTo } from '../domain/scope.ts';
-import { usageOf } from '../domain/usage.ts';
+import { requireScope } from '../domain/access/access.ts';
+import { inThreadsVisibleTo } from '../domain/access/scope.ts';
+import { runsWhere } from '../domain/run/run.ts';
+import { usageOf } from '../domain/run/usage.ts';
 import { isId } from '../id.ts';
 import { Assistant } from './assistant.ts';
 import { builder } from './builder.ts';

@@ -1,5 +1,5 @@
+import { createSessionToken, rotateSigningKey } from '../domain/access/session-token.ts';
 import { ForbiddenError, InvalidInputError } from '../domain/error.ts';
-import { createSessionToken, rotateSigningKey } from '../domain/session-token.ts';
 import { builder } from './builder.ts';
 import { refusals } from './refusal.ts';
 import { ScopeEnum } from './scope.ts';

@@ -1,6 +1,6 @@
-import { requireScope } from '../domain/access.ts';
-import { inRunsVisibleTo } from '../domain/scope.ts';
-import { usageOf } from '../domain/usage.ts';
+import { requireScope } from '../domain/access/access.ts';
+import { inRunsVisibleTo } from '../domain/access/scope.ts';
+import { usageOf } from '../domain/run/usage.ts';
 import { isId } from '../id.ts';
 import { builder } from './builder.ts';
 import { childList } from './list.ts';

@@ -1,12 +1,12 @@
-import { requireScope } from '../domain/access.ts';
+import { requireScope } from '../domain/access/access.ts';
+import { threadsVisibleTo } from '../domain/access/scope.ts';
 import type { DomainContext } from '../domain/context.ts';
 import { ConflictError, ForbiddenError, InvalidInputError, NotFoundError } from '../domain/error.ts';
 import { forkThread } from '../domain/history.ts';
-import { expiryOf } from '../domain/retention.ts';
-import { threadsVisibleTo } from '../domain/scope.ts';
-import { createThread, deleteThread, threadsWhere, updateThread } from '../domain/thread.ts';
-import { noUsage, usageOf } from '../domain/usage.ts';
-import { currentWorkspace } from '../domain/workspace.ts';
+import { expiryOf } from '../domain/retention/expired-threads.ts';
+import { noUsage, usageOf } from '../domain/run/usage.ts';
+import { createThread, deleteThread, threadsWhere, updateThread } from '../domain/thread/thread.ts';
+import { currentWorkspace } from '../domain/workspace/workspace.ts';
 import { isId } from '../id.ts';
 import { Assistant } from './assistant.ts';
 import { builder } from './builder.ts';

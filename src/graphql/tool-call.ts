@@ -1,5 +1,5 @@
 import type { ToolCall as Row, ToolKind } from '../db/generated/client.ts';
-import { type CallFile, filesOfCalls, hitsOfCalls, type ShownHit } from '../domain/call-file.ts';
+import { type CallFile, filesOfCalls, hitsOfCalls, type ShownHit } from '../domain/file/call-results.ts';
 import { builder } from './builder.ts';
 import type { GraphContext } from './context.ts';
 import { File, filesById } from './file.ts';

@@ -1,4 +1,4 @@
-import { storedTools } from '../domain/tool.ts';
+import { storedTools } from '../domain/tool/tool-input.ts';
 import type { Tool as StoredTool } from '../tools/tool.ts';
 import { builder } from './builder.ts';
 import type { GraphContext } from './context.ts';

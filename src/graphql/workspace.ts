@@ -1,6 +1,11 @@
-import { requireScope } from '../domain/access.ts';
+import { requireScope } from '../domain/access/access.ts';
 import { ConflictError, ForbiddenError, InvalidInputError, NotFoundError } from '../domain/error.ts';
-import { createWorkspace, deleteWorkspace, updateWorkspace, workspacesVisibleTo } from '../domain/workspace.ts';
+import {
+  createWorkspace,
+  deleteWorkspace,
+  updateWorkspace,
+  workspacesVisibleTo,
+} from '../domain/workspace/workspace.ts';
 import { ApiKey, ApiKeyConnection, ApiKeyEdge } from './api-key.ts';
 import { builder } from './builder.ts';
 import { childList, newestFirst, rootList } from './list.ts';

@@ -1,9 +1,15 @@
 import { GraphQLError } from 'graphql';
+import {
+  type Admission,
+  admit,
+  type Credential,
+  isOutsideToken,
+  type OutsideTokens,
+} from '../domain/access/credential.ts';
+import { credentialTopic } from '../domain/access/credential-change.ts';
+import type { KeyUses } from '../domain/access/key-use.ts';
 import type { Services } from '../domain/context.ts';
-import { type Admission, admit, type Credential, isOutsideToken, type OutsideTokens } from '../domain/credential.ts';
-import { credentialTopic } from '../domain/credential-change.ts';
 import { CredentialError, DomainError, RateLimitedError } from '../domain/error.ts';
-import type { KeyUses } from '../domain/key-use.ts';
 import { codedError } from '../graphql/error.ts';
 import type { Quota } from './quota.ts';
 import { idOf, Session } from './session.ts';

@@ -5,7 +5,7 @@ import { create as contentDisposition } from 'content-disposition';
 import parseRange from 'range-parser';
 import type { Services } from '../domain/context.ts';
 import { DomainError, NotFoundError } from '../domain/error.ts';
-import { type DownloadableFile, findDownload, findLinkedDownload } from '../domain/file-download.ts';
+import { type DownloadableFile, findDownload, findLinkedDownload } from '../domain/file/file-download.ts';
 import type { ByteRange } from '../files/file-store.ts';
 import { answerJson } from './answer.ts';
 import { type Authenticator, credentialIn, statusOf } from './authenticate.ts';

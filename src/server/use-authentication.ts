@@ -1,6 +1,6 @@
 import { type ExecutionArgs, getOperationAST, Kind, type SelectionNode } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
-import { noCredential } from '../domain/credential.ts';
+import { noCredential } from '../domain/access/credential.ts';
 import { refusedRequest } from './authenticate.ts';
 
 /** The context of a request that came without a credential. */

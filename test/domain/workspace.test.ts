@@ -56,7 +56,7 @@ test('a workspace is deleted at once for everybody, its run is cancelled, and it
 });
 
 test('what is deleted bit by bit goes on where it was when it is stopped in the middle', async () => {
-  const { deleteRemains } = await import('../../src/domain/remains.ts');
+  const { deleteRemains } = await import('../../src/domain/retention/deleted-workspaces.ts');
   const there = await newWorkspace('Stopped');
   const id = there.workspaceId as string;
   await there.createThread({ messages: [{ text: 'one' }] });

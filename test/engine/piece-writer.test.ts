@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { MemoryBus } from '../../src/bus/memory.ts';
 import type { Database } from '../../src/db/client.ts';
-import type { ClaimedRun } from '../../src/domain/lease.ts';
+import type { ClaimedRun } from '../../src/domain/run/lease.ts';
 import { PieceWriter } from '../../src/engine/piece-writer.ts';
 import { createLog } from '../../src/log.ts';
 

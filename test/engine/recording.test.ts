@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { deleteUnrecordedSteps } from '../../src/domain/step-recording.ts';
+import { deleteUnrecordedSteps } from '../../src/domain/run/step-recording.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { type AnyEvent, all, joined, shape } from '../support/client.ts';
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { systemContext } from '../../src/domain/context.ts';
-import { expireRun } from '../../src/domain/lease.ts';
+import { expireRun } from '../../src/domain/run/lease.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import type { Client } from '../support/client.ts';
 import { ModelServer } from '../support/model-server.ts';

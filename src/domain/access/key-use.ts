@@ -1,0 +1,38 @@
+import type { Database } from '../../db/client.ts';
+import type { Logger } from '../../log.ts';
+
+const writeEveryMs = 60_000;
+
+/** Remembers when keys are used and writes it down about once a minute, with one statement for all of them. */
+export class KeyUses {
+  readonly #database: Database;
+  readonly #used = new Map<string, Date>();
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(database: Database, log: Logger) {
+    this.#database = database;
+    const write = () => this.write().catch((error) => log.warn({ err: error }, 'use of keys'));
+    this.#timer = setInterval(write, writeEveryMs).unref();
+  }
+
+  note(keyId: string): void {
+    this.#used.set(keyId, new Date());
+  }
+
+  /** Writes what has been noted since the last time. Over all workspaces: keys of any may have been used. */
+  async write(): Promise<void> {
+    if (this.#used.size === 0) return;
+    const uses = [...this.#used].map(([id, at]) => ({ id, at }));
+    this.#used.clear();
+    await this.#database.$executeRaw`
+      UPDATE "ApiKey" k SET "lastUsedAt" = u."at"
+      FROM jsonb_to_recordset(${JSON.stringify(uses)}::jsonb) AS u ("id" text, "at" timestamptz)
+      WHERE k."id" = u."id" AND (k."lastUsedAt" IS NULL OR k."lastUsedAt" < u."at")`;
+  }
+
+  /** Writes a last time. */
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.write();
+  }
+}

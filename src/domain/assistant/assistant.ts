@@ -1,0 +1,139 @@
+import { z } from 'zod';
+import type { Transaction } from '../../db/client.ts';
+import type { Assistant } from '../../db/generated/client.ts';
+import { Prisma } from '../../db/generated/client.ts';
+import { isId, newId } from '../../id.ts';
+import { requireKey, requireScope } from '../access/access.ts';
+import type { DomainContext } from '../context.ts';
+import { ConflictError, NotFoundError } from '../error.ts';
+import { fileIds, requireFiles } from '../file/file.ts';
+import { absentOr, clearable, metadata, metadataHolds, parse, searchIn, textUpTo } from '../input.ts';
+import { effectiveModel, generation } from '../run/generation.ts';
+import { deleteThread } from '../thread/thread.ts';
+import { checkTools, tools } from '../tool/tool-input.ts';
+import { currentWorkspace } from '../workspace/workspace.ts';
+
+const fields = {
+  ...generation,
+  name: clearable(textUpTo(256)),
+  description: clearable(textUpTo(512)),
+  tools: absentOr(tools),
+  fileIds,
+  metadata: absentOr(metadata),
+};
+const createInput = z.object(fields);
+const updateInput = z.object({ ...fields, id: z.string() });
+const filterInput = z.object({
+  search: absentOr(textUpTo(1000)),
+  model: absentOr(textUpTo(200)),
+  metadata: absentOr(metadata),
+});
+
+/** JSON columns: null is written as the database's NULL. */
+const nullable = (value: object | null | undefined) => (value === null ? Prisma.DbNull : value);
+
+/** Makes an assistant. Throws InvalidInputError for a model that no configured provider answers to. */
+export async function createAssistant(ctx: DomainContext, input: unknown): Promise<Assistant> {
+  requireScope(ctx, 'ASSISTANTS_WRITE');
+  requireKey(ctx);
+  const { responseFormat, fileIds, ...data } = parse(createInput, input);
+  const model = data.model && effectiveModel(ctx, data.model, null);
+  const id = newId('Assistant');
+  return ctx.db.$transaction(async (tx) => {
+    await checkTools(ctx, tx, data.tools);
+    const assistant = await tx.assistant.create({
+      data: {
+        ...data,
+        model,
+        tools: data.tools as Prisma.InputJsonValue | undefined,
+        responseFormat: nullable(responseFormat),
+        workspaceId: ctx.workspaceId,
+        id,
+      },
+    });
+    await setAssistantFiles(ctx, tx, id, fileIds);
+    return assistant;
+  });
+}
+
+/** Gives an assistant its files in place of those it has; absent: it keeps them. Throws NotFoundError. */
+async function setAssistantFiles(ctx: DomainContext, tx: Transaction, assistantId: string, ids: string[] | undefined) {
+  if (ids === undefined) return;
+  await requireFiles(ctx, tx, ids);
+  await tx.assistantFile.deleteMany({ where: { assistantId } });
+  const { workspaceId } = ctx;
+  const data = [...new Set(ids)].map((fileId) => ({ workspaceId, assistantId, fileId }));
+  if (data.length > 0) await tx.assistantFile.createMany({ data });
+}
+
+/** Changes an assistant: absent keeps, null clears. Runs that exist keep the configuration they were created with. */
+export async function updateAssistant(ctx: DomainContext, input: unknown): Promise<Assistant> {
+  requireScope(ctx, 'ASSISTANTS_WRITE');
+  requireKey(ctx);
+  const { id, responseFormat, fileIds, ...data } = parse(updateInput, input);
+  const model = data.model && effectiveModel(ctx, data.model, null);
+  if (!isId('Assistant', id)) throw new NotFoundError(id);
+  return ctx.db.$transaction(async (tx) => {
+    await checkTools(ctx, tx, data.tools);
+    const [assistant] = await tx.assistant.updateManyAndReturn({
+      where: { id },
+      data: {
+        ...data,
+        model,
+        tools: data.tools as Prisma.InputJsonValue | undefined,
+        responseFormat: nullable(responseFormat),
+      },
+    });
+    if (!assistant) throw new NotFoundError(id);
+    await setAssistantFiles(ctx, tx, id, fileIds);
+    return assistant;
+  });
+}
+
+/**
+ * Deletes an assistant. While threads name it this is refused with ConflictError, unless `deleteThreads` is set: then
+ * they go first, each with its running run cancelled. Runs and messages of other threads stay and lose the link.
+ */
+export async function deleteAssistant(ctx: DomainContext, input: unknown): Promise<string> {
+  requireScope(ctx, 'ASSISTANTS_WRITE');
+  requireKey(ctx);
+  const { id, deleteThreads } = parse(z.object({ id: z.string(), deleteThreads: absentOr(z.boolean()) }), input);
+  if (!isId('Assistant', id)) throw new NotFoundError(id);
+  if (deleteThreads) {
+    requireScope(ctx, 'THREADS_WRITE');
+    const threads = await ctx.db.thread.findMany({ where: { assistantId: id }, select: { id: true } });
+    for (const thread of threads) await deleteThread(ctx, thread);
+  }
+  await ctx.db.$transaction(async (tx) => {
+    // Threads that are being created with this assistant wait for the lock, and then find it gone.
+    await tx.$queryRaw`SELECT 1 FROM "Assistant" WHERE "workspaceId" = ${ctx.workspaceId} AND "id" = ${id} FOR UPDATE`;
+    const threads = await tx.thread.count({ where: { assistantId: id } });
+    if (threads > 0) {
+      throw new ConflictError(
+        `${threads} threads use this assistant. Move or delete them, or set deleteThreads: true.`,
+      );
+    }
+    const { count } = await tx.assistant.deleteMany({ where: { id } });
+    if (count === 0) throw new NotFoundError(id);
+  });
+  return id;
+}
+
+/** The `where` of a filter over assistants. */
+export async function assistantsWhere(ctx: DomainContext, input: unknown): Promise<Prisma.AssistantWhereInput> {
+  const { search, model, metadata } = parse(filterInput, input ?? {});
+  return {
+    AND: [
+      search ? { OR: searchIn(['name', 'description'], search) } : {},
+      model ? await assistantsOfModel(ctx, model) : {},
+      ...metadataHolds(metadata ?? {}),
+    ],
+  };
+}
+
+async function assistantsOfModel(ctx: DomainContext, name: string): Promise<Prisma.AssistantWhereInput> {
+  const model = effectiveModel(ctx, name, null);
+  const { defaultModel } = await currentWorkspace(ctx);
+  const byDefault = effectiveModel(ctx, null, defaultModel) === model;
+  return byDefault ? { OR: [{ model }, { model: null }] } : { model };
+}

@@ -1,0 +1,36 @@
+import type { File } from '../../db/generated/client.ts';
+import type { DomainContext } from '../context.ts';
+import { filesVisibleTo } from './file.ts';
+
+/** A file that a call wrote. */
+export type CallFile = File;
+
+/** The files that each of some calls wrote, in the order in which it did. */
+export async function filesOfCalls(ctx: DomainContext, ids: readonly string[]): Promise<CallFile[][]> {
+  const files = await ctx.db.file.findMany({
+    where: { AND: [{ toolCallId: { in: [...ids] } }, filesVisibleTo(ctx.actor)] },
+    orderBy: { id: 'asc' },
+  });
+  const byCall = Map.groupBy(files, ({ toolCallId }) => toolCallId);
+  return ids.map((id) => byCall.get(id) ?? []);
+}
+
+/** A passage that a search found. */
+export interface ShownHit {
+  fileId: string;
+  text: string;
+  page: number | null;
+  score: number;
+}
+
+/** The passages that each of some searches found, the best first. */
+export async function hitsOfCalls(ctx: DomainContext, ids: readonly string[]): Promise<ShownHit[][]> {
+  const hits = await ctx.db.fileSearchHit.findMany({
+    where: { toolCallId: { in: [...ids] } },
+    orderBy: [{ toolCallId: 'asc' }, { rank: 'asc' }],
+    select: { toolCallId: true, fileId: true, score: true, chunk: { select: { text: true, page: true } } },
+  });
+  const byCall = Map.groupBy(hits, ({ toolCallId }) => toolCallId);
+  const shown = (id: string) => byCall.get(id) ?? [];
+  return ids.map((id) => shown(id).map(({ fileId, score, chunk }) => ({ fileId, score, ...chunk })));
+}

@@ -1,0 +1,174 @@
+import type { Event, Message, Run } from '../../db/generated/client.ts';
+import { NotFoundError } from '../error.ts';
+import { keysOpenedBy, type TextKey } from '../log/growing-text.ts';
+import { isTerminal } from '../run/run-status.ts';
+import { type CatchUp, endOfPiece } from './catch-up-budget.ts';
+import { type CursorScope, encodeCursor } from './cursor.ts';
+import type { ThreadFeed } from './thread-feed.ts';
+
+/** What a follower is told: an event of the log, or the next piece of a text that grows. */
+export type Told = { cursor: string; threadId: string; runId: string | null; at: Date } & (
+  | { kind: 'event'; event: Event; message: Message | null }
+  | { kind: 'piece'; opener: Event; channel: TextKey['channel']; text: string }
+);
+
+/** A text that is open for a follower, and how much of it the follower has. */
+export interface OpenText extends TextKey {
+  opener: Event;
+  offset: number;
+}
+
+/** Where a follower begins. */
+export interface Place {
+  seq: number;
+  open: OpenText[];
+}
+
+/** The texts that an event opens. */
+export function textsOpenedBy(opener: Event): OpenText[] {
+  return keysOpenedBy(opener).map((key) => ({ ...key, opener, offset: 0 }));
+}
+
+/** Whether an event ends the text. */
+function ends(event: Event, text: OpenText): boolean {
+  if (event.type === 'MESSAGE_ENDED') return text.channel === 'TEXT' && text.ownerId === event.messageId;
+  return event.type === 'STEP_ENDED' && text.channel !== 'TEXT' && text.opener.stepId === event.stepId;
+}
+
+const messageEvents = new Set<Event['type']>(['MESSAGE_STARTED', 'MESSAGE_ENDED', 'MESSAGE_ADDED']);
+
+/** One reader's place in a thread. All it holds is the last event it was told and an offset for each open text. */
+export class Follower {
+  readonly #feed: ThreadFeed;
+  readonly #scope: CursorScope;
+  readonly #run: Run | null;
+  readonly #catchUp: CatchUp;
+  readonly #signal: AbortSignal;
+  #seq: number;
+  #open: OpenText[];
+  /** Events that were read and not told yet, from `#next` on. */
+  #events: readonly Event[] = [];
+  #next = 0;
+  /** What had been heard when they were read. */
+  #version = -1;
+  #isOver = false;
+  /** What of the shared budget the piece takes that is on its way. */
+  #taken = 0;
+
+  /** `run`: whose events alone are told; null: those of the whole thread. `signal` ends it. */
+  constructor(
+    { feed, catchUp, signal }: { feed: ThreadFeed; catchUp: CatchUp; signal: AbortSignal },
+    scope: CursorScope,
+    run: Run | null,
+    { seq, open }: Place,
+  ) {
+    this.#feed = feed;
+    this.#scope = scope;
+    this.#run = run;
+    this.#catchUp = catchUp;
+    this.#signal = signal;
+    this.#seq = seq;
+    this.#open = open;
+  }
+
+  /**
+   * The next that there is to tell, as soon as there is; null: it is over. Asking for it says that the one before has left.
+   * Throws NotFoundError when the thread is deleted.
+   */
+  async next(): Promise<Told | null> {
+    this.giveBack();
+    while (!this.#signal.aborted && !this.#isOver) {
+      const event = this.#skipOthers();
+      // The row of a message that has ended has its text, too.
+      const message = event && messageEvents.has(event.type) ? await this.#feed.messageOf(event) : null;
+      // What a text has grown to is told before whatever happened next, as those heard it who were there.
+      const growth = this.#growth();
+      const piece = growth instanceof Promise ? await growth : growth;
+      if (piece) return piece;
+      const told = event ? this.#tellEvent(event, message) : await this.#wait();
+      if (told) return told;
+    }
+    return null;
+  }
+
+  /** The next event that is to be told, of those that were read. */
+  #skipOthers(): Event | undefined {
+    for (;;) {
+      const event = this.#events[this.#next];
+      if (!event || !this.#run || event.runId === this.#run.id) return event;
+      this.#seq = event.seq;
+      this.#next += 1;
+    }
+  }
+
+  /** What was told last has left, or never will. */
+  giveBack(): void {
+    this.#catchUp.giveBack(this.#taken);
+    this.#taken = 0;
+  }
+
+  /** Reads what there is; where there is nothing new, waits until something has been heard. */
+  async #wait(): Promise<null> {
+    const { version } = this.#feed;
+    if (version === this.#version) {
+      await this.#feed.changed(version, this.#signal);
+      return null;
+    }
+    this.#version = version;
+    const read = this.#feed.eventsAfter(this.#seq);
+    this.#events = read instanceof Promise ? await read : read;
+    this.#next = 0;
+    if (this.#events.length === 0 && this.#feed.isGone) throw new NotFoundError(this.#scope.threadId);
+    // There may be more than were read at once.
+    if (this.#events.length > 0) this.#version = -1;
+    return null;
+  }
+
+  #tellEvent(event: Event, message: Message | null): Told | null {
+    this.#next += 1;
+    this.#seq = event.seq;
+    this.#open = [...this.#open.filter((text) => !ends(event, text)), ...textsOpenedBy(event)];
+    this.#isOver = this.#isLast(event);
+    // A message that has been removed since cannot be shown; its removal comes later in the log. What only opens a text
+    // says nothing by itself.
+    if ((messageEvents.has(event.type) && !message) || event.type === 'REASONING_STARTED') return null;
+    const place = this.#place(event.at, event);
+    return this.#feed.share(place.cursor, (): Told => ({ kind: 'event', event, message, ...place }));
+  }
+
+  #isLast({ runId, type, value }: Event): boolean {
+    return runId === this.#run?.id && type === 'RUN_STATUS_CHANGED' && isTerminal(value as Run['status']);
+  }
+
+  /** The next piece of a text that has grown, from the open text with that index on; null: none has. */
+  #growth(from = 0): Told | null | Promise<Told | null> {
+    for (const [index, text] of this.#open.entries()) {
+      if (index < from) continue;
+      const grown = this.#feed.textOf(text);
+      if (typeof grown !== 'string')
+        return grown.then((read) => this.#tellGrown(text, read) ?? this.#growth(index + 1));
+      const told = this.#tellGrown(text, grown);
+      if (told) return told;
+    }
+    return null;
+  }
+
+  #tellGrown(text: OpenText, grown: string): Told | null {
+    return grown.length > text.offset && !this.#signal.aborted ? this.#tellPiece(text, grown) : null;
+  }
+
+  #tellPiece(text: OpenText, grown: string): Told {
+    const { opener, channel, ownerId, offset } = text;
+    this.#taken = this.#catchUp.take(grown.length - offset);
+    const end = endOfPiece(grown, offset, this.#taken);
+    text.offset = end;
+    const place = this.#place(new Date(), opener);
+    const tell = (): Told => ({ kind: 'piece', opener, channel, text: grown.slice(offset, end), ...place });
+    return this.#feed.share(`${place.cursor} ${ownerId} ${channel} ${offset}`, tell);
+  }
+
+  #place(at: Date, { runId, threadId }: Event) {
+    const position = { seq: this.#seq, offsets: this.#open.map(({ offset }) => offset) };
+    return { cursor: encodeCursor(this.#scope, position), at, runId, threadId };
+  }
+}

@@ -1,0 +1,75 @@
+import { Prisma } from '../../db/generated/client.ts';
+
+/** The tables whose rows a change of a thread may write at its end. */
+type Table = 'Message' | 'Step' | 'ToolCall' | 'Run';
+type Columns = Record<string, unknown>;
+
+const column = (name: string) => Prisma.raw(`"${name}"`);
+
+/**
+ * Rows that a change of a thread inserts and updates with its last statement, all at once: most of what such a change takes
+ * is waiting for the database's answers. What is pending is not seen by the statements before it.
+ */
+export class PendingWrites {
+  readonly #workspaceId: string;
+  readonly #inserts = new Map<Table, Map<string, Columns>>();
+  readonly #updates = new Map<Table, Map<string, Columns>>();
+  #endedRuns: string[] = [];
+
+  constructor(workspaceId: string) {
+    this.#workspaceId = workspaceId;
+  }
+
+  get isEmpty(): boolean {
+    return this.#inserts.size === 0 && this.#updates.size === 0 && this.#endedRuns.length === 0;
+  }
+
+  /** Inserts a whole row; columns that are left out are null. Rows of one table must have the same columns. */
+  insert(table: Table, row: Columns & { id: string }): void {
+    const rows = this.#inserts.get(table) ?? new Map<string, Columns>();
+    this.#inserts.set(table, rows.set(row.id, { ...row }));
+  }
+
+  /** Updates columns of a row, also of one that is yet to be inserted. */
+  update(table: Table, id: string, columns: Columns): void {
+    const inserted = this.#inserts.get(table)?.get(id);
+    if (inserted) return void Object.assign(inserted, columns);
+    const rows = this.#updates.get(table) ?? new Map<string, Columns>();
+    this.#updates.set(table, rows.set(id, { ...rows.get(id), ...columns }));
+  }
+
+  /** Deletes the pieces of a run, whose texts stand in their rows. */
+  deletePieces(runId: string): void {
+    this.#endedRuns.push(runId);
+  }
+
+  /** Takes what is pending, as statements for a WITH. */
+  take(): Prisma.Sql[] {
+    const statements = [
+      ...[...this.#inserts].map(([table, rows]) => this.#insertOf(table, [...rows.values()])),
+      ...[...this.#updates].flatMap(([table, rows]) => [...rows].map(([id, row]) => this.#updateOf(table, id, row))),
+    ];
+    if (this.#endedRuns.length > 0) {
+      statements.push(
+        Prisma.sql`DELETE FROM "Piece" WHERE "workspaceId" = ${this.#workspaceId} AND "runId" = ANY(${this.#endedRuns}::text[])`,
+      );
+    }
+    this.#inserts.clear();
+    this.#updates.clear();
+    this.#endedRuns = [];
+    return statements;
+  }
+
+  #insertOf(table: Table, rows: Columns[]): Prisma.Sql {
+    const names = Prisma.join(Object.keys(rows[0] as Columns).map(column));
+    return Prisma.sql`INSERT INTO ${column(table)} (${names})
+      SELECT ${names} FROM jsonb_populate_recordset(NULL::${column(table)}, ${JSON.stringify(rows)}::jsonb)`;
+  }
+
+  #updateOf(table: Table, id: string, columns: Columns): Prisma.Sql {
+    const set = Prisma.join(Object.keys(columns).map((name) => Prisma.sql`${column(name)} = r.${column(name)}`));
+    return Prisma.sql`UPDATE ${column(table)} t SET ${set}
+      FROM jsonb_populate_record(NULL::${column(table)}, ${JSON.stringify(columns)}::jsonb) r
+      WHERE t."workspaceId" = ${this.#workspaceId} AND t."id" = ${id}`;
+  }
+}

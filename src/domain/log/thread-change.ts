@@ -1,0 +1,204 @@
+import { type BusMessage, threadTopic } from '../../bus/bus.ts';
+import type { Transaction } from '../../db/client.ts';
+import { type EventType, type Message, Prisma, type Run } from '../../db/generated/client.ts';
+import { threadsVisibleTo } from '../access/scope.ts';
+import type { DomainContext } from '../context.ts';
+import { NotFoundError } from '../error.ts';
+import { PendingWrites } from './pending-writes.ts';
+
+/** The `closedSeq` of an event whose texts are still growing: the largest Int of PostgreSQL. */
+export const stillOpen = 2_147_483_647;
+
+/** What happened, as the log keeps it. */
+export type Entry = Omit<Prisma.EventCreateManyInput, 'workspaceId' | 'threadId' | 'seq' | 'at' | 'closedSeq'>;
+
+interface LogOptions {
+  closes?: { messageId: string } | { stepId: string };
+  message?: Partial<Message>;
+}
+
+const opening = new Set<EventType>(['MESSAGE_STARTED', 'REASONING_STARTED', 'TOOL_CALL_STARTED']);
+
+/** The columns of a thread that a change reads and writes under the row lock. */
+export interface LockedThread {
+  id: string;
+  assistantId: string | null;
+  owner: string | null;
+  activeRunId: string | null;
+  lastSeq: number;
+  lastPosition: number;
+  lastRun: number;
+  lastActiveAt: Date;
+}
+
+/** The columns of `LockedThread`, for Prisma. */
+export const lockedColumns = {
+  id: true,
+  assistantId: true,
+  owner: true,
+  activeRunId: true,
+  lastSeq: true,
+  lastPosition: true,
+  lastRun: true,
+  lastActiveAt: true,
+} as const satisfies Record<keyof LockedThread, true>;
+
+/** What an executor needs to know of its run, read under the lock of the thread and of the run. */
+export type LockedRun = Pick<Run, 'id' | 'number' | 'fence' | 'status' | 'recordSteps' | 'startedAt'>;
+
+/** A change of one thread, under its row lock: gives out numbers in order and keeps the log that followers read. */
+export class ThreadChange {
+  readonly tx: Transaction;
+  readonly thread: LockedThread;
+  readonly now: Date;
+  /** Rows that are written with the last statement. */
+  readonly pending: PendingWrites;
+  readonly #workspaceId: string;
+  readonly #events: Array<Entry & { seq: number; closedSeq: number | null }> = [];
+  readonly #messages: Array<{ seq: number; message: Record<string, unknown> }> = [];
+  readonly #closing: Array<{ seq: number; messageId?: string; stepId?: string }> = [];
+  readonly #afterCommit: Array<() => void> = [];
+
+  constructor(tx: Transaction, workspaceId: string, thread: LockedThread) {
+    this.tx = tx;
+    this.thread = thread;
+    this.now = new Date();
+    this.#workspaceId = workspaceId;
+    this.pending = new PendingWrites(workspaceId);
+  }
+
+  /**
+   * Adds to the log; returns the number of the event. Events that open growing texts stay open until another `closes`
+   * them: the text of a message, or the reasoning and the calls of a step. `message`: its row, or what is new of it, for
+   * followers in this process.
+   */
+  log(entry: Entry, { closes, message }: LogOptions = {}): number {
+    this.thread.lastSeq += 1;
+    const seq = this.thread.lastSeq;
+    this.#events.push({ ...entry, seq, closedSeq: opening.has(entry.type) ? stillOpen : null });
+    if (closes) this.#closing.push({ seq, ...closes });
+    if (message) this.#messages.push({ seq, message });
+    return seq;
+  }
+
+  /** The next message position. */
+  position(): number {
+    this.thread.lastPosition += 1;
+    return this.thread.lastPosition;
+  }
+
+  /** The next run number. */
+  runNumber(): number {
+    this.thread.lastRun += 1;
+    return this.thread.lastRun;
+  }
+
+  /** Runs when the change has been committed, and never when it was not. Must not throw. */
+  afterCommit(action: () => void): void {
+    this.#afterCommit.push(action);
+  }
+
+  /** Writes what is pending now: before statements that read or change the same rows. */
+  async flush(): Promise<void> {
+    if (this.pending.isEmpty) return;
+    await this.tx.$executeRaw`WITH ${named(this.pending.take())} SELECT 1`;
+  }
+
+  /** Writes what is pending, the log and the numbers, in one statement; called once, before the commit. */
+  async write(before: LockedThread): Promise<void> {
+    const { id, activeRunId, lastSeq, lastPosition, lastRun, lastActiveAt } = this.thread;
+    const isChanged = Object.entries(before).some(([name, value]) => this.thread[name as keyof LockedThread] !== value);
+    if (!isChanged && this.pending.isEmpty) return;
+    const writes = this.pending.take();
+    const others = writes.length > 0 ? Prisma.sql`, ${named(writes)}` : Prisma.empty;
+    const workspaceId = this.#workspaceId;
+    await this.tx.$executeRaw`
+      WITH entry AS (
+        INSERT INTO "Event" ("workspaceId", "threadId", "seq", "type", "runId", "stepId", "messageId", "toolCallId", "value", "closedSeq", "at")
+        SELECT ${workspaceId}, ${id}, "seq", "type"::"EventType", "runId", "stepId", "messageId", "toolCallId", "value", "closedSeq", ${this.now}::timestamptz
+        FROM jsonb_to_recordset(${JSON.stringify(this.#events)}::jsonb) AS e
+          ("seq" int, "type" text, "runId" text, "stepId" text, "messageId" text, "toolCallId" text, "value" text, "closedSeq" int)
+      ), closing AS (
+        UPDATE "Event" e SET "closedSeq" = c."seq"
+        FROM jsonb_to_recordset(${JSON.stringify(this.#closing)}::jsonb) AS c ("seq" int, "messageId" text, "stepId" text)
+        WHERE e."workspaceId" = ${workspaceId} AND e."threadId" = ${id} AND e."closedSeq" = ${stillOpen}
+          AND (e."messageId" = c."messageId" OR e."messageId" IS NULL AND e."stepId" = c."stepId")
+      )${others}
+      UPDATE "Thread" SET "activeRunId" = ${activeRunId}::text, "lastSeq" = ${lastSeq}, "lastPosition" = ${lastPosition},
+        "lastRun" = ${lastRun}, "lastActiveAt" = ${lastActiveAt}::timestamptz
+      WHERE "workspaceId" = ${workspaceId} AND "id" = ${id}`;
+  }
+
+  /** Tells followers and runs what waited for the commit. */
+  announce(publish: (message: BusMessage) => void): void {
+    if (this.#events.length > 0) {
+      const at = this.now.toISOString();
+      const entries = this.#events.map(({ closedSeq: _closedSeq, ...entry }) => ({ ...entry, at }));
+      publish({ kind: 'events', seq: this.thread.lastSeq, entries, here: this.#messages });
+    }
+    for (const action of this.#afterCommit) action();
+  }
+}
+
+/** Statements as the parts of a WITH. */
+const named = (statements: Prisma.Sql[]) =>
+  Prisma.join(statements.map((statement, index) => Prisma.sql`${Prisma.raw(`w${index}`)} AS (${statement})`));
+
+/** How a change of a thread begins, if not with reading a thread that is there. */
+interface Beginning {
+  /** Inserts the thread, and returns its row. */
+  insert?: (tx: Transaction) => Promise<LockedThread>;
+  /** Locks the run, too, if it is executed under that fence; else the thread counts as not there. */
+  run?: { id: string; fence: number };
+}
+
+/**
+ * Changes a thread: locks its row, runs `change`, writes the log, commits, and tells followers. What `change` throws
+ * undoes all of it. Nothing but the database may be awaited in it. Throws NotFoundError when the thread is not visible.
+ */
+export async function changeThread<T>(
+  ctx: DomainContext,
+  threadId: string,
+  change: (change: ThreadChange, run: LockedRun | null) => Promise<T>,
+  { insert, run }: Beginning = {},
+): Promise<T> {
+  const [result, done] = await ctx.db.$transaction(async (tx) => {
+    const locked = run ? await lockWithRun(ctx, tx, threadId, run) : null;
+    const thread = locked?.thread ?? (await (insert ? insert(tx) : lockThread(ctx, tx, threadId)));
+    const before = { ...thread };
+    const running = new ThreadChange(tx, ctx.workspaceId, thread);
+    const value = await change(running, locked?.run ?? null);
+    await running.write(before);
+    return [value, running] as const;
+  });
+  done.announce((message) => ctx.bus.publish(threadTopic(threadId), message));
+  return result;
+}
+
+async function lockThread(ctx: DomainContext, tx: Transaction, threadId: string): Promise<LockedThread> {
+  const { owner } = threadsVisibleTo(ctx.actor);
+  const [thread] = await tx.$queryRaw<LockedThread[]>`
+    SELECT "id", "assistantId", "owner", "activeRunId", "lastSeq", "lastPosition", "lastRun", "lastActiveAt"
+    FROM "Thread" WHERE "workspaceId" = ${ctx.workspaceId} AND "id" = ${threadId} FOR UPDATE`;
+  if (!thread || (owner !== undefined && thread.owner !== owner)) throw new NotFoundError(threadId);
+  return thread;
+}
+
+/** For the run's executor, which acts for the server. Locks in the same order as everybody: the thread first. */
+async function lockWithRun(
+  ctx: DomainContext,
+  tx: Transaction,
+  threadId: string,
+  { id, fence }: { id: string; fence: number },
+): Promise<{ thread: LockedThread; run: LockedRun }> {
+  const [row] = await tx.$queryRaw<Array<LockedThread & Omit<LockedRun, 'id'> & { runId: string }>>`
+    SELECT t."id", t."assistantId", t."owner", t."activeRunId", t."lastSeq", t."lastPosition", t."lastRun", t."lastActiveAt",
+      r."id" AS "runId", r."number", r."fence", r."status", r."recordSteps", r."startedAt"
+    FROM "Thread" t JOIN "Run" r ON r."workspaceId" = t."workspaceId" AND r."threadId" = t."id"
+    WHERE t."workspaceId" = ${ctx.workspaceId} AND t."id" = ${threadId}
+      AND r."id" = ${id} AND r."fence" = ${fence} AND r."status" IN ('IN_PROGRESS', 'CANCELLING')
+    FOR UPDATE OF t FOR NO KEY UPDATE OF r`;
+  if (!row) throw new NotFoundError(threadId);
+  const { runId, number, fence: current, status, recordSteps, startedAt, ...thread } = row;
+  return { thread, run: { id: runId, number, fence: current, status, recordSteps, startedAt } };
+}

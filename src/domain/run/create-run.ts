@@ -1,0 +1,192 @@
+import { z } from 'zod';
+import type { Assistant, Run } from '../../db/generated/client.ts';
+import { Prisma } from '../../db/generated/client.ts';
+import { isId, newId } from '../../id.ts';
+import { requireScope } from '../access/access.ts';
+import type { DomainContext } from '../context.ts';
+import { InvalidInputError, NotFoundError, ThreadBusyError } from '../error.ts';
+import { absentOr, metadata, parse, textUpTo } from '../input.ts';
+import { changeThread, type ThreadChange } from '../log/thread-change.ts';
+import { appendMessages, messageInputs } from '../thread/message.ts';
+import { insertThread, threadInput } from '../thread/thread.ts';
+import { pluginTokens, sealUserTokens } from '../tool/plugin-token.ts';
+import { checkTools, tools } from '../tool/tool-input.ts';
+import { effectiveModel, generation, toolChoice } from './generation.ts';
+import { findRun, requestCancel, ringFor } from './run.ts';
+
+const createInput = z.object({
+  ...generation,
+  threadId: absentOr(z.string()),
+  thread: absentOr(threadInput),
+  assistantId: absentOr(z.string()),
+  messages: absentOr(messageInputs),
+  additionalInstructions: absentOr(textUpTo(256_000)),
+  tools: absentOr(tools),
+  maxPromptTokens: absentOr(z.int().min(1, 'At least 1, please')),
+  maxSteps: absentOr(z.int().min(1, 'At least 1, please').max(1000, 'At most 1000, please')),
+  toolChoice: absentOr(toolChoice),
+  pluginTokens,
+  parallelToolCalls: absentOr(z.boolean()),
+  truncation: absentOr(
+    z
+      .object({
+        strategy: z.enum(['AUTO', 'LAST_MESSAGES']),
+        lastMessages: absentOr(z.int().min(1, 'At least 1, please')),
+      })
+      .refine(({ strategy, lastMessages }) => (strategy === 'LAST_MESSAGES') === (lastMessages !== undefined), {
+        path: ['lastMessages'],
+        message: 'lastMessages goes with the strategy LAST_MESSAGES, and only with it',
+      }),
+  ),
+  whenBusy: absentOr(z.enum(['ENQUEUE', 'REJECT', 'CANCEL_ACTIVE'])),
+  metadata: absentOr(metadata),
+  idempotencyKey: absentOr(z.string().min(1, 'A key must not be empty').max(200)),
+});
+/** What a run is created from, checked. */
+export type CreateRun = z.output<typeof createInput>;
+
+const idempotencyMs = 24 * 60 * 60 * 1000;
+
+/** Keys of different actors never meet. */
+function storedKey(ctx: DomainContext, key: string | undefined): string | null {
+  if (key === undefined) return null;
+  return ctx.actor.kind === 'USER' ? `user:${JSON.stringify([ctx.actor.userId, key])}` : `key:${key}`;
+}
+
+/**
+ * Starts a run on a thread, or on a new one, after appending messages; all in one transaction. On a busy thread it
+ * waits its turn (ENQUEUE), is refused with ThreadBusyError (REJECT), or takes the place of what runs and waits
+ * (CANCEL_ACTIVE). The same idempotency key within 24 hours answers the first run and changes nothing.
+ */
+export async function createRun(ctx: DomainContext, input: unknown): Promise<Run> {
+  requireScope(ctx, 'RUNS_WRITE');
+  const create = parse(createInput, input);
+  if ((create.threadId === undefined) === (create.thread === undefined)) {
+    throw new InvalidInputError([{ path: ['threadId'], message: 'Give threadId or thread, exactly one of the two.' }]);
+  }
+  if (create.thread !== undefined || create.messages?.length) requireScope(ctx, 'THREADS_WRITE');
+  const key = storedKey(ctx, create.idempotencyKey);
+  const first = key && (await findByKey(ctx, key));
+  if (first) return first;
+  try {
+    return await startRun(ctx, create, key);
+  } catch (error) {
+    // Two requests with one key came at the same time: the other one was first.
+    const winner = key && error instanceof Prisma.PrismaClientKnownRequestError && error.code === 'P2002';
+    const run = winner ? await findByKey(ctx, key) : null;
+    if (run) return run;
+    throw error;
+  }
+}
+
+async function findByKey(ctx: DomainContext, key: string): Promise<Run | null> {
+  const since = new Date(Date.now() - idempotencyMs);
+  const run = await ctx.db.run.findFirst({ where: { idempotencyKey: key } });
+  if (!run || run.createdAt >= since) return run && findRun(ctx, run.id);
+  await ctx.db.run.updateMany({ where: { id: run.id, idempotencyKey: key }, data: { idempotencyKey: null } });
+  return null;
+}
+
+function startRun(ctx: DomainContext, create: CreateRun, key: string | null): Promise<Run> {
+  const { threadId, thread } = create;
+  if (threadId !== undefined) {
+    if (!isId('Thread', threadId)) throw new NotFoundError(threadId);
+    return changeThread(ctx, threadId, (change) => addRun(ctx, change, create, key));
+  }
+  const id = newId('Thread');
+  return changeThread(
+    ctx,
+    id,
+    async (change) => {
+      await appendMessages(ctx, change, thread?.messages ?? []);
+      return addRun(ctx, change, create, key);
+    },
+    { insert: (tx) => insertThread(ctx, tx, id, thread ?? {}) },
+  );
+}
+
+/** Adds a run to the thread that is being changed, after its messages. */
+export async function addRun(
+  ctx: DomainContext,
+  change: ThreadChange,
+  create: CreateRun,
+  key: string | null = null,
+): Promise<Run> {
+  const assistant = await findAssistant(change, create.assistantId ?? change.thread.assistantId);
+  await makeWay(ctx, change, create.whenBusy ?? 'ENQUEUE');
+  await appendMessages(ctx, change, create.messages ?? []);
+  await checkTools(ctx, change.tx, create.tools);
+  const configuration = await freeze(ctx, change, create, assistant);
+  const id = newId('Run');
+  const run = await change.tx.run.create({
+    data: {
+      ...configuration,
+      workspaceId: ctx.workspaceId,
+      id,
+      threadId: change.thread.id,
+      assistantId: assistant?.id ?? null,
+      number: change.runNumber(),
+      inputThrough: change.thread.lastPosition,
+      firstSeq: change.log({ type: 'RUN_STATUS_CHANGED', runId: id, value: 'QUEUED' }),
+      sealedUserTokens: sealUserTokens(ctx, create.pluginTokens),
+      metadata: create.metadata ?? {},
+      idempotencyKey: key,
+      createdAt: change.now,
+    },
+  });
+  change.thread.lastActiveAt = change.now;
+  if (change.thread.activeRunId === null) {
+    change.thread.activeRunId = id;
+    await ringFor(ctx, change, id);
+  }
+  return run;
+}
+
+async function findAssistant(change: ThreadChange, id: string | null): Promise<Assistant | null> {
+  if (id === null) return null;
+  const assistant = isId('Assistant', id) ? await change.tx.assistant.findFirst({ where: { id } }) : null;
+  if (!assistant) throw new NotFoundError(id);
+  return assistant;
+}
+
+/** Does what `whenBusy` says about the runs of the thread that are not finished. */
+async function makeWay(
+  ctx: DomainContext,
+  change: ThreadChange,
+  whenBusy: 'ENQUEUE' | 'REJECT' | 'CANCEL_ACTIVE',
+): Promise<void> {
+  if (change.thread.activeRunId === null || whenBusy === 'ENQUEUE') return;
+  const where = { threadId: change.thread.id, endedAt: null };
+  const runs = await change.tx.run.findMany({ where, orderBy: { number: 'desc' } });
+  const active = runs.find(({ id }) => id === change.thread.activeRunId);
+  if (whenBusy === 'REJECT' && active) throw new ThreadBusyError(active);
+  for (const run of runs) await requestCancel(ctx, change, run);
+}
+
+/** The configuration that is in force: the run's own, over the assistant's, over the defaults. */
+async function freeze(ctx: DomainContext, change: ThreadChange, create: CreateRun, assistant: Assistant | null) {
+  const workspace = await change.tx.workspace.findFirst({
+    where: {},
+    select: { defaultModel: true, recordSteps: true },
+  });
+  const effective = <Value>(own: Value | null | undefined, inherited: Value | null | undefined) =>
+    own === undefined ? (inherited ?? null) : own;
+  const instructions = [effective(create.instructions, assistant?.instructions), create.additionalInstructions];
+  const responseFormat = effective<unknown>(create.responseFormat, assistant?.responseFormat);
+  return {
+    model: effectiveModel(ctx, create.model ?? assistant?.model ?? null, workspace?.defaultModel ?? null),
+    instructions: instructions.filter(Boolean).join('\n\n') || null,
+    tools: (create.tools ?? assistant?.tools ?? []) as Prisma.InputJsonValue,
+    temperature: effective(create.temperature, assistant?.temperature),
+    topP: effective(create.topP, assistant?.topP),
+    maxPromptTokens: create.maxPromptTokens,
+    maxCompletionTokens: effective(create.maxCompletionTokens, assistant?.maxCompletionTokens),
+    maxSteps: create.maxSteps ?? 20,
+    toolChoice: create.toolChoice,
+    parallelToolCalls: create.parallelToolCalls ?? true,
+    responseFormat: responseFormat === null ? undefined : (responseFormat as Prisma.InputJsonValue),
+    truncation: create.truncation?.strategy ?? ('AUTO' as const),
+    recordSteps: workspace?.recordSteps,
+    truncationLastMessages: create.truncation?.lastMessages ?? null,
+  };
+}

@@ -1,0 +1,29 @@
+import type { RunStatus } from '../../db/generated/client.ts';
+
+/**
+ * The state machine of a run: from each status, those that may follow. QUEUED follows REQUIRES_ACTION when the tool
+ * outputs have come; a status with nothing behind it is terminal.
+ */
+const nextStatuses = {
+  QUEUED: ['IN_PROGRESS', 'CANCELLED'],
+  IN_PROGRESS: ['REQUIRES_ACTION', 'CANCELLING', 'COMPLETED', 'INCOMPLETE', 'FAILED', 'EXPIRED'],
+  REQUIRES_ACTION: ['QUEUED', 'CANCELLED', 'EXPIRED'],
+  CANCELLING: ['CANCELLED'],
+  CANCELLED: [],
+  FAILED: [],
+  COMPLETED: [],
+  INCOMPLETE: [],
+  EXPIRED: [],
+} as const satisfies Record<RunStatus, readonly RunStatus[]>;
+
+/** Whether the run has ended. */
+export const isTerminal = (status: RunStatus): boolean => nextStatuses[status].length === 0;
+
+/** Whether nothing more happens by itself: the run has ended or waits for its client. */
+export const isAtRest = (status: RunStatus): boolean => isTerminal(status) || status === 'REQUIRES_ACTION';
+
+/** The statuses from which one may be entered. */
+export const statusesBefore = (status: RunStatus): RunStatus[] =>
+  (Object.keys(nextStatuses) as RunStatus[]).filter((from) =>
+    (nextStatuses[from] as readonly RunStatus[]).includes(status),
+  );

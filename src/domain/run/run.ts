@@ -1,0 +1,192 @@
+import { z } from 'zod';
+import { cancelTopic } from '../../bus/bus.ts';
+import type { Prisma, Run, RunIncompleteReason, RunStatus } from '../../db/generated/client.ts';
+import { isId } from '../../id.ts';
+import { requireScope } from '../access/access.ts';
+import { inThreadsVisibleTo } from '../access/scope.ts';
+import type { DomainContext } from '../context.ts';
+import { ConflictError, NotFoundError } from '../error.ts';
+import { absentOr, metadata, parse } from '../input.ts';
+import { storable } from '../log/growing-text.ts';
+import { changeThread, type ThreadChange } from '../log/thread-change.ts';
+import { isTerminal, statusesBefore } from './run-status.ts';
+import { closeOpenStep, type OpenStep, type StepOutcome } from './step.ts';
+import { leaveSteps } from './step-recording.ts';
+
+/** Why a run, a step or a call failed, in words fit for its user: no secret, no stack. */
+export interface RunFault {
+  code: string;
+  message: string;
+  /** Whether the same run may well succeed when it is tried again. */
+  retryable: boolean;
+}
+
+/** How a run ends. */
+export type RunEnd =
+  | { status: 'COMPLETED' | 'CANCELLED' | 'EXPIRED' }
+  | { status: 'INCOMPLETE'; reason: RunIncompleteReason }
+  | { status: 'FAILED'; error: RunFault };
+
+/** What is known of a run that ends, beside how. */
+export interface RunEnding {
+  /** More about how its open step ends. */
+  step?: Partial<StepOutcome>;
+  /** What its growing texts have come to; absent: as the pieces say. */
+  texts?: Map<string, string>;
+  /** Columns of its row. */
+  data?: Prisma.RunUncheckedUpdateManyInput;
+  /** The step that is open, null: none is; absent: it is looked for. */
+  openStep?: OpenStep | null;
+}
+
+/** Why a message is incomplete, and what becomes of its step, when its run ends so. */
+const stepOutcomes = {
+  COMPLETED: { status: 'COMPLETED', incompleteReason: null },
+  INCOMPLETE: { status: 'COMPLETED', incompleteReason: 'max_tokens' },
+  CANCELLED: { status: 'CANCELLED', incompleteReason: 'run_cancelled' },
+  EXPIRED: { status: 'EXPIRED', incompleteReason: 'run_expired' },
+  FAILED: { status: 'FAILED', incompleteReason: 'run_failed' },
+} as const satisfies Record<RunEnd['status'], StepOutcome>;
+
+/**
+ * Enters a status, with other columns, if the state machine allows it from where the run is; tells followers.
+ * The only writer of `Run.status` but for the insert and `claimQueuedRuns`. Returns false when the run is elsewhere by now.
+ */
+export async function enterStatus(
+  change: ThreadChange,
+  run: { id: string },
+  status: RunStatus,
+  data: Prisma.RunUncheckedUpdateManyInput = {},
+): Promise<boolean> {
+  const { count } = await change.tx.run.updateMany({
+    where: { id: run.id, status: { in: statusesBefore(status) } },
+    data: { ...data, status },
+  });
+  if (count > 0) change.log({ type: 'RUN_STATUS_CHANGED', runId: run.id, value: status });
+  return count > 0;
+}
+
+/**
+ * Ends a run: closes what it had open, enters the terminal status, and lets the next run of the thread start.
+ * A run that has ended stays.
+ */
+export async function endRun(
+  ctx: DomainContext,
+  change: ThreadChange,
+  run: Pick<Run, 'id' | 'number' | 'fence' | 'recordSteps'>,
+  end: RunEnd,
+  more: RunEnding = {},
+): Promise<void> {
+  // Words of providers may hold anything.
+  const error = end.status === 'FAILED' ? { ...end.error, message: storable(end.error.message) } : null;
+  const reason =
+    end.status === 'INCOMPLETE' && end.reason === 'CONTENT_FILTER' ? { incompleteReason: 'content_filter' } : {};
+  const outcome = { ...stepOutcomes[end.status], ...reason, error, ...more.step };
+  await closeOpenStep(change, run.id, outcome, more.texts, more.openStep);
+  const entered = await enterStatus(change, run, end.status, {
+    ...more.data,
+    ...(await leaveSteps(change, run)),
+    endedAt: change.now,
+    sealedUserTokens: null,
+    leasedUntil: null,
+    expiresAt: null,
+    fence: run.fence + 1,
+    incompleteReason: end.status === 'INCOMPLETE' ? end.reason : null,
+    ...(error ? { errorCode: error.code, errorMessage: error.message, errorRetryable: error.retryable } : {}),
+  });
+  if (entered && change.thread.activeRunId === run.id) await startNext(ctx, change, run.number);
+}
+
+/** Gives the thread to its next queued run, if there is one. */
+async function startNext(ctx: DomainContext, change: ThreadChange, after: number): Promise<void> {
+  const where = { threadId: change.thread.id, status: 'QUEUED' as const, number: { gt: after } };
+  const hasLater = change.thread.lastRun > after;
+  const next = hasLater
+    ? await change.tx.run.findFirst({ where, orderBy: { number: 'asc' }, select: { id: true } })
+    : null;
+  change.thread.activeRunId = next?.id ?? null;
+  if (next) await ringFor(ctx, change, next.id);
+}
+
+/** Rings for a run that holds its thread. */
+export function ringFor(ctx: DomainContext, change: ThreadChange, runId: string): Promise<void> {
+  return ctx.queue.enqueueRun(change.tx, { workspaceId: ctx.workspaceId, threadId: change.thread.id, runId });
+}
+
+/** A run that the actor sees. Throws NotFoundError. */
+export async function findRun(ctx: DomainContext, id: string): Promise<Run> {
+  const run = isId('Run', id) ? await ctx.db.run.findFirst({ where: { id, ...inThreadsVisibleTo(ctx.actor) } }) : null;
+  if (!run) throw new NotFoundError(id);
+  return run;
+}
+
+/** Replaces a run's metadata. */
+export async function updateRun(ctx: DomainContext, input: unknown): Promise<Run> {
+  requireScope(ctx, 'RUNS_WRITE');
+  const { id, metadata: pairs } = parse(z.object({ id: z.string(), metadata }), input);
+  await findRun(ctx, id);
+  return ctx.db.run.update({
+    where: { workspaceId_id: { workspaceId: ctx.workspaceId, id } },
+    data: { metadata: pairs },
+  });
+}
+
+/**
+ * Asks for a run to stop. One that no worker executes is CANCELLED at once; one that is executed is CANCELLING until
+ * its worker has let go of the model. Asking again changes nothing; a run that has ended is refused with ConflictError.
+ */
+export async function cancelRun(ctx: DomainContext, input: unknown): Promise<Run> {
+  requireScope(ctx, 'RUNS_WRITE');
+  const { id } = parse(z.object({ id: z.string() }), input);
+  const { threadId } = await findRun(ctx, id);
+  return changeThread(ctx, threadId, async (change) => {
+    const run = await change.tx.run.findFirstOrThrow({ where: { id } });
+    if (isTerminal(run.status)) throw new ConflictError(`The run has ended: it is ${run.status}.`);
+    await requestCancel(ctx, change, run);
+    return change.tx.run.findFirstOrThrow({ where: { id } });
+  });
+}
+
+/** Stores the wish and tells the executor after the commit. */
+export async function requestCancel(ctx: DomainContext, change: ThreadChange, run: Run): Promise<void> {
+  if (run.status === 'IN_PROGRESS') await enterStatus(change, run, 'CANCELLING');
+  else if (run.status !== 'CANCELLING') return endRun(ctx, change, run, { status: 'CANCELLED' });
+  change.afterCommit(() => ctx.bus.publish(cancelTopic, { kind: 'cancel', runId: run.id }));
+}
+
+/**
+ * Ends all unfinished runs of the thread at once, without waiting for an executor: its fence is passed, so that it can
+ * write nothing more, and it is told to stop. For changes that take away what those runs work on.
+ */
+export async function cancelUnfinishedRuns(ctx: DomainContext, change: ThreadChange): Promise<void> {
+  const runs = await change.tx.run.findMany({
+    where: { threadId: change.thread.id, endedAt: null },
+    orderBy: { number: 'desc' },
+  });
+  for (const run of runs) {
+    if (run.status === 'IN_PROGRESS') await enterStatus(change, run, 'CANCELLING');
+    await endRun(ctx, change, run, { status: 'CANCELLED' });
+    change.afterCommit(() => ctx.bus.publish(cancelTopic, { kind: 'cancel', runId: run.id }));
+  }
+  // What comes next may be about the messages that those runs were writing.
+  await change.flush();
+}
+
+const filterInput = z.object({
+  threadId: absentOr(z.string()),
+  assistantId: absentOr(z.string()),
+  status: absentOr(z.array(z.string())),
+  createdAfter: absentOr(z.date()),
+  createdBefore: absentOr(z.date()),
+});
+
+/** The `where` of a filter over runs. */
+export function runsWhere(input: unknown): Prisma.RunWhereInput {
+  const { threadId, assistantId, status, createdAfter, createdBefore } = parse(filterInput, input ?? {});
+  return {
+    threadId,
+    assistantId,
+    status: status && { in: status as RunStatus[] },
+    createdAt: { gt: createdAfter, lt: createdBefore },
+  };
+}

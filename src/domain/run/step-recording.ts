@@ -1,0 +1,54 @@
+import type { Prisma, Run, StepRecording } from '../../db/generated/client.ts';
+import type { Services } from '../context.ts';
+import type { ThreadChange } from '../log/thread-change.ts';
+
+/** So long after the end of a run its steps are still there for followers who are a little behind. */
+const graceMs = 60_000;
+/** How many runs one statement deletes the steps of. */
+const batchSize = 200;
+
+/** What a run that ends leaves of its steps, as its workspace wants it: takes the rest away; returns columns of the run. */
+export async function leaveSteps(
+  change: ThreadChange,
+  run: { id: string; recordSteps: StepRecording },
+): Promise<Pick<Prisma.RunUncheckedUpdateManyInput, 'stepsUntil'>> {
+  if (run.recordSteps === 'FULL') return {};
+  await change.flush();
+  await change.tx.toolCall.updateMany({
+    where: { step: { runId: run.id } },
+    data: { arguments: '', output: null },
+  });
+  // It may quote the arguments.
+  await change.tx.toolCall.updateMany({
+    where: { step: { runId: run.id }, errorCode: 'invalid_tool_call' },
+    data: { errorMessage: 'The call could not be made.' },
+  });
+  await change.tx.fileSearchHit.deleteMany({ where: { toolCall: { step: { runId: run.id } } } });
+  await change.tx.step.updateMany({ where: { runId: run.id }, data: { reasoning: '' } });
+  return run.recordSteps === 'NONE' ? { stepsUntil: new Date(change.now.getTime() + graceMs) } : {};
+}
+
+/**
+ * Deletes the steps, and what the log says of them, of runs that ended a while ago in workspaces that keep none. Serves all
+ * workspaces.
+ */
+export async function deleteUnrecordedSteps({ database }: Services, signal: AbortSignal): Promise<void> {
+  for (let count = batchSize; count === batchSize && !signal.aborted; ) {
+    const runs = await database.$queryRaw<Array<Pick<Run, 'id'>>>`
+      WITH ended AS (
+        -- The thread first, as everybody locks it who changes or deletes what is in it.
+        SELECT r."workspaceId", r."id", r."threadId" FROM "Run" r
+        JOIN "Thread" t ON t."workspaceId" = r."workspaceId" AND t."id" = r."threadId"
+        WHERE r."stepsUntil" < now() LIMIT ${batchSize} FOR UPDATE OF t SKIP LOCKED
+      ), step AS (
+        DELETE FROM "Step" s USING ended e WHERE s."workspaceId" = e."workspaceId" AND s."runId" = e."id"
+      ), entry AS (
+        DELETE FROM "Event" v USING ended e
+        WHERE v."workspaceId" = e."workspaceId" AND v."threadId" = e."threadId" AND v."runId" = e."id"
+          AND v."type" IN ('STEP_STARTED', 'STEP_ENDED', 'REASONING_STARTED', 'TOOL_CALL_STARTED')
+      )
+      UPDATE "Run" r SET "stepsUntil" = NULL FROM ended e
+      WHERE r."workspaceId" = e."workspaceId" AND r."id" = e."id" RETURNING r."id"`;
+    count = runs.length;
+  }
+}

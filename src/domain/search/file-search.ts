@@ -1,0 +1,49 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Prisma } from '../../db/generated/client.ts';
+import type { Passage } from '../../tools/tool.ts';
+import type { DomainContext } from '../context.ts';
+import { findByMeaning } from './find-by-meaning.ts';
+import { findByWords } from './find-by-words.ts';
+import { fuse } from './merge-results.ts';
+
+/** How long a search waits for files that are being made searchable, and how often it looks. */
+const patienceMs = 20_000;
+const lookEveryMs = 200;
+/** How many passages of each way of searching are brought together. */
+const fused = 50;
+
+/** Resolves when none of the files is being made searchable any more, or when that takes too long. */
+async function whenRead(ctx: DomainContext, files: Prisma.FileWhereInput, signal: AbortSignal): Promise<void> {
+  const until = Date.now() + patienceMs;
+  const where = { AND: [files, { ingestion: { in: ['QUEUED' as const, 'IN_PROGRESS' as const] } }] };
+  while (Date.now() < until && (await ctx.db.file.count({ where })) > 0) {
+    await delay(lookEveryMs, undefined, { signal });
+  }
+}
+
+/**
+ * The passages of some files that fit a query best, with a score from 0 to 1: by their words, and by what they mean, too, where
+ * there is a model for that.
+ */
+export async function searchFiles(
+  ctx: DomainContext,
+  files: Prisma.FileWhereInput,
+  query: string,
+  maxResults: number,
+  signal: AbortSignal,
+): Promise<Passage[]> {
+  await whenRead(ctx, files, signal);
+  const searched = await ctx.db.file.findMany({
+    where: { AND: [files, { ingestion: 'COMPLETED' }] },
+    select: { id: true, name: true },
+  });
+  if (searched.length === 0) return [];
+  const ids = searched.map(({ id }) => id);
+  const [byWords, byMeaning] = await Promise.all([
+    findByWords(ctx, ids, query, ctx.embedder ? fused : maxResults),
+    findByMeaning(ctx, ids, query, fused, signal),
+  ]);
+  const hits = byMeaning ? fuse(byWords, byMeaning, (hit) => `${hit.fileId} ${hit.chunkIndex}`) : byWords;
+  const names = new Map(searched.map(({ id, name }) => [id, name]));
+  return hits.slice(0, maxResults).map((hit) => ({ ...hit, fileName: names.get(hit.fileId) ?? '' }));
+}

@@ -1,0 +1,112 @@
+import { randomUUID } from 'node:crypto';
+import { type File, Prisma } from '../../db/generated/client.ts';
+import type { Services } from '../context.ts';
+
+/** Whoever was at a file and has not been heard of for so long is gone. */
+const abandonedMs = 60_000;
+/** How often whoever is at a file is heard of. */
+const beatEveryMs = 10_000;
+
+/** A file that this process is at. */
+export type ClaimedFile = Pick<
+  File,
+  'workspaceId' | 'id' | 'blobKey' | 'mimeType' | 'ingestionClaim' | 'ingestionAttempts'
+>;
+
+/** The file is gone, or somebody else's. */
+export class PassedOnError extends Error {}
+
+const claimed = Prisma.sql`f."workspaceId", f."id", f."blobKey", f."mimeType", f."ingestionClaim", f."ingestionAttempts"`;
+const abandonedBefore = () => new Date(Date.now() - abandonedMs);
+
+/**
+ * Claims a file that waits to be read, or whose reader is gone: of the workspace, and in it of the owner, of whom the fewest are
+ * being read, the oldest. Null: there is none.
+ */
+export async function claimWaitingFile({ database }: Services): Promise<ClaimedFile | null> {
+  const before = abandonedBefore();
+  const [file] = await database.$queryRaw<ClaimedFile[]>`
+    WITH busy AS (
+      SELECT "workspaceId", "owner" FROM "File" WHERE "ingestion" = 'IN_PROGRESS' AND "ingestionAt" >= ${before}
+    )
+    UPDATE "File" f SET "ingestion" = 'IN_PROGRESS', "ingestionAt" = now(), "ingestionProgress" = 0,
+      "ingestionClaim" = ${randomUUID()}, "ingestionAttempts" = f."ingestionAttempts" + 1
+    FROM (
+      SELECT w."workspaceId", w."id" FROM "File" w
+      WHERE w."ingestion" = 'QUEUED' AND (w."ingestionAt" IS NULL OR w."ingestionAt" <= ${new Date()})
+        OR w."ingestion" = 'IN_PROGRESS' AND w."ingestionAt" < ${before}
+      ORDER BY (SELECT count(*) FROM busy b WHERE b."workspaceId" = w."workspaceId"),
+        (SELECT count(*) FROM busy b WHERE b."workspaceId" = w."workspaceId" AND b."owner" IS NOT DISTINCT FROM w."owner"),
+        w."createdAt"
+      LIMIT 1 FOR UPDATE OF w SKIP LOCKED
+    ) c WHERE f."workspaceId" = c."workspaceId" AND f."id" = c."id"
+    RETURNING ${claimed}`;
+  return file ?? null;
+}
+
+/** Claims a file that has been read while nobody could make vectors of it: first what was not tried for the longest. */
+export async function claimUnembeddedFile({ database }: Services): Promise<ClaimedFile | null> {
+  const [file] = await database.$queryRaw<ClaimedFile[]>`
+    UPDATE "File" f SET "ingestionAt" = now(), "ingestionClaim" = ${randomUUID()}
+    FROM (
+      SELECT "workspaceId", "id" FROM "File"
+      WHERE "ingestion" = 'COMPLETED' AND "embeddingModel" IS NULL
+        AND ("ingestionAt" IS NULL OR "ingestionAt" < ${abandonedBefore()})
+      ORDER BY "ingestionAt" NULLS FIRST LIMIT 1 FOR UPDATE SKIP LOCKED
+    ) c WHERE f."workspaceId" = c."workspaceId" AND f."id" = c."id"
+    RETURNING ${claimed}`;
+  return file ?? null;
+}
+
+/** The time of a file that may be claimed at once, after all others that may. */
+export const lastInLine = () => abandonedBefore();
+
+/** Changes a claimed file. Throws PassedOnError. */
+export async function updateClaimed(
+  { database }: Services,
+  { workspaceId, id, ingestionClaim }: ClaimedFile,
+  data: Prisma.FileUncheckedUpdateManyInput,
+): Promise<void> {
+  const { count } = await database.file.updateMany({ where: { workspaceId, id, ingestionClaim }, data });
+  if (count === 0) throw new PassedOnError();
+}
+
+/** Does something with a claimed file and keeps it meanwhile. The signal aborts, too, when the file is somebody else's. */
+export async function whileClaimed(
+  services: Services,
+  file: ClaimedFile,
+  signal: AbortSignal,
+  work: (signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const passedOn = new AbortController();
+  const beat = setInterval(() => {
+    updateClaimed(services, file, { ingestionAt: new Date() }).catch((error) => {
+      // A database that does not answer for a moment passes nothing on.
+      if (error instanceof PassedOnError) passedOn.abort(error);
+    });
+  }, beatEveryMs);
+  try {
+    await work(AbortSignal.any([signal, passedOn.signal]));
+  } finally {
+    clearInterval(beat);
+  }
+}
+
+/** What writing passages of a file failed with: PassedOnError where the file is gone. */
+export const writingFault = (error: unknown): unknown =>
+  error instanceof Prisma.PrismaClientKnownRequestError &&
+  /23503|foreign key/i.test(JSON.stringify(error.meta ?? error.message))
+    ? new PassedOnError()
+    : error;
+
+/** For the embedded database, which only this process can have open: whoever was at a file is gone. */
+export async function releaseAllIngestions({ database }: Pick<Services, 'database'>): Promise<void> {
+  await database.file.updateMany({
+    where: { ingestion: 'IN_PROGRESS' },
+    data: { ingestion: 'QUEUED', ingestionAt: null },
+  });
+  await database.file.updateMany({
+    where: { ingestion: 'COMPLETED', ingestionAt: { not: null } },
+    data: { ingestionAt: null },
+  });
+}

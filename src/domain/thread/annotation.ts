@@ -1,0 +1,86 @@
+import type { Transaction } from '../../db/client.ts';
+
+/** A mark on a piece of a message's text, as its row keeps it. Indexes are UTF-16 code units. */
+export type Annotation = { startIndex: number; endIndex: number; text: string; fileId: string } & (
+  | { type: 'path' }
+  | { type: 'citation'; quote: string; score: number }
+);
+
+/** What the tools of a run have left for its answers to name. */
+interface Sources {
+  /** The files that calls wrote: the newest of each name. */
+  files: Map<string, string>;
+  /** The passages that searches found, by their marks. */
+  passages: Map<string, { fileId: string; quote: string; score: number }>;
+  /** The pictures that were drawn. */
+  pictures: Array<{ id: string; toolCallId: string | null }>;
+}
+
+const paths = /(?:sandbox:)?\/mnt\/data\/([^\s"'<>()[\]`*]{1,300})/g;
+const stops = new Set('.,;:!?。，；：！？、');
+const marks = /【\d+:\d+】/g;
+
+/** The mark of a passage: the number of the search within its run, and the rank of the passage in it, both from 1. */
+export const markOf = (search: number, rank: number): string => `【${search}:${rank}】`;
+
+/** Reads what the tools of a run have left. */
+export async function readSources(tx: Transaction, runId: string): Promise<Sources> {
+  const calls = await tx.toolCall.findMany({
+    where: { step: { runId }, kind: { in: ['CODE_INTERPRETER', 'TEXT_TO_IMAGE', 'FILE_SEARCH'] } },
+    orderBy: [{ step: { index: 'asc' } }, { index: 'asc' }],
+    select: {
+      kind: true,
+      files: { select: { id: true, name: true, toolCallId: true }, orderBy: { id: 'asc' } },
+      hits: { select: { rank: true, score: true, fileId: true, chunk: { select: { text: true } } } },
+    },
+  });
+  const filesOf = (kind: string) => calls.filter((call) => call.kind === kind).flatMap(({ files }) => files);
+  const searches = calls.filter(({ kind }) => kind === 'FILE_SEARCH');
+  const passages = searches.flatMap(({ hits }, index) =>
+    hits.map(({ rank, fileId, score, chunk }) => {
+      return [markOf(index + 1, rank), { fileId, quote: chunk.text, score }] as const;
+    }),
+  );
+  return {
+    files: new Map(filesOf('CODE_INTERPRETER').map(({ name, id }) => [name, id])),
+    passages: new Map(passages),
+    pictures: filesOf('TEXT_TO_IMAGE'),
+  };
+}
+
+/** The marks on a text that a model wrote: the files and the passages that it names, in their order. */
+export function annotationsOf(text: string, { files, passages }: Sources): Annotation[] {
+  const found: Annotation[] = [];
+  for (const { 0: piece, 1: rest = '', index } of text.matchAll(paths)) {
+    // A full stop or a comma behind the path is not its own.
+    const name = [rest, withoutStops(rest), decoded(rest)].find((one) => files.has(one));
+    if (name === undefined) continue;
+    const length = piece.length - rest.length + (name === decoded(rest) ? rest.length : name.length);
+    found.push({ type: 'path', ...at(text, index, length), fileId: files.get(name) as string });
+  }
+  for (const { 0: mark, index } of text.matchAll(marks)) {
+    const passage = passages.get(mark);
+    if (passage) found.push({ type: 'citation', ...at(text, index, mark.length), ...passage });
+  }
+  return found.sort((one, other) => one.startIndex - other.startIndex);
+}
+
+function withoutStops(text: string): string {
+  let end = text.length;
+  while (end > 0 && stops.has(text[end - 1] as string)) end -= 1;
+  return text.slice(0, end);
+}
+
+const at = (text: string, startIndex: number, length: number) => {
+  const endIndex = startIndex + length;
+  return { startIndex, endIndex, text: text.slice(startIndex, endIndex) };
+};
+
+/** A name as it stands in an address. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,147 @@
+import { z } from 'zod';
+import type { Message, Prisma } from '../../db/generated/client.ts';
+import { isId, newId } from '../../id.ts';
+import { requireScope } from '../access/access.ts';
+import { inThreadsVisibleTo } from '../access/scope.ts';
+import type { DomainContext } from '../context.ts';
+import { InvalidInputError, NotFoundError } from '../error.ts';
+import { absentOr, metadata, parse } from '../input.ts';
+import { changeThread, type ThreadChange } from '../log/thread-change.ts';
+import { checkContent, contentColumns, contentFields, filesIn } from './content.ts';
+import { addFiles, type FilesOfMessage } from './message-file.ts';
+
+/** A message of an input. */
+const messageInput = z
+  .object({
+    role: absentOr(z.enum(['USER', 'ASSISTANT', 'SYSTEM'])),
+    ...contentFields,
+    fileIds: absentOr(z.array(z.string()).max(100, 'At most 100 files, please')),
+    metadata: absentOr(metadata),
+  })
+  .superRefine(checkContent);
+/** The messages of an input: at most 100 at once. */
+export const messageInputs = z.array(messageInput).max(100, 'At most 100 messages at once, please');
+export type MessageInput = z.output<typeof messageInput>;
+
+const createInput = z.object({ threadId: z.string(), message: messageInput });
+const editInput = z.object({ id: z.string(), ...contentFields }).superRefine(checkContent);
+
+/** Where a message stands in the conversation: an answer behind what its run was asked, whenever it was begun. */
+export const placeOf = ({ position, run }: Pick<Message, 'position'> & { run: { inputThrough: number } | null }) =>
+  run ? run.inputThrough + 0.5 : position;
+
+/** What the row of a message has before anything is said of it. */
+export const emptyMessage = {
+  assistantId: null,
+  runId: null,
+  incompleteReason: null,
+  text: '',
+  parts: null,
+  annotations: null,
+  flags: [] as string[],
+  editedAt: null,
+  metadata: {},
+  completedAt: null,
+} as const;
+
+/**
+ * Appends messages to the thread that is being changed; returns their rows, which are written with the change. Throws
+ * NotFoundError for a file that the actor does not see.
+ */
+export async function appendMessages(
+  ctx: DomainContext,
+  change: ThreadChange,
+  inputs: MessageInput[],
+): Promise<Message[]> {
+  const files: FilesOfMessage[] = [];
+  const messages = inputs.map((input) => {
+    const columns = contentColumns(input);
+    const message: Message = {
+      ...emptyMessage,
+      ...columns,
+      flags: [],
+      workspaceId: ctx.workspaceId,
+      id: newId('Message'),
+      threadId: change.thread.id,
+      role: input.role ?? 'USER',
+      status: 'COMPLETED',
+      position: change.position(),
+      metadata: input.metadata ?? {},
+      createdAt: change.now,
+      completedAt: change.now,
+    };
+    change.pending.insert('Message', message);
+    change.log({ type: 'MESSAGE_ADDED', messageId: message.id }, { message });
+    change.thread.lastActiveAt = change.now;
+    files.push({ messageId: message.id, attached: input.fileIds ?? [], shown: filesIn(columns.parts) });
+    return message;
+  });
+  await addFiles(ctx, change, files);
+  return messages;
+}
+
+/** Adds a message to a thread, also while a run holds it: that run does not see it, the next one does. */
+export async function createMessage(ctx: DomainContext, input: unknown): Promise<Message> {
+  requireScope(ctx, 'THREADS_WRITE');
+  const { threadId, message } = parse(createInput, input);
+  if (!isId('Thread', threadId)) throw new NotFoundError(threadId);
+  return changeThread(ctx, threadId, async (change) => {
+    const [created] = await appendMessages(ctx, change, [message]);
+    return created as Message;
+  });
+}
+
+/** Replaces a message's metadata. */
+export async function updateMessage(ctx: DomainContext, input: unknown): Promise<Message> {
+  requireScope(ctx, 'THREADS_WRITE');
+  const { id, metadata: pairs } = parse(z.object({ id: z.string(), metadata }), input);
+  if (!isId('Message', id)) throw new NotFoundError(id);
+  const [message] = await ctx.db.message.updateManyAndReturn({
+    where: { id, ...inThreadsVisibleTo(ctx.actor) },
+    data: { metadata: pairs },
+  });
+  if (!message) throw new NotFoundError(id);
+  return message;
+}
+
+/** The input of an edit: the id and the new columns. */
+export function parseEdit(input: unknown): { id: string; columns: ReturnType<typeof contentColumns> } {
+  const { id, ...content } = parse(editInput, input);
+  return { id, columns: contentColumns(content) };
+}
+
+/** The thread of a message that the actor sees. Throws NotFoundError. */
+export async function threadOfMessage(ctx: DomainContext, id: string): Promise<string> {
+  const message = isId('Message', id)
+    ? await ctx.db.message.findFirst({ where: { id, ...inThreadsVisibleTo(ctx.actor) }, select: { threadId: true } })
+    : null;
+  if (!message) throw new NotFoundError(id);
+  return message.threadId;
+}
+
+/** Removes messages from the thread that is being changed, and from its log what can no longer be shown. */
+export async function removeMessages(change: ThreadChange, where: Prisma.MessageWhereInput): Promise<void> {
+  const gone = await change.tx.message.findMany({
+    where: { ...where, threadId: change.thread.id },
+    select: { id: true },
+    orderBy: { position: 'asc' },
+  });
+  if (gone.length === 0) return;
+  const ids = gone.map(({ id }) => id);
+  await change.tx.event.deleteMany({ where: { threadId: change.thread.id, messageId: { in: ids } } });
+  await change.tx.message.deleteMany({ where: { id: { in: ids } } });
+  for (const messageId of ids) change.log({ type: 'MESSAGE_REMOVED', messageId });
+}
+
+const filterInput = z.object({
+  role: absentOr(z.enum(['USER', 'ASSISTANT', 'SYSTEM'])),
+  runId: absentOr(z.string()),
+  flagged: absentOr(z.boolean()),
+});
+
+/** The `where` of a filter over messages. */
+export function messagesWhere(input: unknown): Prisma.MessageWhereInput {
+  const { role, runId, flagged } = parse(filterInput, input ?? {});
+  if (runId !== undefined && !isId('Run', runId)) throw InvalidInputError.at('filter.runId', 'This is no run id.');
+  return { role, runId, ...(flagged === undefined ? {} : { flags: { isEmpty: !flagged } }) };
+}

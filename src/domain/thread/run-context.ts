@@ -1,0 +1,61 @@
+import type { File, Message, Run } from '../../db/generated/client.ts';
+import type { DomainContext } from '../context.ts';
+import { placeOf } from './message.ts';
+
+/** What a run may be told of its thread, in bytes: more than any model takes, and no more than a server can hold. */
+const maxBytes = 32_000_000;
+
+/** A message as a run is told it. */
+export type ToldMessage = Pick<Message, 'id' | 'role' | 'text' | 'parts' | 'position' | 'runId'> & {
+  run: Pick<Run, 'inputThrough'> | null;
+  /** The files that came with it or stand in its content. */
+  files: ToldFile[];
+};
+
+/** A file as a run is told it. */
+export type ToldFile = Pick<File, 'id' | 'name' | 'mimeType' | 'sizeBytes' | 'blobKey'> & { isAttachment: boolean };
+
+/**
+ * The conversation as a run sees it, in its order, and how many of its oldest messages were too much to read: those that the
+ * run was created with, the answers to the runs before it, and what it has written itself. System messages have a room of
+ * their own.
+ */
+export async function readConversation(
+  ctx: DomainContext,
+  { threadId, number, inputThrough }: Pick<Run, 'threadId' | 'number' | 'inputThrough'>,
+): Promise<{ messages: ToldMessage[]; omitted: number }> {
+  const rows = await ctx.db.$queryRaw<
+    Array<
+      Omit<ToldMessage, 'run' | 'files'> & { runInputThrough: number | null; isRead: boolean; files: ToldFile[] | null }
+    >
+  >`
+    WITH seen AS (
+      SELECT m."id", m."role", m."text", m."parts", m."position", m."runId", r."inputThrough" AS "runInputThrough",
+        sum(octet_length(m."text") + coalesce(octet_length(m."parts"::text), 0))
+          OVER (PARTITION BY m."role" = 'SYSTEM' ORDER BY m."position" DESC) AS "bytes",
+        row_number() OVER (ORDER BY m."position" DESC) AS "age"
+      FROM "Message" m LEFT JOIN "Run" r ON r."workspaceId" = m."workspaceId" AND r."id" = m."runId"
+      WHERE m."workspaceId" = ${ctx.workspaceId} AND m."threadId" = ${threadId}
+        AND (m."runId" IS NULL AND m."position" <= ${inputThrough} OR r."number" <= ${number})
+    )
+    SELECT "id", (
+        SELECT jsonb_agg(jsonb_build_object('id', f."id", 'name', f."name", 'mimeType', f."mimeType", 'sizeBytes', f."sizeBytes",
+          'blobKey', f."blobKey", 'isAttachment', mf."isAttachment") ORDER BY mf."index")
+        FROM "MessageFile" mf JOIN "File" f ON f."workspaceId" = mf."workspaceId" AND f."id" = mf."fileId"
+        WHERE mf."workspaceId" = ${ctx.workspaceId} AND mf."messageId" = seen."id"
+      ) AS "files", "role", "position", "runId", "runInputThrough", "bytes" <= ${maxBytes} OR "age" = 1 AS "isRead",
+      CASE WHEN "bytes" <= ${maxBytes} OR "age" = 1 THEN "text" ELSE '' END AS "text",
+      CASE WHEN "bytes" <= ${maxBytes} OR "age" = 1 THEN "parts" END AS "parts"
+    FROM seen ORDER BY "position"`;
+  const messages = rows
+    .filter(({ isRead }) => isRead)
+    .map(({ runInputThrough, isRead: _isRead, files, ...message }) => ({
+      ...message,
+      files: files ?? [],
+      run: runInputThrough === null ? null : { inputThrough: runInputThrough },
+    }));
+  return {
+    messages: messages.sort((one, other) => placeOf(one) - placeOf(other)),
+    omitted: rows.length - messages.length,
+  };
+}

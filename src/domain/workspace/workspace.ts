@@ -1,0 +1,123 @@
+import { z } from 'zod';
+import type { Prisma, Workspace } from '../../db/generated/client.ts';
+import { isId, newId } from '../../id.ts';
+import { requireScope } from '../access/access.ts';
+import { announceCredentialChange } from '../access/credential-change.ts';
+import { type DomainContext, systemContext } from '../context.ts';
+import { ConflictError, NotFoundError } from '../error.ts';
+import { absentOr, clearable, nameUpTo, parse } from '../input.ts';
+import { changeThread } from '../log/thread-change.ts';
+import { effectiveModel } from '../run/generation.ts';
+import { cancelUnfinishedRuns } from '../run/run.ts';
+
+const createInput = z.object({ name: nameUpTo(256) });
+const settings = z.object({
+  defaultModel: clearable(z.string().trim().min(1).max(200)),
+  threadTtlDays: clearable(z.int().min(1, 'At least 1 day, please').max(36_500)),
+  maxConcurrentRuns: absentOr(z.int().min(1, 'At least 1, please').max(100_000)),
+  runExpirySeconds: absentOr(z.int().min(10, 'At least 10 s, please').max(2_592_000)),
+  maxRunSeconds: absentOr(z.int().min(1, 'At least 1 s, please').max(2_592_000)),
+  recordSteps: absentOr(z.enum(['FULL', 'SUMMARY', 'NONE'])),
+});
+const updateInput = z.object({ id: absentOr(z.string()), name: absentOr(nameUpTo(256)), settings: absentOr(settings) });
+
+/** The workspace that the request acts in. */
+export function currentWorkspace(ctx: DomainContext): Promise<Workspace> {
+  return ctx.db.workspace.findUniqueOrThrow({ where: { id: ctx.workspaceId } });
+}
+
+/** The `where` of the workspaces that the actor may act in: those that a key may enter, else the current one. */
+export function workspacesVisibleTo({ actor, workspaceId }: DomainContext): Prisma.WorkspaceWhereInput {
+  const reach = actor.kind === 'API_KEY' ? actor.reach : [workspaceId];
+  return reach === 'ALL' ? { deletedAt: null } : { deletedAt: null, id: { in: [...reach] } };
+}
+
+/** Throws NotFoundError unless the actor may act in all of the workspaces. */
+export async function requireWorkspaces(ctx: DomainContext, ids: readonly string[]): Promise<void> {
+  if (ids.length === 0) return;
+  const where = { AND: [workspacesVisibleTo(ctx), { id: { in: ids.filter((id) => isId('Workspace', id)) } }] };
+  // Beyond the request's own workspace: `where` says which others the actor may enter.
+  const found = new Set((await ctx.database.workspace.findMany({ where, select: { id: true } })).map(({ id }) => id));
+  for (const id of ids) if (!found.has(id)) throw new NotFoundError(id);
+}
+
+/**
+ * The workspaces that each of some keys was let into by name, its own first; of those only what the actor may enter.
+ * `query`: what to read of them, at least their ids.
+ */
+export async function workspacesOfKeys(
+  ctx: DomainContext,
+  keyIds: readonly string[],
+  query: Pick<Prisma.WorkspaceFindManyArgs, 'select' | 'include'>,
+): Promise<Workspace[][]> {
+  // Keys name workspaces beyond the request's own: `where` says which of them the actor may enter.
+  const keys = await ctx.database.apiKey.findMany({
+    where: { id: { in: [...keyIds] } },
+    select: {
+      id: true,
+      workspaceId: true,
+      entries: { select: { workspaceId: true }, orderBy: { workspaceId: 'asc' } },
+    },
+  });
+  const ids = keys.flatMap(({ workspaceId, entries }) => [workspaceId, ...entries.map((entry) => entry.workspaceId)]);
+  const where = { AND: [workspacesVisibleTo(ctx), { id: { in: ids } }] };
+  const visible = new Map(
+    (await ctx.database.workspace.findMany({ ...query, where } as { where: typeof where })).map((row) => [row.id, row]),
+  );
+  const byKey = new Map(keys.map((key) => [key.id, key]));
+  return keyIds.map((keyId) => {
+    const { workspaceId = '', entries = [] } = byKey.get(keyId) ?? {};
+    return [workspaceId, ...entries.map((entry) => entry.workspaceId)].flatMap((id) => visible.get(id) ?? []);
+  });
+}
+
+/** Makes a workspace. Needs SERVER_ADMIN. */
+export async function createWorkspace(ctx: DomainContext, input: unknown): Promise<Workspace> {
+  requireScope(ctx, 'SERVER_ADMIN');
+  const { name } = parse(createInput, input);
+  // A new workspace is nobody's yet, so no bound client could write it.
+  return ctx.database.workspace.create({ data: { id: newId('Workspace'), name } });
+}
+
+/** Renames a workspace or changes its settings; the current one when no id is given. Absent keeps, null clears. */
+export async function updateWorkspace(ctx: DomainContext, input: unknown): Promise<Workspace> {
+  requireScope(ctx, 'WORKSPACE_ADMIN');
+  const { id = ctx.workspaceId, name, settings } = parse(updateInput, input);
+  const target = await enterWorkspace(ctx, id);
+  if (settings?.defaultModel) effectiveModel(ctx, settings.defaultModel, null);
+  return target.db.workspace.update({ where: { id }, data: { name, ...settings } });
+}
+
+/**
+ * Deletes a workspace: nobody sees or enters it any more, and what runs in it is cancelled; what it held is deleted
+ * after that, bit by bit (`deleteRemains`). The default one and the one that the request acts in are refused.
+ */
+export async function deleteWorkspace(ctx: DomainContext, input: unknown): Promise<string> {
+  requireScope(ctx, 'SERVER_ADMIN');
+  const { id } = parse(z.object({ id: z.string() }), input);
+  const target = await enterWorkspace(ctx, id);
+  const workspace = await currentWorkspace(target);
+  if (workspace.isDefault) throw new ConflictError('The default workspace stays. Delete what is in it instead.');
+  if (id === ctx.workspaceId) throw new ConflictError('Delete a workspace from another one: this request acts in it.');
+  const where = { id, deletedAt: null };
+  const { count } = await target.db.workspace.updateMany({ where, data: { deletedAt: new Date() } });
+  if (count === 0) throw new NotFoundError(id);
+  announceCredentialChange(ctx);
+  const running = await target.db.thread.findMany({ where: { activeRunId: { not: null } }, select: { id: true } });
+  for (const thread of running) {
+    await changeThread(target, thread.id, (change) => cancelUnfinishedRuns(target, change)).catch(unlessGone);
+  }
+  return id;
+}
+
+/** Somebody else was faster. */
+function unlessGone(error: unknown): void {
+  if (!(error instanceof NotFoundError)) throw error;
+}
+
+/** The server's own context in a workspace that the actor may enter; NotFoundError for one that they may not. */
+async function enterWorkspace(ctx: DomainContext, id: string): Promise<DomainContext> {
+  if (id === ctx.workspaceId) return ctx;
+  await requireWorkspaces(ctx, [id]);
+  return systemContext(ctx, id);
+}
