@@ -10,8 +10,8 @@ import { InvalidInputError } from '../domain/error.ts';
 import type { Upload } from '../files/upload.ts';
 import { idKind } from '../id.ts';
 import type { GraphContext } from './context.ts';
-import { complexityOf, limits, tooComplex } from './limit.ts';
-import { needsPlugin } from './needs-plugin.ts';
+import { complexityOf, limits, tooComplex } from './limits.ts';
+import { needsPlugin } from './permissions-plugin.ts';
 
 /** The scalars of the graph, as resolvers see them. */
 export type Scalars = {

@@ -1,6 +1,6 @@
 import { InvalidInputError } from '../domain/error.ts';
-import { limits } from './limit.ts';
-import { readTime } from './time.ts';
+import { limits } from './limits.ts';
+import { readTime } from './rfc3339.ts';
 
 /** One column of a list's order. Rows whose order columns are equal are told apart by the last one, which is unique. */
 interface OrderColumn {

@@ -1,7 +1,7 @@
 import { GraphQLError, Kind, valueFromASTUntyped } from 'graphql';
 import { Upload } from '../files/upload.ts';
 import { builder } from './builder.ts';
-import { readTime } from './time.ts';
+import { readTime } from './rfc3339.ts';
 
 const wrong = (message: string) => new GraphQLError(message, { extensions: { code: 'BAD_USER_INPUT' } });
 

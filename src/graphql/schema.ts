@@ -2,27 +2,27 @@ import { GraphQLDeferDirective, GraphQLStreamDirective } from '@graphql-tools/ut
 import { type GraphQLSchema, specifiedDirectives } from 'graphql';
 import { builder } from './builder.ts';
 import './scalar.ts';
-import './scope.ts';
-import './file.ts';
-import './plugin.ts';
-import './tool.ts';
-import './model.ts';
-import './api-key.ts';
-import './workspace.ts';
-import './api-key-mutation.ts';
-import './session-token.ts';
-import './viewer.ts';
-import './assistant.ts';
-import './plugin-mutation.ts';
-import './content.ts';
-import './thread.ts';
-import './message.ts';
-import './run.ts';
-import './tool-call.ts';
-import './step.ts';
-import './error.ts';
-import './run-mutation.ts';
-import './event.ts';
+import './schema/scope.ts';
+import './schema/file.ts';
+import './schema/plugin.ts';
+import './schema/tool.ts';
+import './schema/model.ts';
+import './schema/api-key.ts';
+import './schema/workspace.ts';
+import './schema/api-key-mutation.ts';
+import './schema/session-token.ts';
+import './schema/viewer.ts';
+import './schema/assistant.ts';
+import './schema/plugin-mutation.ts';
+import './schema/content.ts';
+import './schema/thread.ts';
+import './schema/message.ts';
+import './schema/run.ts';
+import './schema/tool-call.ts';
+import './schema/step.ts';
+import './schema/error.ts';
+import './schema/run-mutation.ts';
+import './schema/event.ts';
 
 /** Builds the executable schema from all types. */
 export function buildSchema(): GraphQLSchema {

@@ -1,7 +1,7 @@
 import { GraphQLError } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import { DomainError } from '../domain/error.ts';
-import { codedError } from '../graphql/error.ts';
+import { codedError } from '../graphql/schema/error.ts';
 import { newRequestId } from '../id.ts';
 import type { Logger } from '../log.ts';
 

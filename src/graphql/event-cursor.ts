@@ -3,7 +3,7 @@ import { encodeCursor } from '../domain/follow/cursor.ts';
 import { openTextsAt } from '../domain/follow/follow.ts';
 import type { OpenText } from '../domain/follow/follower.ts';
 import type { GraphContext } from './context.ts';
-import { growingTexts } from './text.ts';
+import { growingTexts } from './text-loader.ts';
 
 interface PositionKey {
   threadId: string;

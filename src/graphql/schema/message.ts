@@ -1,20 +1,20 @@
-import { requireScope } from '../domain/access/access.ts';
-import { inThreadsVisibleTo } from '../domain/access/scope.ts';
-import { ConflictError, ForbiddenError, InvalidInputError, NotFoundError } from '../domain/error.ts';
-import { deleteMessage, editMessage } from '../domain/history.ts';
-import type { Annotation } from '../domain/thread/annotation.ts';
-import { partsOf } from '../domain/thread/content.ts';
-import { createMessage, messagesWhere, updateMessage } from '../domain/thread/message.ts';
-import { isId } from '../id.ts';
-import { builder } from './builder.ts';
+import { requireScope } from '../../domain/access/access.ts';
+import { inThreadsVisibleTo } from '../../domain/access/scope.ts';
+import { ConflictError, ForbiddenError, InvalidInputError, NotFoundError } from '../../domain/error.ts';
+import { deleteMessage, editMessage } from '../../domain/history.ts';
+import type { Annotation } from '../../domain/thread/annotation.ts';
+import { partsOf } from '../../domain/thread/content.ts';
+import { createMessage, messagesWhere, updateMessage } from '../../domain/thread/message.ts';
+import { isId } from '../../id.ts';
+import { builder } from '../builder.ts';
+import type { GraphContext } from '../context.ts';
+import { childList } from '../list.ts';
+import { deletedPayload, refusals } from '../result-union.ts';
+import { growingTexts } from '../text-loader.ts';
 import { MessageContent, type ShownPart } from './content.ts';
-import type { GraphContext } from './context.ts';
 import { File, filesOf } from './file.ts';
-import { childList } from './list.ts';
 import { MessageContentInput, MessageInput, MessageRole } from './message-input.ts';
-import { deletedPayload, refusals } from './refusal.ts';
 import { OrderDirection } from './scope.ts';
-import { growingTexts } from './text.ts';
 import { Thread } from './thread.ts';
 
 /** Whether a message is whole. */

@@ -1,8 +1,8 @@
-import { requireScope } from '../domain/access/access.ts';
-import type { DomainContext } from '../domain/context.ts';
-import { authKindOf } from '../domain/tool/plugin.ts';
-import type { PluginOperation as StoredOperation } from '../tools/tool.ts';
-import { builder } from './builder.ts';
+import { requireScope } from '../../domain/access/access.ts';
+import type { DomainContext } from '../../domain/context.ts';
+import { authKindOf } from '../../domain/tool/plugin.ts';
+import type { PluginOperation as StoredOperation } from '../../tools/tool.ts';
+import { builder } from '../builder.ts';
 
 const PluginKind = builder.enumType('PluginKind', {
   description: 'How a plug-in is called.',

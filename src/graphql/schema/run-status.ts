@@ -1,4 +1,4 @@
-import { builder } from './builder.ts';
+import { builder } from '../builder.ts';
 
 /** Where a run stands. */
 export const RunStatus = builder.enumType('RunStatus', {

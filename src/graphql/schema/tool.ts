@@ -1,7 +1,7 @@
-import { storedTools } from '../domain/tool/tool-input.ts';
-import type { Tool as StoredTool } from '../tools/tool.ts';
-import { builder } from './builder.ts';
-import type { GraphContext } from './context.ts';
+import { storedTools } from '../../domain/tool/tool-input.ts';
+import type { Tool as StoredTool } from '../../tools/tool.ts';
+import { builder } from '../builder.ts';
+import type { GraphContext } from '../context.ts';
 import { Plugin, pluginsById } from './plugin.ts';
 
 type Stored<Type extends StoredTool['type']> = Extract<StoredTool, { type: Type }>;

@@ -1,14 +1,14 @@
-import { requireScope } from '../domain/access/access.ts';
-import { inRunsVisibleTo } from '../domain/access/scope.ts';
-import { usageOf } from '../domain/run/usage.ts';
-import { isId } from '../id.ts';
-import { builder } from './builder.ts';
-import { childList } from './list.ts';
+import { requireScope } from '../../domain/access/access.ts';
+import { inRunsVisibleTo } from '../../domain/access/scope.ts';
+import { usageOf } from '../../domain/run/usage.ts';
+import { isId } from '../../id.ts';
+import { builder } from '../builder.ts';
+import { childList } from '../list.ts';
+import { growingTexts } from '../text-loader.ts';
 import { Run } from './run.ts';
 import { errorOf, RunError } from './run-status.ts';
 import { OrderDirection } from './scope.ts';
 import { StepStatus, StepType } from './step-status.ts';
-import { growingTexts } from './text.ts';
 import { FunctionToolCall, ToolCall } from './tool-call.ts';
 import { UsageType } from './usage.ts';
 

@@ -1,14 +1,14 @@
-import type { StepStatus as StepStatusValue, StepType as StepTypeValue } from '../db/generated/client.ts';
-import { followRun, followThread } from '../domain/follow/follow.ts';
-import type { Told } from '../domain/follow/follower.ts';
-import { builder } from './builder.ts';
-import type { GraphContext } from './context.ts';
+import type { StepStatus as StepStatusValue, StepType as StepTypeValue } from '../../db/generated/client.ts';
+import { followRun, followThread } from '../../domain/follow/follow.ts';
+import type { Told } from '../../domain/follow/follower.ts';
+import { builder } from '../builder.ts';
+import type { GraphContext } from '../context.ts';
+import { whileAllowed } from '../guarded-iterator.ts';
 import { Message, MessageStatus } from './message.ts';
 import { Run } from './run.ts';
 import { RunStatus } from './run-status.ts';
 import { Step } from './step.ts';
 import { StepStatus, StepType } from './step-status.ts';
-import { whileAllowed } from './stream.ts';
 
 type EventTold = Extract<Told, { kind: 'event' }>;
 type PieceTold = Extract<Told, { kind: 'piece' }>;

@@ -1,5 +1,5 @@
+import { builder } from '../builder.ts';
 import { ApiKey } from './api-key.ts';
-import { builder } from './builder.ts';
 import { ScopeEnum } from './scope.ts';
 import { Workspace } from './workspace.ts';
 

@@ -12,8 +12,8 @@ import {
   RunNotWaitingError,
   ThreadBusyError,
   WaitTimeoutError,
-} from '../domain/error.ts';
-import { builder } from './builder.ts';
+} from '../../domain/error.ts';
+import { builder } from '../builder.ts';
 import { Run } from './run.ts';
 
 /** What every refusal tells. */

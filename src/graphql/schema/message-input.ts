@@ -1,4 +1,4 @@
-import { builder } from './builder.ts';
+import { builder } from '../builder.ts';
 
 /** Whose words a message is. */
 export const MessageRole = builder.enumType('MessageRole', {

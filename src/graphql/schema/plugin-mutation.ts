@@ -1,11 +1,11 @@
-import { requireScope } from '../domain/access/access.ts';
-import { ForbiddenError, InvalidInputError, NotFoundError, QuotaExceededError } from '../domain/error.ts';
-import { deletePlugin, refreshPlugin, registerPlugin, updatePlugin } from '../domain/tool/plugin.ts';
-import { isId } from '../id.ts';
-import { builder } from './builder.ts';
-import { newestFirst, rootList } from './list.ts';
+import { requireScope } from '../../domain/access/access.ts';
+import { ForbiddenError, InvalidInputError, NotFoundError, QuotaExceededError } from '../../domain/error.ts';
+import { deletePlugin, refreshPlugin, registerPlugin, updatePlugin } from '../../domain/tool/plugin.ts';
+import { isId } from '../../id.ts';
+import { builder } from '../builder.ts';
+import { newestFirst, rootList } from '../list.ts';
+import { deletedPayload, refusals } from '../result-union.ts';
 import { Plugin } from './plugin.ts';
-import { deletedPayload, refusals } from './refusal.ts';
 
 const PluginEdge = builder.edgeObject({ type: Plugin, name: 'PluginEdge', description: 'One plug-in in a list.' });
 const PluginConnection = builder.connectionObject(

@@ -1,7 +1,7 @@
-import { createSessionToken, rotateSigningKey } from '../domain/access/session-token.ts';
-import { ForbiddenError, InvalidInputError } from '../domain/error.ts';
-import { builder } from './builder.ts';
-import { refusals } from './refusal.ts';
+import { createSessionToken, rotateSigningKey } from '../../domain/access/session-token.ts';
+import { ForbiddenError, InvalidInputError } from '../../domain/error.ts';
+import { builder } from '../builder.ts';
+import { refusals } from '../result-union.ts';
 import { ScopeEnum } from './scope.ts';
 
 const CreateSessionTokenInput = builder.inputType('CreateSessionTokenInput', {

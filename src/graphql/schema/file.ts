@@ -1,12 +1,12 @@
-import { requireScope } from '../domain/access/access.ts';
-import type { DomainContext } from '../domain/context.ts';
-import { ForbiddenError, InvalidInputError, NotFoundError, QuotaExceededError } from '../domain/error.ts';
-import { deleteFile, filesVisibleTo, filesWhere, uploadFile } from '../domain/file/file.ts';
-import { isId } from '../id.ts';
-import { builder } from './builder.ts';
-import type { GraphContext } from './context.ts';
-import { newestFirst, rootList } from './list.ts';
-import { deletedPayload, refusals } from './refusal.ts';
+import { requireScope } from '../../domain/access/access.ts';
+import type { DomainContext } from '../../domain/context.ts';
+import { ForbiddenError, InvalidInputError, NotFoundError, QuotaExceededError } from '../../domain/error.ts';
+import { deleteFile, filesVisibleTo, filesWhere, uploadFile } from '../../domain/file/file.ts';
+import { isId } from '../../id.ts';
+import { builder } from '../builder.ts';
+import type { GraphContext } from '../context.ts';
+import { newestFirst, rootList } from '../list.ts';
+import { deletedPayload, refusals } from '../result-union.ts';
 
 const IngestionStatus = builder.enumType('IngestionStatus', {
   description: 'How far a file is on its way to being searched by file_search.',

@@ -1,6 +1,6 @@
-import type { Annotation as StoredAnnotation } from '../domain/thread/annotation.ts';
-import type { MessagePart } from '../domain/thread/content.ts';
-import { builder } from './builder.ts';
+import type { Annotation as StoredAnnotation } from '../../domain/thread/annotation.ts';
+import type { MessagePart } from '../../domain/thread/content.ts';
+import { builder } from '../builder.ts';
 import { File, filesById } from './file.ts';
 
 /** A mark whose file is there. */

@@ -1,11 +1,11 @@
 import { queryFromInfo } from '@pothos/plugin-prisma';
-import { createApiKey, revokeApiKey, rotateApiKey, updateApiKey } from '../domain/access/api-key.ts';
-import type { DomainContext } from '../domain/context.ts';
-import { ConflictError, ForbiddenError, InvalidInputError, NotFoundError } from '../domain/error.ts';
-import { workspacesOfKeys } from '../domain/workspace/workspace.ts';
+import { createApiKey, revokeApiKey, rotateApiKey, updateApiKey } from '../../domain/access/api-key.ts';
+import type { DomainContext } from '../../domain/context.ts';
+import { ConflictError, ForbiddenError, InvalidInputError, NotFoundError } from '../../domain/error.ts';
+import { workspacesOfKeys } from '../../domain/workspace/workspace.ts';
+import { builder } from '../builder.ts';
+import { refusals } from '../result-union.ts';
 import { ApiKey } from './api-key.ts';
-import { builder } from './builder.ts';
-import { refusals } from './refusal.ts';
 import { ScopeEnum } from './scope.ts';
 import { Workspace } from './workspace.ts';
 

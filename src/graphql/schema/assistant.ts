@@ -1,14 +1,19 @@
-import { requireScope } from '../domain/access/access.ts';
-import { assistantsWhere, createAssistant, deleteAssistant, updateAssistant } from '../domain/assistant/assistant.ts';
-import type { DomainContext } from '../domain/context.ts';
-import { ConflictError, ForbiddenError, InvalidInputError, NotFoundError } from '../domain/error.ts';
-import { effectiveModel } from '../domain/run/generation.ts';
-import { currentWorkspace } from '../domain/workspace/workspace.ts';
-import { isId } from '../id.ts';
-import { builder } from './builder.ts';
+import { requireScope } from '../../domain/access/access.ts';
+import {
+  assistantsWhere,
+  createAssistant,
+  deleteAssistant,
+  updateAssistant,
+} from '../../domain/assistant/assistant.ts';
+import type { DomainContext } from '../../domain/context.ts';
+import { ConflictError, ForbiddenError, InvalidInputError, NotFoundError } from '../../domain/error.ts';
+import { effectiveModel } from '../../domain/run/generation.ts';
+import { currentWorkspace } from '../../domain/workspace/workspace.ts';
+import { isId } from '../../id.ts';
+import { builder } from '../builder.ts';
+import { rootList } from '../list.ts';
+import { deletedPayload, refusals } from '../result-union.ts';
 import { File, filesOf } from './file.ts';
-import { rootList } from './list.ts';
-import { deletedPayload, refusals } from './refusal.ts';
 import { OrderDirection } from './scope.ts';
 import { shownTools, Tool, ToolInput } from './tool.ts';
 

@@ -1,15 +1,15 @@
-import { requireScope } from '../domain/access/access.ts';
-import { ConflictError, ForbiddenError, InvalidInputError, NotFoundError } from '../domain/error.ts';
+import { requireScope } from '../../domain/access/access.ts';
+import { ConflictError, ForbiddenError, InvalidInputError, NotFoundError } from '../../domain/error.ts';
 import {
   createWorkspace,
   deleteWorkspace,
   updateWorkspace,
   workspacesVisibleTo,
-} from '../domain/workspace/workspace.ts';
+} from '../../domain/workspace/workspace.ts';
+import { builder } from '../builder.ts';
+import { childList, newestFirst, rootList } from '../list.ts';
+import { deletedPayload, refusals } from '../result-union.ts';
 import { ApiKey, ApiKeyConnection, ApiKeyEdge } from './api-key.ts';
-import { builder } from './builder.ts';
-import { childList, newestFirst, rootList } from './list.ts';
-import { deletedPayload, refusals } from './refusal.ts';
 
 const StepRecording = builder.enumType('StepRecording', {
   description: 'How much of the steps of runs is kept.',

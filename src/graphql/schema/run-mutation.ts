@@ -8,15 +8,15 @@ import {
   RunNotWaitingError,
   ThreadBusyError,
   WaitTimeoutError,
-} from '../domain/error.ts';
-import { waitForRun } from '../domain/follow/wait.ts';
-import { regenerate } from '../domain/history.ts';
-import { createRun } from '../domain/run/create-run.ts';
-import { cancelRun, updateRun } from '../domain/run/run.ts';
-import { submitToolOutputs } from '../domain/run/tool-outputs.ts';
-import { builder } from './builder.ts';
+} from '../../domain/error.ts';
+import { waitForRun } from '../../domain/follow/wait.ts';
+import { regenerate } from '../../domain/history.ts';
+import { createRun } from '../../domain/run/create-run.ts';
+import { cancelRun, updateRun } from '../../domain/run/run.ts';
+import { submitToolOutputs } from '../../domain/run/tool-outputs.ts';
+import { builder } from '../builder.ts';
+import { refusals } from '../result-union.ts';
 import { MessageInput } from './message-input.ts';
-import { refusals } from './refusal.ts';
 import { Run } from './run.ts';
 import { TruncationStrategy } from './run-status.ts';
 import { CreateThreadInput, Thread } from './thread.ts';

@@ -1,5 +1,5 @@
-import type { Scope } from '../db/generated/client.ts';
-import { builder } from './builder.ts';
+import type { Scope } from '../../db/generated/client.ts';
+import { builder } from '../builder.ts';
 
 /** What a credential may do. */
 export const ScopeEnum = builder.enumType('Scope', {

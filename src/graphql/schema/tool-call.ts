@@ -1,12 +1,12 @@
-import type { ToolCall as Row, ToolKind } from '../db/generated/client.ts';
-import { type CallFile, filesOfCalls, hitsOfCalls, type ShownHit } from '../domain/file/call-results.ts';
-import { builder } from './builder.ts';
-import type { GraphContext } from './context.ts';
+import type { ToolCall as Row, ToolKind } from '../../db/generated/client.ts';
+import { type CallFile, filesOfCalls, hitsOfCalls, type ShownHit } from '../../domain/file/call-results.ts';
+import { builder } from '../builder.ts';
+import type { GraphContext } from '../context.ts';
+import { growingTexts } from '../text-loader.ts';
 import { File, filesById } from './file.ts';
 import { Plugin, pluginsById } from './plugin.ts';
 import { errorOf, RunError } from './run-status.ts';
 import { StepStatus } from './step-status.ts';
-import { growingTexts } from './text.ts';
 
 const typeNames = {
   FUNCTION: 'FunctionToolCall',

@@ -1,5 +1,5 @@
-import { requireScope } from '../domain/access/access.ts';
-import { builder } from './builder.ts';
+import { requireScope } from '../../domain/access/access.ts';
+import { builder } from '../builder.ts';
 import { ScopeEnum } from './scope.ts';
 
 /** A key, without its secret. */

@@ -1,5 +1,5 @@
-import type { ModelInfo } from '../providers/model-catalog.ts';
-import { builder } from './builder.ts';
+import type { ModelInfo } from '../../providers/model-catalog.ts';
+import { builder } from '../builder.ts';
 
 const Model = builder.objectRef<ModelInfo>('Model').implement({
   description: 'A model that assistants and runs can name.',

@@ -1,4 +1,4 @@
-import { builder } from './builder.ts';
+import { builder } from '../builder.ts';
 
 /** What a step is. */
 export const StepType = builder.enumType('StepType', {

@@ -1,4 +1,4 @@
-import { builder } from './builder.ts';
+import { builder } from '../builder.ts';
 
 /** Tokens, as the graph shows them. */
 export const UsageType = builder

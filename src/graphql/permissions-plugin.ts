@@ -7,7 +7,7 @@ import SchemaBuilder, {
 import type { GraphQLFieldResolver } from 'graphql';
 import { requireKey, requireScope } from '../domain/access/access.ts';
 import type { DomainContext } from '../domain/context.ts';
-import { type Needs, needsOf, needsOfType, statementOf } from './needs.ts';
+import { type Needs, needsOf, needsOfType, statementOf } from './permissions.ts';
 
 /** The name under which the builder knows this plugin. */
 export const needsPlugin = 'needs';
