@@ -7,7 +7,7 @@ import {
   GraphQLError,
   visit,
 } from 'graphql';
-import type { GraphContext } from '../graphql/context.ts';
+import type { GraphContext } from '../../graphql/context.ts';
 
 /** In UTF-16 code units, as JSON. */
 const maxVariablesLength = 65_536;

@@ -8,16 +8,16 @@ import {
   type RequestParams,
   type Response,
 } from 'graphql-sse';
-import { DomainError, RateLimitedError } from '../domain/error.ts';
-import type { Logger } from '../log.ts';
-import { type Authenticator, credentialIn, refusedRequest } from './authenticate.ts';
+import { DomainError, RateLimitedError } from '../../domain/error.ts';
+import type { Logger } from '../../log.ts';
+import { type Authenticator, credentialIn, refusedRequest } from '../session/authenticate.ts';
+import type { Session } from '../session/session.ts';
+import { maskError } from '../yoga/use-error-codes.ts';
+import { workspaceIn, type Yoga } from '../yoga/yoga.ts';
+import { answering, withOwnErrors } from './error-results.ts';
 import { executorsWith, operationOf } from './operation.ts';
-import { answering, withOwnErrors } from './own-errors.ts';
 import { ReservedStream } from './reserved-stream.ts';
-import type { Session } from './session.ts';
-import type { SharedEvents } from './shared-events.ts';
-import { maskError } from './use-error-codes.ts';
-import { workspaceIn, type Yoga } from './yoga.ts';
+import type { SharedEvents } from './shared-results.ts';
 
 const tokenHeader = 'x-graphql-event-stream-token';
 /** A stream that was asked for and not opened by then is forgotten. */

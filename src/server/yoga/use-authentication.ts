@@ -1,7 +1,7 @@
 import { type ExecutionArgs, getOperationAST, Kind, type SelectionNode } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
-import { noCredential } from '../domain/access/credential.ts';
-import { refusedRequest } from './authenticate.ts';
+import { noCredential } from '../../domain/access/credential.ts';
+import { refusedRequest } from '../session/authenticate.ts';
 
 /** The context of a request that came without a credential. */
 export interface Anonymous {

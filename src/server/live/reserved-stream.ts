@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
-import type { Session } from './session.ts';
-import { Turnstile } from './turnstile.ts';
+import type { Session } from '../session/session.ts';
+import { Turnstile } from './send-lock.ts';
 
 /** How long operations have to say why they end, when their credential has. */
 const lastWordsMs = 5000;

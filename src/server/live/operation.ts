@@ -1,9 +1,9 @@
 import { type ExecutionArgs, GraphQLError, getOperationAST } from 'graphql';
-import { graphContext } from '../graphql/context.ts';
-import type { Session } from './session.ts';
-import type { SharedEvents } from './shared-events.ts';
-import { invalid } from './use-error-codes.ts';
-import type { Yoga } from './yoga.ts';
+import { graphContext } from '../../graphql/context.ts';
+import type { Session } from '../session/session.ts';
+import { invalid } from '../yoga/use-error-codes.ts';
+import type { Yoga } from '../yoga/yoga.ts';
+import type { SharedEvents } from './shared-results.ts';
 
 /** An operation as clients send it outside yoga's own requests. */
 export interface OperationParams {

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import { Busboy, type BusboyFileStream } from '@fastify/busboy';
-import type { StagedBytes, Staging } from '../files/staging.ts';
-import { Upload } from '../files/upload.ts';
+import type { StagedBytes, Staging } from '../../files/staging.ts';
+import { Upload } from '../../files/upload.ts';
 import { BodyError } from './body.ts';
 
 /** What may come with one request. */

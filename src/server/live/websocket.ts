@@ -2,19 +2,19 @@ import type { IncomingMessage, Server } from 'node:http';
 import { type ExecutionArgs, GraphQLError, getOperationAST } from 'graphql';
 import { type Extra, useServer } from 'graphql-ws/use/ws';
 import { WebSocket, WebSocketServer } from 'ws';
-import type { Credential } from '../domain/access/credential.ts';
-import { DomainError, RateLimitedError } from '../domain/error.ts';
-import type { Logger } from '../log.ts';
-import { type Authenticator, credentialIn, refusedRequest } from './authenticate.ts';
+import type { Credential } from '../../domain/access/credential.ts';
+import { DomainError, RateLimitedError } from '../../domain/error.ts';
+import type { Logger } from '../../log.ts';
+import type { Origins } from '../http/cors.ts';
+import { type Authenticator, credentialIn, refusedRequest } from '../session/authenticate.ts';
+import type { Session } from '../session/session.ts';
+import { maskError } from '../yoga/use-error-codes.ts';
+import type { Yoga } from '../yoga/yoga.ts';
 import { ClientSocket } from './client-socket.ts';
 import { closeCode } from './close-code.ts';
 import type { LivenessLimits } from './liveness.ts';
 import { executorsWith, operationOf } from './operation.ts';
-import type { Origins } from './origin.ts';
-import type { Session } from './session.ts';
-import type { SharedEvents } from './shared-events.ts';
-import { maskError } from './use-error-codes.ts';
-import type { Yoga } from './yoga.ts';
+import type { SharedEvents } from './shared-results.ts';
 
 /** How many operations of one socket may be under way, and how many of them queries and mutations, whose answers may be large. */
 const limits = { all: 1000, answers: 100 };

@@ -3,13 +3,13 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import { create as contentDisposition } from 'content-disposition';
 import parseRange from 'range-parser';
-import type { Services } from '../domain/context.ts';
-import { DomainError, NotFoundError } from '../domain/error.ts';
-import { type DownloadableFile, findDownload, findLinkedDownload } from '../domain/file/file-download.ts';
-import type { ByteRange } from '../files/file-store.ts';
-import { answerJson } from './answer.ts';
-import { type Authenticator, credentialIn, statusOf } from './authenticate.ts';
-import { workspaceIn } from './yoga.ts';
+import type { Services } from '../../domain/context.ts';
+import { DomainError, NotFoundError } from '../../domain/error.ts';
+import { type DownloadableFile, findDownload, findLinkedDownload } from '../../domain/file/file-download.ts';
+import type { ByteRange } from '../../files/file-store.ts';
+import { type Authenticator, credentialIn, statusOf } from '../session/authenticate.ts';
+import { workspaceIn } from '../yoga/yoga.ts';
+import { answerJson } from './json-response.ts';
 
 /** Types that a browser may show; anything else it is told to save. */
 const shown =

@@ -1,5 +1,5 @@
-import type { Actor } from '../domain/context.ts';
-import { RateLimitedError } from '../domain/error.ts';
+import type { Actor } from '../../domain/context.ts';
+import { RateLimitedError } from '../../domain/error.ts';
 
 /** What lasts: a socket (or the event stream that stands for one), a subscription or wait on it, or a request with files. */
 export type Lasting = 'socket' | 'stream' | 'upload';

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { BREAK, type DocumentNode, type ExecutionResult, getOperationAST, visit } from 'graphql';
-import type { Transport, Yoga } from './yoga.ts';
+import type { Transport, Yoga } from '../yoga/yoga.ts';
 
 interface Params {
   query: string;

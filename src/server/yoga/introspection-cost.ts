@@ -8,7 +8,7 @@ import {
   type SelectionSetNode,
   type ValidationContext,
 } from 'graphql';
-import { refusal } from '../graphql/limits.ts';
+import { refusal } from '../../graphql/limits.ts';
 
 /** About how many entries the lists of introspection hold in the mean of all types; most types wrap no other. */
 const sizes: Record<string, number> = {

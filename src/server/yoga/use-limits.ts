@@ -1,6 +1,6 @@
 import { type DocumentNode, GraphQLError, type ParseOptions, parse, type Source } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
-import { limits, maxAliases, refusal } from '../graphql/limits.ts';
+import { limits, maxAliases, refusal } from '../../graphql/limits.ts';
 import { maxIntrospectionCost } from './introspection-cost.ts';
 import { invalid } from './use-error-codes.ts';
 

@@ -1,9 +1,9 @@
 import { createRemoteJWKSet, errors, type JWTVerifyGetKey, jwtVerify } from 'jose';
 import { z } from 'zod';
-import type { OidcSettings } from '../config.ts';
-import { userScopes } from '../domain/access/access.ts';
-import type { OutsideTokens } from '../domain/access/credential.ts';
-import { CredentialError } from '../domain/error.ts';
+import type { OidcSettings } from '../../config.ts';
+import { userScopes } from '../../domain/access/access.ts';
+import type { OutsideTokens } from '../../domain/access/credential.ts';
+import { CredentialError } from '../../domain/error.ts';
 
 /** What identity providers sign with; nothing symmetric, and never `none` (RFC 8725, 3.1 and 3.2). */
 const algorithms = [

@@ -1,9 +1,9 @@
 import { GraphQLError } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
-import { DomainError } from '../domain/error.ts';
-import { codedError } from '../graphql/schema/error.ts';
-import { newRequestId } from '../id.ts';
-import type { Logger } from '../log.ts';
+import { DomainError } from '../../domain/error.ts';
+import { codedError } from '../../graphql/schema/error.ts';
+import { newRequestId } from '../../id.ts';
+import type { Logger } from '../../log.ts';
 
 /** Gives errors of validation their code; those of parsing have theirs from `useLimits`. */
 export function useErrorCodes(): Plugin {

@@ -1,18 +1,18 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import helmet from 'helmet';
-import type { Services } from '../domain/context.ts';
-import type { StagedBytes } from '../files/staging.ts';
-import type { Logger } from '../log.ts';
-import { answerJson } from './answer.ts';
-import { type Authenticator, credentialIn, refusedRequest } from './authenticate.ts';
+import type { Services } from '../../domain/context.ts';
+import type { StagedBytes } from '../../files/staging.ts';
+import type { Logger } from '../../log.ts';
+import type { EventStreams } from '../live/event-stream.ts';
+import { type LivenessLimits, watchResponse } from '../live/liveness.ts';
+import { type Authenticator, credentialIn, refusedRequest } from '../session/authenticate.ts';
+import { type Transport, workspaceIn, type Yoga } from '../yoga/yoga.ts';
 import { BodyError, readBody } from './body.ts';
-import type { EventStreams } from './event-stream.ts';
+import { couldBeForged, isPageView, type Origins } from './cors.ts';
+import { answerPlainJson } from './fast-json.ts';
 import { serveFile } from './file-route.ts';
-import { type LivenessLimits, watchResponse } from './liveness.ts';
+import { answerJson } from './json-response.ts';
 import { type MultipartOperation, readMultipart, type UploadLimits } from './multipart.ts';
-import { couldBeForged, isPageView, type Origins } from './origin.ts';
-import { answerPlainJson } from './plain-json.ts';
-import { type Transport, workspaceIn, type Yoga } from './yoga.ts';
 
 /** What the routes need. `isReady` throws, with a reason for the log, while the server cannot do its work. */
 export interface HttpOptions {

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { WebSocket } from 'ws';
+import { Pace } from './backpressure.ts';
 import { type LivenessLimits, watchSocket } from './liveness.ts';
-import { Pace } from './pace.ts';
 
 /** What is left to a client that is sent away, to take what waits for it and hear why. */
 const lastWordsMs = 5000;

@@ -5,12 +5,12 @@ import {
   type Credential,
   isOutsideToken,
   type OutsideTokens,
-} from '../domain/access/credential.ts';
-import { credentialTopic } from '../domain/access/credential-change.ts';
-import type { KeyUses } from '../domain/access/key-use.ts';
-import type { Services } from '../domain/context.ts';
-import { CredentialError, DomainError, RateLimitedError } from '../domain/error.ts';
-import { codedError } from '../graphql/schema/error.ts';
+} from '../../domain/access/credential.ts';
+import { credentialTopic } from '../../domain/access/credential-change.ts';
+import type { KeyUses } from '../../domain/access/key-use.ts';
+import type { Services } from '../../domain/context.ts';
+import { CredentialError, DomainError, RateLimitedError } from '../../domain/error.ts';
+import { codedError } from '../../graphql/schema/error.ts';
 import type { Quota } from './quota.ts';
 import { idOf, Session } from './session.ts';
 

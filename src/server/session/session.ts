@@ -1,7 +1,7 @@
-import type { Admission, Credential } from '../domain/access/credential.ts';
-import { type DomainContext, domainContext, type Services } from '../domain/context.ts';
-import { CredentialError, DomainError } from '../domain/error.ts';
-import type { Access, Watched } from '../graphql/context.ts';
+import type { Admission, Credential } from '../../domain/access/credential.ts';
+import { type DomainContext, domainContext, type Services } from '../../domain/context.ts';
+import { CredentialError, DomainError } from '../../domain/error.ts';
+import type { Access, Watched } from '../../graphql/context.ts';
 import type { Lasting, Quota } from './quota.ts';
 
 /** What a session asks of the authenticator that opened it. */
