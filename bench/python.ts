@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLog } from '../src/log.ts';
-import { codeInterpreter } from '../src/tools/code-interpreter.ts';
+import { codeInterpreter } from '../src/tools/python/code-interpreter.ts';
 import { Interpreter } from '../src/tools/python/interpreter.ts';
 import { InterpreterPool } from '../src/tools/python/pool.ts';
 import { openSnapshot } from '../src/tools/python/snapshot.ts';

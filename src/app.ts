@@ -24,7 +24,6 @@ import { Worker } from './engine/worker.ts';
 import { DiskFileStore } from './files/disk.ts';
 import { Staging } from './files/staging.ts';
 import { buildSchema } from './graphql/schema.ts';
-import { KeptSecrets } from './kept-secrets.ts';
 import { createLog, type Logger } from './log.ts';
 import { Offload } from './offload/offload.ts';
 import type { Embedder } from './providers/embedder.ts';
@@ -33,6 +32,8 @@ import { ImageModelRegistry } from './providers/image-models.ts';
 import type { ModelCatalog } from './providers/model-catalog.ts';
 import { ModelRegistry } from './providers/registry.ts';
 import { BossQueue } from './queue/pg-boss.ts';
+import { KeptSecrets } from './secret/secret-files.ts';
+import { Vault } from './secret/vault.ts';
 import { Origins } from './server/http/cors.ts';
 import { createHttpServer } from './server/http/http.ts';
 import { EventStreams } from './server/live/event-stream.ts';
@@ -44,11 +45,10 @@ import { Quota } from './server/session/quota.ts';
 import { maskError } from './server/yoga/use-error-codes.ts';
 import { createGraphServer } from './server/yoga/yoga.ts';
 import { HostPolicy } from './tools/plugin/address.ts';
+import { Plugins } from './tools/plugin/plugin-reader.ts';
 import { SafeFetch } from './tools/plugin/safe-fetch.ts';
-import { Plugins } from './tools/plugin-reader.ts';
 import { Python } from './tools/python/python.ts';
 import { Tools } from './tools/tools.ts';
-import { Vault } from './vault.ts';
 
 /** Parts that tests bring themselves. */
 export interface Overrides {

@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path';
 import type { z } from 'zod';
-import { isMistyped } from './secret.ts';
+import { isMistyped } from './secret/key-secret.ts';
 import { variables } from './variables.ts';
 
 /** A setting that stops the start; `message` is the one line to show. */

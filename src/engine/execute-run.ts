@@ -5,10 +5,10 @@ import type { RunEnd } from '../domain/run/run.ts';
 import type { Offload } from '../offload/offload.ts';
 import { faultOf } from '../providers/model-error.ts';
 import type { Patience } from './call-model.ts';
-import type { PieceWriter, RunWriter } from './piece-writer.ts';
+import { type Ended, takeTurns } from './run-loop.ts';
+import { Totals } from './run-usage.ts';
+import type { PieceWriter, RunWriter } from './text-writer.ts';
 import { openToolbox } from './toolbox.ts';
-import { Totals } from './totals.ts';
-import { type Ended, takeTurns } from './turns.ts';
 
 /** Why an execution is broken off from outside. */
 type StopReason = 'cancelled' | 'expired' | 'lease-lost' | 'shutdown';

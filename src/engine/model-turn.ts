@@ -18,7 +18,7 @@ import {
   startToolCall,
 } from '../domain/run/step.ts';
 import type { Usage } from '../domain/run/usage.ts';
-import type { RunWriter } from './piece-writer.ts';
+import type { RunWriter } from './text-writer.ts';
 import type { Toolbox } from './toolbox.ts';
 
 /** A call as the model made it. */

@@ -8,7 +8,7 @@ import { beginCall, type CallEnd, endCall } from '../domain/run/tool-step.ts';
 import { faultOf } from '../providers/model-error.ts';
 import { type CallResult, type ServerTool, ToolError } from '../tools/tool.ts';
 import { untilAborted } from '../until-aborted.ts';
-import type { RunWriter } from './piece-writer.ts';
+import type { RunWriter } from './text-writer.ts';
 import type { Toolbox } from './toolbox.ts';
 import { parsedArguments } from './transcript.ts';
 

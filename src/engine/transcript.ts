@@ -9,7 +9,7 @@ import type { DomainContext } from '../domain/context.ts';
 import { clientFailure } from '../domain/run/tool-outputs.ts';
 import { partsOf } from '../domain/thread/content.ts';
 import { readConversation, type ToldMessage } from '../domain/thread/run-context.ts';
-import { PromptFiles } from './told-file.ts';
+import { PromptFiles } from './prompt-files.ts';
 
 type StepOfRun = Step & { toolCalls: ToolCall[] };
 

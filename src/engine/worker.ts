@@ -13,7 +13,7 @@ import type { Offload } from '../offload/offload.ts';
 import type { RunJob } from '../queue/queue.ts';
 import type { Patience } from './call-model.ts';
 import { type Execution, executeRun } from './execute-run.ts';
-import { PieceWriter } from './piece-writer.ts';
+import { PieceWriter } from './text-writer.ts';
 
 /** How often the worker looks for runs whose worker is gone, and for runs past their time. */
 const sweepEveryMs = 3000;

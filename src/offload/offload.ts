@@ -1,7 +1,7 @@
-import { Lane } from './lane.ts';
+import { Lane } from './fair-pool.ts';
 import type * as worker from './worker.ts';
 
-export { OffloadTimeoutError } from './lane.ts';
+export { OffloadTimeoutError } from './fair-pool.ts';
 
 /** How much text is counted at once: well within the time there is, however odd the text. */
 const maxCharacters = 300_000;

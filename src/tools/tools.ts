@@ -1,8 +1,8 @@
-import { codeInterpreter } from './code-interpreter.ts';
 import { fileSearch } from './file-search.ts';
+import { mcpTools } from './plugin/mcp.ts';
+import { openApiTools } from './plugin/openapi-tools.ts';
 import type { SafeFetch } from './plugin/safe-fetch.ts';
-import { mcpTools } from './plugin-mcp.ts';
-import { openApiTools } from './plugin-openapi.ts';
+import { codeInterpreter } from './python/code-interpreter.ts';
 import type { Python } from './python/python.ts';
 import { type ImageModels, textToImage } from './text-to-image.ts';
 import type { PluginSource, ServerTool, Tool, ToolMaker } from './tool.ts';

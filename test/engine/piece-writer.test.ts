@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { MemoryBus } from '../../src/bus/memory.ts';
 import type { Database } from '../../src/db/client.ts';
 import type { ClaimedRun } from '../../src/domain/run/lease.ts';
-import { PieceWriter } from '../../src/engine/piece-writer.ts';
+import { PieceWriter } from '../../src/engine/text-writer.ts';
 import { createLog } from '../../src/log.ts';
 
 /** A database that takes its time to store pieces, and remembers them. */

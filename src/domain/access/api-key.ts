@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type ApiKey, type Prisma, Scope } from '../../db/generated/client.ts';
 import { newId } from '../../id.ts';
-import { hashOf, newSecret, prefixOf } from '../../secret.ts';
+import { hashOf, newSecret, prefixOf } from '../../secret/key-secret.ts';
 import type { DomainContext } from '../context.ts';
 import { ConflictError } from '../error.ts';
 import { absentOr, clearable, nameUpTo, parse } from '../input.ts';

@@ -1,6 +1,6 @@
 import type { Scope } from '../../db/generated/client.ts';
 import { isId } from '../../id.ts';
-import { hashOf, isMistyped } from '../../secret.ts';
+import { hashOf, isMistyped } from '../../secret/key-secret.ts';
 import type { Actor, Services } from '../context.ts';
 import { CredentialError, ForbiddenError } from '../error.ts';
 import { powerOf, userScopes } from './access.ts';

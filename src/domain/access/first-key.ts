@@ -1,8 +1,8 @@
 import type { Database } from '../../db/client.ts';
 import { Scope } from '../../db/generated/client.ts';
 import { newId } from '../../id.ts';
-import { hashOf, prefixOf } from '../../secret.ts';
-import type { Vault } from '../../vault.ts';
+import { hashOf, prefixOf } from '../../secret/key-secret.ts';
+import type { Vault } from '../../secret/vault.ts';
 
 /**
  * Makes sure that this is the server's own SECRET_KEY: another one would open nothing that is kept in the database.

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Database } from '../../db/client.ts';
 import type { SigningKey } from '../../db/generated/client.ts';
-import type { Vault } from '../../vault.ts';
+import type { Vault } from '../../secret/vault.ts';
 
 /** A key that has signed for so long makes room for a new one. */
 const signsForMs = 30 * 24 * 60 * 60 * 1000;

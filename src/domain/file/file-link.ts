@@ -1,5 +1,5 @@
 import { timingSafeEqual } from 'node:crypto';
-import type { Vault } from '../../vault.ts';
+import type { Vault } from '../../secret/vault.ts';
 
 /** Makes addresses under which a file can be fetched for a while by whoever has the address, and checks them. */
 export class FileLinks {

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Logger } from '../../log.ts';
-import type { PythonParts } from '../code-interpreter.ts';
+import type { PythonParts } from './code-interpreter.ts';
 import { Interpreter } from './interpreter.ts';
 import { Packages } from './packages.ts';
 import { InterpreterPool } from './pool.ts';

@@ -1,6 +1,6 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { newSecret } from './secret.ts';
+import { newSecret } from './key-secret.ts';
 
 /** Secrets that a server makes for itself: files in its data folder that only their owner can read. */
 export class KeptSecrets {

@@ -8,13 +8,13 @@ import type { Offload } from '../offload/offload.ts';
 import { untilAborted } from '../until-aborted.ts';
 import { formatFault } from './answer-format.ts';
 import { callModel, type Patience } from './call-model.ts';
+import { readyCalls } from './check-calls.ts';
 import { callOptions, type Turn, TurnWriter } from './model-turn.ts';
-import type { RunWriter } from './piece-writer.ts';
 import { fitPrompt } from './prompt.ts';
-import { readyCalls } from './ready-call.ts';
+import type { Totals } from './run-usage.ts';
+import type { RunWriter } from './text-writer.ts';
 import { callsAtOnce, makeCalls, resumeCalls } from './tool-turn.ts';
 import type { Toolbox } from './toolbox.ts';
-import type { Totals } from './totals.ts';
 import { readTranscript } from './transcript.ts';
 
 /** A run that is being executed, with all that takes. */

@@ -1,9 +1,9 @@
-import { withinLimits } from './plugin/limits.ts';
-import { readInThread } from './plugin/read-document.ts';
-import { BlockedHostError, type SafeFetch } from './plugin/safe-fetch.ts';
-import { readMcp } from './plugin-mcp.ts';
-import { readLimited, TooLongError } from './read-limited.ts';
-import { InvalidPluginError, type McpSource, type OpenApiSource, type PluginReader, type ReadPlugin } from './tool.ts';
+import { readLimited, TooLongError } from '../read-limited.ts';
+import { InvalidPluginError, type McpSource, type OpenApiSource, type PluginReader, type ReadPlugin } from '../tool.ts';
+import { withinLimits } from './limits.ts';
+import { readMcp } from './mcp.ts';
+import { readInThread } from './read-in-thread.ts';
+import { BlockedHostError, type SafeFetch } from './safe-fetch.ts';
 
 const timeoutMs = 20_000;
 const maxDocumentBytes = 5_000_000;

@@ -1,11 +1,11 @@
 import { buffer } from 'node:stream/consumers';
-import type { Logger } from '../log.ts';
-import { untilAborted } from '../until-aborted.ts';
-import { type DeathCause, type Done, InterpreterDiedError, SandboxError } from './python/interpreter.ts';
-import type { Packages } from './python/packages.ts';
-import type { InterpreterPool, Session } from './python/pool.ts';
-import { WheelError } from './python/wheel-source.ts';
-import { type CallContext, type CallResult, type ServerTool, ToolError } from './tool.ts';
+import type { Logger } from '../../log.ts';
+import { untilAborted } from '../../until-aborted.ts';
+import { type CallContext, type CallResult, type ServerTool, ToolError } from '../tool.ts';
+import { type DeathCause, type Done, InterpreterDiedError, SandboxError } from './interpreter.ts';
+import type { Packages } from './packages.ts';
+import type { InterpreterPool, Session } from './pool.ts';
+import { WheelError } from './wheel-source.ts';
 
 /** How much a call may print and write. */
 const limits = { outputBytes: 200_000, files: 20, fileBytes: 50_000_000 };

@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { FormData, type RequestInit, type Response } from 'undici';
-import { blotted, secretsOf, shownBy } from './plugin/auth.ts';
-import type { HttpOperation, Parameter } from './plugin/openapi.ts';
-import { BlockedHostError, type SafeFetch } from './plugin/safe-fetch.ts';
-import { readLimited, TooLongError } from './read-limited.ts';
-import { type CallContext, type CallResult, type PluginSource, type ServerTool, ToolError } from './tool.ts';
+import { readLimited, TooLongError } from '../read-limited.ts';
+import { type CallContext, type CallResult, type PluginSource, type ServerTool, ToolError } from '../tool.ts';
+import { blotted, secretsOf, shownBy } from './auth.ts';
+import type { HttpOperation, Parameter } from './openapi.ts';
+import { BlockedHostError, type SafeFetch } from './safe-fetch.ts';
 
 const timeoutMs = 60_000;
 const maxBytes = 2_000_000;

@@ -1,7 +1,4 @@
 import type { Client } from '@modelcontextprotocol/client';
-import { blotted, secretsOf, shownBy } from './plugin/auth.ts';
-import { legalName } from './plugin/operation-name.ts';
-import { BlockedHostError, type SafeFetch } from './plugin/safe-fetch.ts';
 import {
   type CallContext,
   type CallResult,
@@ -9,7 +6,10 @@ import {
   type PluginSource,
   type ServerTool,
   ToolError,
-} from './tool.ts';
+} from '../tool.ts';
+import { blotted, secretsOf, shownBy } from './auth.ts';
+import { legalName } from './operation-name.ts';
+import { BlockedHostError, type SafeFetch } from './safe-fetch.ts';
 
 const connectMs = 15_000;
 const callMs = 60_000;
