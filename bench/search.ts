@@ -51,7 +51,7 @@ async function fill(database: Database): Promise<void> {
   const last = passagesOfFile - 1;
   for (const id of ids) {
     await database.$executeRaw`
-      INSERT INTO "FileChunk" ("workspaceId", "fileId", "index", "text", "words")
+      INSERT INTO "Passage" ("workspaceId", "fileId", "index", "text", "words")
       SELECT ${workspaceId}, ${id}, i, t, to_tsvector('english', t) || to_tsvector('simple', t) FROM (
         SELECT i, string_agg(bench_word(floor(power(random(), 4) * 20000)::int), ' ') AS t
         FROM generate_series(0, ${last}::int) i, generate_series(1, 120) GROUP BY i) p`;
@@ -59,7 +59,7 @@ async function fill(database: Database): Promise<void> {
       INSERT INTO "FileTerm" ("workspaceId", "fileId", "term")
       SELECT ${workspaceId}, ${id}, bench_word(n) FROM generate_series(0, 19999) n ON CONFLICT DO NOTHING`;
     await database.$executeRaw`
-      INSERT INTO "FileChunkEmbedding" ("workspaceId", "fileId", "index", "model", "embedding")
+      INSERT INTO "PassageEmbedding" ("workspaceId", "fileId", "index", "model", "embedding")
       SELECT ${workspaceId}, ${id}, i, 'bench', array_agg((random() - 0.5)::real)::vector
       FROM generate_series(0, ${last}::int) i, generate_series(1, ${dimensions}::int) GROUP BY i`;
   }
@@ -88,7 +88,7 @@ const embedder = {
 const ctx = { workspaceId, db: bindToWorkspace(client, workspaceId), embedder } as unknown as DomainContext;
 const { signal } = new AbortController();
 const plain = (query: string) => client.$queryRaw`
-  SELECT "fileId", "index" FROM "FileChunk"
+  SELECT "fileId", "index" FROM "Passage"
   WHERE "workspaceId" = ${workspaceId} AND "fileId" = ANY(${ids}::text[]) AND strpos(lower("text"), ${query}) > 0 LIMIT 10`;
 const baseline = await median(() => plain('nowhere at all'));
 /** The words of some numbers: the smaller, the more often. */

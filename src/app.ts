@@ -12,8 +12,8 @@ import type { Database, StatementListener } from './db/client.ts';
 import { openPglite } from './db/pglite.ts';
 import { openPostgres } from './db/postgres.ts';
 import { openVectors } from './db/vectors.ts';
-import { ensureFirstKey, hasFirstKey, isOwnSecretKey } from './domain/access/first-key.ts';
-import { KeyUses } from './domain/access/key-use.ts';
+import { ensureAdminKey, hasAdminKey, isOwnSecretKey } from './domain/access/admin-key.ts';
+import { KeyUsage } from './domain/access/key-usage.ts';
 import { SigningKeys } from './domain/access/signing-key.ts';
 import type { Services } from './domain/context.ts';
 import { FileLinks } from './domain/file/file-link.ts';
@@ -32,12 +32,12 @@ import { ImageModelRegistry } from './providers/image-models.ts';
 import type { ModelCatalog } from './providers/model-catalog.ts';
 import { ModelRegistry } from './providers/registry.ts';
 import { BossQueue } from './queue/pg-boss.ts';
-import { KeptSecrets } from './secret/secret-files.ts';
+import { SecretFiles } from './secret/secret-files.ts';
 import { Vault } from './secret/vault.ts';
-import { Origins } from './server/http/cors.ts';
+import { Cors } from './server/http/cors.ts';
 import { createHttpServer } from './server/http/http.ts';
 import { EventStreams } from './server/live/event-stream.ts';
-import { SharedEvents } from './server/live/shared-results.ts';
+import { SharedResults } from './server/live/shared-results.ts';
 import { serveWebSocket } from './server/live/websocket.ts';
 import { Authenticator } from './server/session/authenticate.ts';
 import { Oidc } from './server/session/oidc.ts';
@@ -119,7 +119,7 @@ async function open(
   const { embedding } = config.tools;
   const embedder = embedding && openEmbedder({ ...secrets, ...embedding });
   const { database, queue } = await openStorage(config, overrides, log, closing);
-  const kept = new KeptSecrets(config.dataDir, overrides.inMemory === true);
+  const kept = new SecretFiles(config.dataDir, overrides.inMemory === true);
   const vault = await openVault(secrets, kept, database);
   const { wrapBus = (bus: Bus) => bus } = overrides;
   const bus = wrapBus(await openBus(config, secrets, vault, log));
@@ -234,7 +234,7 @@ async function openFiles(
 
 async function listen(config: Config, services: Services, closing: Closing): Promise<string> {
   const { log, database, queue } = services;
-  const uses = new KeyUses(database, log);
+  const uses = new KeyUsage(database, log);
   closing.add(() => uses.close());
   const authenticator = new Authenticator(
     services,
@@ -243,9 +243,9 @@ async function listen(config: Config, services: Services, closing: Closing): Pro
     new Quota(config.quota),
   );
   closing.add(async () => authenticator.close());
-  const origins = new Origins(config.corsOrigins);
+  const origins = new Cors(config.corsOrigins);
   const { graphiql, introspection, maxBodyBytes, liveness } = config;
-  const events = new SharedEvents(maskError(log));
+  const events = new SharedResults(maskError(log));
   const yoga = createGraphServer({ schema: buildSchema(), authenticator, events, log, graphiql, introspection });
   const isReady = async () => {
     await database.$queryRaw`SELECT 1`;
@@ -276,7 +276,7 @@ async function listen(config: Config, services: Services, closing: Closing): Pro
 }
 
 /** What the secrets of the server are hashed and sealed with. Throws ConfigError when the database knows another key. */
-async function openVault(secrets: Secrets, kept: KeptSecrets, database: Database): Promise<Vault> {
+async function openVault(secrets: Secrets, kept: SecretFiles, database: Database): Promise<Vault> {
   const vault = new Vault(secrets.secretKey ?? (await kept.read('secret-key')) ?? (await kept.make('secret-key')));
   if (await isOwnSecretKey(database, vault)) return vault;
   throw new ConfigError(
@@ -285,11 +285,11 @@ async function openVault(secrets: Secrets, kept: KeptSecrets, database: Database
 }
 
 /** The first key: ADMIN_KEY, else the one that is kept, else a new one if nobody has set one yet. */
-async function openFirstKey(secrets: Secrets, kept: KeptSecrets, { database, vault }: Services) {
+async function openFirstKey(secrets: Secrets, kept: SecretFiles, { database, vault }: Services) {
   const given = secrets.adminKey ?? (await kept.read('admin-key'));
-  const isNew = given === null && !(await hasFirstKey(database));
+  const isNew = given === null && !(await hasAdminKey(database));
   const secret = given ?? (isNew ? await kept.make('admin-key') : null);
-  const isFirst = secret !== null && (await ensureFirstKey(database, vault, secret, secrets.adminKey !== null));
+  const isFirst = secret !== null && (await ensureAdminKey(database, vault, secret, secrets.adminKey !== null));
   if (isNew && !isFirst) await kept.forget('admin-key');
   return { adminKey: isFirst ? secret : null, isNew: isNew && isFirst };
 }

@@ -125,7 +125,7 @@ function runUpdates(file: string): string {
 
 test('only the domain writes tables', () => {
   const write =
-    /\.(?:workspace|apiKey|apiKeySecret|apiKeyEntry|server|signingKey|assistant|thread|message|run|step|toolCall|event|piece)\.(?:create|update|delete|upsert)/;
+    /\.(?:workspace|apiKey|apiKeySecret|apiKeyWorkspace|server|signingKey|assistant|thread|message|run|step|toolCall|event|piece)\.(?:create|update|delete|upsert)/;
   const writers = files.filter((file) => write.test(readFileSync(join(src, file), 'utf8')));
   expect(writers.filter((file) => folderOf(file) !== 'domain')).toEqual([]);
 });

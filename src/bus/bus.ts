@@ -18,15 +18,15 @@ export type BusMessage =
    * only: the rows of messages that entries are about, or what is new of them.
    */
   | { kind: 'events'; seq: number; entries?: BusEntry[]; here?: Array<{ seq: number; message: object }> }
-  /** A piece of a growing text, already stored: `offset` in UTF-16 code units. */
-  | { kind: 'piece'; ownerId: string; channel: PieceChannel; offset: number; text: string }
+  /** A delta of a growing text, already stored: `offset` in UTF-16 code units. */
+  | { kind: 'delta'; ownerId: string; channel: TextChannel; offset: number; text: string }
   /** Somebody asks for the run to stop; its row says CANCELLING. */
   | { kind: 'cancel'; runId: string }
   /** Messages may have been lost: whoever listens reads the database. */
   | { kind: 'gap' };
 
-/** Which text of its owner a piece belongs to. */
-export type PieceChannel = 'TEXT' | 'REASONING' | 'ARGUMENTS' | 'OUTPUT';
+/** Which text of its owner a delta belongs to. */
+export type TextChannel = 'TEXT' | 'REASONING' | 'ARGUMENTS' | 'OUTPUT';
 
 /** Called with each message of a topic; must not throw and must not wait. */
 export type BusListener = (message: BusMessage) => void;

@@ -1,23 +1,23 @@
 /** What a link tells whoever opened it. */
 export interface LinkListener {
   /** A payload has come in. */
-  hear(payload: string): void;
+  onPayload(payload: string): void;
   /** The link no longer carries anything; said once, or more often. */
-  lose(error: Error): void;
+  onLost(error: Error): void;
 }
 
 /** A text on its way, on a channel. */
-export type Parcel = [channel: string, payload: string];
+export type OutgoingPayload = [channel: string, payload: string];
 
 /** A connection that carries texts between processes, until it is lost. Texts may come back to whoever sent them. */
 export interface Link {
   /** Sends in order. Rejects when the link is lost. */
-  send(parcels: Parcel[]): Promise<void>;
+  send(parcels: OutgoingPayload[]): Promise<void>;
   /** Hears what is sent on these channels from when it resolves. Absent: a link that hears everything. */
   listen?(channels: string[]): Promise<void>;
   unlisten?(channels: string[]): Promise<void>;
   /** Rejects when nobody answers at the other end. */
-  ask(): Promise<void>;
+  ping(): Promise<void>;
   /** Lets go of the connection, whatever state it is in. */
   close(): Promise<void>;
 }
@@ -36,7 +36,7 @@ export interface LinkDriver {
 export const answerTimeoutMs = 5000;
 
 /** The promise, or a rejection when it takes longer than an answer may. */
-export async function answered<T>(promise: Promise<T>): Promise<T> {
+export async function withAnswerTimeout<T>(promise: Promise<T>): Promise<T> {
   const { promise: tooLate, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => reject(new Error(`no answer within ${answerTimeoutMs} ms`)), answerTimeoutMs);
   return Promise.race([promise, tooLate]).finally(() => clearTimeout(timer));

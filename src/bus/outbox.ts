@@ -1,29 +1,29 @@
 import type { BusMessage } from './bus.ts';
-import type { LinkDriver, Parcel } from './link.ts';
+import type { LinkDriver, OutgoingPayload } from './link.ts';
 
 /** A message on its way, with its topic; on `everyTopic` it is for all listeners. */
-export type Posted = [topic: string, message: BusMessage];
+export type AddressedMessage = [topic: string, message: BusMessage];
 
 /** The topic of what everybody should hear. */
 export const everyTopic = '*';
 
-/** What of a payload is not the text of a piece, in bytes. */
+/** What of a payload is not the text of a delta, in bytes. */
 const overheadBytes = 300;
 
-/** What waits to be sent: neighbouring pieces of a text are joined, and all of it goes in few payloads. */
+/** What waits to be sent: neighbouring deltas of a text are joined, and all of it goes in few payloads. */
 export class Outbox {
   readonly #driver: Pick<LinkDriver, 'channelOf' | 'maxPayloadBytes'>;
   readonly #maxWaiting: number;
-  /** Of a piece, in UTF-16 code units: of six bytes each, as JSON writes the odd ones, they still fit into a payload. */
-  readonly #maxPieceLength: number;
-  #waiting: Posted[] = [];
+  /** Of a delta, in UTF-16 code units: of six bytes each, as JSON writes the odd ones, they still fit into a payload. */
+  readonly #maxDeltaLength: number;
+  #waiting: AddressedMessage[] = [];
   #lastOf = new Map<string, BusMessage>();
 
   /** `maxWaiting`: messages beyond that many are told as one gap. */
   constructor(driver: Pick<LinkDriver, 'channelOf' | 'maxPayloadBytes'>, maxWaiting: number) {
     this.#driver = driver;
     this.#maxWaiting = maxWaiting;
-    this.#maxPieceLength = Math.floor((driver.maxPayloadBytes - overheadBytes) / 6);
+    this.#maxDeltaLength = Math.floor((driver.maxPayloadBytes - overheadBytes) / 6);
   }
 
   get isEmpty(): boolean {
@@ -31,12 +31,12 @@ export class Outbox {
   }
 
   add(topic: string, message: BusMessage): void {
-    for (const part of inParts(message, this.#maxPieceLength)) this.#post(topic, part);
+    for (const part of inParts(message, this.#maxDeltaLength)) this.#post(topic, part);
   }
 
   #post(topic: string, message: BusMessage): void {
     const last = this.#lastOf.get(topic);
-    if (last && joined(last, message, this.#maxPieceLength)) return;
+    if (last && joined(last, message, this.#maxDeltaLength)) return;
     const own = { ...message };
     if (own.kind === 'events') delete own.here;
     this.#waiting.push([topic, own]);
@@ -51,18 +51,18 @@ export class Outbox {
   }
 
   /** Takes all that waits, as texts of bounded length. A message that fits into none becomes a gap of its topic. */
-  take(sender: string): Parcel[] {
+  drain(sender: string): OutgoingPayload[] {
     const { channelOf, maxPayloadBytes } = this.#driver;
     const byChannel = Map.groupBy(this.#waiting, ([topic]) => channelOf(topic));
     this.#waiting = [];
     this.#lastOf = new Map();
     return [...byChannel].flatMap(([channel, posted]) =>
-      payloadsOf(sender, posted, maxPayloadBytes).map((payload): Parcel => [channel, payload]),
+      payloadsOf(sender, posted, maxPayloadBytes).map((payload): OutgoingPayload => [channel, payload]),
     );
   }
 }
 
-function payloadsOf(sender: string, posted: Posted[], maxBytes: number): string[] {
+function payloadsOf(sender: string, posted: AddressedMessage[], maxBytes: number): string[] {
   const frame = Buffer.byteLength(JSON.stringify([sender, []]));
   const payloads: string[] = [];
   let entries: string[] = [];
@@ -85,9 +85,9 @@ function payloadsOf(sender: string, posted: Posted[], maxBytes: number): string[
   return payloads;
 }
 
-/** A long piece as several, none of which ends in the middle of a character. */
+/** A long delta as several, none of which ends in the middle of a character. */
 function inParts(message: BusMessage, maxLength: number): BusMessage[] {
-  if (message.kind !== 'piece' || message.text.length <= maxLength) return [message];
+  if (message.kind !== 'delta' || message.text.length <= maxLength) return [message];
   const parts: BusMessage[] = [];
   for (let start = 0; start < message.text.length; ) {
     const end = start + maxLength;
@@ -101,7 +101,7 @@ function inParts(message: BusMessage, maxLength: number): BusMessage[] {
 
 /** Puts a message into the one before it on its topic, where that says the same to whoever hears it. */
 function joined(last: BusMessage, next: BusMessage, maxLength: number): boolean {
-  if (last.kind !== 'piece' || next.kind !== 'piece') return false;
+  if (last.kind !== 'delta' || next.kind !== 'delta') return false;
   const isNext = last.ownerId === next.ownerId && last.channel === next.channel;
   const fits = last.text.length + next.text.length <= maxLength;
   if (!isNext || !fits || last.offset + last.text.length !== next.offset) return false;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Posted } from './outbox.ts';
+import type { AddressedMessage } from './outbox.ts';
 
 const text = z.string();
 const entry = z.looseObject({ seq: z.int(), type: text, at: text });
@@ -8,7 +8,7 @@ const said = z.tuple([
   z.discriminatedUnion('kind', [
     z.object({ kind: z.literal('events'), seq: z.int(), entries: z.array(entry).optional() }),
     z.object({
-      kind: z.literal('piece'),
+      kind: z.literal('delta'),
       ownerId: text,
       channel: z.enum(['TEXT', 'REASONING', 'ARGUMENTS', 'OUTPUT']),
       offset: z.int(),
@@ -21,10 +21,10 @@ const said = z.tuple([
 const payloadShape = z.tuple([text, z.array(said)]);
 
 /** Who says what; null: nothing that this server says. */
-export function readPayload(payload: string): [sender: string, posted: Posted[]] | null {
+export function readPayload(payload: string): [sender: string, posted: AddressedMessage[]] | null {
   try {
     const read = payloadShape.safeParse(JSON.parse(payload));
-    return read.success ? (read.data as [string, Posted[]]) : null;
+    return read.success ? (read.data as [string, AddressedMessage[]]) : null;
   } catch {
     return null;
   }

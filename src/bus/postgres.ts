@@ -9,7 +9,7 @@ export function postgresLink(url: string): LinkDriver {
     channelOf: () => channel,
     // PostgreSQL takes payloads of up to 7999 bytes: https://www.postgresql.org/docs/current/sql-notify.html
     maxPayloadBytes: 7900,
-    open: async ({ hear, lose }) => {
+    open: async ({ onPayload, onLost }) => {
       const client = new pg.Client({
         connectionString: url,
         connectionTimeoutMillis: 10_000,
@@ -17,9 +17,9 @@ export function postgresLink(url: string): LinkDriver {
         query_timeout: answerTimeoutMs,
         application_name: 'assistant-graph bus',
       });
-      client.on('notification', ({ payload }) => hear(payload ?? ''));
-      client.on('error', lose);
-      client.on('end', () => lose(new Error('the connection was closed')));
+      client.on('notification', ({ payload }) => onPayload(payload ?? ''));
+      client.on('error', onLost);
+      client.on('end', () => onLost(new Error('the connection was closed')));
       const close = () => client.end().catch(() => {});
       try {
         await client.connect();
@@ -33,7 +33,7 @@ export function postgresLink(url: string): LinkDriver {
           const text = 'SELECT pg_notify($1, payload) FROM unnest($2::text[]) AS payload';
           await client.query({ name: 'notify', text }, [channel, parcels.map(([, payload]) => payload)]);
         },
-        ask: async () => void (await client.query('SELECT 1')),
+        ping: async () => void (await client.query('SELECT 1')),
         close,
       };
     },

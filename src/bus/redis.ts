@@ -1,5 +1,5 @@
 import { createClient, createCluster, type RedisClientType, type RedisClusterType } from '@redis/client';
-import { answered, type Link, type LinkDriver, type LinkListener } from './link.ts';
+import { type Link, type LinkDriver, type LinkListener, withAnswerTimeout } from './link.ts';
 
 const connectTimeoutMs = 4000;
 
@@ -26,7 +26,7 @@ export function redisLink(url: string, name: string): LinkDriver {
   };
 }
 
-async function openLink(url: string, { hear, lose }: LinkListener): Promise<Link> {
+async function openLink(url: string, { onPayload, onLost }: LinkListener): Promise<Link> {
   const { isCluster, hasShards } = await kindOf(url);
   const opened: PubSub[] = [];
   const close = async () => {
@@ -34,14 +34,14 @@ async function openLink(url: string, { hear, lose }: LinkListener): Promise<Link
   };
   try {
     const open = async () => {
-      const client = isCluster ? await openCluster(url, lose) : await openClient(url, lose);
+      const client = isCluster ? await openCluster(url, onLost) : await openClient(url, onLost);
       opened.push(client);
       return client;
     };
     // One that listens, and one that does not wait for what the other hears.
     const [sender, ear] = [await open(), await open()];
     const subscribe = (channels: string | string[]) =>
-      hasShards ? ear.sSubscribe(channels, hear) : ear.subscribe(channels, hear);
+      hasShards ? ear.sSubscribe(channels, onPayload) : ear.subscribe(channels, onPayload);
     // In a cluster the channels of one command must be of one slot.
     const listen = async (channels: string[]) =>
       void (await Promise.all(isCluster ? channels.map(subscribe) : [subscribe(channels)]));
@@ -50,11 +50,11 @@ async function openLink(url: string, { hear, lose }: LinkListener): Promise<Link
       send: async (parcels) => {
         const publish = (channel: string, payload: string) =>
           hasShards ? sender.sPublish(channel, payload) : sender.publish(channel, payload);
-        await answered(Promise.all(parcels.map(([channel, payload]) => publish(channel, payload))));
+        await withAnswerTimeout(Promise.all(parcels.map(([channel, payload]) => publish(channel, payload))));
       },
-      listen: (channels) => answered(listen(channels)),
-      unlisten: async (channels) => void (await answered(Promise.all(channels.map(unsubscribe)))),
-      ask: async () => void (await answered(Promise.all([sender.ping(), ear.ping()]))),
+      listen: (channels) => withAnswerTimeout(listen(channels)),
+      unlisten: async (channels) => void (await withAnswerTimeout(Promise.all(channels.map(unsubscribe)))),
+      ping: async () => void (await withAnswerTimeout(Promise.all([sender.ping(), ear.ping()]))),
       close,
     };
   } catch (error) {
@@ -73,8 +73,10 @@ const settings = (url: string) => ({
 async function kindOf(url: string): Promise<{ isCluster: boolean; hasShards: boolean }> {
   const client = await openClient(url, () => {});
   try {
-    const info = await answered(client.info('cluster'));
-    const [command] = (await answered(client.sendCommand(['COMMAND', 'INFO', 'SPUBLISH']))) as unknown as [unknown];
+    const info = await withAnswerTimeout(client.info('cluster'));
+    const [command] = (await withAnswerTimeout(client.sendCommand(['COMMAND', 'INFO', 'SPUBLISH']))) as unknown as [
+      unknown,
+    ];
     return { isCluster: /^cluster_enabled:1/m.test(info), hasShards: command !== null };
   } finally {
     client.destroy();
@@ -92,7 +94,7 @@ async function openClient(url: string, lose: (error: Error) => void): Promise<Re
 /** Connects, or leaves nothing behind. */
 async function connected(client: { connect(): Promise<unknown>; destroy(): void }): Promise<void> {
   try {
-    await answered(client.connect());
+    await withAnswerTimeout(client.connect());
   } catch (error) {
     destroy(client);
     throw error;

@@ -9,7 +9,7 @@ import { readPayload } from './payload.ts';
 
 const maxWaiting = 10_000;
 /** How often the link is asked whether it is still there. */
-const probeEveryMs = 5000;
+const pingEveryMs = 5000;
 const firstRetryMs = 100;
 const maxRetryMs = 5000;
 
@@ -27,12 +27,12 @@ export class RemoteBus implements Bus {
   readonly #closing = new AbortController();
   readonly #listeners = new Map<string, number>();
   /** The channels that the link hears, and those that it is just told to hear, or not to hear any more. */
-  #heard = new Set<string>();
-  #tending = new Set<string>();
+  #subscribed = new Set<string>();
+  #syncing = new Set<string>();
   #link: Link | null = null;
   #sending: Promise<void> | null = null;
-  #keeping: Promise<void> | null = null;
-  #probe: NodeJS.Timeout | null = null;
+  #reconnecting: Promise<void> | null = null;
+  #pingTimer: NodeJS.Timeout | null = null;
 
   private constructor(driver: LinkDriver, log: Logger) {
     this.#driver = driver;
@@ -44,7 +44,7 @@ export class RemoteBus implements Bus {
   static async open(driver: LinkDriver, log: Logger): Promise<RemoteBus> {
     const bus = new RemoteBus(driver, log);
     await bus.#connect();
-    bus.#probe = setInterval(() => void bus.#ask(), probeEveryMs).unref();
+    bus.#pingTimer = setInterval(() => void bus.#ping(), pingEveryMs).unref();
     return bus;
   }
 
@@ -64,7 +64,7 @@ export class RemoteBus implements Bus {
   subscribe(topic: string, listener: BusListener): () => void {
     const unsubscribe = this.#local.subscribe(topic, listener);
     this.#listeners.set(topic, (this.#listeners.get(topic) ?? 0) + 1);
-    this.#tend(topic);
+    this.#syncSubscription(topic);
     let isOver = false;
     return () => {
       if (isOver) return;
@@ -73,15 +73,15 @@ export class RemoteBus implements Bus {
       const left = (this.#listeners.get(topic) ?? 0) - 1;
       if (left > 0) this.#listeners.set(topic, left);
       else this.#listeners.delete(topic);
-      this.#tend(topic);
+      this.#syncSubscription(topic);
     };
   }
 
   async close(): Promise<void> {
-    if (this.#probe) clearInterval(this.#probe);
+    if (this.#pingTimer) clearInterval(this.#pingTimer);
     await this.#sending;
     this.#closing.abort();
-    await this.#keeping;
+    await this.#reconnecting;
     const link = this.#link;
     this.#link = null;
     await link?.close();
@@ -91,10 +91,10 @@ export class RemoteBus implements Bus {
   async #connect(): Promise<void> {
     const opened: { link?: Link; lost?: Error } = {};
     const listener: LinkListener = {
-      hear: (payload) => this.#hear(payload),
-      lose: (error) => {
+      onPayload: (payload) => this.#onPayload(payload),
+      onLost: (error) => {
         opened.lost ??= error;
-        if (opened.link) this.#lose(opened.link, error);
+        if (opened.link) this.#onLinkLost(opened.link, error);
       },
     };
     const link = await this.#driver.open(listener);
@@ -107,50 +107,50 @@ export class RemoteBus implements Bus {
       await link.close();
       throw error;
     }
-    this.#heard = new Set(topics);
-    this.#tending = new Set();
+    this.#subscribed = new Set(topics);
+    this.#syncing = new Set();
     this.#link = link;
     // Who has come, or gone, meanwhile.
-    for (const topic of new Set([...topics, ...this.#listeners.keys()])) this.#tend(topic);
+    for (const topic of new Set([...topics, ...this.#listeners.keys()])) this.#syncSubscription(topic);
   }
 
   /** Sees to it that what somebody here listens to is heard, and nothing else. */
-  #tend(topic: string): void {
+  #syncSubscription(topic: string): void {
     const link = this.#link;
-    if (!link?.listen || this.#tending.has(topic) || this.#isTended(topic)) return;
-    this.#tending.add(topic);
-    this.#hearOrNot(link, topic)
-      .catch((error: Error) => this.#lose(link, error))
+    if (!link?.listen || this.#syncing.has(topic) || this.#isInSync(topic)) return;
+    this.#syncing.add(topic);
+    this.#applySubscription(link, topic)
+      .catch((error: Error) => this.#onLinkLost(link, error))
       .finally(() => {
-        if (this.#link === link) this.#tending.delete(topic);
+        if (this.#link === link) this.#syncing.delete(topic);
       });
   }
 
-  #isTended(topic: string): boolean {
-    return this.#heard.has(topic) === (topic === everyTopic || this.#listeners.has(topic));
+  #isInSync(topic: string): boolean {
+    return this.#subscribed.has(topic) === (topic === everyTopic || this.#listeners.has(topic));
   }
 
-  async #hearOrNot(link: Link, topic: string): Promise<void> {
+  async #applySubscription(link: Link, topic: string): Promise<void> {
     const channels = [this.#driver.channelOf(topic)];
-    while (this.#link === link && !this.#isTended(topic)) {
-      if (this.#heard.delete(topic)) {
+    while (this.#link === link && !this.#isInSync(topic)) {
+      if (this.#subscribed.delete(topic)) {
         await link.unlisten?.(channels);
         continue;
       }
       await link.listen?.(channels);
-      this.#heard.add(topic);
+      this.#subscribed.add(topic);
       // What was said before the channel was heard is missed.
       this.#local.publish(topic, { kind: 'gap' });
     }
   }
 
   /** The link is gone: gets another one, for as long as it takes. */
-  #lose(link: Link, error: Error): void {
+  #onLinkLost(link: Link, error: Error): void {
     if (this.#link !== link) return;
     this.#link = null;
     this.#log.warn({ err: error }, 'the bus lost its connection');
     void link.close();
-    this.#keeping ??= this.#reconnect();
+    this.#reconnecting ??= this.#reconnect();
   }
 
   async #reconnect(): Promise<void> {
@@ -162,7 +162,7 @@ export class RemoteBus implements Bus {
         if (!this.#closing.signal.aborted) this.#log.warn({ err: error }, 'the bus cannot connect; trying again');
       }
     }
-    this.#keeping = null;
+    this.#reconnecting = null;
     if (!this.#link) return;
     this.#log.info('the bus is connected again');
     this.#local.publishToAll({ kind: 'gap' });
@@ -170,9 +170,9 @@ export class RemoteBus implements Bus {
     this.#send();
   }
 
-  async #ask(): Promise<void> {
+  async #ping(): Promise<void> {
     const link = this.#link;
-    await link?.ask().catch((error: Error) => this.#lose(link, error));
+    await link?.ping().catch((error: Error) => this.#onLinkLost(link, error));
   }
 
   #send(): void {
@@ -184,14 +184,14 @@ export class RemoteBus implements Bus {
     await new Promise((resolve) => setImmediate(resolve));
     while (this.#link && !this.#outbox.isEmpty) {
       const link = this.#link;
-      const parcels = this.#outbox.take(this.#id);
-      await link.send(parcels).catch((error: Error) => this.#lose(link, error));
+      const parcels = this.#outbox.drain(this.#id);
+      await link.send(parcels).catch((error: Error) => this.#onLinkLost(link, error));
     }
     // In the same moment in which nothing more was found: what is said in the next one is sent anew.
     this.#sending = null;
   }
 
-  #hear(payload: string): void {
+  #onPayload(payload: string): void {
     const said = readPayload(payload);
     if (said === null) {
       // Others may send on these channels, too, and so may another version of this server.

@@ -16,7 +16,7 @@ export async function openVectors(database: Database): Promise<string | null> {
       await tx.$executeRaw`SELECT pg_advisory_xact_lock(${lock})`;
       if (!known.installed) await tx.$executeRaw`CREATE EXTENSION IF NOT EXISTS vector`;
       await tx.$executeRaw`
-        CREATE TABLE IF NOT EXISTS "FileChunkEmbedding" (
+        CREATE TABLE IF NOT EXISTS "PassageEmbedding" (
           "workspaceId" text NOT NULL,
           "fileId" text NOT NULL,
           "index" integer NOT NULL,
@@ -24,7 +24,7 @@ export async function openVectors(database: Database): Promise<string | null> {
           "embedding" vector NOT NULL,
           PRIMARY KEY ("workspaceId", "fileId", "index"),
           FOREIGN KEY ("workspaceId", "fileId", "index")
-            REFERENCES "FileChunk" ("workspaceId", "fileId", "index") ON DELETE CASCADE ON UPDATE CASCADE
+            REFERENCES "Passage" ("workspaceId", "fileId", "index") ON DELETE CASCADE ON UPDATE CASCADE
         )`;
     });
     return null;

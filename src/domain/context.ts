@@ -8,15 +8,15 @@ import type { Embedder } from '../providers/embedder.ts';
 import type { ModelCatalog } from '../providers/model-catalog.ts';
 import type { Queue } from '../queue/queue.ts';
 import type { Vault } from '../secret/vault.ts';
-import type { PluginReader, ToolMaker } from '../tools/tool.ts';
-import type { Power } from './access/access.ts';
+import type { PluginReader, ToolFactory } from '../tools/tool.ts';
+import type { Grant } from './access/access.ts';
 import type { SigningKeys } from './access/signing-key.ts';
 import type { FileLinks } from './file/file-link.ts';
 import type { ThreadFeeds } from './follow/thread-feeds.ts';
 
 /** Who is asking. SYSTEM is the server itself: a run that executes, a sweep. */
 export type Actor =
-  | ({ kind: 'API_KEY'; keyId: string } & Power)
+  | ({ kind: 'API_KEY'; keyId: string } & Grant)
   | { kind: 'USER'; userId: string; scopes: readonly Scope[] }
   | { kind: 'SYSTEM'; scopes: readonly Scope[] };
 
@@ -44,7 +44,7 @@ export interface Services {
   readonly staging: Staging;
   readonly fileLinks: FileLinks;
   readonly fileLimits: FileLimits;
-  readonly tools: ToolMaker;
+  readonly tools: ToolFactory;
   readonly plugins: PluginReader;
   /** null: passages of files are compared by their words alone. */
   readonly embedder: Embedder | null;

@@ -5,22 +5,22 @@ import { requireScope } from './access/access.ts';
 import { threadsVisibleTo } from './access/scope.ts';
 import type { DomainContext } from './context.ts';
 import { ConflictError, NotFoundError } from './error.ts';
-import { holdSource, shareFiles } from './history/forked-file.ts';
+import { lockSourceThread, shareFiles } from './history/forked-file.ts';
 import { clearable, metadata, parse, textUpTo } from './input.ts';
 import { changeThread } from './log/thread-change.ts';
 import { addRun, type CreateRun } from './run/create-run.ts';
 import { generation } from './run/generation.ts';
 import { cancelUnfinishedRuns } from './run/run.ts';
 import { filesIn } from './thread/content.ts';
-import { parseEdit, placeOf, removeMessages, threadOfMessage } from './thread/message.ts';
+import { conversationOrder, parseEdit, removeMessages, threadOfMessage } from './thread/message.ts';
 import { replaceShownFiles } from './thread/message-file.ts';
 import { insertThread } from './thread/thread.ts';
 import { pluginTokens } from './tool/plugin-token.ts';
 
-const withPlace = { run: { select: { inputThrough: true } } } as const;
+const withInputThrough = { run: { select: { inputThrough: true } } } as const;
 
 /** What stands behind a message in the conversation: the answer to a run stands behind what the run was asked. */
-function behind(message: Pick<Message, 'position'> & { run: Pick<Run, 'inputThrough'> | null }) {
+function messagesAfter(message: Pick<Message, 'position'> & { run: Pick<Run, 'inputThrough'> | null }) {
   const { position, run } = message;
   if (!run) return { position: { gt: position }, OR: [{ runId: null }, { run: { inputThrough: { gte: position } } }] };
   const { inputThrough } = run;
@@ -39,9 +39,9 @@ export async function editMessage(ctx: DomainContext, input: unknown): Promise<M
   const { id, columns } = parseEdit(input);
   return changeThread(ctx, await threadOfMessage(ctx, id), async (change) => {
     await cancelUnfinishedRuns(ctx, change);
-    const message = await change.tx.message.findFirst({ where: { id }, include: withPlace });
+    const message = await change.tx.message.findFirst({ where: { id }, include: withInputThrough });
     if (!message) throw new NotFoundError(id);
-    await removeMessages(change, behind(message));
+    await removeMessages(change, messagesAfter(message));
     const data = { text: columns.text, parts: (columns.parts ?? Prisma.DbNull) as Prisma.InputJsonValue };
     await replaceShownFiles(ctx, change, id, filesIn(columns.parts));
     await change.tx.message.updateMany({
@@ -92,7 +92,7 @@ export async function regenerate(ctx: DomainContext, input: unknown): Promise<Ru
       orderBy: { position: 'desc' },
     });
     if (!asked) throw new ConflictError('The thread has no user message to answer.');
-    await removeMessages(change, behind({ ...asked, run: null }));
+    await removeMessages(change, messagesAfter({ ...asked, run: null }));
     const last = await change.tx.run.findFirst({ where: { threadId }, orderBy: { number: 'desc' } });
     return addRun(ctx, change, {
       ...(last ? configurationOf(last) : {}),
@@ -135,10 +135,10 @@ export async function forkThread(ctx: DomainContext, input: unknown): Promise<Th
   if (!source) throw new NotFoundError(throughMessageId);
   const all = await ctx.db.message.findMany({
     where: { threadId: sourceId },
-    include: { ...withPlace, files: true },
+    include: { ...withInputThrough, files: true },
     orderBy: { position: 'asc' },
   });
-  const inOrder = all.sort((one, other) => placeOf(one) - placeOf(other));
+  const inOrder = all.sort((one, other) => conversationOrder(one) - conversationOrder(other));
   const messages = inOrder.slice(0, inOrder.findIndex(({ id }) => id === throughMessageId) + 1);
   if (messages.some(({ status }) => status === 'IN_PROGRESS')) {
     throw new ConflictError('A message up to that one is being written. Wait for its run, or cancel it.');
@@ -167,7 +167,7 @@ export async function forkThread(ctx: DomainContext, input: unknown): Promise<Th
     {
       insert: async (tx) => {
         // Before anything else of it is touched: whoever deletes it takes it in the same order.
-        await holdSource(tx, ctx.workspaceId, sourceId);
+        await lockSourceThread(tx, ctx.workspaceId, sourceId);
         return insertThread(ctx, tx, id, {
           title: title === undefined ? source.title : title,
           assistantId: source.assistantId,

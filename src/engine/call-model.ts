@@ -5,11 +5,11 @@ import {
   type LanguageModelV4CallOptions,
   type LanguageModelV4StreamPart,
 } from '@ai-sdk/provider';
+import { untilAborted } from '../async/until-aborted.ts';
 import { BrokenStreamError, ModelTimeoutError, waitBeforeRetry } from '../providers/model-error.ts';
-import { untilAborted } from '../until-aborted.ts';
 
 /** How long to wait for a model, and how often to try again. */
-export interface Patience {
+export interface ModelTimeouts {
   timeoutMs: number;
   stallMs: number;
   retries: number;
@@ -26,7 +26,7 @@ const content = new Set(['text-delta', 'reasoning-delta', 'tool-input-start', 't
 export async function* callModel(
   model: LanguageModelV4,
   options: LanguageModelV4CallOptions,
-  patience: Patience,
+  patience: ModelTimeouts,
   signal: AbortSignal,
 ): AsyncGenerator<LanguageModelV4StreamPart> {
   for (let tries = 0; ; tries += 1) {
@@ -49,7 +49,7 @@ export async function* callModel(
 async function* streamOnce(
   model: LanguageModelV4,
   options: LanguageModelV4CallOptions,
-  { timeoutMs, stallMs }: Patience,
+  { timeoutMs, stallMs }: ModelTimeouts,
   signal: AbortSignal,
 ): AsyncGenerator<LanguageModelV4StreamPart> {
   const silence = new AbortController();

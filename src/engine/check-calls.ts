@@ -1,12 +1,12 @@
 import type { Run } from '../db/generated/client.ts';
-import type { ReadyCall } from '../domain/run/tool-step.ts';
+import type { CheckedCall } from '../domain/run/tool-step.ts';
 import { type Offload, OffloadTimeoutError } from '../offload/offload.ts';
-import type { MadeCall } from './model-turn.ts';
+import type { ModelCall } from './model-turn.ts';
 import type { Toolbox } from './toolbox.ts';
 import { parsedArguments } from './transcript.ts';
 
 /** The calls of an answer, each with what is wrong with it, if nobody can make it: that is told to the model. */
-export function readyCalls(offload: Offload, run: Run, toolbox: Toolbox, calls: MadeCall[]): Promise<ReadyCall[]> {
+export function checkCalls(offload: Offload, run: Run, toolbox: Toolbox, calls: ModelCall[]): Promise<CheckedCall[]> {
   return Promise.all(
     calls.map(async (call, index) => {
       const isOneTooMany = !run.parallelToolCalls && index > 0;
@@ -23,7 +23,7 @@ async function faultOf(
   offload: Offload,
   run: Run,
   toolbox: Toolbox,
-  { name, arguments: text }: MadeCall,
+  { name, arguments: text }: ModelCall,
 ): Promise<string | null> {
   const parameters = toolbox.parametersOf(name);
   if (!parameters) return `There is no tool named ${name}.`;

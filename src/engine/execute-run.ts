@@ -4,21 +4,21 @@ import { finishRun, handBackRun, LeaseLostError, renewEveryMs, renewLease } from
 import type { RunEnd } from '../domain/run/run.ts';
 import type { Offload } from '../offload/offload.ts';
 import { faultOf } from '../providers/model-error.ts';
-import type { Patience } from './call-model.ts';
-import { type Ended, takeTurns } from './run-loop.ts';
-import { Totals } from './run-usage.ts';
-import type { PieceWriter, RunWriter } from './text-writer.ts';
+import type { ModelTimeouts } from './call-model.ts';
+import type { DeltaWriter, RunWriter } from './delta-writer.ts';
+import { type RunOutcome, runLoop } from './run-loop.ts';
+import { RunUsage } from './run-usage.ts';
 import { openToolbox } from './toolbox.ts';
 
 /** Why an execution is broken off from outside. */
 type StopReason = 'cancelled' | 'expired' | 'lease-lost' | 'shutdown';
 
 /** What an execution needs beside the services. */
-export interface Execution {
+export interface ExecutorContext {
   services: Services;
-  writer: PieceWriter;
+  writer: DeltaWriter;
   offload: Offload;
-  patience: Patience;
+  patience: ModelTimeouts;
   /** Aborted with 'shutdown' when the worker stops. */
   shutdown: AbortSignal;
 }
@@ -27,7 +27,7 @@ export interface Execution {
  * Executes a run that this worker has claimed, until it ends, waits for its client, or is no longer this worker's; resolves
  * then. Whatever goes wrong on the way ends the run FAILED. `stop` aborts with 'cancelled' when somebody asks for that.
  */
-export async function executeRun(execution: Execution, run: Run, stop: AbortController): Promise<void> {
+export async function executeRun(execution: ExecutorContext, run: Run, stop: AbortController): Promise<void> {
   const { services, shutdown } = execution;
   const ctx = systemContext(services, run.workspaceId);
   const stopFor = (reason: StopReason) => stop.abort(reason);
@@ -67,20 +67,20 @@ async function keepLease(ctx: DomainContext, run: Run, stopFor: (reason: StopRea
 
 async function executeClaimed(
   ctx: DomainContext,
-  { offload, patience }: Execution,
+  { offload, patience }: ExecutorContext,
   run: Run,
   writer: RunWriter,
   signal: AbortSignal,
 ): Promise<void> {
-  const totals = new Totals(run, ctx.models.describe(run.model));
+  const totals = new RunUsage(run, ctx.models.describe(run.model));
   try {
     const toolbox = await openToolbox(ctx, run);
-    const end = await takeTurns({ ctx, run, writer, toolbox, totals, offload, patience, signal });
+    const end = await runLoop({ ctx, run, writer, toolbox, totals, offload, patience, signal });
     if (end) await finish(ctx, run, writer, totals, end);
   } catch (error) {
     if (error instanceof LeaseLostError || signal.reason === 'lease-lost') return;
     if (signal.reason === 'shutdown') {
-      await writer.settle({ store: true });
+      await writer.drain({ store: true });
       return handBackRun(ctx, run);
     }
     const end = signal.aborted ? endedFor(signal.reason) : failed(ctx, run, error);
@@ -111,10 +111,10 @@ async function finish(
   ctx: DomainContext,
   run: Run,
   writer: RunWriter,
-  totals: Totals,
-  { end, usage, openStep }: Ended,
+  totals: RunUsage,
+  { end, usage, openStep }: RunOutcome,
 ): Promise<void> {
-  await writer.settle({ store: false });
+  await writer.drain({ store: false });
   const step = usage ? { usage, cost: totals.costOf(usage) } : {};
   await finishRun(ctx, run, end, { texts: writer.texts(), data: totals.columns(), step, openStep });
 }

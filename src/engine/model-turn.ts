@@ -18,11 +18,11 @@ import {
   startToolCall,
 } from '../domain/run/step.ts';
 import type { Usage } from '../domain/run/usage.ts';
-import type { RunWriter } from './text-writer.ts';
+import type { RunWriter } from './delta-writer.ts';
 import type { Toolbox } from './toolbox.ts';
 
 /** A call as the model made it. */
-export interface MadeCall {
+export interface ModelCall {
   id: string;
   name: string;
   arguments: string;
@@ -30,7 +30,7 @@ export interface MadeCall {
 
 /** What came of one answer of the model. */
 export interface Turn {
-  calls: MadeCall[];
+  calls: ModelCall[];
   finish: LanguageModelV4FinishReason['unified'];
   /** null: the provider did not say. */
   usage: Usage | null;
@@ -88,7 +88,7 @@ export class TurnWriter {
   readonly #run: Run;
   readonly #writer: RunWriter;
   readonly #toolbox: Toolbox;
-  readonly #calls = new Map<string, MadeCall>();
+  readonly #calls = new Map<string, ModelCall>();
   #steps: number;
   #step: OpenStep | null = null;
   #messageId: string | null = null;
@@ -108,13 +108,13 @@ export class TurnWriter {
   }
 
   /** Takes the next part; resolves when the next one may come. */
-  async take(part: LanguageModelV4StreamPart): Promise<void> {
+  async onPart(part: LanguageModelV4StreamPart): Promise<void> {
     if (answering.has(part.type)) this.#firstAt ??= performance.now();
-    if (part.type === 'text-delta') return this.#takeText(part.delta);
-    if (part.type === 'reasoning-delta') return this.#takeReasoning(part.delta);
+    if (part.type === 'text-delta') return this.#onText(part.delta);
+    if (part.type === 'reasoning-delta') return this.#onReasoning(part.delta);
     if (part.type === 'tool-input-start') return this.#startCall(part.id, part.toolName);
-    if (part.type === 'tool-input-delta') return this.#takeArguments(part.id, part.delta);
-    if (part.type === 'tool-call') return this.#takeCall(part.toolCallId, part.toolName, part.input);
+    if (part.type === 'tool-input-delta') return this.#onArguments(part.id, part.delta);
+    if (part.type === 'tool-call') return this.#onCall(part.toolCallId, part.toolName, part.input);
     if (part.type === 'finish') this.#turn = { finish: part.finishReason.unified, usage: usageFrom(part.usage) };
   }
 
@@ -139,7 +139,7 @@ export class TurnWriter {
     return { ...this.#turn, text: this.#text, generationMs, calls: [...this.#calls.values()] };
   }
 
-  async #takeText(text: string): Promise<void> {
+  async #onText(text: string): Promise<void> {
     if (text === '') return;
     if (this.#calls.size > 0) {
       this.#ctx.log.warn({ runId: this.#run.id }, 'the model wrote text behind its calls; it is left out');
@@ -156,7 +156,7 @@ export class TurnWriter {
     this.#writer.append(this.#messageId, 'TEXT', text);
   }
 
-  async #takeReasoning(text: string): Promise<void> {
+  async #onReasoning(text: string): Promise<void> {
     if (text === '') return;
     if (!this.#isReasoning) {
       await this.#change(async (change) => {
@@ -170,7 +170,7 @@ export class TurnWriter {
 
   /** What the model thought is stored before what it then does begins: followers are told in that order. */
   async #endReasoning(): Promise<void> {
-    if (this.#isReasoning) await this.#writer.settle({ store: true });
+    if (this.#isReasoning) await this.#writer.drain({ store: true });
   }
 
   async #startCall(providerId: string, name: string): Promise<void> {
@@ -179,14 +179,14 @@ export class TurnWriter {
     else if (this.#calls.size === 0) await this.#endReasoning();
     const call = await this.#change(async (change) => {
       this.#step ??= openStep(this.#ctx, change, this.#run.id, this.#nextIndex());
-      const started = startToolCall(this.#ctx, change, this.#step, name, this.#toolbox.called(name));
+      const started = startToolCall(this.#ctx, change, this.#step, name, this.#toolbox.reference(name));
       this.#step.toolCalls.push(started);
       return started;
     });
     this.#calls.set(providerId, { id: call.id, name, arguments: '' });
   }
 
-  #takeArguments(providerId: string, text: string): void {
+  #onArguments(providerId: string, text: string): void {
     const call = this.#calls.get(providerId);
     if (!call || text === '') return;
     call.arguments += text;
@@ -194,14 +194,14 @@ export class TurnWriter {
   }
 
   /** The whole call: all there is from providers that do not stream arguments. */
-  async #takeCall(providerId: string, name: string, input: string): Promise<void> {
+  async #onCall(providerId: string, name: string, input: string): Promise<void> {
     await this.#startCall(providerId, name);
-    if (this.#calls.get(providerId)?.arguments === '') this.#takeArguments(providerId, input);
+    if (this.#calls.get(providerId)?.arguments === '') this.#onArguments(providerId, input);
   }
 
   /** The model wrote first and calls now: what it wrote is a step of its own. */
   async #endMessage(): Promise<void> {
-    await this.#writer.settle({ store: false });
+    await this.#writer.drain({ store: false });
     const texts = this.#writer.texts();
     await this.#change((change) =>
       closeOpenStep(change, this.#run.id, { status: 'COMPLETED', incompleteReason: null }, texts),

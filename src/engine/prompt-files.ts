@@ -1,7 +1,7 @@
 import { buffer } from 'node:stream/consumers';
 import type { LanguageModelV4FilePart, LanguageModelV4TextPart } from '@ai-sdk/provider';
 import type { DomainContext } from '../domain/context.ts';
-import type { ToldFile } from '../domain/thread/run-context.ts';
+import type { PromptFile } from '../domain/thread/run-context.ts';
 
 /** How much of images one prompt holds, in bytes: more no provider takes. */
 const maxBytes = 30_000_000;
@@ -18,7 +18,7 @@ export class PromptFiles {
   }
 
   /** A stored file of a content as providers take it: an image itself, of anything else that it is there. */
-  async part(known: ToldFile[], id: string): Promise<LanguageModelV4FilePart | LanguageModelV4TextPart> {
+  async part(known: PromptFile[], id: string): Promise<LanguageModelV4FilePart | LanguageModelV4TextPart> {
     const file = known.find((one) => one.id === id);
     if (!file) return { type: 'text', text: '[An image that has been deleted.]' };
     const named = { type: 'text' as const, text: `[The file ${file.name}]` };
@@ -31,7 +31,7 @@ export class PromptFiles {
     return part;
   }
 
-  async #load({ blobKey, mimeType, id }: ToldFile): Promise<LanguageModelV4FilePart | null> {
+  async #load({ blobKey, mimeType, id }: PromptFile): Promise<LanguageModelV4FilePart | null> {
     const { files, workspaceId, log } = this.#ctx;
     try {
       const data = await buffer(files.read(workspaceId, blobKey));

@@ -1,37 +1,37 @@
+import { untilAborted } from '../async/until-aborted.ts';
 import type { Run } from '../db/generated/client.ts';
 import type { DomainContext } from '../domain/context.ts';
 import type { RunEnd } from '../domain/run/run.ts';
 import type { OpenStep } from '../domain/run/step.ts';
-import { type AfterCalls, findBegunCalls, settleCalls, storeCalls } from '../domain/run/tool-step.ts';
+import { findBegunCalls, finishCalls, type NextAction, storeCalls } from '../domain/run/tool-step.ts';
 import { noUsage, type Usage } from '../domain/run/usage.ts';
 import type { Offload } from '../offload/offload.ts';
-import { untilAborted } from '../until-aborted.ts';
 import { formatFault } from './answer-format.ts';
-import { callModel, type Patience } from './call-model.ts';
-import { readyCalls } from './check-calls.ts';
+import { callModel, type ModelTimeouts } from './call-model.ts';
+import { checkCalls } from './check-calls.ts';
+import type { RunWriter } from './delta-writer.ts';
 import { callOptions, type Turn, TurnWriter } from './model-turn.ts';
 import { fitPrompt } from './prompt.ts';
-import type { Totals } from './run-usage.ts';
-import type { RunWriter } from './text-writer.ts';
+import type { RunUsage } from './run-usage.ts';
 import { callsAtOnce, makeCalls, resumeCalls } from './tool-turn.ts';
 import type { Toolbox } from './toolbox.ts';
 import { readTranscript } from './transcript.ts';
 
 /** A run that is being executed, with all that takes. */
-export interface RunAtWork {
+export interface RunExecution {
   ctx: DomainContext;
   run: Run;
   writer: RunWriter;
   toolbox: Toolbox;
-  totals: Totals;
+  totals: RunUsage;
   offload: Offload;
-  patience: Patience;
+  patience: ModelTimeouts;
   /** Aborts when the execution is broken off. */
   signal: AbortSignal;
 }
 
 /** How a run ends, and with what its last answer leaves. */
-export interface Ended {
+export interface RunOutcome {
   end: RunEnd;
   usage: Usage | null;
   /** null: none is open; absent: that is not known. */
@@ -39,11 +39,11 @@ export interface Ended {
 }
 
 /** One answer of the model after the other, until there is an end. null: the run waits for its client, or is over. */
-export async function takeTurns(work: RunAtWork): Promise<Ended | null> {
+export async function runLoop(work: RunExecution): Promise<RunOutcome | null> {
   const { ctx, run, writer, toolbox, totals, offload, signal } = work;
   // A run that was never claimed before has no steps yet.
   let steps = run.fence === 1 ? 0 : await ctx.db.step.count({ where: { runId: run.id } });
-  if (run.attempt > 1 && (await goOn(work)) === 'wait') return null;
+  if (run.attempt > 1 && (await resumeStep(work)) === 'wait') return null;
   for (;;) {
     const limit = limitReached(run, totals, steps);
     if (limit) return { end: limit, usage: null };
@@ -58,15 +58,15 @@ export async function takeTurns(work: RunAtWork): Promise<Ended | null> {
       const end = await untilAborted(endOf(offload, run, turn), signal);
       return { end, usage: turn.usage, openStep: turnWriter.step };
     }
-    await writer.settle({ store: false });
-    if ((await takeCalls(work, turn)) === 'wait') return null;
+    await writer.drain({ store: false });
+    if ((await handleCalls(work, turn)) === 'wait') return null;
   }
 }
 
 /** Sees to the calls of an answer: makes those that are the server's. */
-async function takeCalls(work: RunAtWork, turn: Turn): Promise<AfterCalls> {
+async function handleCalls(work: RunExecution, turn: Turn): Promise<NextAction> {
   const { ctx, run, writer, toolbox, totals, offload, signal } = work;
-  const calls = await untilAborted(readyCalls(offload, run, toolbox, turn.calls), signal);
+  const calls = await untilAborted(checkCalls(offload, run, toolbox, turn.calls), signal);
   const used = turn.usage ?? noUsage;
   const part = { used: { ...used, cost: totals.costOf(used) }, totals: totals.columns() };
   const after = await storeCalls(ctx, run, calls, part, callsAtOnce);
@@ -79,21 +79,21 @@ async function takeCalls(work: RunAtWork, turn: Turn): Promise<AfterCalls> {
     });
   await makeCalls(ctx, run, writer, toolbox, toMake, signal);
   // Nothing of their outputs is on its way any more.
-  await writer.settle({ store: false });
-  return settleCalls(ctx, run);
+  await writer.drain({ store: false });
+  return finishCalls(ctx, run);
 }
 
 /** Goes on with the calls that another worker left in the middle. */
-async function goOn({ ctx, run, writer, toolbox, signal }: RunAtWork): Promise<AfterCalls> {
+async function resumeStep({ ctx, run, writer, toolbox, signal }: RunExecution): Promise<NextAction> {
   const begun = await findBegunCalls(ctx, run.id);
   if (begun === null) return 'go on';
   await resumeCalls(ctx, run, writer, toolbox, begun, signal);
-  await writer.settle({ store: false });
-  return settleCalls(ctx, run);
+  await writer.drain({ store: false });
+  return finishCalls(ctx, run);
 }
 
 /** Tells the model what there is to tell, and takes its answer. Returns false when that is more than the run may read. */
-async function askModel(work: RunAtWork, hasSteps: boolean, turnWriter: TurnWriter): Promise<boolean> {
+async function askModel(work: RunExecution, hasSteps: boolean, turnWriter: TurnWriter): Promise<boolean> {
   const { ctx, run, toolbox, totals, offload, patience, signal } = work;
   const transcript = await readTranscript(ctx, run, hasSteps);
   const options = callOptions(ctx, run, toolbox, totals.completionTokens);
@@ -103,16 +103,16 @@ async function askModel(work: RunAtWork, hasSteps: boolean, turnWriter: TurnWrit
     answer: options.maxOutputTokens ?? null,
   });
   const { prompt, isTooLong, ...told } = await untilAborted(fitting, signal);
-  totals.note(told);
+  totals.recordPrompt(told);
   if (isTooLong) return false;
   const model = ctx.models.languageModel(run.model);
-  for await (const part of callModel(model, { ...options, prompt }, patience, signal)) await turnWriter.take(part);
+  for await (const part of callModel(model, { ...options, prompt }, patience, signal)) await turnWriter.onPart(part);
   return true;
 }
 
 const toolTextsOf = ({ forModel }: Toolbox) => forModel.map((tool) => JSON.stringify(tool));
 
-function limitReached(run: Run, totals: Totals, steps: number): RunEnd | null {
+function limitReached(run: Run, totals: RunUsage, steps: number): RunEnd | null {
   // What a lost worker left behind is not held against the run.
   if (steps >= run.maxSteps + run.attempt - 1) return { status: 'INCOMPLETE', reason: 'MAX_STEPS' };
   const { promptTokens, completionTokens } = totals;

@@ -3,13 +3,13 @@ import { addUsage, costOf, noUsage, type Usage, usageOf } from '../domain/run/us
 import type { ModelInfo } from '../providers/model-catalog.ts';
 
 /** What a run has used so far, in this execution and before it. */
-export class Totals {
+export class RunUsage {
   readonly #model: ModelInfo;
   #usage: Usage | null;
   #generationMs: number | null;
   #omittedMessages: number;
   /** What was told where the provider does not say what it read. */
-  #toldTokens = 0;
+  #promptTokensSent = 0;
 
   constructor(run: Run, model: ModelInfo) {
     this.#model = model;
@@ -26,13 +26,13 @@ export class Totals {
   }
 
   /** Notes what the model is about to be told. */
-  note(told: { omittedMessages: number; tokens: number | null }): void {
+  recordPrompt(told: { omittedMessages: number; tokens: number | null }): void {
     this.#omittedMessages = told.omittedMessages;
-    this.#toldTokens += told.tokens ?? 0;
+    this.#promptTokensSent += told.tokens ?? 0;
   }
 
   get promptTokens(): number {
-    return this.#usage?.promptTokens ?? this.#toldTokens;
+    return this.#usage?.promptTokens ?? this.#promptTokensSent;
   }
 
   get completionTokens(): number {

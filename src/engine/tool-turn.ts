@@ -1,4 +1,5 @@
 import { APICallError } from '@ai-sdk/provider';
+import { untilAborted } from '../async/until-aborted.ts';
 import type { Run, ToolCall } from '../db/generated/client.ts';
 import type { DomainContext } from '../domain/context.ts';
 import { readTexts, textId } from '../domain/log/growing-text.ts';
@@ -7,8 +8,7 @@ import { LeaseLostError } from '../domain/run/lease.ts';
 import { beginCall, type CallEnd, endCall } from '../domain/run/tool-step.ts';
 import { faultOf } from '../providers/model-error.ts';
 import { type CallResult, type ServerTool, ToolError } from '../tools/tool.ts';
-import { untilAborted } from '../until-aborted.ts';
-import type { RunWriter } from './text-writer.ts';
+import type { RunWriter } from './delta-writer.ts';
 import type { Toolbox } from './toolbox.ts';
 import { parsedArguments } from './transcript.ts';
 
@@ -19,7 +19,7 @@ const maxOutput = 200_000;
 const cut = '\n[The output is cut here.]\n';
 
 /** A call that the server makes. */
-export interface CallToMake {
+export interface PendingCall {
   id: string;
   name: string;
   arguments: string;
@@ -36,7 +36,7 @@ export async function makeCalls(
   run: Run,
   writer: RunWriter,
   toolbox: Toolbox,
-  calls: CallToMake[],
+  calls: PendingCall[],
   signal: AbortSignal,
 ): Promise<void> {
   const queue = [...calls];
@@ -52,7 +52,7 @@ async function makeCall(
   run: Run,
   writer: RunWriter,
   toolbox: Toolbox,
-  call: CallToMake,
+  call: PendingCall,
   signal: AbortSignal,
 ): Promise<void> {
   signal.throwIfAborted();
@@ -64,7 +64,7 @@ async function makeCall(
 
 /** Whether a name still stands for the tool that was called by it. */
 function isSame({ name, pluginId, operation }: ToolCall, toolbox: Toolbox): boolean {
-  const now = toolbox.called(name);
+  const now = toolbox.reference(name);
   return now.pluginId === pluginId && now.operation === operation;
 }
 
@@ -77,7 +77,7 @@ async function resultOf(
   run: Run,
   writer: RunWriter,
   tool: ServerTool,
-  call: CallToMake,
+  call: PendingCall,
   signal: AbortSignal,
 ): Promise<CallResult> {
   let room = maxOutput - outputOf(writer, call.id).length;
@@ -123,7 +123,7 @@ export async function resumeCalls(
   const open = calls.filter(({ status, kind }) => status === 'IN_PROGRESS' && kind !== 'FUNCTION');
   const keys = open.map(({ id }) => ({ ownerId: id, channel: 'OUTPUT' as const }));
   const texts = await readTexts(ctx.database, ctx.workspaceId, keys);
-  const toMake: CallToMake[] = [];
+  const toMake: PendingCall[] = [];
   for (const [index, call] of open.entries()) {
     const { id, name, startedAt } = call;
     const written = texts.get(textId(keys[index] as (typeof keys)[number])) ?? '';

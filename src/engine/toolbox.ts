@@ -6,7 +6,7 @@ import { storedTools } from '../domain/tool/tool-input.ts';
 import type { FunctionTool, ServerTool } from '../tools/tool.ts';
 
 /** What the row of a call says of its tool. */
-export interface CalledTool {
+export interface ToolReference {
   kind: ToolKind;
   pluginId: string | null;
   operation: string | null;
@@ -34,7 +34,7 @@ export class Toolbox {
   }
 
   /** What the row of a call under that name says; whatever is not the server's is the client's. */
-  called(name: string): CalledTool {
+  reference(name: string): ToolReference {
     const { kind = 'FUNCTION', operation } = this.#server.get(name) ?? {};
     return { kind, pluginId: operation?.pluginId ?? null, operation: operation?.name ?? null };
   }

@@ -8,7 +8,7 @@ import type { Run, Step, ToolCall } from '../db/generated/client.ts';
 import type { DomainContext } from '../domain/context.ts';
 import { clientFailure } from '../domain/run/tool-outputs.ts';
 import { partsOf } from '../domain/thread/content.ts';
-import { readConversation, type ToldMessage } from '../domain/thread/run-context.ts';
+import { type PromptMessage, readConversation } from '../domain/thread/run-context.ts';
 import { PromptFiles } from './prompt-files.ts';
 
 type StepOfRun = Step & { toolCalls: ToolCall[] };
@@ -59,7 +59,7 @@ export async function readTranscript(ctx: DomainContext, run: Run, hasSteps: boo
   };
 }
 
-async function messageForModel(files: PromptFiles, message: ToldMessage): Promise<LanguageModelV4Message[]> {
+async function messageForModel(files: PromptFiles, message: PromptMessage): Promise<LanguageModelV4Message[]> {
   if (message.role === 'SYSTEM') return [{ role: 'system', content: message.text }];
   if (message.role === 'ASSISTANT') {
     return message.text === '' ? [] : [{ role: 'assistant', content: [{ type: 'text', text: message.text }] }];
@@ -85,7 +85,7 @@ function imageForModel(url: string): LanguageModelV4FilePart {
 async function readSteps(
   ctx: DomainContext,
   run: Run,
-  own: Map<string, ToldMessage>,
+  own: Map<string, PromptMessage>,
   files: PromptFiles,
 ): Promise<Unit[]> {
   const steps = await ctx.db.step.findMany({

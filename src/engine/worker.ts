@@ -2,7 +2,7 @@ import { cancelTopic } from '../bus/bus.ts';
 import type { Run } from '../db/generated/client.ts';
 import { type Services, systemContext } from '../domain/context.ts';
 import { deleteUnusedBlobs } from '../domain/file/blob.ts';
-import { deleteRemains } from '../domain/retention/deleted-workspaces.ts';
+import { purgeDeletedWorkspaces } from '../domain/retention/deleted-workspaces.ts';
 import { deleteExpiredThreads } from '../domain/retention/expired-threads.ts';
 import { claimQueuedRuns } from '../domain/run/claim.ts';
 import { expireRun, findStrandedRuns, type StrandedRun, takeOverRun } from '../domain/run/lease.ts';
@@ -11,9 +11,9 @@ import { embedWaitingFiles, forgetOtherModels } from '../domain/search/embedding
 import { ingestWaitingFiles } from '../domain/search/ingest.ts';
 import type { Offload } from '../offload/offload.ts';
 import type { RunJob } from '../queue/queue.ts';
-import type { Patience } from './call-model.ts';
-import { type Execution, executeRun } from './execute-run.ts';
-import { PieceWriter } from './text-writer.ts';
+import type { ModelTimeouts } from './call-model.ts';
+import { DeltaWriter } from './delta-writer.ts';
+import { type ExecutorContext, executeRun } from './execute-run.ts';
 
 /** How often the worker looks for runs whose worker is gone, and for runs past their time. */
 const sweepEveryMs = 3000;
@@ -31,7 +31,7 @@ const lookAgainMs = 100;
 /** Executes runs: those that wait, as many as there is room for, and those that another worker left behind. */
 export class Worker {
   readonly #services: Services;
-  readonly #execution: Execution;
+  readonly #execution: ExecutorContext;
   readonly #concurrency: number;
   readonly #executing = new Map<string, { done: Promise<void>; cancel: () => void }>();
   readonly #shutdown = new AbortController();
@@ -42,15 +42,15 @@ export class Worker {
   /** Wishes to cancel that came while runs were being claimed. */
   #cancelled = new Set<string>();
   #filling: Promise<void> | null = null;
-  #isRungAgain = false;
+  #isRequested = false;
   /** Whether the last look left runs behind. */
   #isMoreWaiting = false;
   #lookAgain: NodeJS.Timeout | null = null;
 
-  constructor(services: Services, options: { concurrency: number; patience: Patience; offload: Offload }) {
+  constructor(services: Services, options: { concurrency: number; patience: ModelTimeouts; offload: Offload }) {
     this.#services = services;
     this.#concurrency = options.concurrency;
-    const writer = new PieceWriter(services.database, services.bus, services.log);
+    const writer = new DeltaWriter(services.database, services.bus, services.log);
     const { patience, offload } = options;
     this.#execution = { services, writer, offload, patience, shutdown: this.#shutdown.signal };
     this.#unsubscribe = services.bus.subscribe(cancelTopic, (message) => {
@@ -60,11 +60,11 @@ export class Worker {
 
   /** Begins to execute runs. */
   async start(): Promise<void> {
-    await this.#services.queue.work((job) => this.#answer(job));
+    await this.#services.queue.work((job) => this.#onJob(job));
     await this.#startIngestion();
     await this.sweep();
     this.#every(sweepEveryMs, () => this.sweep());
-    this.#every(sweepEveryMs, () => deleteRemains(this.#services, this.#shutdown.signal));
+    this.#every(sweepEveryMs, () => purgeDeletedWorkspaces(this.#services, this.#shutdown.signal));
     this.#every(tidyEveryMs, () => deleteUnusedBlobs(this.#services, this.#shutdown.signal));
     this.#every(tidyEveryMs, () => deleteUnrecordedSteps(this.#services, this.#shutdown.signal));
     this.#every(retentionEveryMs, () => deleteExpiredThreads(this.#services, this.#shutdown.signal));
@@ -141,14 +141,14 @@ export class Worker {
   }
 
   /** A ring says that something is to be done; the rows say what. */
-  async #answer(job: RunJob): Promise<void> {
+  async #onJob(job: RunJob): Promise<void> {
     if (job.isHandedBack && this.#room > 0) await this.#takeOver({ ...job, id: job.runId });
     void this.#fill();
   }
 
   /** Takes runs while there are some and there is room; a ring that comes meanwhile is answered after it. */
   #fill(): Promise<void> {
-    if (this.#filling) this.#isRungAgain = true;
+    if (this.#filling) this.#isRequested = true;
     else {
       this.#filling = this.#takeQueued()
         .catch((error) => this.#services.log.error({ err: error }, 'runs could not be claimed'))
@@ -162,7 +162,7 @@ export class Worker {
 
   async #takeQueued(): Promise<void> {
     do {
-      this.#isRungAgain = false;
+      this.#isRequested = false;
       const asked = Math.min(this.#room, claimBatch);
       if (asked === 0) {
         this.#isMoreWaiting = true;
@@ -171,8 +171,8 @@ export class Worker {
       const { runs, isMoreWaiting } = await claimQueuedRuns(this.#services, asked);
       this.#isMoreWaiting = isMoreWaiting;
       for (const run of runs) this.#execute(run);
-      if (runs.length === asked) this.#isRungAgain = true;
-    } while (this.#isRungAgain);
+      if (runs.length === asked) this.#isRequested = true;
+    } while (this.#isRequested);
     if (!this.#isMoreWaiting || this.#lookAgain || this.#shutdown.signal.aborted) return;
     this.#lookAgain = setTimeout(() => {
       this.#lookAgain = null;

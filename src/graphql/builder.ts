@@ -11,7 +11,7 @@ import type { Upload } from '../files/upload.ts';
 import { idKind } from '../id.ts';
 import type { GraphContext } from './context.ts';
 import { complexityOf, limits, tooComplex } from './limits.ts';
-import { needsPlugin } from './permissions-plugin.ts';
+import { permissionsPlugin } from './permissions-plugin.ts';
 
 /** The scalars of the graph, as resolvers see them. */
 export type Scalars = {
@@ -40,7 +40,7 @@ export const builder = new SchemaBuilder<{
   Connection: { totalCount: () => Promise<number> };
 }>({
   // Refusals of `needs` are members of result unions, as those of the domain are: it stands inside of `errors`.
-  plugins: [ErrorsPlugin, ComplexityPlugin, RelayPlugin, PrismaPlugin, SimpleObjectsPlugin, needsPlugin],
+  plugins: [ErrorsPlugin, ComplexityPlugin, RelayPlugin, PrismaPlugin, SimpleObjectsPlugin, permissionsPlugin],
   defaultFieldNullability: false,
   errors: { defaultTypes: [], directResult: true },
   complexity: {

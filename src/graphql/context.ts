@@ -7,7 +7,7 @@ type Batch<Key, Value> = (ctx: DomainContext, keys: readonly Key[]) => Promise<r
 /** A credential that is being looked at. */
 export interface Watched {
   /** Aborts when the credential is no longer good, at most 5 s after that; its reason is the refusal to tell. */
-  readonly lost: AbortSignal;
+  readonly revoked: AbortSignal;
   /** Looks no longer; calling it twice is harmless. */
   release(): void;
 }

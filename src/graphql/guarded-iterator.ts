@@ -5,24 +5,24 @@ import type { GraphContext } from './context.ts';
  * would not hear of it. `open` is awaited first, so that what it throws refuses the subscription. When the credential
  * is no longer good, the iterator throws the refusal; when the client goes, it ends, also if nobody asks it for anything.
  */
-export async function whileAllowed<T>(
+export async function guardedIterator<T>(
   { access, signal }: Pick<GraphContext, 'access' | 'signal'>,
   open: (signal: AbortSignal) => Promise<AsyncIterableIterator<T>>,
 ): Promise<AsyncIterableIterator<T>> {
   const stop = new AbortController();
-  const { lost, release } = access.watch();
+  const { revoked, release } = access.watch();
   const halt = () => stop.abort();
   const leave = () => void close();
   const end = () => {
-    lost.removeEventListener('abort', halt);
+    revoked.removeEventListener('abort', halt);
     signal.removeEventListener('abort', leave);
     release();
     stop.abort();
   };
-  lost.addEventListener('abort', halt);
-  if (lost.aborted) {
+  revoked.addEventListener('abort', halt);
+  if (revoked.aborted) {
     end();
-    throw lost.reason;
+    throw revoked.reason;
   }
   const source = await open(stop.signal).catch((error) => {
     end();
@@ -50,11 +50,11 @@ export async function whileAllowed<T>(
     [Symbol.asyncIterator]: () => iterator,
     next: async () => {
       const result = stop.signal.aborted ? done : await next();
-      if (!lost.aborted && !result.done) return result;
+      if (!revoked.aborted && !result.done) return result;
       await close();
-      if (!lost.aborted || isTold) return done;
+      if (!revoked.aborted || isTold) return done;
       isTold = true;
-      throw lost.reason;
+      throw revoked.reason;
     },
     return: close,
     throw: async (error) => {

@@ -14,13 +14,16 @@ export const limits = {
 } as const;
 
 /** The refusal of an operation that asks for too much. */
-export const refusal = (message: string) => new GraphQLError(message, { extensions: { code: 'QUERY_TOO_COMPLEX' } });
+export const tooComplexError = (message: string) =>
+  new GraphQLError(message, { extensions: { code: 'QUERY_TOO_COMPLEX' } });
 
 /** The refusal of an operation that nests too deep or asks for too much. */
 export const tooComplex: ComplexityErrorFn = (kind, { depth, complexity }) =>
   kind === 'Depth'
-    ? refusal(`The query is ${depth} levels deep; the limit is ${limits.depth}. Ask in several queries.`)
-    : refusal(`The query costs ${complexity}; the limit is ${limits.cost}. Ask for fewer fields or smaller pages.`);
+    ? tooComplexError(`The query is ${depth} levels deep; the limit is ${limits.depth}. Ask in several queries.`)
+    : tooComplexError(
+        `The query costs ${complexity}; the limit is ${limits.cost}. Ask for fewer fields or smaller pages.`,
+      );
 
 /** What lists that are no connections are taken to hold. */
 const shortList = 5;
@@ -50,7 +53,7 @@ export function maxAliases(context: ValidationContext): ASTVisitor {
       if (alias) aliases += 1;
       if (aliases === limits.aliases + 1) {
         context.reportError(
-          refusal(`The query has more than ${limits.aliases} aliases, the limit. Ask in several queries.`),
+          tooComplexError(`The query has more than ${limits.aliases} aliases, the limit. Ask in several queries.`),
         );
       }
     },

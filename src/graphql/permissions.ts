@@ -4,13 +4,13 @@ import type { Scope } from '../db/generated/client.ts';
  * What a credential needs to use something: a scope, or several; `KEY`: an API key, no end user; `ANYONE`: any good
  * credential; `PARENT`: whoever was given the thing that it hangs on.
  */
-export type Needs = Scope | readonly Scope[] | 'KEY' | 'ANYONE' | 'PARENT';
+export type Permission = Scope | readonly Scope[] | 'KEY' | 'ANYONE' | 'PARENT';
 
 /**
  * Who may use each field of the root types. The domain asks for the same again, and for what depends on the input; this is
  * where it is said, and enforced before anything is read. A field that is missing here stops the build of the schema.
  */
-const rootNeeds: Record<'Query' | 'Mutation' | 'Subscription', Record<string, Needs>> = {
+const rootPermissions: Record<'Query' | 'Mutation' | 'Subscription', Record<string, Permission>> = {
   Query: {
     // What an id names needs what its type needs.
     node: 'ANYONE',
@@ -78,7 +78,7 @@ const rootNeeds: Record<'Query' | 'Mutation' | 'Subscription', Record<string, Ne
  * its nodes need. `PARENT` are types that are only reached through others that say what they need. A type that is
  * missing here stops the build of the schema; edges, payloads and errors have nothing of their own.
  */
-const typeNeeds: Record<string, Needs> = {
+const typePermissions: Record<string, Permission> = {
   Workspace: 'ANYONE',
   WorkspaceSettings: 'KEY',
   Viewer: 'ANYONE',
@@ -105,35 +105,35 @@ const typeNeeds: Record<string, Needs> = {
 };
 
 /** Where a field needs something else than its type. */
-const fieldNeeds: Record<string, Needs> = {
+const fieldPermissions: Record<string, Permission> = {
   // What is said in a conversation belongs to its thread, also while it is being said.
   'MessageDelta.text': 'THREADS_READ',
 };
 
-function of(needs: Needs, types: string[]): Record<string, Needs> {
-  return Object.fromEntries(types.map((type) => [type, needs]));
+function of(permission: Permission, types: string[]): Record<string, Permission> {
+  return Object.fromEntries(types.map((type) => [type, permission]));
 }
 
-/** What a field needs, and whether it says so itself or its type does. Throws when nobody has said. */
-export function needsOf(type: string, field: string): { needs: Needs; isOwn: boolean } {
-  const own = rootNeeds[type as keyof typeof rootNeeds]?.[field] ?? fieldNeeds[`${type}.${field}`];
-  if (own !== undefined) return { needs: own, isOwn: true };
-  const ofType = needsOfType(type);
-  if (ofType === undefined) throw new Error(`graphql/needs.ts does not say who may use ${type}.${field}`);
-  return { needs: field === 'id' ? 'PARENT' : ofType, isOwn: false };
+/** What a field permission, and whether it says so itself or its type does. Throws when nobody has said. */
+export function permissionOf(type: string, field: string): { permission: Permission; isOwn: boolean } {
+  const own = rootPermissions[type as keyof typeof rootPermissions]?.[field] ?? fieldPermissions[`${type}.${field}`];
+  if (own !== undefined) return { permission: own, isOwn: true };
+  const ofType = permissionOfType(type);
+  if (ofType === undefined) throw new Error(`graphql/permissions.ts has no permission for ${type}.${field}`);
+  return { permission: field === 'id' ? 'PARENT' : ofType, isOwn: false };
 }
 
 /** What the fields of a type need; undefined when nobody has said. */
-export function needsOfType(type: string): Needs | undefined {
-  if (type in typeNeeds) return typeNeeds[type];
+export function permissionOfType(type: string): Permission | undefined {
+  if (type in typePermissions) return typePermissions[type];
   if (/(Edge|Payload|Error)$/.test(type)) return 'PARENT';
-  return type.endsWith('Connection') ? typeNeeds[type.slice(0, -'Connection'.length)] : undefined;
+  return type.endsWith('Connection') ? typePermissions[type.slice(0, -'Connection'.length)] : undefined;
 }
 
 /** The sentence that the schema says about it; empty where there is nothing to say. */
-export function statementOf(needs: Needs): string {
-  if (needs === 'PARENT') return '';
-  if (needs === 'ANYONE') return 'Open to every credential.';
-  if (needs === 'KEY') return 'Needs an API key, of whatever scope.';
-  return `Needs ${[needs].flat().join(' and ')}.`;
+export function statementOf(permission: Permission): string {
+  if (permission === 'PARENT') return '';
+  if (permission === 'ANYONE') return 'Open to every credential.';
+  if (permission === 'KEY') return 'Needs an API key, of whatever scope.';
+  return `Needs ${[permission].flat().join(' and ')}.`;
 }

@@ -4,7 +4,7 @@ import { builder } from './builder.ts';
 type Refusal = new (...args: never[]) => DomainError;
 
 /** The `errors` option of a field whose result union is named `<name>Result`: its payload and these refusals. */
-export function refusals(name: string, types: Refusal[]) {
+export function resultErrors(name: string, types: Refusal[]) {
   return {
     types: types as unknown as Array<new (...args: unknown[]) => Error>,
     directResult: true as const,

@@ -8,7 +8,7 @@ export interface ReadPart {
 }
 
 /** What the reading process tells, a line of JSON each. */
-export type Told = ({ type: 'part' } & ReadPart) | { type: 'done' } | { type: 'failed'; message: string };
+export type ReaderMessage = ({ type: 'part' } & ReadPart) | { type: 'done' } | { type: 'failed'; message: string };
 
 /** A file cannot be read; the message says why, for whoever uploaded it. */
 export class UnreadableError extends Error {}

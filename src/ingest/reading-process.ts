@@ -3,7 +3,7 @@
 import { writeSync } from 'node:fs';
 import { buffer } from 'node:stream/consumers';
 import { kindOf } from './kind.ts';
-import { type ReadPart, type Told, UnreadableError } from './protocol.ts';
+import { type ReaderMessage, type ReadPart, UnreadableError } from './protocol.ts';
 import { textOfCsv } from './readers/csv.ts';
 import { textOfHtml } from './readers/html.ts';
 import { decodeText } from './readers/text.ts';
@@ -11,7 +11,7 @@ import { decodeText } from './readers/text.ts';
 const maxCharacters = 20_000_000;
 const [, , mimeType = ''] = process.argv;
 
-function tell(told: Told): void {
+function tell(told: ReaderMessage): void {
   const line = Buffer.from(`${JSON.stringify(told)}\n`);
   for (let offset = 0; offset < line.length; ) {
     try {

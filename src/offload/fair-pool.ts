@@ -20,7 +20,7 @@ interface Waiting {
  * A few threads for one kind of work. Of one owner one question is answered at a time, so that nobody keeps all threads; the
  * time that a question may take is counted from when a thread begins with it.
  */
-export class Lane {
+export class FairPool {
   readonly #pool: Piscina;
   readonly #threads: number;
   readonly #timeoutMs: number;

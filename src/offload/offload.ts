@@ -1,4 +1,4 @@
-import { Lane } from './fair-pool.ts';
+import { FairPool } from './fair-pool.ts';
 import type * as worker from './worker.ts';
 
 export { OffloadTimeoutError } from './fair-pool.ts';
@@ -8,8 +8,8 @@ const maxCharacters = 300_000;
 
 /** Work whose time whoever sends it can choose: it is done in threads of its own, not for ever, and fairly. */
 export class Offload {
-  readonly #counting = new Lane({ threads: 2, timeoutMs: 5000, maxWaitMs: 30_000 });
-  readonly #checking = new Lane({ threads: 2, timeoutMs: 1000, maxWaitMs: 10_000 });
+  readonly #counting = new FairPool({ threads: 2, timeoutMs: 5000, maxWaitMs: 30_000 });
+  readonly #checking = new FairPool({ threads: 2, timeoutMs: 1000, maxWaitMs: 10_000 });
 
   /**
    * About how many tokens some texts have, in their order, up to the first with which they are more than `limit`

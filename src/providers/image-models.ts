@@ -45,7 +45,7 @@ export class ImageModelRegistry {
   }
 
   /** Why nobody answers to a name, with what to set; null: somebody does. */
-  refusalOf(name: string): string | null {
+  unavailableReason(name: string): string | null {
     if (name === 'demo') return null;
     const provider = this.#providers[name.slice(0, name.indexOf('/'))];
     if (!provider) return `Name the image model as provider/model: ${Object.keys(this.#providers).join('/… or ')}/….`;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { newSecret } from './key-secret.ts';
 
 /** Secrets that a server makes for itself: files in its data folder that only their owner can read. */
-export class KeptSecrets {
+export class SecretFiles {
   readonly #folder: string;
   readonly #inMemory: boolean;
 

@@ -15,14 +15,14 @@ export function fileSearch(maxResults: number): ServerTool {
     },
     isRepeatable: true,
     call: async ({ query }, { searchFiles, markOf, write }) => {
-      const hits = await searchFiles(String(query), maxResults);
+      const results = await searchFiles(String(query), maxResults);
       const told: string[] = [];
-      for (const [index, { fileName, page, text }] of hits.entries()) {
+      for (const [index, { fileName, page, text }] of results.entries()) {
         const place = page === null ? fileName : `${fileName}, page ${page}`;
         told.push(`${await markOf(index + 1)} ${place}\n${text}`);
       }
       write(told.join('\n\n') || 'Nothing was found.');
-      return { hits };
+      return { searchResults: results };
     },
   };
 }

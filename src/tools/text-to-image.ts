@@ -6,7 +6,7 @@ export interface ImageModels {
   /** Used where nothing names one; null: none is configured. */
   readonly defaultModel: string | null;
   /** Why nobody answers to a name, with what to set; null: somebody does. */
-  refusalOf(name: string): string | null;
+  unavailableReason(name: string): string | null;
   /** The model of a name that is not refused. */
   imageModel(name: string): ImageModelV4;
 }

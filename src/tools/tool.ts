@@ -32,10 +32,10 @@ export interface InputFile {
 }
 
 /** A passage that was found in a file. */
-export interface Passage {
+export interface FileSearchResult {
   fileId: string;
   fileName: string;
-  chunkIndex: number;
+  passageIndex: number;
   page: number | null;
   text: string;
   /** How well it fits: 0 to 1. */
@@ -59,7 +59,7 @@ export interface CallContext {
   /** The mark of a passage of this search, for an answer that rests on it; `rank` from 1. */
   markOf(rank: number): Promise<string>;
   /** Searches the files of the thread and of its assistant. */
-  searchFiles(query: string, maxResults: number): Promise<Passage[]>;
+  searchFiles(query: string, maxResults: number): Promise<FileSearchResult[]>;
   /** What a plug-in is to show of the user that the run is made for; null: nothing. */
   userToken(pluginId: string): string | null;
 }
@@ -71,7 +71,7 @@ export interface CallResult {
   /** The HTTP status that a plug-in answered with. */
   httpStatus?: number;
   /** The passages that a search found, the best first. */
-  hits?: Passage[];
+  searchResults?: FileSearchResult[];
 }
 
 /** Something that a model can call and the server does. One file each. */
@@ -124,9 +124,9 @@ export type PluginAuth =
   | { type: 'user_token'; in: 'header' | 'query'; name: string; prefix: string };
 
 /** Makes the tools that a run can call, with what this server has. */
-export interface ToolMaker {
+export interface ToolFactory {
   /** Why a tool cannot be used here, with the variable to set; null: it can. */
-  refusalOf(tool: Tool): string | null;
+  unavailableReason(tool: Tool): string | null;
   /** The tools of a setting: none for a function of the client's, several for a plug-in, which is null when it is gone. */
   make(tool: Tool, plugin: PluginSource | null): ServerTool[];
 }

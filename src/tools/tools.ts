@@ -5,7 +5,7 @@ import type { SafeFetch } from './plugin/safe-fetch.ts';
 import { codeInterpreter } from './python/code-interpreter.ts';
 import type { Python } from './python/python.ts';
 import { type ImageModels, textToImage } from './text-to-image.ts';
-import type { PluginSource, ServerTool, Tool, ToolMaker } from './tool.ts';
+import type { PluginSource, ServerTool, Tool, ToolFactory } from './tool.ts';
 import { webSearch } from './web-search.ts';
 
 /** What the tools of a server work with. */
@@ -23,19 +23,19 @@ const noImages =
   'No image model is configured: set IMAGE_MODEL, for example to openai/gpt-image-1-mini or alibaba/qwen-image.';
 
 /** Makes the tools of runs, with what this server has. */
-export class Tools implements ToolMaker {
+export class Tools implements ToolFactory {
   readonly #parts: ToolParts;
 
   constructor(parts: ToolParts) {
     this.#parts = parts;
   }
 
-  refusalOf(tool: Tool): string | null {
+  unavailableReason(tool: Tool): string | null {
     const { images, searchUrl } = this.#parts;
     if (tool.type === 'web_search') return searchUrl === null ? noSearch : null;
     if (tool.type !== 'text_to_image') return null;
     const name = tool.model ?? images.defaultModel;
-    return name === null ? noImages : images.refusalOf(name);
+    return name === null ? noImages : images.unavailableReason(name);
   }
 
   make(tool: Tool, plugin: PluginSource | null): ServerTool[] {
@@ -44,7 +44,7 @@ export class Tools implements ToolMaker {
       case 'code_interpreter':
         return [codeInterpreter(() => python.parts(), tool.timeoutSeconds)];
       case 'text_to_image':
-        return this.refusalOf(tool) === null ? [textToImage(images, tool)] : [];
+        return this.unavailableReason(tool) === null ? [textToImage(images, tool)] : [];
       case 'file_search':
         return [fileSearch(tool.maxResults)];
       case 'web_search':

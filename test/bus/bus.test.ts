@@ -52,19 +52,19 @@ const drivers: Record<string, { isHere: boolean; open: () => Promise<Bus[]> }> =
   'a cluster of Redis': { isHere: canStartRedis, open: async () => [await onCluster(), await onCluster()] },
 };
 
-const piece = (offset: number, text: string, ownerId = 'msg_1'): BusMessage => ({
-  kind: 'piece',
+const delta = (offset: number, text: string, ownerId = 'msg_1'): BusMessage => ({
+  kind: 'delta',
   ownerId,
   channel: 'TEXT',
   offset,
   text,
 });
 
-/** All that is heard on a topic, and the text that its pieces come to. */
+/** All that is heard on a topic, and the text that its deltas come to. */
 function listen(bus: Bus, topic: string) {
   const heard: BusMessage[] = [];
   const unsubscribe = bus.subscribe(topic, (message) => heard.push(message));
-  const text = () => heard.map((message) => (message.kind === 'piece' ? message.text : '')).join('');
+  const text = () => heard.map((message) => (message.kind === 'delta' ? message.text : '')).join('');
   return { heard, text, unsubscribe };
 }
 
@@ -102,10 +102,10 @@ describe.each(Object.entries(drivers))('the bus: %s', (_name, { isHere, open }) 
     ]);
     for (const { heard } of [here, there, elsewhere]) heard.length = 0;
     one.publish('a', { kind: 'cancel', runId: 'run_1' });
-    one.publish('a', piece(0, '你好 🙂'));
+    one.publish('a', delta(0, '你好 🙂'));
     await vi.waitUntil(() => there.heard.length === 2, 10_000);
     for (const { heard } of [here, there]) {
-      expect(heard).toEqual([{ kind: 'cancel', runId: 'run_1' }, piece(0, '你好 🙂')]);
+      expect(heard).toEqual([{ kind: 'cancel', runId: 'run_1' }, delta(0, '你好 🙂')]);
     }
     expect(elsewhere.heard).toEqual([]);
   });
@@ -115,11 +115,11 @@ describe.each(Object.entries(drivers))('the bus: %s', (_name, { isHere, open }) 
     const there = listen(other, 'a');
     await heardFrom(one, [['a', there]]);
     const long = `${'🙂'.repeat(90_000)}${'\u0001'.repeat(50_000)}x`;
-    one.publish('a', piece(0, long));
+    one.publish('a', delta(0, long));
     await vi.waitUntil(() => there.text() === long, 10_000);
-    expect(there.heard.every((message) => message.kind !== 'piece' || message.text.isWellFormed())).toBe(true);
+    expect(there.heard.every((message) => message.kind !== 'delta' || message.text.isWellFormed())).toBe(true);
     there.heard.length = 0;
-    for (let offset = 0; offset < 5000; offset += 1) one.publish('a', piece(offset, String(offset % 10), 'msg_2'));
+    for (let offset = 0; offset < 5000; offset += 1) one.publish('a', delta(offset, String(offset % 10), 'msg_2'));
     await vi.waitUntil(() => there.text().length === 5000, 10_000);
     for (let seq = 1; seq <= 5000; seq += 1) one.publish('a', { kind: 'events', seq });
     await vi.waitUntil(() => there.heard.some((message) => message.kind === 'events' && message.seq === 5000), 10_000);
@@ -145,7 +145,7 @@ describe.each(Object.entries(drivers))('the bus: %s', (_name, { isHere, open }) 
     }
     const there = listen(other, 'a');
     await heardFrom(one, [['a', there]]);
-    one.publish('a', piece(0, 'x'));
+    one.publish('a', delta(0, 'x'));
     await vi.waitUntil(() => there.text() === 'x', 10_000);
   });
 });
@@ -217,7 +217,7 @@ describe.each(Object.entries(links))('the bus over %s', (_name, { isHere, open, 
       '',
       'x',
       '{}',
-      '["me",[["a",{"kind":"piece"}]]]',
+      '["me",[["a",{"kind":"delta"}]]]',
       '["me",[["a",{"kind":"new"}]]]',
       'null',
       '[1,2,3]',
@@ -235,7 +235,7 @@ describe.each(Object.entries(links))('the bus over %s', (_name, { isHere, open, 
     const there = listen(other, 'a');
     await heardFrom(one, [['a', there]]);
     await cut();
-    for (let said = 0; said < 20_000; said += 1) one.publish('a', piece(said * 2, 'x', `msg_${said}`));
+    for (let said = 0; said < 20_000; said += 1) one.publish('a', delta(said * 2, 'x', `msg_${said}`));
     await vi.waitUntil(() => there.heard.some(({ kind }) => kind === 'gap'), 10_000);
   });
 });

@@ -22,7 +22,7 @@ function links(listen: (listener: LinkListener, count: number) => Promise<void>)
         send: async () => {},
         listen: () => listen(listener, count),
         unlisten: async () => {},
-        ask: async () => {},
+        ping: async () => {},
         close: async () => {},
       };
     },
@@ -35,16 +35,16 @@ test('a link that is lost while it is opened, or in the moment after it, is repl
   const listeners: LinkListener[] = [];
   const driver = links(async (listener, count) => {
     listeners.push(listener);
-    if (count === 2) listener.lose(lost);
+    if (count === 2) listener.onLost(lost);
     // As soon as it counts as open, some microtasks later.
     if (count > 2 && count < 20) {
       let moment = Promise.resolve();
       for (let step = 0; step < count - 2; step += 1) moment = moment.then(() => {});
-      void moment.then(() => listener.lose(lost));
+      void moment.then(() => listener.onLost(lost));
     }
   });
   bus = await RemoteBus.open(driver, log);
-  listeners[0]?.lose(lost);
+  listeners[0]?.onLost(lost);
   await vi.waitUntil(() => driver.opened >= 20 && bus.isConnected, 50_000);
 });
 

@@ -54,7 +54,7 @@ describe.each(hostile)('a cursor that is %s', (what, cursor) => {
   });
 });
 
-test('a run that has ended is told again with its text in one piece', async () => {
+test('a run that has ended is told again with its text in one delta', async () => {
   const again = await all(app.client.follow(run.id));
   expect(again.map(({ __typename }) => __typename)).toEqual([
     'RunStatusChanged',

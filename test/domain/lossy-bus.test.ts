@@ -19,12 +19,12 @@ const call = (index: number, name: string, text: string) => ({
 });
 
 /**
- * Thinks, speaks and calls, in pieces of any length; answers when it has been told what the calls came to. Asked to halt, it
+ * Thinks, speaks and calls, in deltas of any length; answers when it has been told what the calls came to. Asked to halt, it
  * falls silent in the middle of its first answer.
  */
 function script(model: ModelServer, random: () => number): void {
   const halted = new Set<string>();
-  const inPieces = async (text: string, send: (piece: string) => Promise<void>) => {
+  const inPieces = async (text: string, send: (delta: string) => Promise<void>) => {
     for (let start = 0; start < text.length; ) {
       const end = start + 1 + Math.floor(random() * 12);
       await send(text.slice(start, end));
@@ -33,8 +33,8 @@ function script(model: ModelServer, random: () => number): void {
     }
   };
   model.answers(async (respond, { messages }) => {
-    const think = (text: string) => inPieces(text, (piece) => respond.delta({ reasoning_content: piece }));
-    const say = (text: string) => inPieces(text, (piece) => respond.text(piece));
+    const think = (text: string) => inPieces(text, (delta) => respond.delta({ reasoning_content: delta }));
+    const say = (text: string) => inPieces(text, (delta) => respond.text(delta));
     if (messages.at(-1)?.role === 'tool') {
       await think('Now I know. ');
       await say('一切都好 🙂, all is well. '.repeat(12));

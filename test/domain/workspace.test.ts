@@ -25,8 +25,8 @@ async function rowsOf(workspaceId: string): Promise<number[]> {
   const where = { workspaceId };
   return Promise.all([
     db.workspace.count({ where: { id: workspaceId } }),
-    ...[db.thread, db.message, db.run, db.step, db.toolCall, db.event, db.piece, db.assistant, db.apiKey].map((table) =>
-      (table as unknown as { count(args: object): Promise<number> }).count({ where }),
+    ...[db.thread, db.message, db.run, db.step, db.toolCall, db.event, db.textDelta, db.assistant, db.apiKey].map(
+      (table) => (table as unknown as { count(args: object): Promise<number> }).count({ where }),
     ),
   ]);
 }
@@ -56,15 +56,15 @@ test('a workspace is deleted at once for everybody, its run is cancelled, and it
 });
 
 test('what is deleted bit by bit goes on where it was when it is stopped in the middle', async () => {
-  const { deleteRemains } = await import('../../src/domain/retention/deleted-workspaces.ts');
+  const { purgeDeletedWorkspaces } = await import('../../src/domain/retention/deleted-workspaces.ts');
   const there = await newWorkspace('Stopped');
   const id = there.workspaceId as string;
   await there.createThread({ messages: [{ text: 'one' }] });
   const { services } = app.app;
   await services.database.workspace.update({ where: { id }, data: { deletedAt: new Date() } });
   const stopped = AbortSignal.abort();
-  await deleteRemains(services, stopped);
-  await deleteRemains(services, new AbortController().signal);
+  await purgeDeletedWorkspaces(services, stopped);
+  await purgeDeletedWorkspaces(services, new AbortController().signal);
   expect(await rowsOf(id)).toEqual(Array(10).fill(0));
 });
 

@@ -66,7 +66,7 @@ test('SUMMARY keeps status, timing and usage, but not what was said in calls', a
   expect(joined(replay)).toBe(ended.messages.nodes[0].text);
   const { database } = app.app.services;
   const rows = JSON.stringify([
-    await database.piece.findMany(),
+    await database.textDelta.findMany(),
     await database.event.findMany({ where: { runId: run.id } }),
   ]);
   expect(rows).not.toMatch(/Alice|Rome/);

@@ -178,7 +178,7 @@ test('whatever is done to the runs of a thread, each goes only where it may, one
       const where = { runId: { in: rows.map(({ id }) => id) } };
       expect(await database.step.count({ where: { ...where, status: 'IN_PROGRESS' } })).toBe(0);
       expect(await database.message.count({ where: { threadId, status: 'IN_PROGRESS' } })).toBe(0);
-      expect(await database.piece.count({ where })).toBe(0);
+      expect(await database.textDelta.count({ where })).toBe(0);
     }),
     { numRuns: 20, endOnFailure: true },
   );

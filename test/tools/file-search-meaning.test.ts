@@ -104,7 +104,7 @@ describe.runIf(isAvailable)('with an embedding model', () => {
     const { database } = app.app.services;
     const count = () =>
       database.$queryRaw<Array<{ count: number }>>`
-        SELECT count(*)::int AS "count" FROM "FileChunkEmbedding" WHERE "fileId" = ${id}`;
+        SELECT count(*)::int AS "count" FROM "PassageEmbedding" WHERE "fileId" = ${id}`;
     expect(await count()).toEqual([{ count: 1 }]);
     await app.client.mutate('deleteFile', { id }, 'deletedId');
     expect(await count()).toEqual([{ count: 0 }]);
@@ -126,7 +126,7 @@ describe.runIf(isAvailable)('with an embedding model', () => {
     const { ingestion } = await uploadRead(app.client, cats, 'next.txt');
     expect(ingestion).toMatchObject({ status: 'COMPLETED', embeddingModel: 'openai/meanings' });
     const { database } = app.app.services;
-    expect(await database.fileChunk.count({ where: { fileId: id } })).toBe(0);
+    expect(await database.passage.count({ where: { fileId: id } })).toBe(0);
     expect(await database.fileTerm.count({ where: { fileId: id } })).toBe(0);
   });
 

@@ -117,7 +117,7 @@ describe('an answer', () => {
     expect(run.steps.nodes[0].toolCalls[0].results).toEqual([]);
     expect(run.messages.nodes[0].content[0].annotations).toEqual([]);
     const { database } = app.app.services;
-    expect(await database.fileChunk.count({ where: { fileId: id } })).toBe(0);
+    expect(await database.passage.count({ where: { fileId: id } })).toBe(0);
     expect(JSON.stringify(await database.toolCall.findMany())).not.toContain('Secret heliotrope');
     expect(JSON.stringify(await database.message.findMany({ select: { annotations: true } }))).not.toContain(
       'Secret heliotrope',

@@ -23,38 +23,42 @@ export const userScopes: readonly Scope[] = [
 ];
 
 /** What a credential can do, to compare two of them. */
-export interface Power {
+export interface Grant {
   scopes: readonly Scope[];
   /** The workspaces that may be entered. */
-  reach: Reach;
+  workspaces: WorkspaceAccess;
   expiresAt: Date | null;
 }
 
 /** The workspaces that a key may enter. */
-type Reach = 'ALL' | readonly string[];
+type WorkspaceAccess = 'ALL' | readonly string[];
 
 /** A key with what says how far it reaches. */
-export type KeyWithEntries = ApiKey & { entries: Array<{ workspaceId: string }> };
+export type KeyWithWorkspaces = ApiKey & { otherWorkspaces: Array<{ workspaceId: string }> };
 
 /** The columns of a key that say what it can do. */
-type PowerColumns = Pick<KeyWithEntries, 'scopes' | 'expiresAt' | 'allWorkspaces' | 'workspaceId' | 'entries'>;
+type GrantColumns = Pick<
+  KeyWithWorkspaces,
+  'scopes' | 'expiresAt' | 'allWorkspaces' | 'workspaceId' | 'otherWorkspaces'
+>;
 
 /** What a key can do. It may enter its own workspace and those it was let into, or all. */
-export function powerOf({ scopes, expiresAt, allWorkspaces, workspaceId, entries }: PowerColumns): Power {
+export function grantOf({ scopes, expiresAt, allWorkspaces, workspaceId, otherWorkspaces }: GrantColumns): Grant {
   const isEverywhere = allWorkspaces || scopes.includes('SERVER_ADMIN');
   return {
     scopes,
     expiresAt,
-    reach: isEverywhere ? 'ALL' : [workspaceId, ...entries.map((entry) => entry.workspaceId)],
+    workspaces: isEverywhere ? 'ALL' : [workspaceId, ...otherWorkspaces.map(({ workspaceId: id }) => id)],
   };
 }
 
 /** Throws ForbiddenError when `other` can do anything that the key cannot: nobody gives what they do not have. */
-export function requireCovers(key: Power, other: Power): void {
+export function requireWithinOwn(key: Grant, other: Grant): void {
   const missing = other.scopes.find((scope) => !key.scopes.includes(scope));
   if (missing) throw new ForbiddenError(missing, `Your own key does not have the scope ${missing}.`);
-  const { reach } = key;
-  const isWithin = reach === 'ALL' || (other.reach !== 'ALL' && other.reach.every((id) => reach.includes(id)));
+  const { workspaces } = key;
+  const isWithin =
+    workspaces === 'ALL' || (other.workspaces !== 'ALL' && other.workspaces.every((id) => workspaces.includes(id)));
   if (!isWithin) throw new ForbiddenError(null, 'Your own key may not enter all of these workspaces.');
   if (key.expiresAt !== null && (other.expiresAt === null || other.expiresAt > key.expiresAt)) {
     throw new ForbiddenError(null, `Your own key ends at ${key.expiresAt.toISOString()}: this one may not outlive it.`);

@@ -6,7 +6,7 @@ import type { DomainContext } from '../context.ts';
 import { ConflictError } from '../error.ts';
 import { absentOr, clearable, nameUpTo, parse } from '../input.ts';
 import { requireWorkspaces } from '../workspace/workspace.ts';
-import { powerOf, requireCovers } from './access.ts';
+import { grantOf, requireWithinOwn } from './access.ts';
 import { announceCredentialChange } from './credential-change.ts';
 import { changeKeys } from './key-change.ts';
 
@@ -55,7 +55,7 @@ export async function createApiKey(ctx: DomainContext, input: unknown): Promise<
       allWorkspaces: wanted.allWorkspaces ?? false,
       expiresAt: wanted.expiresAt ?? actor.expiresAt,
     };
-    requireCovers(actor, powerOf({ ...key, entries: others.map((id) => ({ workspaceId: id })) }));
+    requireWithinOwn(actor, grantOf({ ...key, otherWorkspaces: others.map((id) => ({ workspaceId: id })) }));
     const created = await tx.apiKey.create({ data: { ...key, prefix: prefixOf(secret) } });
     await tx.apiKeySecret.create({ data: { workspaceId: ctx.workspaceId, keyId: key.id, hash: hashOf(ctx, secret) } });
     await enter(ctx, tx, key.id, others);
@@ -68,7 +68,7 @@ const otherWorkspaces = (ctx: DomainContext, ids: string[]) => unique(ids).filte
 
 /** Lets a key into other workspaces. */
 async function enter(ctx: DomainContext, tx: Prisma.TransactionClient, keyId: string, workspaceIds: string[]) {
-  await tx.apiKeyEntry.createMany({
+  await tx.apiKeyWorkspace.createMany({
     data: workspaceIds.map((workspaceId) => ({ workspaceId, homeWorkspaceId: ctx.workspaceId, keyId })),
     skipDuplicates: true,
   });
@@ -80,13 +80,13 @@ export async function updateApiKey(ctx: DomainContext, input: unknown): Promise<
   const others = workspaceIds && otherWorkspaces(ctx, workspaceIds);
   await requireWorkspaces(ctx, others ?? []);
   const changed = await changeKeys(ctx, id, async (tx, actor, key) => {
-    const entries = others?.map((workspaceId) => ({ workspaceId })) ?? key.entries;
+    const otherWorkspaces = others?.map((workspaceId) => ({ workspaceId })) ?? key.otherWorkspaces;
     const defined = Object.fromEntries(Object.entries(data).filter(([, value]) => value !== undefined));
-    requireCovers(actor, powerOf({ ...key, ...defined, entries }));
+    requireWithinOwn(actor, grantOf({ ...key, ...defined, otherWorkspaces }));
     if (others) {
       await enter(ctx, tx, id, others);
       const gone = { homeWorkspaceId: ctx.workspaceId, keyId: id, workspaceId: { notIn: others } };
-      await tx.apiKeyEntry.deleteMany({ where: gone });
+      await tx.apiKeyWorkspace.deleteMany({ where: gone });
     }
     return tx.apiKey.update({ where: { id }, data });
   });

@@ -3,7 +3,7 @@ import { isId } from '../../id.ts';
 import { hashOf, isMistyped } from '../../secret/key-secret.ts';
 import type { Actor, Services } from '../context.ts';
 import { CredentialError, ForbiddenError } from '../error.ts';
-import { powerOf, userScopes } from './access.ts';
+import { grantOf, userScopes } from './access.ts';
 import { isSessionToken, readSessionToken, type SessionClaims } from './session-token.ts';
 
 /** What a request says of who sends it. */
@@ -15,14 +15,14 @@ export interface Credential {
 }
 
 /** Who a credential stands for, in which workspace, and for how long at most. */
-export interface Admission {
+export interface Principal {
   actor: Actor;
   workspaceId: string;
   until: Date | null;
 }
 
 /** Reads tokens that an identity provider has signed. */
-export interface OutsideTokens {
+export interface ExternalTokens {
   /**
    * What a token says; `workspaceId` null: the default workspace. Throws CredentialError for one that is not good, and
    * anything else when the provider cannot be reached.
@@ -44,16 +44,16 @@ const noWorkspace = () => new ForbiddenError(null, 'No workspace with this id is
  * stands the refusal: CredentialError, or ForbiddenError for a workspace that it may not enter or that is not there; or
  * what else went wrong with it alone. Throws what goes wrong with all of them.
  */
-export async function admit(
+export async function authenticate(
   services: Services,
-  outside: OutsideTokens | null,
+  outside: ExternalTokens | null,
   credentials: readonly Credential[],
-): Promise<Array<Admission | Error>> {
+): Promise<Array<Principal | Error>> {
   const found = await Promise.all(credentials.map((credential) => classify(services, outside, credential)));
   const keys = await readKeys(services, found);
-  const seen = found.map((claim) => refusalOr(() => identify(claim, keys)));
+  const seen = found.map((claim) => errorOr(() => identify(claim, keys)));
   const chosen = seen.map((who, index) =>
-    who instanceof Error ? who : refusalOr(() => choose(who, credentials[index]?.workspace ?? null)),
+    who instanceof Error ? who : errorOr(() => chooseWorkspace(who, credentials[index]?.workspace ?? null)),
   );
   return withLiveWorkspaces(services, chosen);
 }
@@ -66,14 +66,14 @@ type Claim =
   | { kind: 'refused'; refusal: Error };
 
 /** Whether a credential has the form of a signed JWT (RFC 7515, 7.1): where an identity provider is configured, one of its. */
-export const isOutsideToken = (secret: string) => /^ey[\w-]*\.[\w-]+\.[\w-]*$/.test(secret);
+export const isExternalToken = (secret: string) => /^ey[\w-]*\.[\w-]+\.[\w-]*$/.test(secret);
 
-async function classify(services: Services, outside: OutsideTokens | null, { secret }: Credential): Promise<Claim> {
+async function classify(services: Services, outside: ExternalTokens | null, { secret }: Credential): Promise<Claim> {
   try {
     if (secret === null) throw noCredential();
     if (isMistyped(secret)) throw new CredentialError('MISTYPED', 'This key has a typo: its checksum does not fit.');
     if (isSessionToken(secret)) return { kind: 'session', ...(await readSessionToken(services, secret)) };
-    if (outside && isOutsideToken(secret)) return { kind: 'outside', ...(await outside.read(secret)) };
+    if (outside && isExternalToken(secret)) return { kind: 'outside', ...(await outside.read(secret)) };
     return { kind: 'key', hash: hashOf(services, secret) };
   } catch (error) {
     return { kind: 'refused', refusal: error as Error };
@@ -81,7 +81,7 @@ async function classify(services: Services, outside: OutsideTokens | null, { sec
 }
 
 const keyColumns = {
-  entries: { select: { workspaceId: true } },
+  otherWorkspaces: { select: { workspaceId: true } },
   workspace: { select: { deletedAt: true } },
 } as const;
 type Key = Awaited<ReturnType<typeof readKeys>>['byId'] extends Map<string, infer Row> ? Row : never;
@@ -127,7 +127,7 @@ function identify(claim: Claim, keys: Awaited<ReturnType<typeof readKeys>>): Ide
     throw new CredentialError('ROTATED', 'This secret has been replaced by a new one.');
   }
   requireLive(key);
-  const power = powerOf(key);
+  const power = grantOf(key);
   const ends = [validUntil, key.expiresAt].filter((date) => date !== null);
   const until = ends.length === 0 ? null : new Date(Math.min(...ends.map(Number)));
   return { actor: { kind: 'API_KEY', keyId: key.id, ...power, expiresAt: until }, homeId: key.workspaceId, until };
@@ -137,8 +137,8 @@ function identify(claim: Claim, keys: Awaited<ReturnType<typeof readKeys>>): Ide
 function identifySession(claim: SessionClaims, key: Key | undefined): Identity {
   if (!key) throw new CredentialError('REVOKED', 'The key that this token was made with is gone.');
   requireLive(key);
-  const { scopes, reach } = powerOf(key);
-  if (reach !== 'ALL' && !reach.includes(claim.workspaceId)) {
+  const { scopes, workspaces } = grantOf(key);
+  if (workspaces !== 'ALL' && !workspaces.includes(claim.workspaceId)) {
     throw new CredentialError('RIGHTS_CHANGED', 'The key that this token was made with may not enter its workspace.');
   }
   const allowed = claim.scopes.filter((scope) => scopes.includes(scope) && userScopes.includes(scope));
@@ -153,17 +153,20 @@ function requireLive({ revokedAt, expiresAt, workspace }: Key): void {
 }
 
 /** The workspace that a request acts in: the credential's own, or the one it names. Throws ForbiddenError. */
-function choose({ actor, homeId, until }: Identity, named: string | null): Omit<Admission, 'workspaceId'> & ChosenIn {
+function chooseWorkspace(
+  { actor, homeId, until }: Identity,
+  named: string | null,
+): Omit<Principal, 'workspaceId'> & ChosenWorkspace {
   if (named === null || named === homeId) return { actor, until, chosenId: homeId, isNamed: false };
   if (actor.kind === 'SYSTEM' || !isId('Workspace', named)) throw noWorkspace();
   // A user whose token names no workspace acts in the default one, whose id is known only below.
   if (actor.kind === 'USER' && homeId !== null) throw noWorkspace();
-  const mayEnter = actor.kind === 'USER' || actor.reach === 'ALL' || actor.reach.includes(named);
+  const mayEnter = actor.kind === 'USER' || actor.workspaces === 'ALL' || actor.workspaces.includes(named);
   if (!mayEnter) throw noWorkspace();
   return { actor, until, chosenId: named, isNamed: true };
 }
 
-interface ChosenIn {
+interface ChosenWorkspace {
   chosenId: string | null;
   isNamed: boolean;
 }
@@ -171,8 +174,8 @@ interface ChosenIn {
 /** Keeps those whose workspace is there. */
 async function withLiveWorkspaces(
   { database }: Services,
-  chosen: Array<(Omit<Admission, 'workspaceId'> & ChosenIn) | Error>,
-): Promise<Array<Admission | Error>> {
+  chosen: Array<(Omit<Principal, 'workspaceId'> & ChosenWorkspace) | Error>,
+): Promise<Array<Principal | Error>> {
   const admitted = chosen.filter((one): one is Exclude<typeof one, Error> => !(one instanceof Error));
   // The home of a key has been looked at with the key.
   const open = admitted.filter(({ actor, isNamed }) => isNamed || actor.kind === 'USER');
@@ -199,7 +202,7 @@ async function withLiveWorkspaces(
   });
 }
 
-function refusalOr<T>(work: () => T): T | Error {
+function errorOr<T>(work: () => T): T | Error {
   try {
     return work();
   } catch (error) {

@@ -4,7 +4,7 @@ import { Scope } from '../../db/generated/client.ts';
 import type { DomainContext, Services } from '../context.ts';
 import { CredentialError, ForbiddenError, InvalidInputError } from '../error.ts';
 import { absentOr, nameUpTo, parse } from '../input.ts';
-import { requireCovers, requireKey, requireScope, userScopes } from './access.ts';
+import { requireKey, requireScope, requireWithinOwn, userScopes } from './access.ts';
 import { announceCredentialChange } from './credential-change.ts';
 import { maxTokenSeconds } from './signing-key.ts';
 
@@ -54,7 +54,7 @@ export async function createSessionToken(
   if (beyond) throw InvalidInputError.at('scopes', `An end user cannot have ${beyond}, only ${userScopes.join(', ')}.`);
   const scopes = named ?? userScopes.filter((scope) => key.scopes.includes(scope));
   if (scopes.length === 0) throw new ForbiddenError(null, 'Your key has no scope that an end user could have.');
-  requireCovers(key, { ...key, scopes });
+  requireWithinOwn(key, { ...key, scopes });
   const end = Math.min(Date.now() + ttlSeconds * 1000, key.expiresAt?.getTime() ?? Number.POSITIVE_INFINITY);
   const expiresAt = new Date(Math.floor(end / 1000) * 1000);
   const signing = await ctx.signingKeys.current();

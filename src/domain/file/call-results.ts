@@ -16,7 +16,7 @@ export async function filesOfCalls(ctx: DomainContext, ids: readonly string[]): 
 }
 
 /** A passage that a search found. */
-export interface ShownHit {
+export interface StoredSearchResult {
   fileId: string;
   text: string;
   page: number | null;
@@ -24,13 +24,16 @@ export interface ShownHit {
 }
 
 /** The passages that each of some searches found, the best first. */
-export async function hitsOfCalls(ctx: DomainContext, ids: readonly string[]): Promise<ShownHit[][]> {
-  const hits = await ctx.db.fileSearchHit.findMany({
+export async function searchResultsOfCalls(
+  ctx: DomainContext,
+  ids: readonly string[],
+): Promise<StoredSearchResult[][]> {
+  const results = await ctx.db.fileSearchResult.findMany({
     where: { toolCallId: { in: [...ids] } },
     orderBy: [{ toolCallId: 'asc' }, { rank: 'asc' }],
-    select: { toolCallId: true, fileId: true, score: true, chunk: { select: { text: true, page: true } } },
+    select: { toolCallId: true, fileId: true, score: true, passage: { select: { text: true, page: true } } },
   });
-  const byCall = Map.groupBy(hits, ({ toolCallId }) => toolCallId);
+  const byCall = Map.groupBy(results, ({ toolCallId }) => toolCallId);
   const shown = (id: string) => byCall.get(id) ?? [];
-  return ids.map((id) => shown(id).map(({ fileId, score, chunk }) => ({ fileId, score, ...chunk })));
+  return ids.map((id) => shown(id).map(({ fileId, score, passage }) => ({ fileId, score, ...passage })));
 }

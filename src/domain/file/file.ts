@@ -11,7 +11,7 @@ import { threadsVisibleTo } from '../access/scope.ts';
 import type { Actor, DomainContext } from '../context.ts';
 import { ForbiddenError, InvalidInputError, NotFoundError, QuotaExceededError } from '../error.ts';
 import { absentOr, parse, searchIn, textUpTo } from '../input.ts';
-import { ringForIngestion } from '../search/ingest.ts';
+import { notifyIngestion } from '../search/ingest.ts';
 import { deletePassages } from '../search/passage.ts';
 import { deleteUnusedBlobs, keepBytes } from './blob.ts';
 
@@ -99,7 +99,7 @@ export async function storeFile(ctx: DomainContext, file: NewFile): Promise<File
       const stored = await tx.file.create({
         data: { ...data, blobKey, workspaceId: ctx.workspaceId, id: newId('File') },
       });
-      await ringForIngestion(ctx, tx, stored);
+      await notifyIngestion(ctx, tx, stored);
       return stored;
     });
     isStored = true;
@@ -200,7 +200,7 @@ export async function deleteFile(ctx: DomainContext, input: unknown): Promise<st
 
 /** What a search told the model of a file goes with it. */
 const forgetSearches = (tx: Transaction, id: string) =>
-  tx.toolCall.updateMany({ where: { hits: { some: { fileId: id } } }, data: { output: null } });
+  tx.toolCall.updateMany({ where: { searchResults: { some: { fileId: id } } }, data: { output: null } });
 
 /** The `where` of a filter over files. */
 export function filesWhere(ctx: DomainContext, input: unknown): Prisma.FileWhereInput {

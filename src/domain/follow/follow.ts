@@ -8,7 +8,7 @@ import { stillOpen } from '../log/thread-change.ts';
 import { findRun } from '../run/run.ts';
 import { isTerminal } from '../run/run-status.ts';
 import { type CursorScope, decodeCursor } from './cursor.ts';
-import { Follower, type OpenText, type Place, type Told, textsOpenedBy } from './follower.ts';
+import { type Checkpoint, type FeedItem, Follower, type OpenText, textsOpenedBy } from './follower.ts';
 import type { ThreadFeed } from './thread-feed.ts';
 
 /** The texts that were open at each of some positions, in the order in which they were opened; those of a run if given. */
@@ -41,7 +41,7 @@ async function startAt(
   run: Run | null,
   after: string | null,
   from: number,
-): Promise<Place> {
+): Promise<Checkpoint> {
   if (after === null) return { seq: from, open: run ? [] : await caughtUp(ctx, threadId, from) };
   const { seq, offsets, runNumber } = decodeCursor(threadId, after);
   const thread = await ctx.db.thread.findFirstOrThrow({ where: { id: threadId }, select: { lastSeq: true } });
@@ -65,7 +65,7 @@ async function caughtUp(ctx: DomainContext, threadId: string, seq: number): Prom
 }
 
 /** What is followed, and from where. */
-interface Followed {
+interface FollowTarget {
   scope: CursorScope;
   run: Run | null;
   after: string | null;
@@ -77,21 +77,21 @@ interface Followed {
  * What a follower is told, as an iterator. A generator would do, but every event takes its way through it, for each
  * follower; and its `return` would wait for the event that it waits for.
  */
-class Following implements AsyncIterableIterator<Told> {
+class EventIterator implements AsyncIterableIterator<FeedItem> {
   readonly #ctx: DomainContext;
-  readonly #followed: Followed;
+  readonly #followed: FollowTarget;
   readonly #signal: AbortSignal;
   #follower: Follower | null = null;
   #feed: ThreadFeed | null = null;
   #isOver = false;
 
-  constructor(ctx: DomainContext, followed: Followed, signal: AbortSignal) {
+  constructor(ctx: DomainContext, followed: FollowTarget, signal: AbortSignal) {
     this.#ctx = ctx;
     this.#followed = followed;
     this.#signal = signal;
   }
 
-  async next(): Promise<IteratorResult<Told, undefined>> {
+  async next(): Promise<IteratorResult<FeedItem, undefined>> {
     if (this.#isOver) return { done: true, value: undefined };
     try {
       this.#follower ??= await this.#begin();
@@ -106,7 +106,7 @@ class Following implements AsyncIterableIterator<Told> {
 
   async return(): Promise<IteratorReturnResult<undefined>> {
     this.#isOver = true;
-    this.#follower?.giveBack();
+    this.#follower?.releaseBudget();
     if (this.#feed) this.#ctx.feeds.release(this.#feed);
     this.#feed = null;
     return { done: true, value: undefined };
@@ -137,7 +137,7 @@ async function hasNothingMore(ctx: DomainContext, run: Run, seq: number): Promis
 
 /**
  * Every event of a run, in order and without a gap: from its first, or from the one after a cursor, to its terminal
- * status. Neighbouring pieces of a text come joined when the reader is slow. Ends when the signal aborts.
+ * status. Neighbouring deltas of a text come joined when the reader is slow. Ends when the signal aborts.
  * Throws NotFoundError, and InvalidInputError for a cursor of another thread.
  */
 export async function followRun(
@@ -145,12 +145,12 @@ export async function followRun(
   runId: string,
   after: string | null,
   signal: AbortSignal,
-): Promise<AsyncIterableIterator<Told>> {
+): Promise<AsyncIterableIterator<FeedItem>> {
   requireScope(ctx, 'RUNS_READ');
   const run = await findRun(ctx, runId);
   if (after !== null) decodeCursor(run.threadId, after);
   const scope = { threadId: run.threadId, runNumber: run.number };
-  return new Following(ctx, { scope, run, after, from: run.firstSeq - 1 }, signal);
+  return new EventIterator(ctx, { scope, run, after, from: run.firstSeq - 1 }, signal);
 }
 
 /** The same for a whole thread; without a cursor from now on, and without an end. */
@@ -159,12 +159,16 @@ export async function followThread(
   threadId: string,
   after: string | null,
   signal: AbortSignal,
-): Promise<AsyncIterableIterator<Told>> {
+): Promise<AsyncIterableIterator<FeedItem>> {
   requireScope(ctx, 'THREADS_READ');
   requireScope(ctx, 'RUNS_READ');
   const where = { id: threadId, ...threadsVisibleTo(ctx.actor) };
   const thread = isId('Thread', threadId) ? await ctx.db.thread.findFirst({ where, select: { lastSeq: true } }) : null;
   if (!thread) throw new NotFoundError(threadId);
   if (after !== null) decodeCursor(threadId, after);
-  return new Following(ctx, { scope: { threadId, runNumber: null }, run: null, after, from: thread.lastSeq }, signal);
+  return new EventIterator(
+    ctx,
+    { scope: { threadId, runNumber: null }, run: null, after, from: thread.lastSeq },
+    signal,
+  );
 }

@@ -2,14 +2,14 @@ import type { Event, Message, Run } from '../../db/generated/client.ts';
 import { NotFoundError } from '../error.ts';
 import { keysOpenedBy, type TextKey } from '../log/growing-text.ts';
 import { isTerminal } from '../run/run-status.ts';
-import { type CatchUp, endOfPiece } from './catch-up-budget.ts';
+import { type CatchUpBudget, endOfDelta } from './catch-up-budget.ts';
 import { type CursorScope, encodeCursor } from './cursor.ts';
 import type { ThreadFeed } from './thread-feed.ts';
 
-/** What a follower is told: an event of the log, or the next piece of a text that grows. */
-export type Told = { cursor: string; threadId: string; runId: string | null; at: Date } & (
+/** What a follower is told: an event of the log, or the next delta of a text that grows. */
+export type FeedItem = { cursor: string; threadId: string; runId: string | null; at: Date } & (
   | { kind: 'event'; event: Event; message: Message | null }
-  | { kind: 'piece'; opener: Event; channel: TextKey['channel']; text: string }
+  | { kind: 'delta'; opener: Event; channel: TextKey['channel']; text: string }
 );
 
 /** A text that is open for a follower, and how much of it the follower has. */
@@ -19,7 +19,7 @@ export interface OpenText extends TextKey {
 }
 
 /** Where a follower begins. */
-export interface Place {
+export interface Checkpoint {
   seq: number;
   open: OpenText[];
 }
@@ -42,7 +42,7 @@ export class Follower {
   readonly #feed: ThreadFeed;
   readonly #scope: CursorScope;
   readonly #run: Run | null;
-  readonly #catchUp: CatchUp;
+  readonly #catchUp: CatchUpBudget;
   readonly #signal: AbortSignal;
   #seq: number;
   #open: OpenText[];
@@ -52,15 +52,15 @@ export class Follower {
   /** What had been heard when they were read. */
   #version = -1;
   #isOver = false;
-  /** What of the shared budget the piece takes that is on its way. */
-  #taken = 0;
+  /** What of the shared budget the delta takes that is on its way. */
+  #reserved = 0;
 
   /** `run`: whose events alone are told; null: those of the whole thread. `signal` ends it. */
   constructor(
-    { feed, catchUp, signal }: { feed: ThreadFeed; catchUp: CatchUp; signal: AbortSignal },
+    { feed, catchUp, signal }: { feed: ThreadFeed; catchUp: CatchUpBudget; signal: AbortSignal },
     scope: CursorScope,
     run: Run | null,
-    { seq, open }: Place,
+    { seq, open }: Checkpoint,
   ) {
     this.#feed = feed;
     this.#scope = scope;
@@ -75,17 +75,17 @@ export class Follower {
    * The next that there is to tell, as soon as there is; null: it is over. Asking for it says that the one before has left.
    * Throws NotFoundError when the thread is deleted.
    */
-  async next(): Promise<Told | null> {
-    this.giveBack();
+  async next(): Promise<FeedItem | null> {
+    this.releaseBudget();
     while (!this.#signal.aborted && !this.#isOver) {
       const event = this.#skipOthers();
       // The row of a message that has ended has its text, too.
       const message = event && messageEvents.has(event.type) ? await this.#feed.messageOf(event) : null;
       // What a text has grown to is told before whatever happened next, as those heard it who were there.
       const growth = this.#growth();
-      const piece = growth instanceof Promise ? await growth : growth;
-      if (piece) return piece;
-      const told = event ? this.#tellEvent(event, message) : await this.#wait();
+      const delta = growth instanceof Promise ? await growth : growth;
+      if (delta) return delta;
+      const told = event ? this.#deliverEvent(event, message) : await this.#wait();
       if (told) return told;
     }
     return null;
@@ -102,9 +102,9 @@ export class Follower {
   }
 
   /** What was told last has left, or never will. */
-  giveBack(): void {
-    this.#catchUp.giveBack(this.#taken);
-    this.#taken = 0;
+  releaseBudget(): void {
+    this.#catchUp.release(this.#reserved);
+    this.#reserved = 0;
   }
 
   /** Reads what there is; where there is nothing new, waits until something has been heard. */
@@ -124,7 +124,7 @@ export class Follower {
     return null;
   }
 
-  #tellEvent(event: Event, message: Message | null): Told | null {
+  #deliverEvent(event: Event, message: Message | null): FeedItem | null {
     this.#next += 1;
     this.#seq = event.seq;
     this.#open = [...this.#open.filter((text) => !ends(event, text)), ...textsOpenedBy(event)];
@@ -132,42 +132,42 @@ export class Follower {
     // A message that has been removed since cannot be shown; its removal comes later in the log. What only opens a text
     // says nothing by itself.
     if ((messageEvents.has(event.type) && !message) || event.type === 'REASONING_STARTED') return null;
-    const place = this.#place(event.at, event);
-    return this.#feed.share(place.cursor, (): Told => ({ kind: 'event', event, message, ...place }));
+    const place = this.#position(event.at, event);
+    return this.#feed.share(place.cursor, (): FeedItem => ({ kind: 'event', event, message, ...place }));
   }
 
   #isLast({ runId, type, value }: Event): boolean {
     return runId === this.#run?.id && type === 'RUN_STATUS_CHANGED' && isTerminal(value as Run['status']);
   }
 
-  /** The next piece of a text that has grown, from the open text with that index on; null: none has. */
-  #growth(from = 0): Told | null | Promise<Told | null> {
+  /** The next delta of a text that has grown, from the open text with that index on; null: none has. */
+  #growth(from = 0): FeedItem | null | Promise<FeedItem | null> {
     for (const [index, text] of this.#open.entries()) {
       if (index < from) continue;
       const grown = this.#feed.textOf(text);
       if (typeof grown !== 'string')
-        return grown.then((read) => this.#tellGrown(text, read) ?? this.#growth(index + 1));
-      const told = this.#tellGrown(text, grown);
+        return grown.then((read) => this.#deliverGrowth(text, read) ?? this.#growth(index + 1));
+      const told = this.#deliverGrowth(text, grown);
       if (told) return told;
     }
     return null;
   }
 
-  #tellGrown(text: OpenText, grown: string): Told | null {
-    return grown.length > text.offset && !this.#signal.aborted ? this.#tellPiece(text, grown) : null;
+  #deliverGrowth(text: OpenText, grown: string): FeedItem | null {
+    return grown.length > text.offset && !this.#signal.aborted ? this.#deliverDelta(text, grown) : null;
   }
 
-  #tellPiece(text: OpenText, grown: string): Told {
+  #deliverDelta(text: OpenText, grown: string): FeedItem {
     const { opener, channel, ownerId, offset } = text;
-    this.#taken = this.#catchUp.take(grown.length - offset);
-    const end = endOfPiece(grown, offset, this.#taken);
+    this.#reserved = this.#catchUp.reserve(grown.length - offset);
+    const end = endOfDelta(grown, offset, this.#reserved);
     text.offset = end;
-    const place = this.#place(new Date(), opener);
-    const tell = (): Told => ({ kind: 'piece', opener, channel, text: grown.slice(offset, end), ...place });
+    const place = this.#position(new Date(), opener);
+    const tell = (): FeedItem => ({ kind: 'delta', opener, channel, text: grown.slice(offset, end), ...place });
     return this.#feed.share(`${place.cursor} ${ownerId} ${channel} ${offset}`, tell);
   }
 
-  #place(at: Date, { runId, threadId }: Event) {
+  #position(at: Date, { runId, threadId }: Event) {
     const position = { seq: this.#seq, offsets: this.#open.map(({ offset }) => offset) };
     return { cursor: encodeCursor(this.#scope, position), at, runId, threadId };
   }

@@ -9,11 +9,11 @@ import { readTexts, type TextKey, textId } from '../log/growing-text.ts';
 const keptTexts = 16;
 const maxTexts = 2000;
 const maxLength = 4_000_000;
-/** How many pieces that come while a text is read are kept to be added to it. */
+/** How many deltas that come while a text is read are kept to be added to it. */
 const maxMissed = 1000;
 
-/** A piece of a text: where it begins, in UTF-16 code units, and what it says. */
-interface Heard {
+/** A delta of a text: where it begins, in UTF-16 code units, and what it says. */
+interface ReceivedDelta {
   offset: number;
   text: string;
 }
@@ -24,21 +24,21 @@ interface Growing {
   stale: boolean;
   loading: Promise<void> | null;
   /** Pieces that were heard while it was read. */
-  missed: Heard[];
+  missed: ReceivedDelta[];
   /** It has begun here, and not ended: it is known from what is heard, and nobody else's to forget. */
   isLive: boolean;
 }
 
 const known = (text: string, isLive: boolean): Growing => ({ text, stale: false, loading: null, missed: [], isLive });
 
-/** Adds what a piece brings; one that does not follow shows that there is more to read. */
-function addTo(growing: Growing, { offset, text }: Heard): void {
+/** Adds what a delta brings; one that does not follow shows that there is more to read. */
+function addTo(growing: Growing, { offset, text }: ReceivedDelta): void {
   if (offset > growing.text.length) growing.stale = true;
   else growing.text += text.slice(growing.text.length - offset);
 }
 
 /** What this process knows of the growing texts of one thread: from what it hears, and from the database where that is not all. */
-export class FeedTexts {
+export class TextFeed {
   readonly #database: Database;
   readonly #workspaceId: string;
   readonly #texts = new Map<string, Growing>();
@@ -60,21 +60,21 @@ export class FeedTexts {
   }
 
   /** The text is this, and whole. */
-  end(key: TextKey, text: string): void {
+  set(key: TextKey, text: string): void {
     this.#keep(textId(key), known(text, false));
   }
 
-  /** A piece has been heard. */
-  grow(key: TextKey, piece: Heard): void {
+  /** A delta has been heard. */
+  append(key: TextKey, delta: ReceivedDelta): void {
     const growing = this.#texts.get(textId(key));
     if (!growing) return;
-    if (!growing.loading) addTo(growing, piece);
-    else if (growing.missed.length < maxMissed) growing.missed.push(piece);
+    if (!growing.loading) addTo(growing, delta);
+    else if (growing.missed.length < maxMissed) growing.missed.push(delta);
     else growing.stale = true;
   }
 
   /** The text grows no more; its row has all of it. */
-  settle(key: TextKey): void {
+  complete(key: TextKey): void {
     const growing = this.#texts.get(textId(key));
     if (growing) growing.isLive = false;
   }
@@ -84,12 +84,12 @@ export class FeedTexts {
   }
 
   /** All texts may have grown in ways that nobody told. */
-  doubt(): void {
+  markStale(): void {
     for (const growing of this.#texts.values()) growing.stale = true;
   }
 
   /** Texts of a step stand in its rows by now, and may have grown there; `areOver`: they grow no more. */
-  doubtSteps({ areOver }: { areOver: boolean }): void {
+  markStepsStale({ areOver }: { areOver: boolean }): void {
     for (const [id, growing] of this.#texts) {
       if (id.endsWith(' TEXT')) continue;
       growing.stale = true;
@@ -136,7 +136,7 @@ export class FeedTexts {
       const texts = await readTexts(this.#database, this.#workspaceId, [key]);
       const text = texts.get(textId(key)) ?? '';
       if (text.length > growing.text.length) growing.text = text;
-      for (const piece of growing.missed) addTo(growing, piece);
+      for (const delta of growing.missed) addTo(growing, delta);
     } catch (error) {
       growing.stale = true;
       throw error;

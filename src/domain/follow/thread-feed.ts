@@ -2,7 +2,7 @@ import { type Bus, type BusEntry, type BusMessage, threadTopic } from '../../bus
 import type { Database } from '../../db/client.ts';
 import type { Event, Message } from '../../db/generated/client.ts';
 import { keysOpenedBy, type TextKey } from '../log/growing-text.ts';
-import { FeedTexts } from './text-feed.ts';
+import { TextFeed } from './text-feed.ts';
 
 /** How many of the newest events are kept for those who follow live; who is further behind reads the database. */
 const maxEvents = 200;
@@ -23,12 +23,12 @@ export class ThreadFeed {
   readonly workspaceId: string;
   readonly threadId: string;
   readonly #database: Database;
-  readonly #texts: FeedTexts;
+  readonly #texts: TextFeed;
   readonly #messages = new Map<number, { id: string; row: Promise<Message | null> }>();
   /** Messages that are being written, as their rows were announced in this process. */
   readonly #written = new Map<string, Message>();
   readonly #waiting = new Set<() => void>();
-  readonly #told = new Map<string, object>();
+  readonly #shared = new Map<string, object>();
   readonly #unsubscribe: () => void;
   readonly #backstop: NodeJS.Timeout;
   #events: Event[] = [];
@@ -41,11 +41,11 @@ export class ThreadFeed {
 
   constructor(database: Database, bus: Bus, workspaceId: string, threadId: string) {
     this.#database = database;
-    this.#texts = new FeedTexts(database, workspaceId);
+    this.#texts = new TextFeed(database, workspaceId);
     this.workspaceId = workspaceId;
     this.threadId = threadId;
-    this.#unsubscribe = bus.subscribe(threadTopic(threadId), (message) => this.#hear(message));
-    this.#backstop = setInterval(() => this.#hear({ kind: 'gap' }), backstopMs).unref();
+    this.#unsubscribe = bus.subscribe(threadTopic(threadId), (message) => this.#onMessage(message));
+    this.#backstop = setInterval(() => this.#onMessage({ kind: 'gap' }), backstopMs).unref();
   }
 
   close(): void {
@@ -74,7 +74,7 @@ export class ThreadFeed {
 
   /**
    * The events after `seq`, in order; at most some hundreds at once, none when there is nothing new. At once where they are
-   * known: every piece of a text asks.
+   * known: every delta of a text asks.
    */
   eventsAfter(seq: number): readonly Event[] | Promise<readonly Event[]> {
     const isKnown = !this.#dirty && !this.#reading && this.#from !== null && seq + 1 >= this.#from;
@@ -109,8 +109,8 @@ export class ThreadFeed {
 
   /** The same object for all who are told the same, until more is heard: what is made of it need be made only once. */
   share<T extends object>(name: string, make: () => T): T {
-    const known = this.#told.get(name) ?? make();
-    if (this.#told.size < maxShared) this.#told.set(name, known);
+    const known = this.#shared.get(name) ?? make();
+    if (this.#shared.size < maxShared) this.#shared.set(name, known);
     return known as T;
   }
 
@@ -145,16 +145,16 @@ export class ThreadFeed {
   /** The row of a message that has ended holds the whole text: it need not be read again. */
   #keepText(type: Event['type'], { id, text }: Message): void {
     if (type !== 'MESSAGE_ENDED') return;
-    this.#texts.end({ ownerId: id, channel: 'TEXT' }, text);
+    this.#texts.set({ ownerId: id, channel: 'TEXT' }, text);
   }
 
-  #hear(message: BusMessage): void {
-    if (message.kind === 'piece') this.#texts.grow(message, message);
+  #onMessage(message: BusMessage): void {
+    if (message.kind === 'delta') this.#texts.append(message, message);
     if (message.kind === 'events' && !this.#append(message)) this.#dirty = true;
     if (message.kind === 'gap') this.#dirty = true;
-    if (message.kind === 'gap') this.#texts.doubt();
+    if (message.kind === 'gap') this.#texts.markStale();
     this.#version += 1;
-    this.#told.clear();
+    this.#shared.clear();
     for (const wake of [...this.#waiting]) wake();
   }
 
@@ -172,7 +172,7 @@ export class ThreadFeed {
         message,
       );
     for (const event of events) this.#begin(event);
-    this.#take(events);
+    this.#appendEvents(events);
     return true;
   }
 
@@ -203,7 +203,7 @@ export class ThreadFeed {
       this.#gone = last === null;
       this.#from = (last ?? 0) + 1;
       // Events up to here are told as the database has them; a text that was read before may lack what they brought.
-      this.#texts.doubt();
+      this.#texts.markStale();
       return;
     }
     const events = await this.#database.event.findMany({
@@ -213,14 +213,14 @@ export class ThreadFeed {
     });
     if (events.length === maxEvents) this.#dirty = true;
     if (events.length === 0) this.#gone = (await this.#lastSeq()) === null;
-    this.#take(events);
+    this.#appendEvents(events);
   }
 
   /** What is kept of a message that was removed, or edited, is told to nobody any more: whoever comes reads its row. */
   #forget(messageId: string): void {
     this.#texts.forget({ ownerId: messageId, channel: 'TEXT' });
     this.#written.delete(messageId);
-    this.#told.clear();
+    this.#shared.clear();
     for (const [seq, { id }] of this.#messages) if (id === messageId) this.#messages.delete(seq);
   }
 
@@ -229,7 +229,7 @@ export class ThreadFeed {
     return this.#events.at(-1)?.seq ?? (this.#from === null ? null : this.#from - 1);
   }
 
-  #take(events: Event[]): void {
+  #appendEvents(events: Event[]): void {
     for (const event of events) {
       this.#refresh(event);
       if (event.type === 'MESSAGE_REMOVED') this.#forget(event.messageId ?? '');
@@ -251,9 +251,9 @@ export class ThreadFeed {
 
   /** What ended a step or parked its run has completed texts in their rows; `messageOf` sees to those of messages. */
   #refresh({ type, value, messageId }: Event): void {
-    if (type === 'MESSAGE_ENDED') this.#texts.settle({ ownerId: messageId ?? '', channel: 'TEXT' });
+    if (type === 'MESSAGE_ENDED') this.#texts.complete({ ownerId: messageId ?? '', channel: 'TEXT' });
     const isParked = type === 'RUN_STATUS_CHANGED' && value === 'REQUIRES_ACTION';
-    if (type === 'STEP_ENDED' || isParked) this.#texts.doubtSteps({ areOver: !isParked });
+    if (type === 'STEP_ENDED' || isParked) this.#texts.markStepsStale({ areOver: !isParked });
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Bus } from '../../bus/bus.ts';
 import type { Database } from '../../db/client.ts';
-import { CatchUp } from './catch-up-budget.ts';
+import { CatchUpBudget } from './catch-up-budget.ts';
 import { ThreadFeed } from './thread-feed.ts';
 
 /** The feeds of the threads that are followed in this process. */
@@ -8,7 +8,7 @@ export class ThreadFeeds {
   readonly #database: Database;
   readonly #bus: Bus;
   /** What those followers share that are behind. */
-  readonly catchUp = new CatchUp();
+  readonly catchUp = new CatchUpBudget();
   readonly #feeds = new Map<string, { feed: ThreadFeed; followers: number }>();
 
   constructor(database: Database, bus: Bus) {

@@ -29,7 +29,7 @@ export async function waitForRun(ctx: DomainContext, input: unknown, signal: Abo
       if (isAtRest(run.status)) return run;
       if (timeout.aborted) throw new WaitTimeoutError(run, timeoutSeconds);
       signal.throwIfAborted();
-      await untilNews(feed, id, seq, AbortSignal.any([signal, timeout]));
+      await untilChanged(feed, id, seq, AbortSignal.any([signal, timeout]));
     }
   } finally {
     ctx.feeds.release(feed);
@@ -43,7 +43,7 @@ async function readRun(ctx: DomainContext, threadId: string, id: string): Promis
 }
 
 /** Resolves when the log tells of the run again, when its thread is gone, or when the signal aborts. */
-async function untilNews(feed: ThreadFeed, runId: string, after: number, signal: AbortSignal): Promise<void> {
+async function untilChanged(feed: ThreadFeed, runId: string, after: number, signal: AbortSignal): Promise<void> {
   let seq = after;
   while (!signal.aborted) {
     const { version } = feed;

@@ -5,7 +5,7 @@ import type { Annotation } from '../thread/annotation.ts';
 import { filesIn, type MessagePart } from '../thread/content.ts';
 
 /** Keeps the source of a fork from being deleted before the fork is made. Throws NotFoundError where it has been already. */
-export async function holdSource(tx: Transaction, workspaceId: string, sourceId: string): Promise<void> {
+export async function lockSourceThread(tx: Transaction, workspaceId: string, sourceId: string): Promise<void> {
   const found = await tx.$queryRaw<unknown[]>`
     SELECT 1 FROM "Thread" WHERE "workspaceId" = ${workspaceId} AND "id" = ${sourceId} FOR KEY SHARE`;
   if (found.length === 0) throw new NotFoundError(sourceId);

@@ -1,15 +1,15 @@
-import type { PieceChannel } from '../../bus/bus.ts';
+import type { TextChannel } from '../../bus/bus.ts';
 import type { Database, Transaction } from '../../db/client.ts';
 import type { Event } from '../../db/generated/client.ts';
 
-/** A piece of a growing text that a run's executor hands over, with the fence under which it may write. */
-export interface Piece {
+/** A delta of a growing text that a run's executor hands over, with the fence under which it may write. */
+export interface TextDelta {
   workspaceId: string;
   threadId: string;
   runId: string;
   fence: number;
   ownerId: string;
-  channel: PieceChannel;
+  channel: TextChannel;
   /** In UTF-16 code units from the start of the text. */
   offset: number;
   text: string;
@@ -18,34 +18,34 @@ export interface Piece {
 /** Names one growing text. */
 export interface TextKey {
   ownerId: string;
-  channel: PieceChannel;
+  channel: TextChannel;
 }
 
 /** The key as a text. */
 export const textId = ({ ownerId, channel }: TextKey) => `${ownerId} ${channel}`;
 
 /**
- * Stores pieces of any number of runs, of any workspaces, in one statement. Pieces of a run that is no longer executed
+ * Stores deltas of any number of runs, of any workspaces, in one statement. Pieces of a run that is no longer executed
  * under their fence are left out: a worker that was only slow cannot write into its successor's text.
- * Returns the ids of the runs whose pieces were stored.
+ * Returns the ids of the runs whose deltas were stored.
  */
-export async function storePieces(database: Database, pieces: Piece[]): Promise<Set<string>> {
-  const column = <Name extends keyof Piece>(name: Name) => pieces.map((piece) => piece[name]);
+export async function storeDeltas(database: Database, deltas: TextDelta[]): Promise<Set<string>> {
+  const column = <Name extends keyof TextDelta>(name: Name) => deltas.map((delta) => delta[name]);
   const live = await database.$queryRaw<Array<{ id: string }>>`
-    WITH piece AS (
+    WITH delta AS (
       SELECT * FROM unnest(
         ${column('workspaceId')}::text[], ${column('runId')}::text[], ${column('fence')}::int[], ${column('ownerId')}::text[],
         ${column('channel')}::text[], ${column('offset')}::int[], ${column('text')}::text[]
       ) AS p ("workspaceId", "runId", "fence", "ownerId", "channel", "offset", "text")
     ), live AS (
       SELECT "workspaceId", "id" FROM "Run" r
-      WHERE ("workspaceId", "id", "fence") IN (SELECT "workspaceId", "runId", "fence" FROM piece)
+      WHERE ("workspaceId", "id", "fence") IN (SELECT "workspaceId", "runId", "fence" FROM delta)
         AND "status" IN ('IN_PROGRESS', 'CANCELLING')
       FOR SHARE
     ), stored AS (
-      INSERT INTO "Piece" ("workspaceId", "runId", "ownerId", "channel", "offset", "text")
-      SELECT p."workspaceId", p."runId", p."ownerId", p."channel"::"PieceChannel", p."offset", p."text"
-      FROM piece p JOIN live l ON l."workspaceId" = p."workspaceId" AND l."id" = p."runId"
+      INSERT INTO "TextDelta" ("workspaceId", "runId", "ownerId", "channel", "offset", "text")
+      SELECT p."workspaceId", p."runId", p."ownerId", p."channel"::"TextChannel", p."offset", p."text"
+      FROM delta p JOIN live l ON l."workspaceId" = p."workspaceId" AND l."id" = p."runId"
       ON CONFLICT DO NOTHING
     )
     SELECT "id" FROM live`;
@@ -54,7 +54,7 @@ export async function storePieces(database: Database, pieces: Piece[]): Promise<
 
 /** The texts that grow from an event on. */
 export function keysOpenedBy({ type, messageId, stepId, toolCallId }: Event): TextKey[] {
-  const open = (ownerId: string | null, channel: PieceChannel): TextKey => ({ ownerId: ownerId ?? '', channel });
+  const open = (ownerId: string | null, channel: TextChannel): TextKey => ({ ownerId: ownerId ?? '', channel });
   if (type === 'MESSAGE_STARTED') return [open(messageId, 'TEXT')];
   if (type === 'REASONING_STARTED') return [open(stepId, 'REASONING')];
   return type === 'TOOL_CALL_STARTED' ? [open(toolCallId, 'ARGUMENTS'), open(toolCallId, 'OUTPUT')] : [];
@@ -63,44 +63,44 @@ export function keysOpenedBy({ type, messageId, stepId, toolCallId }: Event): Te
 /** A text as the database can store it: without NUL and half characters. */
 export const storable = (text: string): string => text.replaceAll('\0', '\ufffd').toWellFormed();
 
-/** Joins pieces in the order of their offsets, as far as they follow each other. */
-function joinPieces(pieces: Array<{ offset: number; text: string }>): string {
+/** Joins deltas in the order of their offsets, as far as they follow each other. */
+function joinDeltas(deltas: Array<{ offset: number; text: string }>): string {
   let joined = '';
-  for (const { offset, text } of pieces) {
+  for (const { offset, text } of deltas) {
     if (offset === joined.length) joined += text;
   }
   return joined;
 }
 
 /** What has been stored of a run's growing texts, by `textId`. */
-export async function readPiecesOfRun(tx: Transaction, runId: string): Promise<Map<string, string>> {
-  const pieces = await tx.piece.findMany({
+export async function readDeltasOfRun(tx: Transaction, runId: string): Promise<Map<string, string>> {
+  const deltas = await tx.textDelta.findMany({
     where: { runId },
     orderBy: [{ ownerId: 'asc' }, { channel: 'asc' }, { offset: 'asc' }],
   });
-  const byText = Map.groupBy(pieces, textId);
-  return new Map([...byText].map(([id, list]) => [id, joinPieces(list)]));
+  const byText = Map.groupBy(deltas, textId);
+  return new Map([...byText].map(([id, list]) => [id, joinDeltas(list)]));
 }
 
 /**
- * The texts as they are now, by `textId`: from the pieces while they grow, from the row they belong to once they have
- * ended. The pieces are read first: a text that ends in between is then found whole in its row.
+ * The texts as they are now, by `textId`: from the deltas while they grow, from the row they belong to once they have
+ * ended. The deltas are read first: a text that ends in between is then found whole in its row.
  */
 export async function readTexts(
   db: Database,
   workspaceId: string,
   keys: readonly TextKey[],
 ): Promise<Map<string, string>> {
-  const owners = (channels: PieceChannel[]) => [
+  const owners = (channels: TextChannel[]) => [
     ...new Set(keys.filter(({ channel }) => channels.includes(channel)).map(({ ownerId }) => ownerId)),
   ];
   const where = (ids: string[]) => ({ workspaceId, id: { in: ids } });
-  const pieces = await db.piece.findMany({
+  const deltas = await db.textDelta.findMany({
     where: { workspaceId, ownerId: { in: keys.map(({ ownerId }) => ownerId) } },
     select: { ownerId: true, channel: true, offset: true, text: true },
     orderBy: [{ ownerId: 'asc' }, { channel: 'asc' }, { offset: 'asc' }],
   });
-  const texts = new Map([...Map.groupBy(pieces, textId)].map(([id, list]) => [id, joinPieces(list)]));
+  const texts = new Map([...Map.groupBy(deltas, textId)].map(([id, list]) => [id, joinDeltas(list)]));
   const longer = (key: TextKey, text: string | null) => {
     if ((text ?? '').length >= (texts.get(textId(key)) ?? '').length) texts.set(textId(key), text ?? '');
   };

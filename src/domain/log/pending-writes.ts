@@ -38,20 +38,20 @@ export class PendingWrites {
     this.#updates.set(table, rows.set(id, { ...rows.get(id), ...columns }));
   }
 
-  /** Deletes the pieces of a run, whose texts stand in their rows. */
-  deletePieces(runId: string): void {
+  /** Deletes the deltas of a run, whose texts stand in their rows. */
+  deleteDeltas(runId: string): void {
     this.#endedRuns.push(runId);
   }
 
   /** Takes what is pending, as statements for a WITH. */
-  take(): Prisma.Sql[] {
+  drain(): Prisma.Sql[] {
     const statements = [
       ...[...this.#inserts].map(([table, rows]) => this.#insertOf(table, [...rows.values()])),
       ...[...this.#updates].flatMap(([table, rows]) => [...rows].map(([id, row]) => this.#updateOf(table, id, row))),
     ];
     if (this.#endedRuns.length > 0) {
       statements.push(
-        Prisma.sql`DELETE FROM "Piece" WHERE "workspaceId" = ${this.#workspaceId} AND "runId" = ANY(${this.#endedRuns}::text[])`,
+        Prisma.sql`DELETE FROM "TextDelta" WHERE "workspaceId" = ${this.#workspaceId} AND "runId" = ANY(${this.#endedRuns}::text[])`,
       );
     }
     this.#inserts.clear();

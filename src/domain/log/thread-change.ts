@@ -101,7 +101,7 @@ export class ThreadChange {
   /** Writes what is pending now: before statements that read or change the same rows. */
   async flush(): Promise<void> {
     if (this.pending.isEmpty) return;
-    await this.tx.$executeRaw`WITH ${named(this.pending.take())} SELECT 1`;
+    await this.tx.$executeRaw`WITH ${named(this.pending.drain())} SELECT 1`;
   }
 
   /** Writes what is pending, the log and the numbers, in one statement; called once, before the commit. */
@@ -109,7 +109,7 @@ export class ThreadChange {
     const { id, activeRunId, lastSeq, lastPosition, lastRun, lastActiveAt } = this.thread;
     const isChanged = Object.entries(before).some(([name, value]) => this.thread[name as keyof LockedThread] !== value);
     if (!isChanged && this.pending.isEmpty) return;
-    const writes = this.pending.take();
+    const writes = this.pending.drain();
     const others = writes.length > 0 ? Prisma.sql`, ${named(writes)}` : Prisma.empty;
     const workspaceId = this.#workspaceId;
     await this.tx.$executeRaw`

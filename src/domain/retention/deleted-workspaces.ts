@@ -7,9 +7,9 @@ const batchSize = 1000;
 
 /** What hangs on a workspace and its key, children before their parents, so that no statement cascades far. */
 const tables = [
-  ['Piece', ['workspaceId', 'ownerId', 'channel', 'offset']],
+  ['TextDelta', ['workspaceId', 'ownerId', 'channel', 'offset']],
   ['Event', ['workspaceId', 'threadId', 'seq']],
-  ['FileChunk', ['workspaceId', 'fileId', 'index']],
+  ['Passage', ['workspaceId', 'fileId', 'index']],
   ['FileTerm', ['workspaceId', 'fileId', 'term']],
   ['File', ['workspaceId', 'id']],
   ['ToolCall', ['workspaceId', 'id']],
@@ -19,7 +19,7 @@ const tables = [
   ['Thread', ['workspaceId', 'id']],
   ['Assistant', ['workspaceId', 'id']],
   ['Plugin', ['workspaceId', 'id']],
-  ['ApiKeyEntry', ['workspaceId', 'homeWorkspaceId', 'keyId']],
+  ['ApiKeyWorkspace', ['workspaceId', 'homeWorkspaceId', 'keyId']],
   ['ApiKey', ['workspaceId', 'id']],
 ] as const;
 
@@ -29,7 +29,7 @@ const quoted = (names: readonly string[]) => Prisma.raw(names.map((name) => `"${
  * Deletes what is left of deleted workspaces, some rows at a time, so that nobody waits for it. Serves all workspaces; goes
  * on where it was when it is stopped in the middle.
  */
-export async function deleteRemains(services: Services, signal: AbortSignal): Promise<void> {
+export async function purgeDeletedWorkspaces(services: Services, signal: AbortSignal): Promise<void> {
   const { database } = services;
   const workspaces = await database.workspace.findMany({ where: { deletedAt: { not: null } }, select: { id: true } });
   for (const { id } of workspaces) {

@@ -12,7 +12,7 @@ import { insertThread, threadInput } from '../thread/thread.ts';
 import { pluginTokens, sealUserTokens } from '../tool/plugin-token.ts';
 import { checkTools, tools } from '../tool/tool-input.ts';
 import { effectiveModel, generation, toolChoice } from './generation.ts';
-import { findRun, requestCancel, ringFor } from './run.ts';
+import { findRun, notifyWorkers, requestCancel } from './run.ts';
 
 const createInput = z.object({
   ...generation,
@@ -113,10 +113,10 @@ export async function addRun(
   key: string | null = null,
 ): Promise<Run> {
   const assistant = await findAssistant(change, create.assistantId ?? change.thread.assistantId);
-  await makeWay(ctx, change, create.whenBusy ?? 'ENQUEUE');
+  await resolveBusyThread(ctx, change, create.whenBusy ?? 'ENQUEUE');
   await appendMessages(ctx, change, create.messages ?? []);
   await checkTools(ctx, change.tx, create.tools);
-  const configuration = await freeze(ctx, change, create, assistant);
+  const configuration = await snapshotConfiguration(ctx, change, create, assistant);
   const id = newId('Run');
   const run = await change.tx.run.create({
     data: {
@@ -137,7 +137,7 @@ export async function addRun(
   change.thread.lastActiveAt = change.now;
   if (change.thread.activeRunId === null) {
     change.thread.activeRunId = id;
-    await ringFor(ctx, change, id);
+    await notifyWorkers(ctx, change, id);
   }
   return run;
 }
@@ -150,7 +150,7 @@ async function findAssistant(change: ThreadChange, id: string | null): Promise<A
 }
 
 /** Does what `whenBusy` says about the runs of the thread that are not finished. */
-async function makeWay(
+async function resolveBusyThread(
   ctx: DomainContext,
   change: ThreadChange,
   whenBusy: 'ENQUEUE' | 'REJECT' | 'CANCEL_ACTIVE',
@@ -164,7 +164,12 @@ async function makeWay(
 }
 
 /** The configuration that is in force: the run's own, over the assistant's, over the defaults. */
-async function freeze(ctx: DomainContext, change: ThreadChange, create: CreateRun, assistant: Assistant | null) {
+async function snapshotConfiguration(
+  ctx: DomainContext,
+  change: ThreadChange,
+  create: CreateRun,
+  assistant: Assistant | null,
+) {
   const workspace = await change.tx.workspace.findFirst({
     where: {},
     select: { defaultModel: true, recordSteps: true },

@@ -11,7 +11,7 @@ import { storable } from '../log/growing-text.ts';
 import { changeThread, type ThreadChange } from '../log/thread-change.ts';
 import { isTerminal, statusesBefore } from './run-status.ts';
 import { closeOpenStep, type OpenStep, type StepOutcome } from './step.ts';
-import { leaveSteps } from './step-recording.ts';
+import { redactSteps } from './step-recording.ts';
 
 /** Why a run, a step or a call failed, in words fit for its user: no secret, no stack. */
 export interface RunFault {
@@ -85,7 +85,7 @@ export async function endRun(
   await closeOpenStep(change, run.id, outcome, more.texts, more.openStep);
   const entered = await enterStatus(change, run, end.status, {
     ...more.data,
-    ...(await leaveSteps(change, run)),
+    ...(await redactSteps(change, run)),
     endedAt: change.now,
     sealedUserTokens: null,
     leasedUntil: null,
@@ -105,11 +105,11 @@ async function startNext(ctx: DomainContext, change: ThreadChange, after: number
     ? await change.tx.run.findFirst({ where, orderBy: { number: 'asc' }, select: { id: true } })
     : null;
   change.thread.activeRunId = next?.id ?? null;
-  if (next) await ringFor(ctx, change, next.id);
+  if (next) await notifyWorkers(ctx, change, next.id);
 }
 
 /** Rings for a run that holds its thread. */
-export function ringFor(ctx: DomainContext, change: ThreadChange, runId: string): Promise<void> {
+export function notifyWorkers(ctx: DomainContext, change: ThreadChange, runId: string): Promise<void> {
   return ctx.queue.enqueueRun(change.tx, { workspaceId: ctx.workspaceId, threadId: change.thread.id, runId });
 }
 

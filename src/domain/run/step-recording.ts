@@ -8,7 +8,7 @@ const graceMs = 60_000;
 const batchSize = 200;
 
 /** What a run that ends leaves of its steps, as its workspace wants it: takes the rest away; returns columns of the run. */
-export async function leaveSteps(
+export async function redactSteps(
   change: ThreadChange,
   run: { id: string; recordSteps: StepRecording },
 ): Promise<Pick<Prisma.RunUncheckedUpdateManyInput, 'stepsUntil'>> {
@@ -23,7 +23,7 @@ export async function leaveSteps(
     where: { step: { runId: run.id }, errorCode: 'invalid_tool_call' },
     data: { errorMessage: 'The call could not be made.' },
   });
-  await change.tx.fileSearchHit.deleteMany({ where: { toolCall: { step: { runId: run.id } } } });
+  await change.tx.fileSearchResult.deleteMany({ where: { toolCall: { step: { runId: run.id } } } });
   await change.tx.step.updateMany({ where: { runId: run.id }, data: { reasoning: '' } });
   return run.recordSteps === 'NONE' ? { stepsUntil: new Date(change.now.getTime() + graceMs) } : {};
 }

@@ -1,7 +1,7 @@
 import type { Prisma, Run, Step, StepStatus, StepType, ToolCall } from '../../db/generated/client.ts';
 import { newId } from '../../id.ts';
 import type { DomainContext } from '../context.ts';
-import { readPiecesOfRun, storable, textId } from '../log/growing-text.ts';
+import { readDeltasOfRun, storable, textId } from '../log/growing-text.ts';
 import type { ThreadChange } from '../log/thread-change.ts';
 import { annotationsOf, readSources } from '../thread/annotation.ts';
 import { filesIn, type MessagePart } from '../thread/content.ts';
@@ -152,7 +152,7 @@ export async function closeOpenStep(
 ): Promise<void> {
   const step = openStep === undefined ? await findOpenStep(change, runId) : openStep;
   if (!step) return;
-  const grown = texts ?? (await readPiecesOfRun(change.tx, runId));
+  const grown = texts ?? (await readDeltasOfRun(change.tx, runId));
   const isAnnounced = step.messageId !== null || step.toolCalls.length > 0;
   if (!isAnnounced) announceStep(change, step, step.type);
   if (step.messageId) {
@@ -175,7 +175,7 @@ export async function closeOpenStep(
   const hasTexts = reasoning !== '' || step.toolCalls.length > 0;
   const closes = hasTexts ? { closes: { stepId: step.id } } : {};
   change.log({ type: 'STEP_ENDED', runId, stepId: step.id, value: outcome.status }, closes);
-  change.pending.deletePieces(runId);
+  change.pending.deleteDeltas(runId);
 }
 
 /** The columns of a message that come from what the tools of its run have left: marks, and pictures that it shows first. */

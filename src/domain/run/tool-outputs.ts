@@ -5,7 +5,7 @@ import type { DomainContext } from '../context.ts';
 import { type InputIssue, InvalidInputError, RunNotWaitingError } from '../error.ts';
 import { absentOr, parse, textUpTo } from '../input.ts';
 import { changeThread, type ThreadChange } from '../log/thread-change.ts';
-import { enterStatus, findRun, ringFor } from './run.ts';
+import { enterStatus, findRun, notifyWorkers } from './run.ts';
 import { closeOpenStep, findOpenStep, type OpenStep } from './step.ts';
 
 /** What is said of a call that its client could not make. */
@@ -35,7 +35,7 @@ export async function submitToolOutputs(ctx: DomainContext, input: unknown): Pro
     for (const answer of outputs) await storeOutput(change, answer);
     await closeOpenStep(change, runId, { status: 'COMPLETED', incompleteReason: null });
     await enterStatus(change, run, 'QUEUED', { expiresAt: null });
-    await ringFor(ctx, change, runId);
+    await notifyWorkers(ctx, change, runId);
     return change.tx.run.findFirstOrThrow({ where: { id: runId } });
   });
 }

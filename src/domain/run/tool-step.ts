@@ -9,7 +9,7 @@ import { closeOpenStep, findOpenStep, type OpenStep } from './step.ts';
 import type { Usage } from './usage.ts';
 
 /** A call whose arguments are complete. */
-export interface ReadyCall {
+export interface CheckedCall {
   id: string;
   arguments: string;
   /** It is answered to the model, and not made; null: it is to be made. */
@@ -19,7 +19,7 @@ export interface ReadyCall {
 }
 
 /** What follows: calls are to be made; the run waits for its client, or is over; or it goes on with the model. */
-export type AfterCalls = 'make' | 'wait' | 'go on';
+export type NextAction = 'make' | 'wait' | 'go on';
 
 /** What is known of the model's part of a step. */
 interface ModelPart {
@@ -34,10 +34,10 @@ interface ModelPart {
 export function storeCalls(
   ctx: DomainContext,
   run: ClaimedRun,
-  calls: ReadyCall[],
+  calls: CheckedCall[],
   { used, totals }: ModelPart,
   atOnce: number,
-): Promise<AfterCalls> {
+): Promise<NextAction> {
   return changeRun(ctx, run, async (change, current) => {
     if (current.status === 'CANCELLING') return endCancelled(ctx, change, current, totals);
     const toMake = calls.filter(({ error, isServers }) => isServers && error === null);
@@ -48,19 +48,19 @@ export function storeCalls(
         data: {
           arguments: storable(text),
           startedAt: begun.has(id) ? change.now : undefined,
-          ...(error === null ? {} : unanswered(storable(error), change.now)),
+          ...(error === null ? {} : rejectedColumns(storable(error), change.now)),
         },
       });
     }
     const step = (await findOpenStep(change, run.id)) as OpenStep;
     await change.tx.step.updateMany({ where: { id: step.id }, data: used });
-    if (toMake.length === 0) return settle(change, current, totals);
+    if (toMake.length === 0) return continueOrWait(change, current, totals);
     await change.tx.run.updateMany({ where: { id: run.id }, data: totals });
     return 'make';
   });
 }
 
-const unanswered = (error: string, now: Date) =>
+const rejectedColumns = (error: string, now: Date) =>
   ({
     status: 'FAILED',
     output: error,
@@ -71,9 +71,9 @@ const unanswered = (error: string, now: Date) =>
   }) as const;
 
 /** Ends a tool-calls step whose calls the server has made: the run waits for its client where calls are left for it. */
-export function settleCalls(ctx: DomainContext, run: ClaimedRun): Promise<AfterCalls> {
+export function finishCalls(ctx: DomainContext, run: ClaimedRun): Promise<NextAction> {
   return changeRun(ctx, run, async (change, current) =>
-    current.status === 'CANCELLING' ? endCancelled(ctx, change, current, {}) : settle(change, current, {}),
+    current.status === 'CANCELLING' ? endCancelled(ctx, change, current, {}) : continueOrWait(change, current, {}),
   );
 }
 
@@ -82,17 +82,17 @@ async function endCancelled(
   change: ThreadChange,
   current: LockedRun,
   data: Prisma.RunUncheckedUpdateManyInput,
-): Promise<AfterCalls> {
+): Promise<NextAction> {
   await endRun(ctx, change, current, { status: 'CANCELLED' }, { data });
   return 'wait';
 }
 
 /** Lets the run go on, or lets go of it until its client has answered, or until `expiresAt`. */
-async function settle(
+async function continueOrWait(
   change: ThreadChange,
   current: LockedRun,
   totals: Prisma.RunUncheckedUpdateManyInput,
-): Promise<AfterCalls> {
+): Promise<NextAction> {
   const open = await change.tx.toolCall.count({ where: { step: { runId: current.id }, status: 'IN_PROGRESS' } });
   if (open === 0) {
     await closeOpenStep(change, current.id, { status: 'COMPLETED', incompleteReason: null });
@@ -127,7 +127,7 @@ export interface CallEnd extends CallResult {
 
 /** Stores how a call ended: it is never made again. */
 export async function endCall(ctx: DomainContext, run: ClaimedRun, id: string, end: CallEnd): Promise<void> {
-  const { output, error, httpStatus, hits = [] } = end;
+  const { output, error, httpStatus, searchResults = [] } = end;
   const failed = error && {
     errorCode: error.code,
     errorMessage: storable(error.message),
@@ -138,18 +138,23 @@ export async function endCall(ctx: DomainContext, run: ClaimedRun, id: string, e
       where: { id, status: 'IN_PROGRESS' },
       data: { output, httpStatus, endedAt: change.now, status: error ? 'FAILED' : 'COMPLETED', ...failed },
     });
-    if (hits.length === 0) return;
-    const rows = hits.map(({ fileId, chunkIndex, score }, index) => ({ rank: index + 1, fileId, chunkIndex, score }));
+    if (searchResults.length === 0) return;
+    const rows = searchResults.map(({ fileId, passageIndex, score }, index) => ({
+      rank: index + 1,
+      fileId,
+      passageIndex,
+      score,
+    }));
     // A file may have been deleted since it was found, or is being deleted.
     const stored = await change.tx.$executeRaw`
-      INSERT INTO "FileSearchHit" ("workspaceId", "toolCallId", "rank", "fileId", "chunkIndex", "score")
-      SELECT ${ctx.workspaceId}, ${id}, h."rank", h."fileId", h."chunkIndex", h."score"
-      FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS h ("rank" int, "fileId" text, "chunkIndex" int, "score" float8)
-      JOIN "FileChunk" c ON c."workspaceId" = ${ctx.workspaceId} AND c."fileId" = h."fileId" AND c."index" = h."chunkIndex"
+      INSERT INTO "FileSearchResult" ("workspaceId", "toolCallId", "rank", "fileId", "passageIndex", "score")
+      SELECT ${ctx.workspaceId}, ${id}, h."rank", h."fileId", h."passageIndex", h."score"
+      FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS h ("rank" int, "fileId" text, "passageIndex" int, "score" float8)
+      JOIN "Passage" c ON c."workspaceId" = ${ctx.workspaceId} AND c."fileId" = h."fileId" AND c."index" = h."passageIndex"
       JOIN "File" f ON f."workspaceId" = c."workspaceId" AND f."id" = c."fileId"
       FOR KEY SHARE OF f, c`;
     // What was told of it goes with it, as `deleteFile` has it.
-    if (stored < hits.length) await change.tx.toolCall.updateMany({ where: { id }, data: { output: null } });
+    if (stored < searchResults.length) await change.tx.toolCall.updateMany({ where: { id }, data: { output: null } });
   });
 }
 

@@ -3,15 +3,15 @@ import { type Embedder, EmbeddingError } from '../../providers/embedder.ts';
 import type { Services } from '../context.ts';
 import {
   type ClaimedFile,
+  ClaimLostError,
   claimUnembeddedFile,
   lastInLine,
-  PassedOnError,
   updateClaimed,
   whileClaimed,
   writingFault,
 } from './ingest-claim.ts';
 
-interface Passage {
+interface PassageToEmbed {
   index: number;
   text: string;
 }
@@ -56,9 +56,9 @@ async function embedFile(
 }
 
 function withoutVector({ database }: Services, model: string, file: ClaimedFile, after: number, most: number) {
-  return database.$queryRaw<Passage[]>`
-    SELECT c."index", c."text" FROM "FileChunk" c
-    LEFT JOIN "FileChunkEmbedding" e ON e."workspaceId" = c."workspaceId" AND e."fileId" = c."fileId"
+  return database.$queryRaw<PassageToEmbed[]>`
+    SELECT c."index", c."text" FROM "Passage" c
+    LEFT JOIN "PassageEmbedding" e ON e."workspaceId" = c."workspaceId" AND e."fileId" = c."fileId"
       AND e."index" = c."index" AND e."model" = ${model}
     WHERE c."workspaceId" = ${file.workspaceId} AND c."fileId" = ${file.id} AND c."index" > ${after} AND e."index" IS NULL
     ORDER BY c."index" LIMIT ${most}`;
@@ -68,7 +68,7 @@ async function embedBatch(
   services: Services,
   embedder: Embedder,
   file: ClaimedFile,
-  passages: Passage[],
+  passages: PassageToEmbed[],
   signal: AbortSignal,
 ): Promise<void> {
   const texts = passages.map(({ text }) => text);
@@ -76,7 +76,7 @@ async function embedBatch(
   const rows = passages.map(({ index }, place) => ({ index, embedding: vectors[place] }));
   try {
     await services.database.$executeRaw`
-      INSERT INTO "FileChunkEmbedding" ("workspaceId", "fileId", "index", "model", "embedding")
+      INSERT INTO "PassageEmbedding" ("workspaceId", "fileId", "index", "model", "embedding")
       SELECT ${file.workspaceId}, ${file.id}, r."index", ${embedder.model}, r."embedding"::vector
       FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS r ("index" int, "embedding" text)
       ON CONFLICT ("workspaceId", "fileId", "index") DO UPDATE
@@ -103,7 +103,7 @@ export async function embedAtOnce(
     const outcome = await embedFile(services, embedder, file, AbortSignal.any([signal, patience]), tell);
     return { ...outcome, ingestionAt: outcome.embeddingModel === null ? new Date() : null };
   } catch (error) {
-    if (error instanceof PassedOnError) throw error;
+    if (error instanceof ClaimLostError) throw error;
     const isStopped = signal.aborted || patience.aborted;
     if (!isStopped) services.log.error({ err: error, fileId: file.id }, 'embedding');
     return { embeddingModel: null, embeddingError: null, ingestionAt: isStopped ? null : new Date() };
@@ -139,7 +139,7 @@ async function embedClaimed(
     });
     return isDone;
   } catch (error) {
-    if (error instanceof PassedOnError) return true;
+    if (error instanceof ClaimLostError) return true;
     if (!signal.aborted && !turn.aborted) throw error;
     await updateClaimed(services, file, { ingestionAt: lastInLine() }).catch(() => {});
     return !signal.aborted;

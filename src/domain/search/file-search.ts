@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Prisma } from '../../db/generated/client.ts';
-import type { Passage } from '../../tools/tool.ts';
+import type { FileSearchResult } from '../../tools/tool.ts';
 import type { DomainContext } from '../context.ts';
 import { findByMeaning } from './find-by-meaning.ts';
 import { findByWords } from './find-by-words.ts';
-import { fuse } from './merge-results.ts';
+import { fuseScores } from './merge-results.ts';
 
 /** How long a search waits for files that are being made searchable, and how often it looks. */
 const patienceMs = 20_000;
@@ -31,7 +31,7 @@ export async function searchFiles(
   query: string,
   maxResults: number,
   signal: AbortSignal,
-): Promise<Passage[]> {
+): Promise<FileSearchResult[]> {
   await whenRead(ctx, files, signal);
   const searched = await ctx.db.file.findMany({
     where: { AND: [files, { ingestion: 'COMPLETED' }] },
@@ -43,7 +43,9 @@ export async function searchFiles(
     findByWords(ctx, ids, query, ctx.embedder ? fused : maxResults),
     findByMeaning(ctx, ids, query, fused, signal),
   ]);
-  const hits = byMeaning ? fuse(byWords, byMeaning, (hit) => `${hit.fileId} ${hit.chunkIndex}`) : byWords;
+  const results = byMeaning
+    ? fuseScores(byWords, byMeaning, (result) => `${result.fileId} ${result.passageIndex}`)
+    : byWords;
   const names = new Map(searched.map(({ id, name }) => [id, name]));
-  return hits.slice(0, maxResults).map((hit) => ({ ...hit, fileName: names.get(hit.fileId) ?? '' }));
+  return results.slice(0, maxResults).map((result) => ({ ...result, fileName: names.get(result.fileId) ?? '' }));
 }

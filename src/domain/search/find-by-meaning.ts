@@ -1,6 +1,6 @@
 import { EmbeddingError } from '../../providers/embedder.ts';
 import type { DomainContext } from '../context.ts';
-import type { Hit } from './find-by-words.ts';
+import type { PassageMatch } from './find-by-words.ts';
 
 /** How long a search waits for the vector of its query. */
 const patienceMs = 10_000;
@@ -19,21 +19,21 @@ export async function findByMeaning(
   query: string,
   maxResults: number,
   signal: AbortSignal,
-): Promise<Hit[] | null> {
+): Promise<PassageMatch[] | null> {
   if (!ctx.embedder || (await isTooMuch(ctx, fileIds))) return null;
   const vector = await vectorOf(ctx, query, signal);
   if (!vector) return null;
   const literal = JSON.stringify(vector);
-  return ctx.db.$queryRaw<Hit[]>`
-    SELECT c."fileId", c."index" AS "chunkIndex", c."page", c."text", 1 - n."distance" AS "score"
+  return ctx.db.$queryRaw<PassageMatch[]>`
+    SELECT c."fileId", c."index" AS "passageIndex", c."page", c."text", 1 - n."distance" AS "score"
     FROM (
       SELECT e."fileId", e."index", e."embedding" <=> ${literal}::vector AS "distance"
-      FROM "FileChunkEmbedding" e
+      FROM "PassageEmbedding" e
       WHERE e."workspaceId" = ${ctx.workspaceId} AND e."fileId" = ANY(${fileIds}::text[])
         AND e."model" = ${ctx.embedder.model} AND vector_dims(e."embedding") = ${vector.length}
       ORDER BY "distance" LIMIT ${maxResults}
     ) n
-    JOIN "FileChunk" c ON c."workspaceId" = ${ctx.workspaceId} AND c."fileId" = n."fileId" AND c."index" = n."index"
+    JOIN "Passage" c ON c."workspaceId" = ${ctx.workspaceId} AND c."fileId" = n."fileId" AND c."index" = n."index"
     WHERE n."distance" <> 'NaN'
     ORDER BY n."distance", c."fileId", c."index"`;
 }
@@ -41,7 +41,7 @@ export async function findByMeaning(
 async function isTooMuch(ctx: DomainContext, fileIds: readonly string[]): Promise<boolean> {
   const [row] = await ctx.db.$queryRaw<Array<{ count: number }>>`
     SELECT count(*)::int AS "count" FROM (
-      SELECT 1 FROM "FileChunkEmbedding"
+      SELECT 1 FROM "PassageEmbedding"
       WHERE "workspaceId" = ${ctx.workspaceId} AND "fileId" = ANY(${fileIds}::text[]) LIMIT ${maxVectors + 1}) v`;
   const isMore = (row?.count ?? 0) > maxVectors;
   if (isMore)

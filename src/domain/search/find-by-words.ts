@@ -10,9 +10,9 @@ const compared = 50;
 const maxNear = 5;
 
 /** A passage of a file that was found. */
-export interface Hit {
+export interface PassageMatch {
   fileId: string;
-  chunkIndex: number;
+  passageIndex: number;
   page: number | null;
   text: string;
   score: number;
@@ -28,17 +28,17 @@ export async function findByWords(
   fileIds: readonly string[],
   query: string,
   maxResults: number,
-): Promise<Hit[]> {
+): Promise<PassageMatch[]> {
   const words = wordsToFind(query).slice(0, maxWords);
   if (words.length === 0) return [];
   const plain = query.toWellFormed().replaceAll('\0', '').trim().slice(0, 500);
   const groups = await alternativesTo(ctx, fileIds, words);
-  return ctx.db.$queryRaw<Hit[]>`
+  return ctx.db.$queryRaw<PassageMatch[]>`
     WITH q AS (
       SELECT ${groups.join(' | ')}::tsquery || replace(plainto_tsquery('english', ${plain})::text, '&', '|')::tsquery AS "words"
     ), candidate AS (
       SELECT c.*, ts_rank(c."words", q."words", 1) AS "rank"
-      FROM "FileChunk" c, q
+      FROM "Passage" c, q
       WHERE c."workspaceId" = ${ctx.workspaceId} AND c."fileId" = ANY(${fileIds}::text[]) AND c."words" @@ q."words"
       ORDER BY "rank" DESC LIMIT ${candidates}
     ), weighed AS (
@@ -51,7 +51,7 @@ export async function findByWords(
       SELECT *, 0.15 * "exact" + 0.5 * "covered" + 0.15 * "rank" / ("rank" + 0.05) AS "weight"
       FROM weighed ORDER BY "weight" DESC, "fileId", "index" LIMIT ${Math.max(maxResults, compared)}
     )
-    SELECT "fileId", "index" AS "chunkIndex", "page", "text",
+    SELECT "fileId", "index" AS "passageIndex", "page", "text",
       least(1, "weight" + 0.2 * word_similarity(${plain}, "text"))::float8 AS "score"
     FROM best ORDER BY "score" DESC, "fileId", "index" LIMIT ${maxResults}`;
 }

@@ -14,7 +14,7 @@ export type ClaimedFile = Pick<
 >;
 
 /** The file is gone, or somebody else's. */
-export class PassedOnError extends Error {}
+export class ClaimLostError extends Error {}
 
 const claimed = Prisma.sql`f."workspaceId", f."id", f."blobKey", f."mimeType", f."ingestionClaim", f."ingestionAttempts"`;
 const abandonedBefore = () => new Date(Date.now() - abandonedMs);
@@ -68,7 +68,7 @@ export async function updateClaimed(
   data: Prisma.FileUncheckedUpdateManyInput,
 ): Promise<void> {
   const { count } = await database.file.updateMany({ where: { workspaceId, id, ingestionClaim }, data });
-  if (count === 0) throw new PassedOnError();
+  if (count === 0) throw new ClaimLostError();
 }
 
 /** Does something with a claimed file and keeps it meanwhile. The signal aborts, too, when the file is somebody else's. */
@@ -82,7 +82,7 @@ export async function whileClaimed(
   const beat = setInterval(() => {
     updateClaimed(services, file, { ingestionAt: new Date() }).catch((error) => {
       // A database that does not answer for a moment passes nothing on.
-      if (error instanceof PassedOnError) passedOn.abort(error);
+      if (error instanceof ClaimLostError) passedOn.abort(error);
     });
   }, beatEveryMs);
   try {
@@ -96,7 +96,7 @@ export async function whileClaimed(
 export const writingFault = (error: unknown): unknown =>
   error instanceof Prisma.PrismaClientKnownRequestError &&
   /23503|foreign key/i.test(JSON.stringify(error.meta ?? error.message))
-    ? new PassedOnError()
+    ? new ClaimLostError()
     : error;
 
 /** For the embedded database, which only this process can have open: whoever was at a file is gone. */

@@ -1,15 +1,15 @@
 import type { Transaction } from '../../db/client.ts';
 import type { File } from '../../db/generated/client.ts';
-import { type Chunk, Chunker } from '../../ingest/chunk.ts';
 import { UnreadableError } from '../../ingest/protocol.ts';
 import { readFile } from '../../ingest/read-file.ts';
 import { isTerm, searchWords } from '../../ingest/search-words.ts';
+import { PassageSplitter, type PassageText } from '../../ingest/split-passages.ts';
 import type { Services } from '../context.ts';
 import { embedAtOnce } from './embedding.ts';
 import {
   type ClaimedFile,
+  ClaimLostError,
   claimWaitingFile,
-  PassedOnError,
   updateClaimed,
   whileClaimed,
   writingFault,
@@ -38,7 +38,7 @@ export async function ingestWaitingFiles(services: Services, signal: AbortSignal
     if (!file) return;
     await whileClaimed(services, file, signal, (during) => ingest(services, file, during)).catch((error) =>
       endWithout(services, file, error, signal).catch((fault) => {
-        if (!(fault instanceof PassedOnError)) throw fault;
+        if (!(fault instanceof ClaimLostError)) throw fault;
       }),
     );
   }
@@ -46,7 +46,7 @@ export async function ingestWaitingFiles(services: Services, signal: AbortSignal
 
 /** What becomes of a file that could not be read to its end. Throws PassedOnError. */
 async function endWithout(services: Services, file: ClaimedFile, error: unknown, signal: AbortSignal): Promise<void> {
-  if (error instanceof PassedOnError) return;
+  if (error instanceof ClaimLostError) return;
   const { ingestionAttempts: attempts } = file;
   if (signal.aborted) {
     const data = { ingestion: 'QUEUED', ingestionAt: null, ingestionAttempts: attempts - 1 } as const;
@@ -94,8 +94,8 @@ async function readInto(
   signal: AbortSignal,
   tell: (progress: number) => Promise<void>,
 ): Promise<number> {
-  const chunker = new Chunker();
-  const waiting: Chunk[] = [];
+  const chunker = new PassageSplitter();
+  const waiting: PassageText[] = [];
   const terms = new Set<string>();
   let count = 0;
   for await (const part of readFile(services.files.read(file.workspaceId, file.blobKey), file.mimeType, signal)) {
@@ -114,7 +114,7 @@ async function readInto(
 }
 
 /** Stores passages, and those of their terms that are not among the `terms` stored so far. */
-async function store(services: Services, file: ClaimedFile, chunks: Chunk[], terms: Set<string>): Promise<void> {
+async function store(services: Services, file: ClaimedFile, chunks: PassageText[], terms: Set<string>): Promise<void> {
   if (chunks.length === 0) return;
   const { workspaceId, id } = file;
   const fresh = new Set<string>();
@@ -128,7 +128,7 @@ async function store(services: Services, file: ClaimedFile, chunks: Chunk[], ter
   });
   try {
     await services.database.$executeRaw`
-      INSERT INTO "FileChunk" ("workspaceId", "fileId", "index", "text", "page", "words")
+      INSERT INTO "Passage" ("workspaceId", "fileId", "index", "text", "page", "words")
       SELECT ${workspaceId}, ${id}, c."index", c."text", c."page",
         to_tsvector('english', c."text") || to_tsvector('simple', c."words")
       FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS c ("index" int, "text" text, "page" int, "words" text)`;
@@ -142,6 +142,6 @@ async function store(services: Services, file: ClaimedFile, chunks: Chunk[], ter
 }
 
 /** Rings for a file that waits to be made searchable, when the transaction commits. */
-export function ringForIngestion({ queue }: Pick<Services, 'queue'>, tx: Transaction, file: File): Promise<void> {
+export function notifyIngestion({ queue }: Pick<Services, 'queue'>, tx: Transaction, file: File): Promise<void> {
   return file.ingestion === 'QUEUED' ? queue.enqueueIngestion(tx) : Promise.resolve();
 }

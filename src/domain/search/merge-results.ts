@@ -3,7 +3,7 @@
  * themselves, `relative` such as only say which is nearer, whose best counts 1 and whose last counts 0 (relative score fusion: models
  * differ in which part of their scale they use, https://doi.org/10.1145/3596512). `keyOf` says which are the same. The best first.
  */
-export function fuse<T extends { score: number }>(
+export function fuseScores<T extends { score: number }>(
   absolute: readonly T[],
   relative: readonly T[],
   keyOf: (item: T) => string,

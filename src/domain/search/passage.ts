@@ -7,8 +7,8 @@ const batchSize = 1000;
 export async function deletePassages(database: Database, workspaceId: string, fileId: string): Promise<void> {
   for (let count = batchSize; count === batchSize; ) {
     count = await database.$executeRaw`
-      DELETE FROM "FileChunk" WHERE "workspaceId" = ${workspaceId} AND "fileId" = ${fileId} AND "index" IN (
-        SELECT "index" FROM "FileChunk" WHERE "workspaceId" = ${workspaceId} AND "fileId" = ${fileId} LIMIT ${batchSize})`;
+      DELETE FROM "Passage" WHERE "workspaceId" = ${workspaceId} AND "fileId" = ${fileId} AND "index" IN (
+        SELECT "index" FROM "Passage" WHERE "workspaceId" = ${workspaceId} AND "fileId" = ${fileId} LIMIT ${batchSize})`;
   }
   for (let count = batchSize; count === batchSize; ) {
     count = await database.$executeRaw`

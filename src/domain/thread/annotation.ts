@@ -31,14 +31,14 @@ export async function readSources(tx: Transaction, runId: string): Promise<Sourc
     select: {
       kind: true,
       files: { select: { id: true, name: true, toolCallId: true }, orderBy: { id: 'asc' } },
-      hits: { select: { rank: true, score: true, fileId: true, chunk: { select: { text: true } } } },
+      searchResults: { select: { rank: true, score: true, fileId: true, passage: { select: { text: true } } } },
     },
   });
   const filesOf = (kind: string) => calls.filter((call) => call.kind === kind).flatMap(({ files }) => files);
   const searches = calls.filter(({ kind }) => kind === 'FILE_SEARCH');
-  const passages = searches.flatMap(({ hits }, index) =>
-    hits.map(({ rank, fileId, score, chunk }) => {
-      return [markOf(index + 1, rank), { fileId, quote: chunk.text, score }] as const;
+  const passages = searches.flatMap(({ searchResults }, index) =>
+    searchResults.map(({ rank, fileId, score, passage }) => {
+      return [markOf(index + 1, rank), { fileId, quote: passage.text, score }] as const;
     }),
   );
   return {

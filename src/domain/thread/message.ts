@@ -27,8 +27,10 @@ const createInput = z.object({ threadId: z.string(), message: messageInput });
 const editInput = z.object({ id: z.string(), ...contentFields }).superRefine(checkContent);
 
 /** Where a message stands in the conversation: an answer behind what its run was asked, whenever it was begun. */
-export const placeOf = ({ position, run }: Pick<Message, 'position'> & { run: { inputThrough: number } | null }) =>
-  run ? run.inputThrough + 0.5 : position;
+export const conversationOrder = ({
+  position,
+  run,
+}: Pick<Message, 'position'> & { run: { inputThrough: number } | null }) => (run ? run.inputThrough + 0.5 : position);
 
 /** What the row of a message has before anything is said of it. */
 export const emptyMessage = {

@@ -1,19 +1,19 @@
 import type { File, Message, Run } from '../../db/generated/client.ts';
 import type { DomainContext } from '../context.ts';
-import { placeOf } from './message.ts';
+import { conversationOrder } from './message.ts';
 
 /** What a run may be told of its thread, in bytes: more than any model takes, and no more than a server can hold. */
 const maxBytes = 32_000_000;
 
 /** A message as a run is told it. */
-export type ToldMessage = Pick<Message, 'id' | 'role' | 'text' | 'parts' | 'position' | 'runId'> & {
+export type PromptMessage = Pick<Message, 'id' | 'role' | 'text' | 'parts' | 'position' | 'runId'> & {
   run: Pick<Run, 'inputThrough'> | null;
   /** The files that came with it or stand in its content. */
-  files: ToldFile[];
+  files: PromptFile[];
 };
 
 /** A file as a run is told it. */
-export type ToldFile = Pick<File, 'id' | 'name' | 'mimeType' | 'sizeBytes' | 'blobKey'> & { isAttachment: boolean };
+export type PromptFile = Pick<File, 'id' | 'name' | 'mimeType' | 'sizeBytes' | 'blobKey'> & { isAttachment: boolean };
 
 /**
  * The conversation as a run sees it, in its order, and how many of its oldest messages were too much to read: those that the
@@ -23,10 +23,14 @@ export type ToldFile = Pick<File, 'id' | 'name' | 'mimeType' | 'sizeBytes' | 'bl
 export async function readConversation(
   ctx: DomainContext,
   { threadId, number, inputThrough }: Pick<Run, 'threadId' | 'number' | 'inputThrough'>,
-): Promise<{ messages: ToldMessage[]; omitted: number }> {
+): Promise<{ messages: PromptMessage[]; omitted: number }> {
   const rows = await ctx.db.$queryRaw<
     Array<
-      Omit<ToldMessage, 'run' | 'files'> & { runInputThrough: number | null; isRead: boolean; files: ToldFile[] | null }
+      Omit<PromptMessage, 'run' | 'files'> & {
+        runInputThrough: number | null;
+        isRead: boolean;
+        files: PromptFile[] | null;
+      }
     >
   >`
     WITH seen AS (
@@ -55,7 +59,7 @@ export async function readConversation(
       run: runInputThrough === null ? null : { inputThrough: runInputThrough },
     }));
   return {
-    messages: messages.sort((one, other) => placeOf(one) - placeOf(other)),
+    messages: messages.sort((one, other) => conversationOrder(one) - conversationOrder(other)),
     omitted: rows.length - messages.length,
   };
 }

@@ -129,7 +129,7 @@ export async function checkTools(
   list: readonly Tool[] | undefined,
 ): Promise<void> {
   for (const [index, one] of (list ?? []).entries()) {
-    const refusal = ctx.tools.refusalOf(one);
+    const refusal = ctx.tools.unavailableReason(one);
     if (refusal) throw InvalidInputError.at(`tools.${index}`, refusal);
     if (one.type !== 'plugin') continue;
     const { pluginId } = one;

@@ -28,7 +28,7 @@ export function currentWorkspace(ctx: DomainContext): Promise<Workspace> {
 
 /** The `where` of the workspaces that the actor may act in: those that a key may enter, else the current one. */
 export function workspacesVisibleTo({ actor, workspaceId }: DomainContext): Prisma.WorkspaceWhereInput {
-  const reach = actor.kind === 'API_KEY' ? actor.reach : [workspaceId];
+  const reach = actor.kind === 'API_KEY' ? actor.workspaces : [workspaceId];
   return reach === 'ALL' ? { deletedAt: null } : { deletedAt: null, id: { in: [...reach] } };
 }
 
@@ -56,18 +56,21 @@ export async function workspacesOfKeys(
     select: {
       id: true,
       workspaceId: true,
-      entries: { select: { workspaceId: true }, orderBy: { workspaceId: 'asc' } },
+      otherWorkspaces: { select: { workspaceId: true }, orderBy: { workspaceId: 'asc' } },
     },
   });
-  const ids = keys.flatMap(({ workspaceId, entries }) => [workspaceId, ...entries.map((entry) => entry.workspaceId)]);
+  const ids = keys.flatMap(({ workspaceId, otherWorkspaces }) => [
+    workspaceId,
+    ...otherWorkspaces.map((other) => other.workspaceId),
+  ]);
   const where = { AND: [workspacesVisibleTo(ctx), { id: { in: ids } }] };
   const visible = new Map(
     (await ctx.database.workspace.findMany({ ...query, where } as { where: typeof where })).map((row) => [row.id, row]),
   );
   const byKey = new Map(keys.map((key) => [key.id, key]));
   return keyIds.map((keyId) => {
-    const { workspaceId = '', entries = [] } = byKey.get(keyId) ?? {};
-    return [workspaceId, ...entries.map((entry) => entry.workspaceId)].flatMap((id) => visible.get(id) ?? []);
+    const { workspaceId = '', otherWorkspaces = [] } = byKey.get(keyId) ?? {};
+    return [workspaceId, ...otherWorkspaces.map((other) => other.workspaceId)].flatMap((id) => visible.get(id) ?? []);
   });
 }
 

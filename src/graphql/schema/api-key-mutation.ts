@@ -4,7 +4,7 @@ import type { DomainContext } from '../../domain/context.ts';
 import { ConflictError, ForbiddenError, InvalidInputError, NotFoundError } from '../../domain/error.ts';
 import { workspacesOfKeys } from '../../domain/workspace/workspace.ts';
 import { builder } from '../builder.ts';
-import { refusals } from '../result-union.ts';
+import { resultErrors } from '../result-union.ts';
 import { ApiKey } from './api-key.ts';
 import { ScopeEnum } from './scope.ts';
 import { Workspace } from './workspace.ts';
@@ -103,28 +103,28 @@ builder.mutationFields((t) => ({
   createApiKey: t.field({
     type: withSecret('CreateApiKeyPayload', 'The new key.'),
     description: 'Makes a key, which can do nothing that your own cannot.',
-    errors: refusals('CreateApiKey', [NotFoundError, InvalidInputError, ForbiddenError]),
+    errors: resultErrors('CreateApiKey', [NotFoundError, InvalidInputError, ForbiddenError]),
     args: { input: t.arg({ type: CreateApiKeyInput, required: true, description: 'The key to make.' }) },
     resolve: (_root, { input }, ctx) => createApiKey(ctx, input),
   }),
   updateApiKey: t.field({
     type: withoutSecret('UpdateApiKeyPayload', 'The changed key.'),
     description: 'Changes what a key may do, and until when.',
-    errors: refusals('UpdateApiKey', refused),
+    errors: resultErrors('UpdateApiKey', refused),
     args: { input: t.arg({ type: UpdateApiKeyInput, required: true, description: 'The change.' }) },
     resolve: async (_root, { input }, ctx) => ({ apiKey: await updateApiKey(ctx, input) }),
   }),
   rotateApiKey: t.field({
     type: withSecret('RotateApiKeyPayload', 'The key with its new secret.'),
     description: 'Gives a key a new secret; the one it had stays good for a while.',
-    errors: refusals('RotateApiKey', refused),
+    errors: resultErrors('RotateApiKey', refused),
     args: { input: t.arg({ type: RotateApiKeyInput, required: true, description: 'Which one.' }) },
     resolve: (_root, { input }, ctx) => rotateApiKey(ctx, input),
   }),
   revokeApiKey: t.field({
     type: withoutSecret('RevokeApiKeyPayload', 'The key that has ended.'),
     description: 'Ends a key, the session tokens made with it, and all that is open with either, within seconds.',
-    errors: refusals('RevokeApiKey', refused),
+    errors: resultErrors('RevokeApiKey', refused),
     args: { input: t.arg({ type: RevokeApiKeyInput, required: true, description: 'Which one.' }) },
     resolve: async (_root, { input }, ctx) => ({ apiKey: await revokeApiKey(ctx, input) }),
   }),

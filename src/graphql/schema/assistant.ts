@@ -12,7 +12,7 @@ import { currentWorkspace } from '../../domain/workspace/workspace.ts';
 import { isId } from '../../id.ts';
 import { builder } from '../builder.ts';
 import { rootList } from '../list.ts';
-import { deletedPayload, refusals } from '../result-union.ts';
+import { deletedPayload, resultErrors } from '../result-union.ts';
 import { File, filesOf } from './file.ts';
 import { OrderDirection } from './scope.ts';
 import { shownTools, Tool, ToolInput } from './tool.ts';
@@ -239,21 +239,21 @@ builder.mutationFields((t) => ({
   createAssistant: t.field({
     type: CreateAssistantPayload,
     description: 'Makes an assistant.',
-    errors: refusals('CreateAssistant', [NotFoundError, InvalidInputError, ForbiddenError]),
+    errors: resultErrors('CreateAssistant', [NotFoundError, InvalidInputError, ForbiddenError]),
     args: { input: t.arg({ type: CreateAssistantInput, required: true, description: 'The assistant to make.' }) },
     resolve: async (_root, { input }, ctx) => ({ assistant: await createAssistant(ctx, input) }),
   }),
   updateAssistant: t.field({
     type: UpdateAssistantPayload,
     description: 'Changes an assistant; runs that exist keep what they were created with.',
-    errors: refusals('UpdateAssistant', [NotFoundError, InvalidInputError, ForbiddenError]),
+    errors: resultErrors('UpdateAssistant', [NotFoundError, InvalidInputError, ForbiddenError]),
     args: { input: t.arg({ type: UpdateAssistantInput, required: true, description: 'The change.' }) },
     resolve: async (_root, { input }, ctx) => ({ assistant: await updateAssistant(ctx, input) }),
   }),
   deleteAssistant: t.field({
     type: deletedPayload('DeleteAssistantPayload'),
     description: 'Deletes an assistant; refused while threads use it, unless they go with it.',
-    errors: refusals('DeleteAssistant', [NotFoundError, ConflictError, InvalidInputError, ForbiddenError]),
+    errors: resultErrors('DeleteAssistant', [NotFoundError, ConflictError, InvalidInputError, ForbiddenError]),
     args: { input: t.arg({ type: DeleteAssistantInput, required: true, description: 'Which one.' }) },
     resolve: async (_root, { input }, ctx) => ({ deletedId: await deleteAssistant(ctx, input) }),
   }),

@@ -1,20 +1,20 @@
 import type { StepStatus as StepStatusValue, StepType as StepTypeValue } from '../../db/generated/client.ts';
 import { followRun, followThread } from '../../domain/follow/follow.ts';
-import type { Told } from '../../domain/follow/follower.ts';
+import type { FeedItem } from '../../domain/follow/follower.ts';
 import { builder } from '../builder.ts';
 import type { GraphContext } from '../context.ts';
-import { whileAllowed } from '../guarded-iterator.ts';
+import { guardedIterator } from '../guarded-iterator.ts';
 import { Message, MessageStatus } from './message.ts';
 import { Run } from './run.ts';
 import { RunStatus } from './run-status.ts';
 import { Step } from './step.ts';
 import { StepStatus, StepType } from './step-status.ts';
 
-type EventTold = Extract<Told, { kind: 'event' }>;
-type PieceTold = Extract<Told, { kind: 'piece' }>;
+type EventItem = Extract<FeedItem, { kind: 'event' }>;
+type DeltaItem = Extract<FeedItem, { kind: 'delta' }>;
 
-const EventInterface = builder.interfaceRef<Told>('Event').implement({
-  description: 'Something that a follower is told.',
+const EventInterface = builder.interfaceRef<FeedItem>('Event').implement({
+  description: 'Something that a follower is item.',
   fields: (t) => ({
     cursor: t.exposeString('cursor', {
       description: 'The position behind this event: pass it as `after` to go on from here.',
@@ -26,9 +26,9 @@ const EventInterface = builder.interfaceRef<Told>('Event').implement({
 });
 
 /** The ids that an event names: of the row, or of what opened the text that grows. */
-const named = (told: Told) => (told.kind === 'event' ? told.event : told.opener);
+const named = (item: FeedItem) => (item.kind === 'event' ? item.event : item.opener);
 
-const runStatusChanged = builder.objectRef<EventTold>('RunStatusChanged').implement({
+const runStatusChanged = builder.objectRef<EventItem>('RunStatusChanged').implement({
   description: 'A run entered a status.',
   interfaces: [EventInterface],
   fields: (t) => ({
@@ -46,11 +46,11 @@ const runStatusChanged = builder.objectRef<EventTold>('RunStatusChanged').implem
   }),
 });
 
-const stepStarted = builder.objectRef<EventTold>('StepStarted').implement({
+const stepStarted = builder.objectRef<EventItem>('StepStarted').implement({
   description: 'A run began a step.',
   interfaces: [EventInterface],
   fields: (t) => ({
-    stepId: t.id({ description: 'The step.', resolve: (told) => named(told).stepId ?? '' }),
+    stepId: t.id({ description: 'The step.', resolve: (item) => named(item).stepId ?? '' }),
     type: t.field({ type: StepType, description: 'What it is.', resolve: ({ event }) => event.value as StepTypeValue }),
     step: t.prismaField({
       type: Step,
@@ -71,7 +71,7 @@ interface CallDelta {
 }
 
 const ToolCallDelta = builder.objectRef<CallDelta>('ToolCallDelta').implement({
-  description: 'What is new of a call: pieces to append.',
+  description: 'What is new of a call: deltas to append.',
   fields: (t) => ({
     index: t.exposeInt('index', { description: 'Which call of the step.' }),
     id: t.exposeID('id', { nullable: true, description: 'Its id.' }),
@@ -79,36 +79,36 @@ const ToolCallDelta = builder.objectRef<CallDelta>('ToolCallDelta').implement({
     name: t.exposeString('name', { nullable: true, description: 'The function.' }),
     arguments: t.exposeString('arguments', {
       nullable: true,
-      description: 'The next piece of its arguments; null: nothing new.',
+      description: 'The next delta of its arguments; null: nothing new.',
     }),
     output: t.exposeString('output', {
       nullable: true,
-      description: 'The next piece of its output; null: nothing new.',
+      description: 'The next delta of its output; null: nothing new.',
     }),
   }),
 });
 
-function callDelta(told: Told): CallDelta {
-  const { toolCallId, value } = named(told);
+function callDelta(item: FeedItem): CallDelta {
+  const { toolCallId, value } = named(item);
   const call = JSON.parse(value ?? '{}') as { index: number; kind: string; name: string };
-  const piece = told.kind === 'piece' ? { [told.channel === 'OUTPUT' ? 'output' : 'arguments']: told.text } : {};
-  return { arguments: null, output: null, ...call, id: toolCallId ?? '', ...piece };
+  const delta = item.kind === 'delta' ? { [item.channel === 'OUTPUT' ? 'output' : 'arguments']: item.text } : {};
+  return { arguments: null, output: null, ...call, id: toolCallId ?? '', ...delta };
 }
 
-const stepDelta = builder.objectRef<Told>('StepDelta').implement({
+const stepDelta = builder.objectRef<FeedItem>('StepDelta').implement({
   description: 'A call of a step began, or went on.',
   interfaces: [EventInterface],
   fields: (t) => ({
-    stepId: t.id({ description: 'The step.', resolve: (told) => named(told).stepId ?? '' }),
+    stepId: t.id({ description: 'The step.', resolve: (item) => named(item).stepId ?? '' }),
     toolCall: t.field({ type: ToolCallDelta, description: 'What is new.', resolve: callDelta }),
   }),
 });
 
-const stepEnded = builder.objectRef<EventTold>('StepEnded').implement({
+const stepEnded = builder.objectRef<EventItem>('StepEnded').implement({
   description: 'A step ended.',
   interfaces: [EventInterface],
   fields: (t) => ({
-    stepId: t.id({ description: 'The step.', resolve: (told) => named(told).stepId ?? '' }),
+    stepId: t.id({ description: 'The step.', resolve: (item) => named(item).stepId ?? '' }),
     status: t.field({
       type: StepStatus,
       description: 'How it ended.',
@@ -123,32 +123,32 @@ const stepEnded = builder.objectRef<EventTold>('StepEnded').implement({
   }),
 });
 
-const messageOf = ({ message }: EventTold) => message as NonNullable<EventTold['message']>;
+const messageOf = ({ message }: EventItem) => message as NonNullable<EventItem['message']>;
 
-const messageStarted = builder.objectRef<EventTold>('MessageStarted').implement({
+const messageStarted = builder.objectRef<EventItem>('MessageStarted').implement({
   description: 'A run began to write a message.',
   interfaces: [EventInterface],
   fields: (t) => ({
-    messageId: t.id({ description: 'The message.', resolve: (told) => named(told).messageId ?? '' }),
+    messageId: t.id({ description: 'The message.', resolve: (item) => named(item).messageId ?? '' }),
     message: t.field({ type: Message, description: 'The message.', resolve: messageOf }),
   }),
 });
 
-const messageDelta = builder.objectRef<PieceTold>('MessageDelta').implement({
-  description: "A piece of a message's text. All pieces of a message joined are its text, exactly.",
+const messageDelta = builder.objectRef<DeltaItem>('MessageDelta').implement({
+  description: "A delta of a message's text. All deltas of a message joined are its text, exactly.",
   interfaces: [EventInterface],
   fields: (t) => ({
-    messageId: t.id({ description: 'The message.', resolve: (told) => named(told).messageId ?? '' }),
+    messageId: t.id({ description: 'The message.', resolve: (item) => named(item).messageId ?? '' }),
     contentIndex: t.int({ description: 'Which part of its content grows.', resolve: () => 0 }),
-    text: t.exposeString('text', { description: 'The piece, to append.' }),
+    text: t.exposeString('text', { description: 'The delta, to append.' }),
   }),
 });
 
-const messageEnded = builder.objectRef<EventTold>('MessageEnded').implement({
+const messageEnded = builder.objectRef<EventItem>('MessageEnded').implement({
   description: 'A message is whole, or ended early.',
   interfaces: [EventInterface],
   fields: (t) => ({
-    messageId: t.id({ description: 'The message.', resolve: (told) => named(told).messageId ?? '' }),
+    messageId: t.id({ description: 'The message.', resolve: (item) => named(item).messageId ?? '' }),
     status: t.field({
       type: MessageStatus,
       description: 'Whether it is whole.',
@@ -158,28 +158,28 @@ const messageEnded = builder.objectRef<EventTold>('MessageEnded').implement({
   }),
 });
 
-const reasoningDelta = builder.objectRef<PieceTold>('ReasoningDelta').implement({
-  description: 'A piece of what the model thinks before it answers.',
+const reasoningDelta = builder.objectRef<DeltaItem>('ReasoningDelta').implement({
+  description: 'A delta of what the model thinks before it answers.',
   interfaces: [EventInterface],
   fields: (t) => ({
-    stepId: t.id({ nullable: true, description: 'The step it belongs to.', resolve: (told) => named(told).stepId }),
-    text: t.exposeString('text', { description: 'The piece, to append.' }),
+    stepId: t.id({ nullable: true, description: 'The step it belongs to.', resolve: (item) => named(item).stepId }),
+    text: t.exposeString('text', { description: 'The delta, to append.' }),
   }),
 });
 
-const messageAdded = builder.objectRef<EventTold>('MessageAdded').implement({
+const messageAdded = builder.objectRef<EventItem>('MessageAdded').implement({
   description: 'Somebody added a message, or edited one: then it was removed just before.',
   interfaces: [EventInterface],
   fields: (t) => ({
-    messageId: t.id({ description: 'The message.', resolve: (told) => named(told).messageId ?? '' }),
+    messageId: t.id({ description: 'The message.', resolve: (item) => named(item).messageId ?? '' }),
     message: t.field({ type: Message, description: 'The message.', resolve: messageOf }),
   }),
 });
 
-const messageRemoved = builder.objectRef<EventTold>('MessageRemoved').implement({
+const messageRemoved = builder.objectRef<EventItem>('MessageRemoved').implement({
   description: 'A message is no longer in the thread.',
   interfaces: [EventInterface],
-  fields: (t) => ({ messageId: t.id({ description: 'The message.', resolve: (told) => named(told).messageId ?? '' }) }),
+  fields: (t) => ({ messageId: t.id({ description: 'The message.', resolve: (item) => named(item).messageId ?? '' }) }),
 });
 
 const typeByEvent = {
@@ -200,7 +200,7 @@ const typeByChannel = {
   OUTPUT: 'StepDelta',
 } as const;
 
-const typeOf = (told: Told) => (told.kind === 'event' ? typeByEvent[told.event.type] : typeByChannel[told.channel]);
+const typeOf = (item: FeedItem) => (item.kind === 'event' ? typeByEvent[item.event.type] : typeByChannel[item.channel]);
 
 const ofRun = [
   runStatusChanged,
@@ -214,15 +214,15 @@ const ofRun = [
 ];
 
 const RunEvent = builder.unionType('RunEvent', {
-  description: 'What a follower of a run is told.',
+  description: 'What a follower of a run is item.',
   types: ofRun,
-  resolveType: (told) => typeOf(told as Told),
+  resolveType: (item) => typeOf(item as FeedItem),
 });
 
 const ThreadEvent = builder.unionType('ThreadEvent', {
-  description: 'What a follower of a thread is told.',
+  description: 'What a follower of a thread is item.',
   types: [...ofRun, messageAdded, messageRemoved],
-  resolveType: (told) => typeOf(told as Told),
+  resolveType: (item) => typeOf(item as FeedItem),
 });
 
 type Follow = (
@@ -230,10 +230,10 @@ type Follow = (
   id: string,
   after: string | null,
   signal: AbortSignal,
-) => Promise<AsyncIterableIterator<Told>>;
+) => Promise<AsyncIterableIterator<FeedItem>>;
 
 const subscribeTo = (follow: Follow) => (ctx: GraphContext, id: string, after: string | null | undefined) =>
-  whileAllowed(ctx, (signal) => follow(ctx, id, after ?? null, signal));
+  guardedIterator(ctx, (signal) => follow(ctx, id, after ?? null, signal));
 
 builder.subscriptionFields((t) => ({
   runEvents: t.field({
@@ -245,7 +245,7 @@ builder.subscriptionFields((t) => ({
       after: t.arg.string({ description: 'The cursor of the last event that you have; absent: from the first.' }),
     },
     subscribe: (_root, { runId, after }, ctx) => subscribeTo(followRun)(ctx, runId, after),
-    resolve: (told) => told as never,
+    resolve: (item) => item as never,
   }),
   threadEvents: t.field({
     type: ThreadEvent,
@@ -258,6 +258,6 @@ builder.subscriptionFields((t) => ({
       }),
     },
     subscribe: (_root, { threadId, after }, ctx) => subscribeTo(followThread)(ctx, threadId, after),
-    resolve: (told) => told as never,
+    resolve: (item) => item as never,
   }),
 }));

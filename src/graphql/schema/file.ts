@@ -6,7 +6,7 @@ import { isId } from '../../id.ts';
 import { builder } from '../builder.ts';
 import type { GraphContext } from '../context.ts';
 import { newestFirst, rootList } from '../list.ts';
-import { deletedPayload, refusals } from '../result-union.ts';
+import { deletedPayload, resultErrors } from '../result-union.ts';
 
 const IngestionStatus = builder.enumType('IngestionStatus', {
   description: 'How far a file is on its way to being searched by file_search.',
@@ -165,7 +165,7 @@ builder.mutationFields((t) => ({
     type: UploadFilePayload,
     description:
       'Stores a file: name it in fileIds of a message, a thread or an assistant to use it. An end user owns what they upload.',
-    errors: refusals('UploadFile', [InvalidInputError, QuotaExceededError, ForbiddenError]),
+    errors: resultErrors('UploadFile', [InvalidInputError, QuotaExceededError, ForbiddenError]),
     args: { input: t.arg({ type: UploadFileInput, required: true, description: 'The file.' }) },
     resolve: async (_root, { input }, ctx) => ({ file: await uploadFile(ctx, input) }),
   }),
@@ -173,7 +173,7 @@ builder.mutationFields((t) => ({
     type: deletedPayload('DeleteFilePayload'),
     description:
       'Deletes a file with all that was made of it, wherever it is used. An end user deletes their own only.',
-    errors: refusals('DeleteFile', [NotFoundError, InvalidInputError, ForbiddenError]),
+    errors: resultErrors('DeleteFile', [NotFoundError, InvalidInputError, ForbiddenError]),
     args: { input: t.arg({ type: DeleteFileInput, required: true, description: 'Which one.' }) },
     resolve: async (_root, { input }, ctx) => ({ deletedId: await deleteFile(ctx, input) }),
   }),

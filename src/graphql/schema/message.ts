@@ -9,7 +9,7 @@ import { isId } from '../../id.ts';
 import { builder } from '../builder.ts';
 import type { GraphContext } from '../context.ts';
 import { childList } from '../list.ts';
-import { deletedPayload, refusals } from '../result-union.ts';
+import { deletedPayload, resultErrors } from '../result-union.ts';
 import { growingTexts } from '../text-loader.ts';
 import { MessageContent, type ShownPart } from './content.ts';
 import { File, filesOf } from './file.ts';
@@ -229,28 +229,28 @@ builder.mutationFields((t) => ({
   createMessage: t.field({
     type: CreateMessagePayload,
     description: 'Adds a message to a thread, also while a run holds it: the next run sees it.',
-    errors: refusals('CreateMessage', [NotFoundError, InvalidInputError, ForbiddenError]),
+    errors: resultErrors('CreateMessage', [NotFoundError, InvalidInputError, ForbiddenError]),
     args: { input: t.arg({ type: CreateMessageInput, required: true, description: 'The message and its thread.' }) },
     resolve: async (_root, { input }, ctx) => ({ message: await createMessage(ctx, input) }),
   }),
   editMessage: t.field({
     type: EditMessagePayload,
     description: 'Gives a message new content; runs are cancelled and what followed it is dropped.',
-    errors: refusals('EditMessage', [NotFoundError, InvalidInputError, ForbiddenError]),
+    errors: resultErrors('EditMessage', [NotFoundError, InvalidInputError, ForbiddenError]),
     args: { input: t.arg({ type: EditMessageInput, required: true, description: 'The new content.' }) },
     resolve: async (_root, { input }, ctx) => ({ message: await editMessage(ctx, input) }),
   }),
   updateMessage: t.field({
     type: UpdateMessagePayload,
     description: "Replaces a message's pairs.",
-    errors: refusals('UpdateMessage', [NotFoundError, InvalidInputError, ForbiddenError]),
+    errors: resultErrors('UpdateMessage', [NotFoundError, InvalidInputError, ForbiddenError]),
     args: { input: t.arg({ type: UpdateMessageInput, required: true, description: 'The pairs.' }) },
     resolve: async (_root, { input }, ctx) => ({ message: await updateMessage(ctx, input) }),
   }),
   deleteMessage: t.field({
     type: deletedPayload('DeleteMessagePayload'),
     description: 'Deletes one message; one that is being written is refused.',
-    errors: refusals('DeleteMessage', [NotFoundError, ConflictError, InvalidInputError, ForbiddenError]),
+    errors: resultErrors('DeleteMessage', [NotFoundError, ConflictError, InvalidInputError, ForbiddenError]),
     args: { input: t.arg({ type: DeleteMessageInput, required: true, description: 'Which one.' }) },
     resolve: async (_root, { input }, ctx) => ({ deletedId: await deleteMessage(ctx, input) }),
   }),

@@ -4,7 +4,7 @@ import { deletePlugin, refreshPlugin, registerPlugin, updatePlugin } from '../..
 import { isId } from '../../id.ts';
 import { builder } from '../builder.ts';
 import { newestFirst, rootList } from '../list.ts';
-import { deletedPayload, refusals } from '../result-union.ts';
+import { deletedPayload, resultErrors } from '../result-union.ts';
 import { Plugin } from './plugin.ts';
 
 const PluginEdge = builder.edgeObject({ type: Plugin, name: 'PluginEdge', description: 'One plug-in in a list.' });
@@ -169,14 +169,14 @@ builder.mutationFields((t) => ({
   registerPlugin: t.field({
     type: RegisterPluginPayload,
     description: 'Registers a business interface: its operations become tools that assistants can be given.',
-    errors: refusals('RegisterPlugin', [InvalidInputError, QuotaExceededError, ForbiddenError]),
+    errors: resultErrors('RegisterPlugin', [InvalidInputError, QuotaExceededError, ForbiddenError]),
     args: { input: t.arg({ type: RegisterPluginInput, required: true, description: 'The plug-in.' }) },
     resolve: async (_root, { input }, ctx) => ({ plugin: await registerPlugin(ctx, input, ctx.signal) }),
   }),
   updatePlugin: t.field({
     type: UpdatePluginPayload,
     description: 'Changes a plug-in; calls that are made from now on follow it.',
-    errors: refusals('UpdatePlugin', [NotFoundError, InvalidInputError, ForbiddenError]),
+    errors: resultErrors('UpdatePlugin', [NotFoundError, InvalidInputError, ForbiddenError]),
     args: { input: t.arg({ type: UpdatePluginInput, required: true, description: 'The change.' }) },
     resolve: async (_root, { input }, ctx) => ({ plugin: await updatePlugin(ctx, input, ctx.signal) }),
   }),
@@ -184,14 +184,14 @@ builder.mutationFields((t) => ({
     type: RefreshPluginPayload,
     description:
       'Reads again what a plug-in offers, from its address or its server; where that fails it stays as it is.',
-    errors: refusals('RefreshPlugin', [NotFoundError, InvalidInputError, ForbiddenError]),
+    errors: resultErrors('RefreshPlugin', [NotFoundError, InvalidInputError, ForbiddenError]),
     args: { input: t.arg({ type: RefreshPluginInput, required: true, description: 'Which one.' }) },
     resolve: async (_root, { input }, ctx) => ({ plugin: await refreshPlugin(ctx, input, ctx.signal) }),
   }),
   deletePlugin: t.field({
     type: deletedPayload('DeletePluginPayload'),
     description: 'Deletes a plug-in; assistants that have it go on without it.',
-    errors: refusals('DeletePlugin', [NotFoundError, InvalidInputError, ForbiddenError]),
+    errors: resultErrors('DeletePlugin', [NotFoundError, InvalidInputError, ForbiddenError]),
     args: { input: t.arg({ type: DeletePluginInput, required: true, description: 'Which one.' }) },
     resolve: async (_root, { input }, ctx) => ({ deletedId: await deletePlugin(ctx, input) }),
   }),

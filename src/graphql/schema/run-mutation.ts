@@ -15,7 +15,7 @@ import { createRun } from '../../domain/run/create-run.ts';
 import { cancelRun, updateRun } from '../../domain/run/run.ts';
 import { submitToolOutputs } from '../../domain/run/tool-outputs.ts';
 import { builder } from '../builder.ts';
-import { refusals } from '../result-union.ts';
+import { resultErrors } from '../result-union.ts';
 import { MessageInput } from './message-input.ts';
 import { Run } from './run.ts';
 import { TruncationStrategy } from './run-status.ts';
@@ -166,7 +166,7 @@ builder.mutationFields((t) => ({
   createRun: t.field({
     type: CreateRunPayload,
     description: 'Starts a run, after appending messages. Messages and a new thread need THREADS_WRITE too.',
-    errors: refusals('CreateRun', [
+    errors: resultErrors('CreateRun', [
       NotFoundError,
       InvalidInputError,
       ThreadBusyError,
@@ -183,7 +183,7 @@ builder.mutationFields((t) => ({
   regenerate: t.field({
     type: RegeneratePayload,
     description: 'Drops the answer to the last user message and runs again.',
-    errors: refusals('Regenerate', [
+    errors: resultErrors('Regenerate', [
       NotFoundError,
       ConflictError,
       InvalidInputError,
@@ -199,21 +199,21 @@ builder.mutationFields((t) => ({
   submitToolOutputs: t.field({
     type: SubmitToolOutputsPayload,
     description: 'Answers all calls that a run waits for, and lets it go on.',
-    errors: refusals('SubmitToolOutputs', [NotFoundError, RunNotWaitingError, InvalidInputError, ForbiddenError]),
+    errors: resultErrors('SubmitToolOutputs', [NotFoundError, RunNotWaitingError, InvalidInputError, ForbiddenError]),
     args: { input: t.arg({ type: SubmitToolOutputsInput, required: true, description: 'The outputs.' }) },
     resolve: async (_root, { input }, ctx) => ({ run: await submitToolOutputs(ctx, input) }),
   }),
   cancelRun: t.field({
     type: CancelRunPayload,
     description: 'Stops a run; asking twice changes nothing, and one that has ended is refused.',
-    errors: refusals('CancelRun', [NotFoundError, ConflictError, InvalidInputError, ForbiddenError]),
+    errors: resultErrors('CancelRun', [NotFoundError, ConflictError, InvalidInputError, ForbiddenError]),
     args: { input: t.arg({ type: CancelRunInput, required: true, description: 'Which one.' }) },
     resolve: async (_root, { input }, ctx) => ({ run: await cancelRun(ctx, input) }),
   }),
   updateRun: t.field({
     type: UpdateRunPayload,
     description: "Replaces a run's pairs.",
-    errors: refusals('UpdateRun', [NotFoundError, InvalidInputError, ForbiddenError]),
+    errors: resultErrors('UpdateRun', [NotFoundError, InvalidInputError, ForbiddenError]),
     args: { input: t.arg({ type: UpdateRunInput, required: true, description: 'The pairs.' }) },
     resolve: async (_root, { input }, ctx) => ({ run: await updateRun(ctx, input) }),
   }),
@@ -223,15 +223,15 @@ builder.queryField('waitForRun', (t) =>
   t.field({
     type: Run,
     description: 'Waits on the server: answers when the run has ended or requires action, or with WaitTimeoutError.',
-    errors: refusals('WaitForRun', [NotFoundError, WaitTimeoutError]),
+    errors: resultErrors('WaitForRun', [NotFoundError, WaitTimeoutError]),
     args: {
       id: t.arg.id({ required: true, description: 'The run.' }),
       timeoutSeconds: t.arg.int({ defaultValue: 60, description: 'How long to wait: 0 to 600.' }),
     },
     resolve: async (_root, { id, timeoutSeconds }, ctx) => {
-      const { lost, release } = ctx.access.watch();
+      const { revoked, release } = ctx.access.watch();
       try {
-        return await waitForRun(ctx, { id, timeoutSeconds }, AbortSignal.any([ctx.signal, lost]));
+        return await waitForRun(ctx, { id, timeoutSeconds }, AbortSignal.any([ctx.signal, revoked]));
       } finally {
         release();
       }

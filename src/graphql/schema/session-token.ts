@@ -1,7 +1,7 @@
 import { createSessionToken, rotateSigningKey } from '../../domain/access/session-token.ts';
 import { ForbiddenError, InvalidInputError } from '../../domain/error.ts';
 import { builder } from '../builder.ts';
-import { refusals } from '../result-union.ts';
+import { resultErrors } from '../result-union.ts';
 import { ScopeEnum } from './scope.ts';
 
 const CreateSessionTokenInput = builder.inputType('CreateSessionTokenInput', {
@@ -58,7 +58,7 @@ builder.mutationFields((t) => ({
     type: CreateSessionTokenPayload,
     description:
       'Makes a short-lived token for one end user, who sees and changes only the threads that they own, and uses assistants. It has no scope that your key does not have, and ends with it.',
-    errors: refusals('CreateSessionToken', [InvalidInputError, ForbiddenError]),
+    errors: resultErrors('CreateSessionToken', [InvalidInputError, ForbiddenError]),
     args: { input: t.arg({ type: CreateSessionTokenInput, required: true, description: 'For whom.' }) },
     resolve: (_root, { input }, ctx) => createSessionToken(ctx, input),
   }),
@@ -66,7 +66,7 @@ builder.mutationFields((t) => ({
     type: RotateSigningKeyPayload,
     description:
       'Signs session tokens with a new key from now on, in all workspaces. It also happens by itself every 30 days.',
-    errors: refusals('RotateSigningKey', [InvalidInputError, ForbiddenError]),
+    errors: resultErrors('RotateSigningKey', [InvalidInputError, ForbiddenError]),
     args: { input: t.arg({ type: RotateSigningKeyInput, required: true, description: 'How.' }) },
     resolve: async (_root, { input }, ctx) => ({ validUntil: await rotateSigningKey(ctx, input) }),
   }),

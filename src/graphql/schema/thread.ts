@@ -11,7 +11,7 @@ import { isId } from '../../id.ts';
 import { builder } from '../builder.ts';
 import { eventCursor } from '../event-cursor.ts';
 import { childList, rootList } from '../list.ts';
-import { deletedPayload, refusals } from '../result-union.ts';
+import { deletedPayload, resultErrors } from '../result-union.ts';
 import { Assistant } from './assistant.ts';
 import { File, filesOf } from './file.ts';
 import { MessageInput } from './message-input.ts';
@@ -269,28 +269,28 @@ builder.mutationFields((t) => ({
   createThread: t.field({
     type: CreateThreadPayload,
     description: 'Makes a thread with its first messages.',
-    errors: refusals('CreateThread', [NotFoundError, InvalidInputError, ForbiddenError]),
+    errors: resultErrors('CreateThread', [NotFoundError, InvalidInputError, ForbiddenError]),
     args: { input: t.arg({ type: CreateThreadInput, required: true, description: 'The thread to make.' }) },
     resolve: async (_root, { input }, ctx) => ({ thread: await createThread(ctx, input) }),
   }),
   updateThread: t.field({
     type: UpdateThreadPayload,
     description: 'Changes a thread, or archives it.',
-    errors: refusals('UpdateThread', [NotFoundError, InvalidInputError, ForbiddenError]),
+    errors: resultErrors('UpdateThread', [NotFoundError, InvalidInputError, ForbiddenError]),
     args: { input: t.arg({ type: UpdateThreadInput, required: true, description: 'The change.' }) },
     resolve: async (_root, { input }, ctx) => ({ thread: await updateThread(ctx, input) }),
   }),
   deleteThread: t.field({
     type: deletedPayload('DeleteThreadPayload'),
     description: 'Cancels what runs in a thread and deletes it with all it holds.',
-    errors: refusals('DeleteThread', [NotFoundError, InvalidInputError, ForbiddenError]),
+    errors: resultErrors('DeleteThread', [NotFoundError, InvalidInputError, ForbiddenError]),
     args: { input: t.arg({ type: DeleteThreadInput, required: true, description: 'Which one.' }) },
     resolve: async (_root, { input }, ctx) => ({ deletedId: await deleteThread(ctx, input) }),
   }),
   forkThread: t.field({
     type: ForkThreadPayload,
     description: 'A new thread with copies of the messages up to one.',
-    errors: refusals('ForkThread', [NotFoundError, ConflictError, InvalidInputError, ForbiddenError]),
+    errors: resultErrors('ForkThread', [NotFoundError, ConflictError, InvalidInputError, ForbiddenError]),
     args: { input: t.arg({ type: ForkThreadInput, required: true, description: 'Where to fork.' }) },
     resolve: async (_root, { input }, ctx) => ({ thread: await forkThread(ctx, input) }),
   }),

@@ -1,5 +1,10 @@
 import type { ToolCall as Row, ToolKind } from '../../db/generated/client.ts';
-import { type CallFile, filesOfCalls, hitsOfCalls, type ShownHit } from '../../domain/file/call-results.ts';
+import {
+  type CallFile,
+  filesOfCalls,
+  type StoredSearchResult,
+  searchResultsOfCalls,
+} from '../../domain/file/call-results.ts';
 import { builder } from '../builder.ts';
 import type { GraphContext } from '../context.ts';
 import { growingTexts } from '../text-loader.ts';
@@ -137,15 +142,17 @@ builder.objectRef<Row>('PluginToolCall').implement({
   }),
 });
 
-const FileSearchResult = builder.objectRef<ShownHit & { file: typeof File.$inferType }>('FileSearchResult').implement({
-  description: 'A passage that was found.',
-  fields: (t) => ({
-    file: t.field({ type: File, description: 'The file it stands in.', resolve: ({ file }) => file }),
-    text: t.exposeString('text', { description: 'The passage.' }),
-    page: t.exposeInt('page', { nullable: true, description: 'The page it begins on; null: the file has none.' }),
-    score: t.exposeFloat('score', { description: 'How well it fits: 0 to 1.' }),
-  }),
-});
+const FileSearchResult = builder
+  .objectRef<StoredSearchResult & { file: typeof File.$inferType }>('FileSearchResult')
+  .implement({
+    description: 'A passage that was found.',
+    fields: (t) => ({
+      file: t.field({ type: File, description: 'The file it stands in.', resolve: ({ file }) => file }),
+      text: t.exposeString('text', { description: 'The passage.' }),
+      page: t.exposeInt('page', { nullable: true, description: 'The page it begins on; null: the file has none.' }),
+      score: t.exposeFloat('score', { description: 'How well it fits: 0 to 1.' }),
+    }),
+  });
 
 builder.objectRef<Row>('FileSearchToolCall').implement({
   description: 'A search in files.',
@@ -159,11 +166,11 @@ builder.objectRef<Row>('FileSearchToolCall').implement({
       type: [FileSearchResult],
       description: 'What was found, the best first; passages of files that have been deleted are gone.',
       resolve: async ({ id }, _args, ctx) => {
-        const hits = await ctx.load(hitsOfCalls, id);
-        const files = await Promise.all(hits.map(({ fileId }) => ctx.load(filesById, fileId)));
-        return hits.flatMap((hit, index) => {
+        const results = await ctx.load(searchResultsOfCalls, id);
+        const files = await Promise.all(results.map(({ fileId }) => ctx.load(filesById, fileId)));
+        return results.flatMap((result, index) => {
           const file = files[index];
-          return file ? [{ ...hit, file }] : [];
+          return file ? [{ ...result, file }] : [];
         });
       },
     }),

@@ -8,7 +8,7 @@ import {
 } from '../../domain/workspace/workspace.ts';
 import { builder } from '../builder.ts';
 import { childList, newestFirst, rootList } from '../list.ts';
-import { deletedPayload, refusals } from '../result-union.ts';
+import { deletedPayload, resultErrors } from '../result-union.ts';
 import { ApiKey, ApiKeyConnection, ApiKeyEdge } from './api-key.ts';
 
 const StepRecording = builder.enumType('StepRecording', {
@@ -174,21 +174,21 @@ builder.mutationFields((t) => {
     createWorkspace: t.field({
       type: CreateWorkspacePayload,
       description: 'Makes a workspace.',
-      errors: refusals('CreateWorkspace', [InvalidInputError, ForbiddenError]),
+      errors: resultErrors('CreateWorkspace', [InvalidInputError, ForbiddenError]),
       args: { input: t.arg({ type: CreateWorkspaceInput, required: true, description: 'The workspace to make.' }) },
       resolve: (_root, { input }, ctx) => createWorkspace(ctx, input),
     }),
     updateWorkspace: t.field({
       type: UpdateWorkspacePayload,
       description: 'Renames a workspace or changes its settings.',
-      errors: refusals('UpdateWorkspace', [NotFoundError, InvalidInputError, ForbiddenError]),
+      errors: resultErrors('UpdateWorkspace', [NotFoundError, InvalidInputError, ForbiddenError]),
       args: { input: t.arg({ type: UpdateWorkspaceInput, required: true, description: 'The change.' }) },
       resolve: (_root, { input }, ctx) => updateWorkspace(ctx, input),
     }),
     deleteWorkspace: t.field({
       type: deletedPayload('DeleteWorkspacePayload'),
       description: 'Deletes a workspace with all it holds, after cancelling what runs.',
-      errors: refusals('DeleteWorkspace', [NotFoundError, ConflictError, InvalidInputError, ForbiddenError]),
+      errors: resultErrors('DeleteWorkspace', [NotFoundError, ConflictError, InvalidInputError, ForbiddenError]),
       args: { input: t.arg({ type: DeleteWorkspaceInput, required: true, description: 'Which one.' }) },
       resolve: async (_root, { input }, ctx) => ({ deletedId: await deleteWorkspace(ctx, input) }),
     }),

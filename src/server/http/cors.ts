@@ -14,7 +14,7 @@ const allowedHeaders = [
 const maxAge = 600;
 
 /** Which pages may talk to the server, over HTTP and over WebSocket. */
-export class Origins {
+export class Cors {
   readonly #allowed: '*' | readonly string[];
   readonly #cors: ReturnType<typeof cors>;
 

@@ -14,7 +14,7 @@ interface Params {
  * a query itself: see bench/page.ts. Anything out of the ordinary is left to yoga as a whole: returns false, and
  * nothing has been answered or executed. A credential that is refused is not looked up again: `transport` says so.
  */
-export async function answerPlainJson(
+export async function answerFastJson(
   yoga: Yoga,
   request: IncomingMessage,
   body: Buffer,

@@ -8,8 +8,8 @@ import { type LivenessLimits, watchResponse } from '../live/liveness.ts';
 import { type Authenticator, credentialIn, refusedRequest } from '../session/authenticate.ts';
 import { type Transport, workspaceIn, type Yoga } from '../yoga/yoga.ts';
 import { BodyError, readBody } from './body.ts';
-import { couldBeForged, isPageView, type Origins } from './cors.ts';
-import { answerPlainJson } from './fast-json.ts';
+import { type Cors, couldBeForged, isPageView } from './cors.ts';
+import { answerFastJson } from './fast-json.ts';
 import { serveFile } from './file-route.ts';
 import { answerJson } from './json-response.ts';
 import { type MultipartOperation, readMultipart, type UploadLimits } from './multipart.ts';
@@ -23,7 +23,7 @@ export interface HttpOptions {
   /** When event streams are given up. */
   liveness: LivenessLimits;
   isReady: () => Promise<void>;
-  origins: Origins;
+  origins: Cors;
   maxBodyBytes: number;
   uploads: Pick<UploadLimits, 'uploadBytes' | 'uploads'>;
   log: Logger;
@@ -117,7 +117,7 @@ async function serveGraph(request: IncomingMessage, response: ServerResponse, op
   if (options.eventStreams.concerns(request)) {
     return options.eventStreams.serve(request, response, body?.toString() ?? null);
   }
-  if (body && (await answerPlainJson(options.yoga, request, body, response, transport))) return;
+  if (body && (await answerFastJson(options.yoga, request, body, response, transport))) return;
   if (body) Object.assign(request, { body });
   await options.yoga(request, response, transport);
 }
@@ -160,7 +160,7 @@ async function serveUpload(
     let operation: MultipartOperation = { query: '{ viewer { kind } }' };
     const admit = async () => {
       const { context } = await authenticator.open(credential);
-      release = authenticator.quota.take('upload', context.actor, context.workspaceId);
+      release = authenticator.quota.acquire('upload', context.actor, context.workspaceId);
     };
     const isAdmitted =
       credential.secret !== null &&

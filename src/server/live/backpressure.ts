@@ -8,7 +8,7 @@ import type { WebSocket } from 'ws';
 const maxHeldBytes = 1_048_576;
 
 /** Keeps what waits for one client within bounds. */
-export class Pace {
+export class Backpressure {
   readonly #socket: WebSocket;
   readonly #stream: Socket;
   #draining: Promise<void> | null = null;

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { WebSocket } from 'ws';
-import { Pace } from './backpressure.ts';
+import { Backpressure } from './backpressure.ts';
 import { type LivenessLimits, watchSocket } from './liveness.ts';
 
 /** What is left to a client that is sent away, to take what waits for it and hear why. */
@@ -8,19 +8,19 @@ const lastWordsMs = 5000;
 
 /** A WebSocket as a server needs it that cannot choose its clients. */
 export class ClientSocket extends WebSocket {
-  #pace: Pace | null = null;
+  #backpressure: Backpressure | null = null;
   #operations = 0;
   #usedAt = Date.now();
 
   /** Begins to keep what waits for the client within bounds, and to see whether it is there. `stream`: what is written to. */
   attend(stream: Socket, liveness: LivenessLimits): void {
-    this.#pace = new Pace(this, stream);
+    this.#backpressure = new Backpressure(this, stream);
     watchSocket(this, stream, () => (this.#operations > 0 ? Date.now() : this.#usedAt), liveness);
   }
 
   /** Resolves when the client has room for more, or is gone. */
   async ready(): Promise<void> {
-    await this.#pace?.ready();
+    await this.#backpressure?.ready();
   }
 
   /** How many operations are under way. */

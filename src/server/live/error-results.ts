@@ -1,12 +1,12 @@
 import type { ExecutionResult, GraphQLError } from 'graphql';
 
 /** Errors as the answer to an operation. */
-export async function* answering(errors: readonly GraphQLError[]): AsyncGenerator<ExecutionResult> {
+export async function* errorResult(errors: readonly GraphQLError[]): AsyncGenerator<ExecutionResult> {
   yield { errors };
 }
 
 /** The same results; what goes wrong with them is the last of them, as `shown` says it, and no fault of whatever reads them. */
-export function withOwnErrors(
+export function withErrorResults(
   results: AsyncIterable<ExecutionResult>,
   shown: (error: unknown) => Error,
 ): AsyncGenerator<ExecutionResult, void> {

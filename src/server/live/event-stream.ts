@@ -14,10 +14,10 @@ import { type Authenticator, credentialIn, refusedRequest } from '../session/aut
 import type { Session } from '../session/session.ts';
 import { maskError } from '../yoga/use-error-codes.ts';
 import { workspaceIn, type Yoga } from '../yoga/yoga.ts';
-import { answering, withOwnErrors } from './error-results.ts';
+import { errorResult, withErrorResults } from './error-results.ts';
 import { executorsWith, operationOf } from './operation.ts';
 import { ReservedStream } from './reserved-stream.ts';
-import type { SharedEvents } from './shared-results.ts';
+import type { SharedResults } from './shared-results.ts';
 
 const tokenHeader = 'x-graphql-event-stream-token';
 /** A stream that was asked for and not opened by then is forgotten. */
@@ -54,7 +54,7 @@ export class EventStreams {
   readonly #reserved = new WeakMap<object, ReservedStream>();
   readonly #handle: Handler<Raw, unknown>;
 
-  constructor(options: { yoga: Yoga; authenticator: Authenticator; events: SharedEvents; log: Logger }) {
+  constructor(options: { yoga: Yoga; authenticator: Authenticator; events: SharedResults; log: Logger }) {
     const { yoga, authenticator, events, log } = options;
     this.#yoga = yoga;
     this.#authenticator = authenticator;
@@ -69,9 +69,9 @@ export class EventStreams {
       // The library would end the stream, and with it all other operations.
       onOperation: (_ctx, _request, _args, result) =>
         Symbol.asyncIterator in result
-          ? withOwnErrors(result as AsyncIterable<ExecutionResult>, this.#shown)
+          ? withErrorResults(result as AsyncIterable<ExecutionResult>, this.#shown)
           : undefined,
-      onNext: async (_ctx, request) => void (await this.#streamOf(request)?.turns.enter()),
+      onNext: async (_ctx, request) => void (await this.#streamOf(request)?.sendLock.acquire()),
       onComplete: (_ctx, request) => void this.#streamOf(request)?.answers.delete(request),
     });
   }
@@ -93,7 +93,7 @@ export class EventStreams {
     const stream = this.#streamOf(asked);
     // What was not taken is not answered on the stream.
     if (status !== 202) stream?.answers.delete(asked);
-    else if (request.method === 'POST') stream?.take();
+    else if (request.method === 'POST') stream?.countOperation();
     if (status !== 201) this.#reserved.get(asked)?.closed.abort();
     response.writeHead(status, statusText, { ...headers, 'x-accel-buffering': 'no' });
     if (answer === null || typeof answer === 'string') response.end(answer);
@@ -132,14 +132,16 @@ export class EventStreams {
 
   async #reserve(request: SseRequest): Promise<ReservedStream> {
     const session = await this.#open(request);
-    const { lost, release } = session.watch('socket');
+    const { revoked, release } = session.watch('socket');
     const stream = new ReservedStream(session);
     this.#streams.set(stream.token, stream);
     this.#reserved.set(request, stream);
     const forget = () => this.#forget(stream).catch(this.#onError);
     const late = setTimeout(forget, openWithinMs).unref();
     // Its operations hear why they end before it closes; one that nobody has opened is forgotten.
-    lost.addEventListener('abort', () => stream.closeWhenQuiet(() => void forget().then(() => stream.closed.abort())));
+    revoked.addEventListener('abort', () =>
+      stream.closeWhenQuiet(() => void forget().then(() => stream.closed.abort())),
+    );
     stream.closed.signal.addEventListener('abort', () => {
       clearTimeout(late);
       release();
@@ -156,7 +158,7 @@ export class EventStreams {
     // It has been opened after all.
     if (status === 409) return;
     if (body !== null && typeof body !== 'string') await body.return();
-    stream.turns.open();
+    stream.sendLock.open();
     stream.closed.abort();
   }
 
@@ -167,12 +169,12 @@ export class EventStreams {
       const stream = this.#streamOf(request);
       const gone = stream?.closed.signal ?? AbortSignal.abort();
       const found = await operationOf(this.#yoga, session, gone, params as { query: string });
-      if (isErrors(found)) return answering(found);
+      if (isErrors(found)) return errorResult(found);
       if (getOperationAST(found.document, found.operationName)?.operation !== 'subscription')
         stream?.answers.add(request);
       return found as OperationArgs<Context>;
     } catch (error) {
-      return answering([this.#shown(refusedRequest(error)) as GraphQLError]);
+      return errorResult([this.#shown(refusedRequest(error)) as GraphQLError]);
     }
   }
 

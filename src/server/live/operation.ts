@@ -3,7 +3,7 @@ import { graphContext } from '../../graphql/context.ts';
 import type { Session } from '../session/session.ts';
 import { invalid } from '../yoga/use-error-codes.ts';
 import type { Yoga } from '../yoga/yoga.ts';
-import type { SharedEvents } from './shared-results.ts';
+import type { SharedResults } from './shared-results.ts';
 
 /** An operation as clients send it outside yoga's own requests. */
 export interface OperationParams {
@@ -16,7 +16,7 @@ export interface OperationParams {
 type Executor = (args: ExecutionArgs) => never;
 
 /** How servers of the GraphQL protocols execute what `operationOf` returns. */
-export const executorsWith = (events: SharedEvents) => ({
+export const executorsWith = (events: SharedResults) => ({
   execute: (args: ExecutionArgs) => (args.rootValue as { execute: Executor }).execute(args),
   // Nobody is anonymous here, and errors are shown as everywhere: yoga's plugins have nothing to add to each event.
   subscribe: (args: ExecutionArgs) => events.subscribe({ ...args, rootValue: undefined }),

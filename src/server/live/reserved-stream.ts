@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import type { Session } from '../session/session.ts';
-import { Turnstile } from './send-lock.ts';
+import { SendLock } from './send-lock.ts';
 
 /** How long operations have to say why they end, when their credential has. */
 const lastWordsMs = 5000;
@@ -14,11 +14,11 @@ export class ReservedStream {
   /** Aborted when it closes. */
   readonly closed = new AbortController();
   /** One event at a time is on its way to the client, whatever the number of operations. */
-  readonly turns = new Turnstile();
+  readonly sendLock = new SendLock();
   /** The queries and mutations whose answers are on their way, as they were sent. */
   readonly answers = new Set<object>();
   /** How many operations have been taken, and of how many the client has the last word. */
-  #taken = 0;
+  #accepted = 0;
   #completed = 0;
   #whenQuiet: (() => void) | null = null;
 
@@ -27,8 +27,8 @@ export class ReservedStream {
   }
 
   /** An operation will be answered on it. */
-  take(): void {
-    this.#taken += 1;
+  countOperation(): void {
+    this.#accepted += 1;
   }
 
   /**
@@ -46,13 +46,13 @@ export class ReservedStream {
   }
 
   #look(): void {
-    if (this.#completed >= this.#taken) this.#whenQuiet?.();
+    if (this.#completed >= this.#accepted) this.#whenQuiet?.();
   }
 
   /** Sends what the library has for the client, as fast as that reads, until either ends it. */
   async send(body: AsyncGenerator<string, void>, response: ServerResponse, onError: (error: unknown) => void) {
     const end = () => {
-      this.turns.open();
+      this.sendLock.open();
       body.return().catch(onError);
     };
     response.once('close', end);
@@ -61,7 +61,7 @@ export class ReservedStream {
       for await (const event of body) {
         if (response.closed) break;
         await written(response, event);
-        if (event.startsWith('event: next')) this.turns.leave();
+        if (event.startsWith('event: next')) this.sendLock.release();
         if (!event.startsWith('event: complete')) continue;
         this.#completed += 1;
         this.#look();

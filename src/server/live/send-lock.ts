@@ -1,11 +1,11 @@
 /** Lets one through at a time, in order, until it is opened for all. */
-export class Turnstile {
+export class SendLock {
   #isTaken = false;
   #isOpen = false;
   #waiting: Array<() => void> = [];
 
   /** Resolves when it is the caller's turn. */
-  enter(): Promise<void> {
+  acquire(): Promise<void> {
     if (this.#isOpen) return Promise.resolve();
     if (!this.#isTaken) {
       this.#isTaken = true;
@@ -15,7 +15,7 @@ export class Turnstile {
   }
 
   /** Whoever went through is done: the next one's turn. */
-  leave(): void {
+  release(): void {
     const next = this.#waiting.shift();
     if (next) next();
     else this.#isTaken = false;

@@ -25,7 +25,7 @@ interface Shape {
  * Executes an event once for all who follow with the same operation and the same rights: followers of a thread that are at
  * the same place are told the same object (`ThreadFeed.share`), which lives only until the thread goes on.
  */
-export class SharedEvents {
+export class SharedResults {
   readonly #shown: (error: unknown) => Error;
   readonly #results = new WeakMap<object, Map<string, Promise<ExecutionResult>>>();
   readonly #shapes = new WeakMap<DocumentNode, Shape>();

@@ -5,7 +5,7 @@ import { WebSocket, WebSocketServer } from 'ws';
 import type { Credential } from '../../domain/access/credential.ts';
 import { DomainError, RateLimitedError } from '../../domain/error.ts';
 import type { Logger } from '../../log.ts';
-import type { Origins } from '../http/cors.ts';
+import type { Cors } from '../http/cors.ts';
 import { type Authenticator, credentialIn, refusedRequest } from '../session/authenticate.ts';
 import type { Session } from '../session/session.ts';
 import { maskError } from '../yoga/use-error-codes.ts';
@@ -14,7 +14,7 @@ import { ClientSocket } from './client-socket.ts';
 import { closeCode } from './close-code.ts';
 import type { LivenessLimits } from './liveness.ts';
 import { executorsWith, operationOf } from './operation.ts';
-import type { SharedEvents } from './shared-results.ts';
+import type { SharedResults } from './shared-results.ts';
 
 /** How many operations of one socket may be under way, and how many of them queries and mutations, whose answers may be large. */
 const limits = { all: 1000, answers: 100 };
@@ -67,15 +67,15 @@ async function enter(
   credential: Credential,
 ): Promise<Session> {
   const session = await authenticator.open(credential);
-  const { lost, release } = session.watch('socket');
+  const { revoked, release } = session.watch('socket');
   state.session = session;
   if (state.closed.signal.aborted) {
     release();
     return session;
   }
   state.closed.signal.addEventListener('abort', release);
-  lost.addEventListener('abort', () => {
-    const { message } = lost.reason as Error;
+  revoked.addEventListener('abort', () => {
+    const { message } = revoked.reason as Error;
     setTimeout(() => state.socket.close(closeCode.forbidden, message), closeAfterMs);
   });
   return session;
@@ -151,8 +151,8 @@ export function serveWebSocket(
   options: {
     yoga: Yoga;
     authenticator: Authenticator;
-    events: SharedEvents;
-    origins: Origins;
+    events: SharedResults;
+    origins: Cors;
     log: Logger;
     maxPayloadBytes: number;
     liveness: LivenessLimits;

@@ -1,13 +1,13 @@
 import { GraphQLError } from 'graphql';
 import {
-  type Admission,
-  admit,
+  authenticate,
   type Credential,
-  isOutsideToken,
-  type OutsideTokens,
+  type ExternalTokens,
+  isExternalToken,
+  type Principal,
 } from '../../domain/access/credential.ts';
 import { credentialTopic } from '../../domain/access/credential-change.ts';
-import type { KeyUses } from '../../domain/access/key-use.ts';
+import type { KeyUsage } from '../../domain/access/key-usage.ts';
 import type { Services } from '../../domain/context.ts';
 import { CredentialError, DomainError, RateLimitedError } from '../../domain/error.ts';
 import { codedError } from '../../graphql/schema/error.ts';
@@ -43,7 +43,7 @@ export function statusOf(error: DomainError): number {
 }
 
 /** Work that is done again when asked for while it is under way: once, however often it was asked for. */
-class Pass {
+class Coalesced {
   readonly #work: () => Promise<void>;
   #isRunning = false;
   #isAsked = false;
@@ -76,24 +76,24 @@ export class Authenticator {
   /** What may be open at a time. */
   readonly quota: Quota;
   readonly #services: Services;
-  readonly #outside: OutsideTokens | null;
-  readonly #uses: KeyUses;
-  readonly #remembered = new Map<string, { until: number; admission: Promise<Admission> }>();
+  readonly #outside: ExternalTokens | null;
+  readonly #uses: KeyUsage;
+  readonly #remembered = new Map<string, { until: number; admission: Promise<Principal> }>();
   readonly #watched = new Set<Session>();
   readonly #unsubscribe: () => void;
   #timer: NodeJS.Timeout | null = null;
-  readonly #passes: Pass[];
+  readonly #passes: Coalesced[];
 
-  constructor(services: Services, outside: OutsideTokens | null, uses: KeyUses, quota: Quota) {
+  constructor(services: Services, outside: ExternalTokens | null, uses: KeyUsage, quota: Quota) {
     this.quota = quota;
     this.#services = services;
     this.#outside = outside;
     this.#uses = uses;
     // An identity provider that hangs keeps nobody waiting but its own users.
-    const isOutside = ({ secret }: Credential) => outside !== null && secret !== null && isOutsideToken(secret);
+    const isOutside = ({ secret }: Credential) => outside !== null && secret !== null && isExternalToken(secret);
     this.#passes = [
-      new Pass(() => this.#confirmAll((credential) => !isOutside(credential))),
-      new Pass(() => this.#confirmAll(isOutside)),
+      new Coalesced(() => this.#confirmAll((credential) => !isOutside(credential))),
+      new Coalesced(() => this.#confirmAll(isOutside)),
     ];
     this.#unsubscribe = services.bus.subscribe(credentialTopic, () => {
       this.#remembered.clear();
@@ -103,12 +103,12 @@ export class Authenticator {
 
   /** The session of whoever sends a credential. Throws CredentialError, and ForbiddenError for a foreign workspace. */
   async open(credential: Credential): Promise<Session> {
-    const admission = await this.admission(credential);
+    const admission = await this.principalOf(credential);
     return new Session(this, credential, admission, this.#services);
   }
 
   /** Who a credential stands for. Throws as `open` does. */
-  async admission(credential: Credential): Promise<Admission> {
+  async principalOf(credential: Credential): Promise<Principal> {
     const id = idOf(credential);
     const known = this.#remembered.get(id);
     const found = known && known.until > Date.now() ? known.admission : this.#lookUp(credential, id);
@@ -120,10 +120,10 @@ export class Authenticator {
     return admission;
   }
 
-  #lookUp(credential: Credential, id: string): Promise<Admission> {
-    const admission = admit(this.#services, this.#outside, [credential]).then(([found]) => {
+  #lookUp(credential: Credential, id: string): Promise<Principal> {
+    const admission = authenticate(this.#services, this.#outside, [credential]).then(([found]) => {
       if (found instanceof Error) throw found;
-      return found as Admission;
+      return found as Principal;
     });
     this.#remembered.set(id, { until: Date.now() + rememberMs, admission });
     admission.catch(() => this.#remembered.delete(id));
@@ -166,14 +166,14 @@ export class Authenticator {
       const batch = sessions.slice(start, start + confirmBatch) as Array<[Session, ...Session[]]>;
       const credentials = batch.map(([{ credential }]) => credential);
       try {
-        const found = await admit(this.#services, this.#outside, credentials);
+        const found = await authenticate(this.#services, this.#outside, credentials);
         for (const [index, group] of batch.entries()) {
           for (const session of group)
-            session.judge(found[index] as Admission | Error, credentials[index] as Credential);
+            session.revalidate(found[index] as Principal | Error, credentials[index] as Credential);
         }
       } catch (error) {
         this.#services.log.warn({ err: error }, 'credentials of open streams could not be looked at');
-        for (const session of batch.flat()) session.judge(error as Error, session.credential);
+        for (const session of batch.flat()) session.revalidate(error as Error, session.credential);
       }
     }
   }

@@ -2,7 +2,7 @@ import { createRemoteJWKSet, errors, type JWTVerifyGetKey, jwtVerify } from 'jos
 import { z } from 'zod';
 import type { OidcSettings } from '../../config.ts';
 import { userScopes } from '../../domain/access/access.ts';
-import type { OutsideTokens } from '../../domain/access/credential.ts';
+import type { ExternalTokens } from '../../domain/access/credential.ts';
 import { CredentialError } from '../../domain/error.ts';
 
 /** What identity providers sign with; nothing symmetric, and never `none` (RFC 8725, 3.1 and 3.2). */
@@ -32,7 +32,7 @@ const userId = z
  * and their claims say who it is, in which workspace, with which scopes. The provider's keys are read from where its
  * discovery document says, and kept for ten minutes.
  */
-export class Oidc implements OutsideTokens {
+export class Oidc implements ExternalTokens {
   readonly #settings: OidcSettings;
   #keys: Promise<JWTVerifyGetKey> | null = null;
 
@@ -40,7 +40,7 @@ export class Oidc implements OutsideTokens {
     this.#settings = settings;
   }
 
-  async read(token: string): ReturnType<OutsideTokens['read']> {
+  async read(token: string): ReturnType<ExternalTokens['read']> {
     const { issuer, audience } = this.#settings;
     const keys = await this.#open();
     try {

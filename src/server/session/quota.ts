@@ -2,10 +2,10 @@ import type { Actor } from '../../domain/context.ts';
 import { RateLimitedError } from '../../domain/error.ts';
 
 /** What lasts: a socket (or the event stream that stands for one), a subscription or wait on it, or a request with files. */
-export type Lasting = 'socket' | 'stream' | 'upload';
+export type QuotaKind = 'socket' | 'stream' | 'upload';
 
 /** How much of each may be open at a time in one process, for a key and for an end user. */
-export type QuotaLimits = Record<Lasting, { key: number; user: number }>;
+export type QuotaLimits = Record<QuotaKind, { key: number; user: number }>;
 
 /** Counts what is open for each key and each end user. */
 export class Quota {
@@ -17,7 +17,7 @@ export class Quota {
   }
 
   /** Counts one more, until the returned function is called. Throws RateLimitedError when that is too many. */
-  take(kind: Lasting, actor: Actor, workspaceId: string): () => void {
+  acquire(kind: QuotaKind, actor: Actor, workspaceId: string): () => void {
     const holder = actor.kind === 'USER' ? `${workspaceId} ${actor.userId}` : actor.kind === 'API_KEY' && actor.keyId;
     const id = `${kind} ${holder}`;
     const limit = this.#limits[kind][actor.kind === 'USER' ? 'user' : 'key'];

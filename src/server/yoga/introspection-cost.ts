@@ -8,7 +8,7 @@ import {
   type SelectionSetNode,
   type ValidationContext,
 } from 'graphql';
-import { refusal } from '../../graphql/limits.ts';
+import { tooComplexError } from '../../graphql/limits.ts';
 
 /** About how many entries the lists of introspection hold in the mean of all types; most types wrap no other. */
 const sizes: Record<string, number> = {
@@ -86,7 +86,7 @@ export function maxIntrospectionCost(context: ValidationContext): ASTVisitor {
       if (introspectionCost(document, types) <= limit) return;
       const howTo = 'Ask for types one by one, or in several queries.';
       context.reportError(
-        refusal(`The query asks for too much of the schema: more than one and a half of it. ${howTo}`),
+        tooComplexError(`The query asks for too much of the schema: more than one and a half of it. ${howTo}`),
       );
     },
   };

@@ -7,7 +7,7 @@ import { type GraphContext, graphContext } from '../../graphql/context.ts';
 import type { Logger } from '../../log.ts';
 import { graphiql } from '../http/graphiql.ts';
 import type { MultipartOperation } from '../http/multipart.ts';
-import type { SharedEvents } from '../live/shared-results.ts';
+import type { SharedResults } from '../live/shared-results.ts';
 import { type Authenticator, credentialIn, refusedRequest } from '../session/authenticate.ts';
 import { type Anonymous, useAuthentication } from './use-authentication.ts';
 import { maskError, useErrorCodes } from './use-error-codes.ts';
@@ -57,7 +57,7 @@ const parsed = <Value extends object>() =>
   });
 
 /** Lets yoga's own event streams share what is executed. */
-const sharing = (events: SharedEvents): Plugin => ({
+const sharing = (events: SharedResults): Plugin => ({
   onSubscribe: ({ setSubscribeFn }) => setSubscribeFn(events.subscribe as never),
 });
 
@@ -65,7 +65,7 @@ const sharing = (events: SharedEvents): Plugin => ({
 export function createGraphServer(options: {
   schema: GraphQLSchema;
   authenticator: Authenticator;
-  events: SharedEvents;
+  events: SharedResults;
   log: Logger;
   graphiql: boolean;
   introspection: boolean;

@@ -1,10 +1,10 @@
 import { buffer } from 'node:stream/consumers';
+import { untilAborted } from '../../async/until-aborted.ts';
 import type { Logger } from '../../log.ts';
-import { untilAborted } from '../../until-aborted.ts';
 import { type CallContext, type CallResult, type ServerTool, ToolError } from '../tool.ts';
 import { type DeathCause, type Done, InterpreterDiedError, SandboxError } from './interpreter.ts';
 import type { Packages } from './packages.ts';
-import type { InterpreterPool, Session } from './pool.ts';
+import type { CheckedOut, InterpreterPool } from './pool.ts';
 import { WheelError } from './wheel-source.ts';
 
 /** How much a call may print and write. */
@@ -53,7 +53,7 @@ const deaths: Record<DeathCause, { code: string; message: string }> = {
 const lost = 'Variables are gone; files that had been given to the user are still in /mnt/data.';
 
 async function runIn(
-  session: Session,
+  session: CheckedOut,
   parts: PythonParts,
   code: string,
   timeoutSeconds: number,
@@ -96,7 +96,7 @@ const timeout = (seconds: number, rest: string) => ({
 });
 
 /** Gives the interpreter the files of the thread that it does not have yet; of several of one name the newest. */
-async function putFiles({ interpreter, files }: Session, context: CallContext): Promise<void> {
+async function putFiles({ interpreter, files }: CheckedOut, context: CallContext): Promise<void> {
   const newest = new Map((await context.inputFiles()).map((file) => [file.name, file]));
   for (const [path, file] of newest) {
     if (files.get(path) === file.id) continue;
@@ -114,7 +114,7 @@ async function putFiles({ interpreter, files }: Session, context: CallContext): 
 
 /** Installs what the program imports and can be had; returns what nobody has. */
 async function install(
-  { interpreter }: Session,
+  { interpreter }: CheckedOut,
   { packages, log }: PythonParts,
   code: string,
   { write, signal }: CallContext,
@@ -141,7 +141,12 @@ function tellMissing({ write }: CallContext, missing: string[], hasMore: boolean
   write(`[Not installed here: ${missing.join(', ')}. This interpreter has ${has}, and nothing can be downloaded.]\n`);
 }
 
-async function saveFiles(session: Session, { files, left }: Done, body: Buffer, context: CallContext): Promise<void> {
+async function saveFiles(
+  session: CheckedOut,
+  { files, left }: Done,
+  body: Buffer,
+  context: CallContext,
+): Promise<void> {
   if (files.reduce((sum, { size }) => sum + size, 0) !== body.length) {
     session.interpreter.kill('misbehaved');
     throw new InterpreterDiedError('misbehaved');

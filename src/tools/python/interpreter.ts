@@ -95,7 +95,7 @@ export class Interpreter {
     this.#child.stdin?.on('error', () => {});
     const output = this.#child.stdio[3] as Duplex;
     output.on('error', () => {});
-    output.on('data', (chunk: Buffer) => this.#take(chunk));
+    output.on('data', (chunk: Buffer) => this.#onBytes(chunk));
     // What it told before it ended is heard first.
     this.#child.once('close', () => this.#ended());
     this.#child.once('error', () => this.#ended());
@@ -165,7 +165,7 @@ export class Interpreter {
     });
   }
 
-  #take(chunk: Buffer): void {
+  #onBytes(chunk: Buffer): void {
     this.#chunks.push(chunk);
     this.#length += chunk.length;
     while (this.#length >= headLength) {
@@ -180,7 +180,7 @@ export class Interpreter {
       const bytes = this.#peek(whole);
       this.#chunks = [bytes.subarray(whole)];
       this.#length -= whole;
-      this.#hear(bytes.subarray(headLength, headLength + json), bytes.subarray(headLength + json, whole));
+      this.#onFrame(bytes.subarray(headLength, headLength + json), bytes.subarray(headLength + json, whole));
     }
   }
 
@@ -196,7 +196,7 @@ export class Interpreter {
     return Math.max(bodyBytes, outputBytes);
   }
 
-  #hear(json: Buffer, body: Buffer): void {
+  #onFrame(json: Buffer, body: Buffer): void {
     const waiting = this.#waiting;
     const message = read(json);
     this.#frames += 1;

@@ -1,7 +1,7 @@
 import type { Interpreter } from './interpreter.ts';
 
 /** An interpreter that a thread holds, with what the thread has put into it. */
-export interface Session {
+export interface CheckedOut {
   readonly interpreter: Interpreter;
   /** The ids of the files that it knows, by their paths below /mnt/data. */
   readonly files: Map<string, string>;
@@ -18,7 +18,7 @@ export interface PoolOptions {
   start: () => Interpreter;
 }
 
-interface Entry extends Session {
+interface Entry extends CheckedOut {
   isBusy: boolean;
   usedAt: number;
 }
@@ -42,8 +42,8 @@ export class InterpreterPool {
    * Works with the interpreter of a thread, alone; the thread is given a new one if it has none. Waits while all are busy.
    * Throws the signal's reason when it aborts while waiting, and what `work` throws.
    */
-  async use<T>(thread: string, signal: AbortSignal, work: (session: Session) => Promise<T>): Promise<T> {
-    const entry = await this.#take(thread, signal);
+  async use<T>(thread: string, signal: AbortSignal, work: (session: CheckedOut) => Promise<T>): Promise<T> {
+    const entry = await this.#checkOut(thread, signal);
     try {
       return await work(entry);
     } finally {
@@ -70,17 +70,17 @@ export class InterpreterPool {
     );
   }
 
-  async #take(thread: string, signal: AbortSignal): Promise<Entry> {
+  async #checkOut(thread: string, signal: AbortSignal): Promise<Entry> {
     for (;;) {
       signal.throwIfAborted();
       if (this.#isClosed) throw new Error('the interpreters are closed');
-      const entry = this.#tryTake(thread);
+      const entry = this.#tryCheckOut(thread);
       if (entry) return entry;
       await this.#turn(signal);
     }
   }
 
-  #tryTake(thread: string): Entry | null {
+  #tryCheckOut(thread: string): Entry | null {
     const known = this.#entries.get(thread);
     if (known?.isBusy) return null;
     if (known?.interpreter.isAlive) return Object.assign(known, { isBusy: true });

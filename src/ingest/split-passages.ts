@@ -7,18 +7,18 @@ const overlap = 150;
 const ends = [/\n\s*\n/g, /(?<=[.!?])\s+|(?<=[。！？；])/g, /\n/g, /(?<=[,;:，、：])\s*|\s+/g];
 
 /** A passage of a file. */
-export interface Chunk {
+export interface PassageText {
   index: number;
   text: string;
   page: number | null;
 }
 
 /** Cuts what is read into passages: within a page, where a paragraph, a sentence or a word ends. */
-export class Chunker {
+export class PassageSplitter {
   #index = 0;
 
   /** The passages of the next part. */
-  *take({ text, page }: Pick<ReadPart, 'text' | 'page'>): Generator<Chunk> {
+  *take({ text, page }: Pick<ReadPart, 'text' | 'page'>): Generator<PassageText> {
     const plain = text
       .replace(/\r\n?/g, '\n')
       .replaceAll('\0', '')

@@ -1,7 +1,7 @@
 import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
-import { type Bus, type PieceChannel, threadTopic } from '../bus/bus.ts';
+import { type Bus, type TextChannel, threadTopic } from '../bus/bus.ts';
 import type { Database } from '../db/client.ts';
-import { type Piece, storable, storePieces, textId } from '../domain/log/growing-text.ts';
+import { storable, storeDeltas, type TextDelta, textId } from '../domain/log/growing-text.ts';
 import type { ClaimedRun } from '../domain/run/lease.ts';
 import type { Logger } from '../log.ts';
 
@@ -11,26 +11,26 @@ const retryMs = 200;
 /** The growing texts of one run, as its executor writes them. */
 export interface RunWriter {
   /** Adds to a text; followers see it as soon as it is stored. */
-  append(ownerId: string, channel: PieceChannel, text: string): void;
+  append(ownerId: string, channel: TextChannel, text: string): void;
   /** Goes on with a text that another worker began. */
-  resume(ownerId: string, channel: PieceChannel, text: string): void;
+  resume(ownerId: string, channel: TextChannel, text: string): void;
   /** The texts as they stand, by `textId`. */
   texts(): Map<string, string>;
   /** Resolves when nothing of this run is on its way to the database any more; `store: false` drops what had not left. */
-  settle(options: { store: boolean }): Promise<void>;
+  drain(options: { store: boolean }): Promise<void>;
 }
 
 /**
  * Writes the growing texts of all runs that this process executes. What has come in while a statement was under way
- * goes with the next one, so the number of statements follows the database, not the number of tokens or runs. A piece is
+ * goes with the next one, so the number of statements follows the database, not the number of tokens or runs. A delta is
  * told to followers only after it is stored: what a client has seen can be read again, whoever dies.
  */
-export class PieceWriter {
+export class DeltaWriter {
   readonly #database: Database;
   readonly #bus: Bus;
   readonly #log: Logger;
   /** Pieces not yet on their way, by run and text: neighbours are joined. */
-  readonly #pending = new Map<string, Map<string, Piece>>();
+  readonly #pending = new Map<string, Map<string, TextDelta>>();
   readonly #onLost = new Map<string, () => void>();
   #flushing: Promise<void> | null = null;
   /** The batch that is on its way. */
@@ -47,7 +47,7 @@ export class PieceWriter {
     const texts = new Map<string, string>();
     const held = new Map<string, string>();
     this.#onLost.set(run.id, onLost);
-    const append = (ownerId: string, channel: PieceChannel, added: string) => {
+    const append = (ownerId: string, channel: TextChannel, added: string) => {
       const id = textId({ ownerId, channel });
       const [text, rest] = storableNow(`${held.get(id) ?? ''}${added}`);
       held.set(id, rest);
@@ -57,16 +57,16 @@ export class PieceWriter {
       const { workspaceId, threadId, fence } = run;
       this.#add({ workspaceId, threadId, runId: run.id, fence, ownerId, channel, offset: before.length, text });
     };
-    const settle = async ({ store }: { store: boolean }) => {
+    const drain = async ({ store }: { store: boolean }) => {
       if (!store) this.#pending.delete(run.id);
       // Not until nobody has anything to store any more: others may go on for ever.
       while (this.#pending.has(run.id)) await (this.#storing ?? turn());
       await this.#storing;
     };
-    const resume = (ownerId: string, channel: PieceChannel, text: string) => {
+    const resume = (ownerId: string, channel: TextChannel, text: string) => {
       texts.set(textId({ ownerId, channel }), text);
     };
-    return { append, resume, texts: () => texts, settle };
+    return { append, resume, texts: () => texts, drain };
   }
 
   /** Forgets a run that this process no longer executes. */
@@ -75,13 +75,13 @@ export class PieceWriter {
     this.#onLost.delete(runId);
   }
 
-  #add(piece: Piece): void {
-    const ofRun = this.#pending.get(piece.runId) ?? new Map<string, Piece>();
-    this.#pending.set(piece.runId, ofRun);
-    const id = textId(piece);
+  #add(delta: TextDelta): void {
+    const ofRun = this.#pending.get(delta.runId) ?? new Map<string, TextDelta>();
+    this.#pending.set(delta.runId, ofRun);
+    const id = textId(delta);
     const neighbour = ofRun.get(id);
-    if (neighbour) neighbour.text += piece.text;
-    else ofRun.set(id, piece);
+    if (neighbour) neighbour.text += delta.text;
+    else ofRun.set(id, delta);
     this.#flushing ??= this.#flush().finally(() => {
       this.#flushing = null;
     });
@@ -91,37 +91,37 @@ export class PieceWriter {
     while (this.#pending.size > 0) {
       // What a provider has sent already comes in first: one statement for all of it.
       await turn();
-      const pieces = [...this.#pending.values()].flatMap((ofRun) => [...ofRun.values()]);
+      const deltas = [...this.#pending.values()].flatMap((ofRun) => [...ofRun.values()]);
       this.#pending.clear();
-      this.#storing = this.#storeAndTell(pieces);
+      this.#storing = this.#storeAndPublish(deltas);
       await this.#storing;
       this.#storing = null;
     }
   }
 
-  async #storeAndTell(pieces: Piece[]): Promise<void> {
-    const live = await this.#store(pieces);
-    for (const piece of pieces) {
-      if (live.has(piece.runId)) this.#tell(piece);
-      else this.#onLost.get(piece.runId)?.();
+  async #storeAndPublish(deltas: TextDelta[]): Promise<void> {
+    const live = await this.#store(deltas);
+    for (const delta of deltas) {
+      if (live.has(delta.runId)) this.#publish(delta);
+      else this.#onLost.get(delta.runId)?.();
     }
   }
 
-  async #store(pieces: Piece[]): Promise<Set<string>> {
+  async #store(deltas: TextDelta[]): Promise<Set<string>> {
     for (;;) {
-      const open = pieces.filter(({ runId }) => this.#onLost.has(runId));
+      const open = deltas.filter(({ runId }) => this.#onLost.has(runId));
       if (open.length === 0) return new Set();
       try {
-        return await storePieces(this.#database, open);
+        return await storeDeltas(this.#database, open);
       } catch (error) {
-        this.#log.error({ err: error, pieces: open.length }, 'pieces could not be stored; trying again');
+        this.#log.error({ err: error, deltas: open.length }, 'deltas could not be stored; trying again');
         await delay(retryMs);
       }
     }
   }
 
-  #tell({ threadId, ownerId, channel, offset, text }: Piece): void {
-    this.#bus.publish(threadTopic(threadId), { kind: 'piece', ownerId, channel, offset, text });
+  #publish({ threadId, ownerId, channel, offset, text }: TextDelta): void {
+    this.#bus.publish(threadTopic(threadId), { kind: 'delta', ownerId, channel, offset, text });
   }
 }
 

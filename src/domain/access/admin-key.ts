@@ -16,8 +16,8 @@ export async function isOwnSecretKey(database: Database, vault: Vault): Promise<
 }
 
 /** Whether the server has a first key with a secret that somebody knows. */
-export async function hasFirstKey(database: Database): Promise<boolean> {
-  return (await database.apiKeySecret.findFirst({ where: { key: { isFirst: true } } })) !== null;
+export async function hasAdminKey(database: Database): Promise<boolean> {
+  return (await database.apiKeySecret.findFirst({ where: { key: { isAdminKey: true } } })) !== null;
 }
 
 /**
@@ -25,7 +25,7 @@ export async function hasFirstKey(database: Database): Promise<boolean> {
  * takes the place of any earlier one; else it is taken only where there is none. Several instances may do this at
  * once. Returns whether the secret is that of the first key.
  */
-export async function ensureFirstKey(
+export async function ensureAdminKey(
   database: Database,
   vault: Vault,
   secret: string,
@@ -40,9 +40,16 @@ export async function ensureFirstKey(
       (await tx.workspace.create({ data: { id: newId('Workspace'), name: 'Default', isDefault: true } }));
     const data = { scopes: Object.values(Scope), allWorkspaces: true };
     const first =
-      (await tx.apiKey.findFirst({ where: { isFirst: true } })) ??
+      (await tx.apiKey.findFirst({ where: { isAdminKey: true } })) ??
       (await tx.apiKey.create({
-        data: { ...data, workspaceId, id: newId('ApiKey'), name: 'First key', prefix: prefixOf(secret), isFirst: true },
+        data: {
+          ...data,
+          workspaceId,
+          id: newId('ApiKey'),
+          name: 'First key',
+          prefix: prefixOf(secret),
+          isAdminKey: true,
+        },
       }));
     const where = { workspaceId, keyId: first.id };
     const kept = await tx.apiKeySecret.findFirst({ where });

@@ -3,10 +3,10 @@ import { expect, test } from 'vitest';
 import { MemoryBus } from '../../src/bus/memory.ts';
 import type { Database } from '../../src/db/client.ts';
 import type { ClaimedRun } from '../../src/domain/run/lease.ts';
-import { PieceWriter } from '../../src/engine/text-writer.ts';
+import { DeltaWriter } from '../../src/engine/delta-writer.ts';
 import { createLog } from '../../src/log.ts';
 
-/** A database that takes its time to store pieces, and remembers them. */
+/** A database that takes its time to store deltas, and remembers them. */
 class SlowDatabase {
   readonly stored: string[] = [];
 
@@ -22,7 +22,7 @@ const run = (id: string) => ({ id, workspaceId: 'ws', threadId: `thread_${id}`, 
 
 test('a run has all its text stored, or none of the rest, however much others have to store', async () => {
   const database = new SlowDatabase();
-  const writer = new PieceWriter(database as unknown as Database, new MemoryBus(), createLog('silent'));
+  const writer = new DeltaWriter(database as unknown as Database, new MemoryBus(), createLog('silent'));
   const others = Array.from({ length: 20 }, (_, index) => writer.open(run(`other${index}`), () => {}));
   const chatter = setInterval(() => {
     for (const other of others) other.append('m', 'TEXT', 'x');
@@ -33,14 +33,14 @@ test('a run has all its text stored, or none of the rest, however much others ha
       whole.append('m', 'TEXT', `${word} `);
       await delay(3);
     }
-    await whole.settle({ store: true });
-    const ofWhole = database.stored.filter((piece) => piece.startsWith('whole:')).map((piece) => piece.slice(6));
+    await whole.drain({ store: true });
+    const ofWhole = database.stored.filter((delta) => delta.startsWith('whole:')).map((delta) => delta.slice(6));
     expect(ofWhole.join('')).toBe('0 1 2 3 4 5 6 7 8 9 ');
     cut.append('m', 'TEXT', 'never mind');
-    await cut.settle({ store: false });
-    const before = database.stored.filter((piece) => piece.startsWith('cut:')).length;
+    await cut.drain({ store: false });
+    const before = database.stored.filter((delta) => delta.startsWith('cut:')).length;
     await delay(50);
-    expect(database.stored.filter((piece) => piece.startsWith('cut:'))).toHaveLength(before);
+    expect(database.stored.filter((delta) => delta.startsWith('cut:'))).toHaveLength(before);
   } finally {
     clearInterval(chatter);
   }

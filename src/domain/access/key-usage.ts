@@ -4,7 +4,7 @@ import type { Logger } from '../../log.ts';
 const writeEveryMs = 60_000;
 
 /** Remembers when keys are used and writes it down about once a minute, with one statement for all of them. */
-export class KeyUses {
+export class KeyUsage {
   readonly #database: Database;
   readonly #used = new Map<string, Date>();
   readonly #timer: NodeJS.Timeout;
