@@ -1,6 +1,5 @@
 import type { Bus } from '../bus/bus.ts';
 import { bindToWorkspace, type Database, type WorkspaceDatabase } from '../db/client.ts';
-import type { Scope } from '../db/generated/client.ts';
 import type { FileStore } from '../files/file-store.ts';
 import type { Staging } from '../files/staging.ts';
 import type { Logger } from '../log.ts';
@@ -9,16 +8,10 @@ import type { ModelCatalog } from '../providers/model-catalog.ts';
 import type { Queue } from '../queue/queue.ts';
 import type { Vault } from '../secret/vault.ts';
 import type { PluginReader, ToolFactory } from '../tools/tool.ts';
-import type { Grant } from './access/access.ts';
+import type { Actor } from './access/actor.ts';
 import type { SigningKeys } from './access/signing-key.ts';
 import type { FileLinks } from './file/file-link.ts';
 import type { ThreadFeeds } from './follow/thread-feeds.ts';
-
-/** Who is asking. SYSTEM is the server itself: a run that executes, a sweep. */
-export type Actor =
-  | ({ kind: 'API_KEY'; keyId: string } & Grant)
-  | { kind: 'USER'; userId: string; scopes: readonly Scope[] }
-  | { kind: 'SYSTEM'; scopes: readonly Scope[] };
 
 /** How much of files there may be, in bytes. */
 interface FileLimits {

@@ -129,3 +129,11 @@ export class QuotaExceededError extends DomainError {
     this.retryAfterSeconds = retryAfterSeconds;
   }
 }
+
+/** Why a run, a step or a call failed, in words fit for its user: no secret, no stack. */
+export interface RunFault {
+  code: string;
+  message: string;
+  /** Whether the same run may well succeed when it is tried again. */
+  retryable: boolean;
+}

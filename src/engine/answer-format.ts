@@ -1,6 +1,6 @@
 import type { Run } from '../db/generated/client.ts';
+import type { RunFault } from '../domain/error.ts';
 import type { ResponseFormat } from '../domain/run/generation.ts';
-import type { RunFault } from '../domain/run/run.ts';
 import { type Offload, OffloadTimeoutError } from '../offload/offload.ts';
 
 /**

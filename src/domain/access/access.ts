@@ -1,6 +1,7 @@
 import type { ApiKey, Scope } from '../../db/generated/client.ts';
-import type { Actor, DomainContext } from '../context.ts';
+import type { DomainContext } from '../context.ts';
 import { ForbiddenError } from '../error.ts';
+import type { Actor, Grant } from './actor.ts';
 
 /** Throws ForbiddenError unless the actor has the scope. */
 export function requireScope(ctx: Pick<DomainContext, 'actor'>, scope: Scope): void {
@@ -21,17 +22,6 @@ export const userScopes: readonly Scope[] = [
   'RUNS_READ',
   'RUNS_WRITE',
 ];
-
-/** What a credential can do, to compare two of them. */
-export interface Grant {
-  scopes: readonly Scope[];
-  /** The workspaces that may be entered. */
-  workspaces: WorkspaceAccess;
-  expiresAt: Date | null;
-}
-
-/** The workspaces that a key may enter. */
-type WorkspaceAccess = 'ALL' | readonly string[];
 
 /** A key with what says how far it reaches. */
 export type KeyWithWorkspaces = ApiKey & { otherWorkspaces: Array<{ workspaceId: string }> };

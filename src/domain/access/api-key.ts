@@ -5,10 +5,10 @@ import { hashOf, newSecret, prefixOf } from '../../secret/key-secret.ts';
 import type { DomainContext } from '../context.ts';
 import { ConflictError } from '../error.ts';
 import { absentOr, clearable, nameUpTo, parse } from '../input.ts';
-import { requireWorkspaces } from '../workspace/workspace.ts';
 import { grantOf, requireWithinOwn } from './access.ts';
 import { announceCredentialChange } from './credential-change.ts';
 import { changeKeys } from './key-change.ts';
+import { requireWorkspaces } from './key-workspaces.ts';
 
 const scopes = z.array(z.enum(Scope)).min(1, 'Name at least one scope').max(100);
 const future = z.date().refine((date) => date > new Date(), 'This must lie in the future');

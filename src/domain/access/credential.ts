@@ -1,9 +1,10 @@
 import type { Scope } from '../../db/generated/client.ts';
 import { isId } from '../../id.ts';
 import { hashOf, isMistyped } from '../../secret/key-secret.ts';
-import type { Actor, Services } from '../context.ts';
+import type { Services } from '../context.ts';
 import { CredentialError, ForbiddenError } from '../error.ts';
 import { grantOf, userScopes } from './access.ts';
+import type { Actor } from './actor.ts';
 import { isSessionToken, readSessionToken, type SessionClaims } from './session-token.ts';
 
 /** What a request says of who sends it. */

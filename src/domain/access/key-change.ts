@@ -1,8 +1,9 @@
 import type { Prisma } from '../../db/generated/client.ts';
 import { isId } from '../../id.ts';
-import type { Actor, DomainContext } from '../context.ts';
+import type { DomainContext } from '../context.ts';
 import { ConflictError, CredentialError, NotFoundError } from '../error.ts';
 import { grantOf, type KeyWithWorkspaces, requireKey, requireScope, requireWithinOwn } from './access.ts';
+import type { Actor } from './actor.ts';
 
 const withOtherWorkspaces = { otherWorkspaces: { select: { workspaceId: true } } } as const;
 

@@ -1,5 +1,5 @@
 import type { Prisma } from '../../db/generated/client.ts';
-import type { Actor } from '../context.ts';
+import type { Actor } from './actor.ts';
 
 /**
  * What of the workspace the actor sees, as a `where`: a key sees all of it, an end user only the threads they own.

@@ -7,9 +7,9 @@ import { requireKey, requireScope } from '../access/access.ts';
 import type { DomainContext } from '../context.ts';
 import { ConflictError, NotFoundError } from '../error.ts';
 import { fileIds, requireFiles } from '../file/file.ts';
+import { deleteThread } from '../history/delete-thread.ts';
 import { absentOr, clearable, metadata, metadataHolds, parse, searchIn, textUpTo } from '../input.ts';
 import { effectiveModel, generation } from '../run/generation.ts';
-import { deleteThread } from '../thread/thread.ts';
 import { checkTools, tools } from '../tool/tool-input.ts';
 import { currentWorkspace } from '../workspace/workspace.ts';
 

@@ -1,6 +1,6 @@
 import { type Services, systemContext } from '../context.ts';
 import { NotFoundError } from '../error.ts';
-import { deleteThread } from '../thread/thread.ts';
+import { deleteThread } from '../history/delete-thread.ts';
 
 const dayMs = 24 * 60 * 60 * 1000;
 

@@ -5,6 +5,7 @@ import { isId } from '../../id.ts';
 import { requireScope } from '../access/access.ts';
 import { inThreadsVisibleTo } from '../access/scope.ts';
 import type { DomainContext } from '../context.ts';
+import type { RunFault } from '../error.ts';
 import { ConflictError, NotFoundError } from '../error.ts';
 import { absentOr, metadata, parse } from '../input.ts';
 import { storable } from '../log/growing-text.ts';
@@ -12,14 +13,6 @@ import { changeThread, type ThreadChange } from '../log/thread-change.ts';
 import { isTerminal, statusesBefore } from './run-status.ts';
 import { closeOpenStep, type OpenStep, type StepOutcome } from './step.ts';
 import { redactSteps } from './step-recording.ts';
-
-/** Why a run, a step or a call failed, in words fit for its user: no secret, no stack. */
-export interface RunFault {
-  code: string;
-  message: string;
-  /** Whether the same run may well succeed when it is tried again. */
-  retryable: boolean;
-}
 
 /** How a run ends. */
 export type RunEnd =

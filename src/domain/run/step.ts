@@ -1,12 +1,12 @@
 import type { Prisma, Run, Step, StepStatus, StepType, ToolCall } from '../../db/generated/client.ts';
 import { newId } from '../../id.ts';
 import type { DomainContext } from '../context.ts';
+import type { RunFault } from '../error.ts';
 import { readDeltasOfRun, storable, textId } from '../log/growing-text.ts';
 import type { ThreadChange } from '../log/thread-change.ts';
 import { annotationsOf, readSources } from '../thread/annotation.ts';
 import { filesIn, type MessagePart } from '../thread/content.ts';
 import { emptyMessage } from '../thread/message.ts';
-import type { RunFault } from './run.ts';
 import type { Usage } from './usage.ts';
 
 /** A step that is open, with the calls it has. */

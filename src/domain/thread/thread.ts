@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { threadTopic } from '../../bus/bus.ts';
 import type { Transaction } from '../../db/client.ts';
 import type { Prisma, Thread } from '../../db/generated/client.ts';
 import { isId, newId } from '../../id.ts';
@@ -8,14 +7,10 @@ import { threadsVisibleTo } from '../access/scope.ts';
 import type { DomainContext } from '../context.ts';
 import { ForbiddenError, NotFoundError } from '../error.ts';
 import { fileIds, requireFiles } from '../file/file.ts';
-import { handOverFiles } from '../history/forked-file.ts';
 import { absentOr, clearable, metadata, metadataHolds, parse, searchIn, textUpTo } from '../input.ts';
 import { changeThread, type LockedThread, lockedColumns } from '../log/thread-change.ts';
-import { cancelUnfinishedRuns } from '../run/run.ts';
 import { appendMessages, messageInputs } from './message.ts';
 
-/** How long deleting a thread with all its events may take. */
-const deletionMs = 120_000;
 const title = clearable(textUpTo(256));
 /** A thread of an input. */
 export const threadInput = z.object({
@@ -113,27 +108,6 @@ export async function updateThread(ctx: DomainContext, input: unknown): Promise<
   if (!thread) throw new NotFoundError(id);
   if (fileIds) await ctx.db.$transaction((tx) => setThreadFiles(ctx, tx, id, fileIds));
   return thread;
-}
-
-/** Deletes a thread with its messages, runs, steps and events, after cancelling what runs. Returns its id. */
-export async function deleteThread(ctx: DomainContext, input: unknown): Promise<string> {
-  requireScope(ctx, 'THREADS_WRITE');
-  const { id } = parse(z.object({ id: z.string() }), input);
-  if (!isId('Thread', id)) throw new NotFoundError(id);
-  await changeThread(ctx, id, async (change) => {
-    await cancelUnfinishedRuns(ctx, change);
-    change.afterCommit(() => ctx.bus.publish(threadTopic(id), { kind: 'gap' }));
-  });
-  const { count } = await ctx.db.$transaction(
-    async (tx) => {
-      await handOverFiles(tx, ctx.workspaceId, id);
-      return tx.thread.deleteMany({ where: { id } });
-    },
-    { timeout: deletionMs },
-  );
-  ctx.bus.publish(threadTopic(id), { kind: 'gap' });
-  if (count === 0) throw new NotFoundError(id);
-  return id;
 }
 
 const filterInput = z.object({

@@ -1,8 +1,8 @@
 import { queryFromInfo } from '@pothos/plugin-prisma';
 import { createApiKey, revokeApiKey, rotateApiKey, updateApiKey } from '../../domain/access/api-key.ts';
+import { workspacesOfKeys } from '../../domain/access/key-workspaces.ts';
 import type { DomainContext } from '../../domain/context.ts';
 import { ConflictError, ForbiddenError, InvalidInputError, NotFoundError } from '../../domain/error.ts';
-import { workspacesOfKeys } from '../../domain/workspace/workspace.ts';
 import { builder } from '../builder.ts';
 import { resultErrors } from '../result-union.ts';
 import { ApiKey } from './api-key.ts';

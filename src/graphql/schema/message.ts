@@ -1,7 +1,7 @@
 import { requireScope } from '../../domain/access/access.ts';
 import { inThreadsVisibleTo } from '../../domain/access/scope.ts';
 import { ConflictError, ForbiddenError, InvalidInputError, NotFoundError } from '../../domain/error.ts';
-import { deleteMessage, editMessage } from '../../domain/history.ts';
+import { deleteMessage, editMessage } from '../../domain/history/edit-message.ts';
 import type { Annotation } from '../../domain/thread/annotation.ts';
 import { partsOf } from '../../domain/thread/content.ts';
 import { createMessage, messagesWhere, updateMessage } from '../../domain/thread/message.ts';

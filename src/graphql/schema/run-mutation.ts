@@ -10,7 +10,7 @@ import {
   WaitTimeoutError,
 } from '../../domain/error.ts';
 import { waitForRun } from '../../domain/follow/wait.ts';
-import { regenerate } from '../../domain/history.ts';
+import { regenerate } from '../../domain/history/regenerate.ts';
 import { createRun } from '../../domain/run/create-run.ts';
 import { cancelRun, updateRun } from '../../domain/run/run.ts';
 import { submitToolOutputs } from '../../domain/run/tool-outputs.ts';

@@ -1,11 +1,7 @@
 import { requireScope } from '../../domain/access/access.ts';
+import { workspacesVisibleTo } from '../../domain/access/key-workspaces.ts';
 import { ConflictError, ForbiddenError, InvalidInputError, NotFoundError } from '../../domain/error.ts';
-import {
-  createWorkspace,
-  deleteWorkspace,
-  updateWorkspace,
-  workspacesVisibleTo,
-} from '../../domain/workspace/workspace.ts';
+import { createWorkspace, deleteWorkspace, updateWorkspace } from '../../domain/workspace/workspace.ts';
 import { builder } from '../builder.ts';
 import { childList, newestFirst, rootList } from '../list.ts';
 import { deletedPayload, resultErrors } from '../result-union.ts';

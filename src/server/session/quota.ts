@@ -1,4 +1,4 @@
-import type { Actor } from '../../domain/context.ts';
+import type { Actor } from '../../domain/access/actor.ts';
 import { RateLimitedError } from '../../domain/error.ts';
 
 /** What lasts: a socket (or the event stream that stands for one), a subscription or wait on it, or a request with files. */

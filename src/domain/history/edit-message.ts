@@ -1,0 +1,48 @@
+import { z } from 'zod';
+import { type Message, Prisma } from '../../db/generated/client.ts';
+import { requireScope } from '../access/access.ts';
+import type { DomainContext } from '../context.ts';
+import { ConflictError, NotFoundError } from '../error.ts';
+import { parse } from '../input.ts';
+import { changeThread } from '../log/thread-change.ts';
+import { cancelUnfinishedRuns } from '../run/run.ts';
+import { filesIn } from '../thread/content.ts';
+import { parseEdit, removeMessages, threadOfMessage } from '../thread/message.ts';
+import { replaceShownFiles } from '../thread/message-file.ts';
+import { messagesAfter, withInputThrough } from './conversation-order.ts';
+
+/** Gives a message new content. Runs of the thread are cancelled first, and what followed the message is dropped. */
+export async function editMessage(ctx: DomainContext, input: unknown): Promise<Message> {
+  requireScope(ctx, 'THREADS_WRITE');
+  const { id, columns } = parseEdit(input);
+  return changeThread(ctx, await threadOfMessage(ctx, id), async (change) => {
+    await cancelUnfinishedRuns(ctx, change);
+    const message = await change.tx.message.findFirst({ where: { id }, include: withInputThrough });
+    if (!message) throw new NotFoundError(id);
+    await removeMessages(change, messagesAfter(message));
+    const data = { text: columns.text, parts: (columns.parts ?? Prisma.DbNull) as Prisma.InputJsonValue };
+    await replaceShownFiles(ctx, change, id, filesIn(columns.parts));
+    await change.tx.message.updateMany({
+      where: { id },
+      data: { ...data, annotations: Prisma.DbNull, editedAt: change.now },
+    });
+    change.log({ type: 'MESSAGE_REMOVED', messageId: id });
+    change.log({ type: 'MESSAGE_ADDED', messageId: id });
+    change.thread.lastActiveAt = change.now;
+    return change.tx.message.findFirstOrThrow({ where: { id } });
+  });
+}
+
+/** Deletes one message. One that is being written is refused with ConflictError: cancel its run first. */
+export async function deleteMessage(ctx: DomainContext, input: unknown): Promise<string> {
+  requireScope(ctx, 'THREADS_WRITE');
+  const { id } = parse(z.object({ id: z.string() }), input);
+  return changeThread(ctx, await threadOfMessage(ctx, id), async (change) => {
+    const message = await change.tx.message.findFirst({ where: { id } });
+    if (!message) throw new NotFoundError(id);
+    if (message.status === 'IN_PROGRESS')
+      throw new ConflictError('The message is being written. Cancel its run first.');
+    await removeMessages(change, { id });
+    return id;
+  });
+}
