@@ -14,7 +14,7 @@ type EventItem = Extract<FeedItem, { kind: 'event' }>;
 type DeltaItem = Extract<FeedItem, { kind: 'delta' }>;
 
 const EventInterface = builder.interfaceRef<FeedItem>('Event').implement({
-  description: 'Something that a follower is item.',
+  description: 'Something that a follower is told.',
   fields: (t) => ({
     cursor: t.exposeString('cursor', {
       description: 'The position behind this event: pass it as `after` to go on from here.',
@@ -71,7 +71,7 @@ interface CallDelta {
 }
 
 const ToolCallDelta = builder.objectRef<CallDelta>('ToolCallDelta').implement({
-  description: 'What is new of a call: deltas to append.',
+  description: 'What is new of a call: pieces to append.',
   fields: (t) => ({
     index: t.exposeInt('index', { description: 'Which call of the step.' }),
     id: t.exposeID('id', { nullable: true, description: 'Its id.' }),
@@ -79,11 +79,11 @@ const ToolCallDelta = builder.objectRef<CallDelta>('ToolCallDelta').implement({
     name: t.exposeString('name', { nullable: true, description: 'The function.' }),
     arguments: t.exposeString('arguments', {
       nullable: true,
-      description: 'The next delta of its arguments; null: nothing new.',
+      description: 'The next piece of its arguments; null: nothing new.',
     }),
     output: t.exposeString('output', {
       nullable: true,
-      description: 'The next delta of its output; null: nothing new.',
+      description: 'The next piece of its output; null: nothing new.',
     }),
   }),
 });
@@ -214,13 +214,13 @@ const ofRun = [
 ];
 
 const RunEvent = builder.unionType('RunEvent', {
-  description: 'What a follower of a run is item.',
+  description: 'What a follower of a run is told.',
   types: ofRun,
   resolveType: (item) => typeOf(item as FeedItem),
 });
 
 const ThreadEvent = builder.unionType('ThreadEvent', {
-  description: 'What a follower of a thread is item.',
+  description: 'What a follower of a thread is told.',
   types: [...ofRun, messageAdded, messageRemoved],
   resolveType: (item) => typeOf(item as FeedItem),
 });
