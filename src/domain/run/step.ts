@@ -173,8 +173,7 @@ export async function closeOpenStep(
     ...(cost === undefined ? {} : { cost }),
   });
   const hasTexts = reasoning !== '' || step.toolCalls.length > 0;
-  const closes = hasTexts ? { closes: { stepId: step.id } } : {};
-  change.log({ type: 'STEP_ENDED', runId, stepId: step.id, value: outcome.status }, closes);
+  change.log({ type: 'STEP_ENDED', runId, stepId: step.id, value: outcome.status }, { hasTexts });
   change.pending.deleteDeltas(runId);
 }
 
@@ -209,7 +208,7 @@ function endMessage(change: ThreadChange, step: Step, outcome: StepOutcome, text
   const ended = { ...named, text, status, incompleteReason, completedAt: status === 'COMPLETED' ? change.now : null };
   change.pending.update('Message', messageId, ended);
   const entry = { type: 'MESSAGE_ENDED', runId: step.runId, stepId: step.id, messageId, value: status } as const;
-  change.log(entry, { closes: { messageId }, message: ended });
+  change.log(entry, { message: ended });
 }
 
 function endToolCall(change: ThreadChange, call: ToolCall, outcome: StepOutcome, texts: Map<string, string>): void {

@@ -1,6 +1,7 @@
 import type { StepStatus as StepStatusValue, StepType as StepTypeValue } from '../../db/generated/client.ts';
 import { followRun, followThread } from '../../domain/follow/follow.ts';
 import type { FeedItem } from '../../domain/follow/follower.ts';
+import { eventKind, eventKinds, type FeedItemType, textKinds } from '../../domain/log/event-kinds.ts';
 import { builder } from '../builder.ts';
 import type { GraphContext } from '../context.ts';
 import { guardedIterator } from '../guarded-iterator.ts';
@@ -182,46 +183,37 @@ const messageRemoved = builder.objectRef<EventItem>('MessageRemoved').implement(
   fields: (t) => ({ messageId: t.id({ description: 'The message.', resolve: (item) => named(item).messageId ?? '' }) }),
 });
 
-const typeByEvent = {
-  RUN_STATUS_CHANGED: 'RunStatusChanged',
-  STEP_STARTED: 'StepStarted',
-  STEP_ENDED: 'StepEnded',
-  MESSAGE_STARTED: 'MessageStarted',
-  MESSAGE_ENDED: 'MessageEnded',
-  MESSAGE_ADDED: 'MessageAdded',
-  MESSAGE_REMOVED: 'MessageRemoved',
-  TOOL_CALL_STARTED: 'StepDelta',
-  REASONING_STARTED: '',
-} as const;
-const typeByChannel = {
-  TEXT: 'MessageDelta',
-  REASONING: 'ReasoningDelta',
-  ARGUMENTS: 'StepDelta',
-  OUTPUT: 'StepDelta',
-} as const;
+/** The object types of events and deltas. A new kind of event (`eventKinds`) does not compile without its type here. */
+const itemTypes = {
+  RunStatusChanged: runStatusChanged,
+  StepStarted: stepStarted,
+  StepDelta: stepDelta,
+  StepEnded: stepEnded,
+  MessageStarted: messageStarted,
+  MessageDelta: messageDelta,
+  MessageEnded: messageEnded,
+  ReasoningDelta: reasoningDelta,
+  MessageAdded: messageAdded,
+  MessageRemoved: messageRemoved,
+} as const satisfies Record<FeedItemType, unknown>;
 
-const typeOf = (item: FeedItem) => (item.kind === 'event' ? typeByEvent[item.event.type] : typeByChannel[item.channel]);
+const typeOf = (item: FeedItem) =>
+  item.kind === 'event' ? eventKind(item.event.type).graphType : textKinds[item.channel].graphType;
 
-const ofRun = [
-  runStatusChanged,
-  stepStarted,
-  stepDelta,
-  stepEnded,
-  messageStarted,
-  messageDelta,
-  messageEnded,
-  reasoningDelta,
-];
+const threadOnly = new Set(
+  Object.values(eventKinds).flatMap((kind) => (kind.stream === 'thread' ? kind.graphType : [])),
+);
+const allTypes = Object.entries(itemTypes) as Array<[FeedItemType, (typeof itemTypes)[FeedItemType]]>;
 
 const RunEvent = builder.unionType('RunEvent', {
   description: 'What a follower of a run is told.',
-  types: ofRun,
+  types: allTypes.flatMap(([name, type]) => (threadOnly.has(name as never) ? [] : [type])),
   resolveType: (item) => typeOf(item as FeedItem),
 });
 
 const ThreadEvent = builder.unionType('ThreadEvent', {
   description: 'What a follower of a thread is told.',
-  types: [...ofRun, messageAdded, messageRemoved],
+  types: allTypes.map(([, type]) => type),
   resolveType: (item) => typeOf(item as FeedItem),
 });
 
