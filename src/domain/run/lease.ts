@@ -4,8 +4,9 @@ import type { DomainContext } from '../context.ts';
 import { NotFoundError } from '../error.ts';
 import { changeThread, type LockedRun, type ThreadChange } from '../log/thread-change.ts';
 import { executing, isExecuting } from '../run-status.ts';
+import { closeOpenStep } from './close-step.ts';
 import { endRun, type RunEnd, type RunEnding } from './run.ts';
-import { closeOpenStep, findOpenStep } from './step.ts';
+import { findOpenStep } from './step.ts';
 
 /** The run is executed by somebody else now, or has been ended from outside: whoever gets this stops at once. */
 export class LeaseLostError extends Error {
