@@ -7,7 +7,7 @@ export const limits = {
   depth: 16,
   /** Approximate number of values in the response. */
   cost: 30_000,
-  /** The same, for introspection. */
+  /** Approximate number of values in the response to introspection. */
   introspection: 400_000,
   /** Lexical tokens of a document. */
   tokens: 10_000,

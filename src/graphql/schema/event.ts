@@ -234,7 +234,7 @@ const messageAdded = builder.objectRef<EventItem>('MessageAdded').implement({
 
 const messageRemoved = builder.objectRef<EventItem>('MessageRemoved').implement({
   description:
-    'Sent when a message is deleted, edited (MessageAdded with the same id follows) or dropped by regenerate or an edit before it. Remove it from the display.',
+    'Sent when a message is deleted, edited (MessageAdded with the same id follows), or dropped by regenerate or by the edit of an earlier message. Remove it from the display.',
   interfaces: [EventInterface],
   fields: (t) => ({
     messageId: t.id({ description: 'The message that was removed.', resolve: (item) => idsOf(item).messageId ?? '' }),

@@ -95,15 +95,16 @@ const CreateRunInput = builder.inputType('CreateRunInput', {
     }),
     maxPromptTokens: t.int({
       description:
-        'Most prompt tokens that all steps of the run together use, at least 1. Beyond it the run ends INCOMPLETE. Omit for no limit.',
+        'Limit on the prompt tokens of all steps of the run together, at least 1. At the limit the run ends INCOMPLETE with MAX_PROMPT_TOKENS. Omit for no limit.',
     }),
     maxCompletionTokens: t.int({
       description:
-        "Most completion tokens that all steps of the run together write, at least 1. Beyond it the run ends INCOMPLETE. Null: no limit. Omit for the assistant's.",
+        "Limit on the completion tokens of all steps of the run together, at least 1. At the limit the run ends INCOMPLETE with MAX_COMPLETION_TOKENS. Null: no limit. Omit for the assistant's.",
     }),
     maxSteps: t.int({
       defaultValue: 20,
-      description: 'Most steps of the run: 1 to 1,000, default 20. Beyond it the run ends INCOMPLETE.',
+      description:
+        'Limit on the number of steps: 1 to 1,000, default 20. At the limit the run ends INCOMPLETE with MAX_STEPS.',
     }),
     toolChoice: t.field({
       type: 'JSON',
@@ -313,7 +314,10 @@ builder.queryField('waitForRun', (t) =>
     errors: resultErrors('WaitForRun', [NotFoundError, WaitTimeoutError]),
     args: {
       id: t.arg.id({ required: true, description: 'The run to wait for.' }),
-      timeoutSeconds: t.arg.int({ defaultValue: 60, description: 'Longest wait, in seconds: 0 to 600, default 60.' }),
+      timeoutSeconds: t.arg.int({
+        defaultValue: 60,
+        description: 'Time limit of the wait, in seconds: 0 to 600, default 60.',
+      }),
     },
     resolve: async (_root, { id, timeoutSeconds }, ctx) => {
       const { revoked, release } = ctx.access.watch();

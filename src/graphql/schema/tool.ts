@@ -27,15 +27,15 @@ const FunctionTool = builder.objectRef<Stored<'function'>>('FunctionTool').imple
 
 const CodeInterpreterTool = builder.objectRef<Stored<'code_interpreter'>>('CodeInterpreterTool').implement({
   description:
-    'A sandboxed Python interpreter: the model writes programs, the server runs them. Variables and files in /mnt/data persist within the thread.',
+    'A sandboxed Python interpreter: the model writes programs, the server runs them. Files in /mnt/data persist for the thread, variables until the interpreter has been idle for PYTHON_IDLE_SECONDS.',
   fields: (t) => ({
-    timeoutSeconds: t.exposeInt('timeoutSeconds', { description: 'Longest run time of one call, in seconds.' }),
+    timeoutSeconds: t.exposeInt('timeoutSeconds', { description: 'Time limit of one call, in seconds.' }),
   }),
 });
 
 const TextToImageTool = builder.objectRef<Stored<'text_to_image'>>('TextToImageTool').implement({
   description:
-    'Image generation: the model describes an image, an image model of the server draws it. A call draws 1 to 4 images.',
+    'Image generation: the model describes an image, and an image model draws it. A call draws 1 to 4 images, within 180 s.',
   fields: (t) => ({
     model: t.exposeString('model', {
       nullable: true,
@@ -63,14 +63,18 @@ const FileSearchTool = builder.objectRef<Stored<'file_search'>>('FileSearchTool'
   description:
     'Search in the files of the assistant, the thread and its messages. The model receives passages of about 1,000 characters and cites them.',
   fields: (t) => ({
-    maxResults: t.exposeInt('maxResults', { description: 'Most passages that one call returns to the model.' }),
+    maxResults: t.exposeInt('maxResults', {
+      description: 'Maximum number of passages that one call returns to the model.',
+    }),
   }),
 });
 
 const WebSearchTool = builder.objectRef<Stored<'web_search'>>('WebSearchTool').implement({
   description: 'Web search through the SearXNG instance that the server is configured with.',
   fields: (t) => ({
-    maxResults: t.exposeInt('maxResults', { description: 'Most results that one call returns to the model.' }),
+    maxResults: t.exposeInt('maxResults', {
+      description: 'Maximum number of results that one call returns to the model.',
+    }),
   }),
 });
 
@@ -105,11 +109,11 @@ export async function shownTools(ctx: GraphContext, json: unknown): Promise<Show
 
 const CodeInterpreterToolInput = builder.inputType('CodeInterpreterToolInput', {
   description:
-    'A sandboxed Python interpreter: the model writes programs, the server runs them. Variables and files in /mnt/data persist within the thread.',
+    'A sandboxed Python interpreter: the model writes programs, the server runs them. Files in /mnt/data persist for the thread, variables until the interpreter has been idle for PYTHON_IDLE_SECONDS.',
   fields: (t) => ({
     timeoutSeconds: t.int({
       defaultValue: 30,
-      description: 'Longest run time of one call, in seconds: 1 to 300, default 30.',
+      description: 'Time limit of one call, in seconds: 1 to 300, default 30.',
     }),
   }),
 });
@@ -140,7 +144,7 @@ const FunctionToolInput = builder.inputType('FunctionToolInput', {
 
 const TextToImageToolInput = builder.inputType('TextToImageToolInput', {
   description:
-    'Image generation: the model describes an image, an image model of the server draws it. A call draws 1 to 4 images.',
+    'Image generation: the model describes an image, and an image model draws it. A call draws 1 to 4 images, within 180 s.',
   fields: (t) => ({
     model: t.string({
       description: "The image model, as `provider/model`: at most 200 characters. Omit for the server's default.",
@@ -167,7 +171,7 @@ const FileSearchToolInput = builder.inputType('FileSearchToolInput', {
   fields: (t) => ({
     maxResults: t.int({
       defaultValue: 10,
-      description: 'Most passages that one call returns to the model: 1 to 50, default 10.',
+      description: 'Maximum number of passages that one call returns to the model: 1 to 50, default 10.',
     }),
   }),
 });
@@ -177,7 +181,7 @@ const WebSearchToolInput = builder.inputType('WebSearchToolInput', {
   fields: (t) => ({
     maxResults: t.int({
       defaultValue: 5,
-      description: 'Most results that one call returns to the model: 1 to 50, default 5.',
+      description: 'Maximum number of results that one call returns to the model: 1 to 50, default 5.',
     }),
   }),
 });
