@@ -204,7 +204,7 @@ builder.mutationFields((t) => ({
   registerPlugin: t.field({
     type: RegisterPluginPayload,
     description:
-      'Registers an external API as a plugin. The server reads the OpenAPI document, or lists the tools of the MCP server, and stores the operations; give them to assistants and runs as `plugin` tools. Refused with InvalidInputError if the source cannot be read, lacks a selected operation, or offers more than 128 operations of which none are selected; with QuotaExceededError in a workspace with 1,000 plugins; with ForbiddenError for end users. Only public addresses can be reached, and those that PLUGIN_HOSTS allows.',
+      'Registers an external API as a plugin. The server reads the OpenAPI document, or lists the tools of the MCP server, and stores the operations; give them to assistants and runs as `plugin` tools. Refused with InvalidInputError if the source cannot be read, lacks a selected operation, or offers more than 128 operations and none are selected; with QuotaExceededError in a workspace with 1,000 plugins; with ForbiddenError for end users. Only public addresses can be reached, and those that PLUGIN_HOSTS allows.',
     errors: resultErrors('RegisterPlugin', [InvalidInputError, QuotaExceededError, ForbiddenError]),
     args: { input: t.arg({ type: RegisterPluginInput, required: true, description: 'The plugin to register.' }) },
     resolve: async (_root, { input }, ctx) => ({ plugin: await registerPlugin(ctx, input, ctx.signal) }),

@@ -49,7 +49,7 @@ const PluginTokenInput = builder.inputType('PluginTokenInput', {
   fields: (t) => ({
     pluginId: t.id({
       required: true,
-      description: 'The plugin that receives the token. Its auth must be `userToken`.',
+      description: 'The plugin that receives the token, if its auth is `userToken`. Ignored otherwise.',
     }),
     token: t.string({ required: true, description: 'The token: 1 to 8,192 characters.' }),
   }),
@@ -261,7 +261,7 @@ builder.mutationFields((t) => ({
   regenerate: t.field({
     type: RegeneratePayload,
     description:
-      'Deletes everything after the last user message of a thread and creates a run that answers it again, with the settings of the last run. All runs of the thread that have not ended are cancelled at once; followers of the thread receive MessageRemoved for each deleted message. Refused with ConflictError if the thread has no user message to answer.',
+      'Deletes everything after the last user message of a thread and creates a run that answers it again, with the settings of the last run (or those of its assistant, if the thread has no run yet). All runs of the thread that have not ended are cancelled at once; followers of the thread receive MessageRemoved for each deleted message. Refused with ConflictError if the thread has no user message to answer.',
     errors: resultErrors('Regenerate', [
       NotFoundError,
       ConflictError,
