@@ -67,7 +67,7 @@ export const Plugin = builder.prismaNode('Plugin', {
     url: t.string({
       nullable: true,
       description:
-        'Address of the OpenAPI document or the MCP server. Null for end users, or if the document itself was uploaded.',
+        'Address of the OpenAPI document or the MCP server. Null for end users, or if the document itself was given.',
       select: { url: true },
       // An address can contain a secret.
       resolve: ({ url }, _args, { actor }) => (actor.kind === 'USER' ? null : url),

@@ -261,7 +261,7 @@ builder.mutationFields((t) => ({
   regenerate: t.field({
     type: RegeneratePayload,
     description:
-      'Deletes everything after the last user message of a thread and creates a run that answers it again, with the settings of the last run (or those of its assistant, if the thread has no run yet). All runs of the thread that have not ended are cancelled at once; followers of the thread receive MessageRemoved for each deleted message. Refused with ConflictError if the thread has no user message to answer.',
+      "Deletes everything after the last user message of a thread and creates a run that answers it again, with the settings of the thread's last run, or of the thread's assistant if there is no run. All runs of the thread that have not ended are cancelled at once; followers of the thread receive MessageRemoved for each deleted message. Refused with ConflictError if the thread has no user message to answer.",
     errors: resultErrors('Regenerate', [
       NotFoundError,
       ConflictError,
