@@ -8,7 +8,7 @@ const files = readdirSync(src, { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.ts') && !name.startsWith('db/generated'))
   .sort();
 
-/** What the files of a folder may import beside their own folder and the leaves; `name` or `folder/file`. */
+/** The imports that a folder may have besides its own files and the leaves: `name` or `folder/file`. */
 const filePorts = ['files/file-store', 'files/staging', 'files/upload'];
 const allowed: Record<string, string[]> = {
   server: ['graphql/context', 'graphql/error', 'graphql/limit', 'domain', ...filePorts],
@@ -45,7 +45,7 @@ const allowed: Record<string, string[]> = {
   db: [],
 };
 const leaves = ['id', 'log', 'config', 'variables', 'secret', 'vault', 'until-aborted'];
-/** Packages that only some folders know. */
+/** Packages that only the listed folders may import. */
 const packages: Record<string, string[]> = {
   graphql: ['server', 'graphql'],
   'graphql-yoga': ['server'],
@@ -75,7 +75,7 @@ const imports = files.flatMap((file) => {
 });
 const folderOf = (file: string) => (file.includes('/') ? (file.split('/')[0] as string) : '');
 
-test('a folder imports what its layer may, and nothing above it', () => {
+test('a folder imports only what its layer may import', () => {
   const wrong = imports.flatMap(({ file, target }) => {
     const folder = folderOf(file);
     if (!target.startsWith('.') || folder === '') return [];
@@ -88,7 +88,7 @@ test('a folder imports what its layer may, and nothing above it', () => {
   expect(wrong).toEqual([]);
 });
 
-test('a package is known only where it belongs', () => {
+test('a package is imported only by the folders that own it', () => {
   const wrong = imports.filter(({ file, target }) => {
     const at = folderOf(file);
     return at !== '' && packages[target] && !packages[target].includes(at);
@@ -130,7 +130,7 @@ test('only the domain writes tables', () => {
   expect(writers.filter((file) => folderOf(file) !== 'domain')).toEqual([]);
 });
 
-test('no file is larger than a reader takes in at once', () => {
+test('no file exceeds the line limit', () => {
   const long = files.map((file) => [file, readFileSync(join(src, file), 'utf8').split('\n').length] as const);
   expect(long.filter(([, lines]) => lines > 300)).toEqual([]);
 });

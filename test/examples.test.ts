@@ -2,18 +2,13 @@ import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startTestApp, type TestApp } from './support/app.ts';
+import { expect, test } from 'vitest';
 import { hasBrowser, startBrowser } from './support/browser.ts';
 import { Client } from './support/client.ts';
+import { useApp } from './support/use-app.ts';
 
 const example = (name: string) => fileURLToPath(new URL(`../examples/${name}`, import.meta.url));
-let app: TestApp;
-
-beforeAll(async () => {
-  app = await startTestApp({ DEMO_DELAY_MS: '2' });
-});
-afterAll(() => app.stop());
+const app = useApp({ environment: { DEMO_DELAY_MS: '2' } });
 
 const run = promisify(execFile);
 
@@ -23,7 +18,7 @@ test('examples/chat.ts prints the answer', async () => {
   expect([stdout, stderr]).toEqual(['你好 🌍\n', '']);
 });
 
-test('examples/chat.ts says why it could not', async () => {
+test('examples/chat.ts prints the reason of a failure', async () => {
   const env = { ...process.env, URL: app.url, KEY: 'wrong' };
   const { code, stderr } = await run(process.execPath, [example('chat.ts')], { env }).catch((error) => error);
   expect(code).toBe(1);
@@ -67,7 +62,7 @@ test.skipIf(!hasBrowser)('GraphiQL works offline, with subscriptions over WebSoc
     await headers.getByText('authorization').waitFor();
     const isTaken = () =>
       page.evaluate((key) => localStorage.getItem('graphiql:tabState')?.includes(key) === true, app.client.key);
-    // An editor that is not ready loses what is typed: GraphiQL keeps what it has taken.
+    // An editor that is not ready drops keystrokes; GraphiQL stores the text that it accepted.
     for (let tries = 0; tries < 4 && !(await isTaken()); tries += 1) {
       await headers.click();
       await page.keyboard.press('Control+A');
@@ -87,7 +82,7 @@ test.skipIf(!hasBrowser)('GraphiQL works offline, with subscriptions over WebSoc
   }
 });
 
-test('the operations in the README work as they stand there', async () => {
+test('the operations in the README work as written', async () => {
   const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
   const operations = [...readme.matchAll(/```graphql\n(.*?)```/gs)].map(([, text]) => text as string);
   expect(operations.map((text) => text.split(/\s/, 1)[0])).toEqual([

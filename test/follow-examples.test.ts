@@ -2,22 +2,18 @@ import { ApolloClient, gql, InMemoryCache } from '@apollo/client';
 import { GraphQLWsLink } from '@apollo/client/link/subscriptions';
 import { subscriptionExchange, Client as UrqlClient } from '@urql/core';
 import { createClient } from 'graphql-ws';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { followByApollo } from '../examples/follow/apollo.ts';
 import type { Event } from '../examples/follow/follow.ts';
 import { followByGraphqlWs } from '../examples/follow/graphql-ws.ts';
 import { followBySse } from '../examples/follow/sse.ts';
 import { followByUrql } from '../examples/follow/urql.ts';
-import { startTestApp, type TestApp } from './support/app.ts';
 import { all, joined, until } from './support/client.ts';
 import { CuttingProxy } from './support/cutting-proxy.ts';
+import { useApp } from './support/use-app.ts';
 
-let app: TestApp;
-beforeAll(async () => {
-  app = await startTestApp({ DEMO_DELAY_MS: '4' });
-});
-afterAll(() => app.stop());
+const app = useApp({ environment: { DEMO_DELAY_MS: '4' } });
 
 const query = `subscription Follow($runId: ID!, $after: String) { runEvents(runId: $runId, after: $after) {
   __typename ... on Event { cursor } ... on MessageDelta { messageId text } ... on RunStatusChanged { status } } }`;
@@ -30,7 +26,7 @@ interface RunEvent extends Event {
 type Follow = (after?: string | null, signal?: AbortSignal) => AsyncGenerator<RunEvent, void>;
 type Variables = Record<string, unknown>;
 
-/** A client of graphql-ws as the examples want it: it leaves connecting again to them. */
+/** A graphql-ws client that leaves reconnecting to the examples. */
 const socketOf = (url: string, key: string) =>
   createClient({
     url: `${url.replace('http', 'ws')}/graphql`,
@@ -64,7 +60,7 @@ const clients: Record<string, (url: string, key: string, variables: Variables) =
 const words = Array.from({ length: 60 }, (_, index) => `第${index}个🙂`).join(' ');
 
 describe.each(Object.entries(clients))('following with %s', (_name, followWith) => {
-  test('shows every token once, in order, over a connection that breaks again and again', async () => {
+  test('shows every delta once and in order over a connection that breaks repeatedly', async () => {
     const run = await app.client.ask(`say ${words}`);
     await using proxy = await CuttingProxy.start(app.url, () => 600 + Math.floor(Math.random() * 1200));
     const events = await all(followWith(proxy.url, app.client.key, { runId: run.id })());
@@ -74,7 +70,7 @@ describe.each(Object.entries(clients))('following with %s', (_name, followWith) 
     expect(proxy.cuts).toBeGreaterThan(2);
   });
 
-  test('goes on later with the cursor that was kept, and ends when it is told to', async () => {
+  test('resumes from a stored cursor and stops on abort', async () => {
     const run = await app.client.ask(`say ${words}`);
     const follow = followWith(app.url, app.client.key, { runId: run.id });
     const first = await until(follow(), ({ text = '' }) => text.includes('5'));
@@ -88,7 +84,7 @@ describe.each(Object.entries(clients))('following with %s', (_name, followWith) 
     expect(stop.signal.aborted).toBe(true);
   });
 
-  test('says what the server refuses, and does not ask again', async () => {
+  test('reports a refusal and does not retry', async () => {
     const nowhere = followWith(app.url, app.client.key, { runId: 'run_nothing' });
     await expect(all(nowhere())).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });

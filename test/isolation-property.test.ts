@@ -1,18 +1,14 @@
 import fc from 'fast-check';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startTestApp, type TestApp } from './support/app.ts';
+import { expect, test } from 'vitest';
 import type { Client } from './support/client.ts';
+import { useApp } from './support/use-app.ts';
 
-let app: TestApp;
-beforeAll(async () => {
-  app = await startTestApp();
-});
-afterAll(() => app.stop());
+const app = useApp();
 
-/** Who acts: two workspaces, in each the workspace's own key and two users. The users of both have the same names. */
+/** The actors: in each of two workspaces an API key and two end users. The users of both have the same names. */
 const actors = [0, 1].flatMap((workspace) => [null, 'ann', 'ben'].map((user) => ({ workspace, user })));
 
-/** What the model knows of a thread. */
+/** The expected state of a thread. */
 interface Known {
   id: string;
   workspace: number;
@@ -40,7 +36,7 @@ const action = fc.oneof(
 const mayTouch = (actor: (typeof actors)[number], thread: Known) =>
   actor.workspace === thread.workspace && (actor.user === null || actor.user === thread.owner);
 
-/** One play: the real server beside a model of what each actor may see. */
+/** One sequence: the real server next to a model of what each actor may see. */
 class Play {
   readonly clients: Client[];
   readonly threads: Known[] = [];
@@ -73,7 +69,7 @@ class Play {
     const isAllowed = mayTouch(actor, thread);
     const result = await this.#change(client, action.kind, thread, text);
     if (result === null) return;
-    // What nobody may touch is not there; what they may touch is never "not there".
+    // A thread is NOT_FOUND exactly when the actor may not access it.
     expect([action.kind, result.code === 'NOT_FOUND']).toEqual([action.kind, !isAllowed]);
     if (isAllowed && result.code === undefined) this.#note(action.kind, thread, text, result);
   }
@@ -116,7 +112,7 @@ class Play {
     }
   }
 
-  /** Each actor sees exactly what the model says: in lists, counts, searches and by id. */
+  /** Expects that each actor sees exactly the expected threads: in lists, counts, searches and by id. */
   async check(): Promise<void> {
     for (const [index, client] of this.clients.entries()) {
       const actor = actors[index] as (typeof actors)[number];
@@ -154,7 +150,7 @@ async function newPlay(): Promise<Play> {
   return new Play(await Promise.all(clients));
 }
 
-test('whatever two workspaces and four users do, in whatever order, each sees what is theirs and nothing else', async () => {
+test('under any sequence of actions by two workspaces and four users, each sees exactly their own data', async () => {
   const step = fc.tuple(fc.nat(actors.length - 1), action);
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 30 }), async (steps) => {

@@ -1,22 +1,22 @@
 import { setTimeout } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { bindToWorkspace, UnscopedQueryError } from '../src/db/client.ts';
-import { startTestApp, type TestApp } from './support/app.ts';
 import { Client } from './support/client.ts';
 import { type OperationKind, operationFor, type RootField, rootFields } from './support/schema-cases.ts';
 import { upload } from './support/upload.ts';
+import { useApp } from './support/use-app.ts';
 
 const minimal = JSON.stringify({
   openapi: '3.1.0',
   info: { title: 'x', version: '1' },
   paths: { '/a': { get: { responses: { 200: { description: 'x' } } } } },
 });
-let app: TestApp;
-/** Each acts where what the ids name is not theirs. */
+const app = useApp();
+/** Clients that may not see the objects in `ids`. */
 let strangers: Record<'key' | 'user', Client>;
-/** Credentials that open nothing. */
+/** Invalid credentials, and the code that refuses each. */
 let worthless: Record<string, { client: Client; code: string }>;
-/** One id of every kind: in the default workspace, and but for assistants in a thread that is Alice's. */
+/** One id of each kind in the default workspace; thread data belongs to Alice. */
 let ids: Record<string, string>;
 
 const kinds = [
@@ -32,19 +32,18 @@ const kinds = [
   'plugin',
   'unknown',
 ];
-/** What only those may know who may see Alice's thread. */
+/** Values that only clients with access to Alice's thread may see. */
 const secrets = () => [
   ...['thread', 'run', 'message', 'step', 'toolCall', 'file'].map((kind) => ids[kind] as string),
   'please look_up',
   'diary.txt',
   'alice',
 ];
-/** What only the workspace may know. */
+/** Values that only the workspace may see. */
 const secretsOfWorkspace = () =>
   [...secrets(), ids.workspace, ids.assistant, ids.apiKey, ids.plugin, 'Secret', 'Head office'] as string[];
 
 beforeAll(async () => {
-  app = await startTestApp();
   const { client } = app;
   const { workspace } = await client.mutate('createWorkspace', { name: 'Elsewhere' }, 'workspace { id }');
   await client.mutate('updateWorkspace', { name: 'Head office' }, 'workspace { id }');
@@ -83,7 +82,6 @@ beforeAll(async () => {
   strangers = { key: foreign.client, user: await client.as('mallory') };
   worthless = await makeWorthless(scopes, foreign.secret);
 });
-afterAll(() => app.stop());
 
 async function makeWorthless(scopes: string[], foreign: string): Promise<typeof worthless> {
   const { client, url } = app;
@@ -121,7 +119,7 @@ async function makeWorthless(scopes: string[], foreign: string): Promise<typeof 
   };
 }
 
-/** All of the default workspace that is not Mallory's. */
+/** All rows of the default workspace, except Mallory's. */
 async function everything(): Promise<string> {
   const { database } = app.app.services;
   const where = { workspace: { isDefault: true } };
@@ -137,7 +135,7 @@ async function everything(): Promise<string> {
     await database.plugin.findMany({ where }),
     await database.file.findMany({
       where: { blob: where, OR: [{ owner: null }, { owner: { not: 'mallory' } }] },
-      // It is being read meanwhile.
+      // Ingestion may still be running.
       omit: { ingestion: true, ingestionAt: true, ingestionClaim: true, ingestionProgress: true },
     }),
   ]);
@@ -145,7 +143,7 @@ async function everything(): Promise<string> {
 
 function expectNoLeak(answer: unknown, leaks: string[], given: string): void {
   const text = JSON.stringify(answer);
-  // An id that was asked for may be named in the refusal.
+  // A refusal may repeat the requested id.
   for (const leak of leaks) if (leak !== given) expect(text).not.toContain(leak);
 }
 
@@ -156,7 +154,7 @@ const codes = ({ errors }: { errors?: Array<{ extensions: { code: string } }> })
 describe.each(['key', 'user'] as const)('a foreign %s', (kind) => {
   const leaks = () => (kind === 'key' ? secretsOfWorkspace() : secrets());
 
-  test.each(named(rootFields.query))('finds nothing: %s', async (_name, field) => {
+  test.each(named(rootFields.query))('cannot find anything: %s', async (_name, field) => {
     for (const id of kinds.map((name) => ids[name] as string)) {
       const { query, variables } = operationFor('query', field, id, 2);
       const answer = await strangers[kind].send(query, variables);
@@ -170,7 +168,7 @@ describe.each(['key', 'user'] as const)('a foreign %s', (kind) => {
     }
   });
 
-  test.each(named(rootFields.mutation))('changes nothing: %s', async (_name, field) => {
+  test.each(named(rootFields.mutation))('cannot change anything: %s', async (_name, field) => {
     const before = await everything();
     for (const id of kinds.map((name) => ids[name] as string)) {
       const { query, variables } = operationFor('mutation', field, id, 1);
@@ -181,7 +179,7 @@ describe.each(['key', 'user'] as const)('a foreign %s', (kind) => {
     expect(await everything()).toBe(before);
   });
 
-  test.each(named(rootFields.subscription))('follows nothing: %s', async (name, field) => {
+  test.each(named(rootFields.subscription))('cannot subscribe: %s', async (name, field) => {
     for (const id of kinds.map((name) => ids[name] as string)) {
       const { query, variables } = operationFor('subscription', field, id, 0);
       const refused = await strangers[kind]
@@ -193,7 +191,7 @@ describe.each(['key', 'user'] as const)('a foreign %s', (kind) => {
   });
 
   test.each([...rootFields.query, ...rootFields.mutation].map((field) => [field.name, field] as const))(
-    'is told of what is there and of what never was with the same words and the same work: %s',
+    'gets the same answer with the same statements for an existing and an unknown id: %s',
     async (name, field) => {
       const kindOf: OperationKind = rootFields.query.includes(field) ? 'query' : 'mutation';
       if (!field.args.some(({ type }) => /ID|Input/.test(String(type)))) return;
@@ -209,14 +207,14 @@ describe.each(['key', 'user'] as const)('a foreign %s', (kind) => {
           statements,
         };
       };
-      // What makes something new, whatever the id, has ids and times of its own.
+      // These create new objects, with their own ids and times.
       if (/^create(Thread|SessionToken|Workspace)/.test(name)) return;
       expect(await ask(there)).toEqual(await ask(unknown));
     },
   );
 });
 
-describe('a worthless credential opens nothing over HTTP, SSE and WebSocket', () => {
+describe('an invalid credential is refused over HTTP, SSE and WebSocket', () => {
   test.each([...rootFields.query, ...rootFields.mutation].map((field) => [field.name, field] as const))(
     '%s',
     async (_name, field) => {
@@ -241,14 +239,14 @@ describe('a worthless credential opens nothing over HTTP, SSE and WebSocket', ()
         .subscribe(query, variables, name)
         .next()
         .catch((error) => error);
-      // The socket is closed before it is opened; one without any key is told with the operation.
-      const told = credential === 'no key' ? refused[0]?.extensions.code : refused.code;
-      expect([credential, told]).toEqual([credential, credential === 'no key' ? 'UNAUTHENTICATED' : 4403]);
+      // An invalid credential closes the socket; without any, the operation is refused.
+      const refusal = credential === 'no key' ? refused[0]?.extensions.code : refused.code;
+      expect([credential, refusal]).toEqual([credential, credential === 'no key' ? 'UNAUTHENTICATED' : 4403]);
     }
   });
 });
 
-test('lists, counts, searches and cursors of others are empty', async () => {
+test("another workspace's lists, counts, searches and cursors are empty", async () => {
   const page = '{ totalCount nodes { id } pageInfo { hasNextPage endCursor } }';
   const own = await app.client.data(
     '{ threads(first: 1) { pageInfo { endCursor } } assistants { pageInfo { endCursor } } }',
@@ -265,7 +263,7 @@ test('lists, counts, searches and cursors of others are empty', async () => {
   }
 });
 
-test('a statement that does not stay in its workspace never reaches the database', async () => {
+test('a statement without the bound workspace never reaches the database', async () => {
   const bound = bindToWorkspace(app.app.services.database, 'ws_mine');
   const other = { workspaceId: 'ws_other', id: 'thread_1' };
   const statements = [
@@ -285,7 +283,7 @@ test('a statement that does not stay in its workspace never reaches the database
   expect(await bound.thread.count({ where: { id: ids.thread } })).toBe(0);
 });
 
-test('a row that points across a wall cannot be written', async () => {
+test('a row cannot refer to a row of another workspace', async () => {
   const { database } = app.app.services;
   const mine = await database.workspace.findFirstOrThrow({ where: { isDefault: false } });
   const across = database.message.create({

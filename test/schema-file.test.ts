@@ -1,15 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { buildSchema, isEnumType, isInputObjectType, isInterfaceType, isObjectType, parse } from 'graphql';
 import { expect, test } from 'vitest';
-import { printedSchema } from '../src/graphql/print-schema.ts';
+import { printedSchema } from '../src/graphql/schema/print-schema.ts';
 
 const printed = printedSchema();
 
-test('schema.graphql is what the code prints: run "npm run schema" after a change', () => {
+test('schema.graphql equals the printed schema: run "npm run schema" after a change', () => {
   expect(readFileSync(new URL('../schema.graphql', import.meta.url), 'utf8')).toBe(printed);
 });
 
-/** The definitions of the schema, by their paths; those of graphql-js itself left out. */
+/** The definitions of the schema by path, without those of graphql-js. */
 function* definitions(): Generator<[string, { description?: string | null }]> {
   const builtIn = new Set(['String', 'Int', 'Float', 'Boolean', 'ID']);
   for (const type of Object.values(buildSchema(printed).getTypeMap())) {
@@ -30,7 +30,7 @@ test('every type, field, argument and enum value has a description', () => {
   expect(bare.map(([path]) => path)).toEqual([]);
 });
 
-test('every mutation takes one input and answers a result union of its name', () => {
+test('every mutation takes one input and returns a result union of its name', () => {
   const mutation = buildSchema(printed).getMutationType();
   for (const field of Object.values(mutation?.getFields() ?? {})) {
     const name = `${field.name[0]?.toUpperCase()}${field.name.slice(1)}`;
@@ -39,6 +39,6 @@ test('every mutation takes one input and answers a result union of its name', ()
   }
 });
 
-test('the printed schema can be parsed by anybody', () => {
+test('the printed schema parses with plain graphql-js', () => {
   expect(parse(printed).definitions.length).toBeGreaterThan(100);
 });

@@ -2,13 +2,12 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startTestApp, type TestApp } from './support/app.ts';
 import { type EchoServer, startEchoServer } from './support/echo-server.ts';
 import { startEverything } from './support/everything.ts';
+import { useApp } from './support/use-app.ts';
 
 const execute = promisify(execFile);
-let app: TestApp;
-/** A SearXNG, and a business interface. */
+/** A SearXNG server and a business API. */
 let other: EchoServer;
 
 beforeAll(async () => {
@@ -19,11 +18,10 @@ beforeAll(async () => {
       JSON.stringify(request.url.startsWith('/search') ? { results } : [{ name: 'Rex', asked: request.url }]),
     );
   });
-  app = await startTestApp({ PLUGIN_HOSTS: '127.0.0.1', IMAGE_MODEL: 'demo', SEARCH_URL: other.url });
 });
-afterAll(async () => {
-  await other.close();
-  await app.stop();
+afterAll(() => other.close());
+const app = useApp({
+  environment: async () => ({ PLUGIN_HOSTS: '127.0.0.1', IMAGE_MODEL: 'demo', SEARCH_URL: other.url }),
 });
 
 async function example(name: string, more: Record<string, string> = {}): Promise<string> {

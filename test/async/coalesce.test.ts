@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { coalesce } from '../../src/async/coalesce.ts';
 
-/** Work whose runs end when the test says so. */
+/** Work whose runs end when the test ends them. */
 function controlled() {
   const runs: PromiseWithResolvers<void>[] = [];
   const request = coalesce(() => {
@@ -14,13 +14,13 @@ function controlled() {
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-test('a call begins a run at once', () => {
+test('a call starts a run immediately', () => {
   const { runs, request } = controlled();
   void request();
   expect(runs).toHaveLength(1);
 });
 
-test('many calls during a run start exactly one more run, which all of them wait for', async () => {
+test('calls during a run share exactly one further run', async () => {
   const { runs, request } = controlled();
   let later = 0;
   const first = request();
@@ -34,7 +34,7 @@ test('many calls during a run start exactly one more run, which all of them wait
   expect([runs.length, later]).toEqual([2, 5]);
 });
 
-test('a call as soon as a run has ended never runs beside the run that follows', async () => {
+test('a call made when a run ends never overlaps the next run', async () => {
   let atOnce = 0;
   let most = 0;
   const request = coalesce(async () => {
@@ -49,7 +49,7 @@ test('a call as soon as a run has ended never runs beside the run that follows',
   expect(most).toBe(1);
 });
 
-test('a run that fails rejects its own calls alone', async () => {
+test('a run that fails rejects only its own calls', async () => {
   const { runs, request } = controlled();
   const first = request();
   const second = request();

@@ -14,12 +14,12 @@ function counting(to: number) {
   return { source: iterator({ next, close }), closed: () => closed };
 }
 
-test('a loop gets every value', async () => {
+test('a loop receives every value', async () => {
   const { source } = counting(3);
   expect(await Array.fromAsync(source)).toEqual([1, 2, 3]);
 });
 
-test('a loop that is left closes the source', async () => {
+test('leaving a loop closes the source', async () => {
   const { source, closed } = counting(3);
   for await (const value of source) if (value === 2) break;
   expect(closed()).toBe(1);
@@ -31,7 +31,7 @@ test('throw closes the source and rejects with the error', async () => {
   expect(closed()).toBe(1);
 });
 
-test('return does not wait for a value that never comes', async () => {
+test('return does not wait for a pending value', async () => {
   const source = iterator<number>({ next: () => new Promise(() => {}), close: async () => {} });
   void source.next();
   expect(await source.return(undefined)).toEqual({ done: true, value: undefined });

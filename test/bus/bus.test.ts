@@ -39,7 +39,7 @@ const onPostgres = () => RemoteBus.open(postgresLink(database, fastTiming.bus.an
 const onRedis = () => RemoteBus.open(redisLink(redis.url, 'test', fastTiming.bus.answerMs), log, fastTiming.bus);
 const onCluster = () => RemoteBus.open(redisLink(cluster.url, 'test', fastTiming.bus.answerMs), log, fastTiming.bus);
 
-/** Two ends that should hear each other: of one process, or of two. A server that cannot be here is skipped. */
+/** Two bus instances that exchange messages: one object, or one for each process. A driver whose server is missing is skipped. */
 const drivers: Record<string, { isHere: boolean; open: () => Promise<Bus[]> }> = {
   memory: {
     isHere: true,
@@ -50,7 +50,7 @@ const drivers: Record<string, { isHere: boolean; open: () => Promise<Bus[]> }> =
   },
   PostgreSQL: { isHere: postgres !== null, open: async () => [await onPostgres(), await onPostgres()] },
   Redis: { isHere: canStartRedis, open: async () => [await onRedis(), await onRedis()] },
-  'a cluster of Redis': { isHere: canStartRedis, open: async () => [await onCluster(), await onCluster()] },
+  'Redis Cluster': { isHere: canStartRedis, open: async () => [await onCluster(), await onCluster()] },
 };
 
 const delta = (offset: number, text: string, ownerId = 'msg_1'): BusMessage => ({
@@ -61,28 +61,28 @@ const delta = (offset: number, text: string, ownerId = 'msg_1'): BusMessage => (
   text,
 });
 
-/** All that is heard on a topic, and the text that its deltas come to. */
+/** The messages received on a topic, and the joined text of its deltas. */
 function listen(bus: Bus, topic: string) {
-  const heard: BusMessage[] = [];
-  const unsubscribe = bus.subscribe(topic, (message) => heard.push(message));
-  const text = () => heard.map((message) => (message.kind === 'delta' ? message.text : '')).join('');
-  return { heard, text, unsubscribe };
+  const received: BusMessage[] = [];
+  const unsubscribe = bus.subscribe(topic, (message) => received.push(message));
+  const text = () => received.map((message) => (message.kind === 'delta' ? message.text : '')).join('');
+  return { received, text, unsubscribe };
 }
 
-/** Resolves when what is said at one end on these topics is heard at the other; forgets what was heard until then. */
-async function heardFrom(bus: Bus, listening: Array<[topic: string, ReturnType<typeof listen>]>): Promise<void> {
-  for (const [topic, { heard }] of listening) {
+/** Resolves when messages published on these topics arrive at their listeners; clears what they received until then. */
+async function awaitDelivery(bus: Bus, listening: Array<[topic: string, ReturnType<typeof listen>]>): Promise<void> {
+  for (const [topic, { received }] of listening) {
     await vi.waitUntil(() => {
       bus.publish(topic, { kind: 'cancel', runId: 'ready?' });
-      return heard.some(({ kind }) => kind === 'cancel');
+      return received.some(({ kind }) => kind === 'cancel');
     }, 10_000);
   }
-  // All that has been said until now has been heard when this is.
-  for (const [topic, { heard }] of listening) {
+  // Delivery is in order: when this message has arrived, all earlier ones have.
+  for (const [topic, { received }] of listening) {
     bus.publish(topic, { kind: 'cancel', runId: 'ready' });
-    const last = () => heard.at(-1);
+    const last = () => received.at(-1);
     await vi.waitUntil(() => JSON.stringify(last()) === JSON.stringify({ kind: 'cancel', runId: 'ready' }), 10_000);
-    heard.length = 0;
+    received.length = 0;
   }
 }
 
@@ -93,65 +93,68 @@ describe.each(Object.entries(drivers))('the bus: %s', (_name, { isHere, open }) 
     return [one, other] as const;
   };
 
-  test.runIf(isHere)('carries what is said on a topic to whoever listens to it, here and there, once', async () => {
+  test.runIf(isHere)('delivers a message once to each listener of its topic, in both processes', async () => {
     const [one, other] = await openBoth();
     const [here, there, elsewhere] = [listen(one, 'a'), listen(other, 'a'), listen(other, 'b')];
-    await heardFrom(one, [
+    await awaitDelivery(one, [
       ['a', here],
       ['a', there],
       ['b', elsewhere],
     ]);
-    for (const { heard } of [here, there, elsewhere]) heard.length = 0;
+    for (const { received } of [here, there, elsewhere]) received.length = 0;
     one.publish('a', { kind: 'cancel', runId: 'run_1' });
     one.publish('a', delta(0, '你好 🙂'));
-    await vi.waitUntil(() => there.heard.length === 2, 10_000);
-    for (const { heard } of [here, there]) {
-      expect(heard).toEqual([{ kind: 'cancel', runId: 'run_1' }, delta(0, '你好 🙂')]);
+    await vi.waitUntil(() => there.received.length === 2, 10_000);
+    for (const { received } of [here, there]) {
+      expect(received).toEqual([{ kind: 'cancel', runId: 'run_1' }, delta(0, '你好 🙂')]);
     }
-    expect(elsewhere.heard).toEqual([]);
+    expect(elsewhere.received).toEqual([]);
   });
 
-  test.runIf(isHere)('carries texts of any length whole and in order, and ten thousand messages at once', async () => {
+  test.runIf(isHere)('delivers long texts complete and in order, and ten thousand messages in one burst', async () => {
     const [one, other] = await openBoth();
     const there = listen(other, 'a');
-    await heardFrom(one, [['a', there]]);
+    await awaitDelivery(one, [['a', there]]);
     const long = `${'🙂'.repeat(90_000)}${'\u0001'.repeat(50_000)}x`;
     one.publish('a', delta(0, long));
     await vi.waitUntil(() => there.text() === long, 10_000);
-    expect(there.heard.every((message) => message.kind !== 'delta' || message.text.isWellFormed())).toBe(true);
-    there.heard.length = 0;
+    expect(there.received.every((message) => message.kind !== 'delta' || message.text.isWellFormed())).toBe(true);
+    there.received.length = 0;
     for (let offset = 0; offset < 5000; offset += 1) one.publish('a', delta(offset, String(offset % 10), 'msg_2'));
     await vi.waitUntil(() => there.text().length === 5000, 10_000);
     for (let seq = 1; seq <= 5000; seq += 1) one.publish('a', { kind: 'events', seq });
-    await vi.waitUntil(() => there.heard.some((message) => message.kind === 'events' && message.seq === 5000), 10_000);
+    await vi.waitUntil(
+      () => there.received.some((message) => message.kind === 'events' && message.seq === 5000),
+      10_000,
+    );
   });
 
-  test.runIf(isHere)('says nothing any more to whoever has stopped listening', async () => {
+  test.runIf(isHere)('delivers nothing to a listener that unsubscribed', async () => {
     const [one, other] = await openBoth();
     const [first, second] = [listen(other, 'a'), listen(other, 'a')];
-    await heardFrom(one, [['a', second]]);
-    first.heard.length = 0;
+    await awaitDelivery(one, [['a', second]]);
+    first.received.length = 0;
     first.unsubscribe();
     first.unsubscribe();
     one.publish('a', { kind: 'events', seq: 1 });
-    await vi.waitUntil(() => second.heard.length === 1, 10_000);
-    expect(first.heard).toEqual([]);
+    await vi.waitUntil(() => second.received.length === 1, 10_000);
+    expect(first.received).toEqual([]);
   });
 
-  test.runIf(isHere)('hears a topic whose listeners come and go all the time', async () => {
+  test.runIf(isHere)('delivers to a topic whose listeners subscribe and unsubscribe rapidly', async () => {
     const [one, other] = await openBoth();
     for (let time = 0; time < 50; time += 1) {
       listen(other, 'a').unsubscribe();
       await Promise.resolve();
     }
     const there = listen(other, 'a');
-    await heardFrom(one, [['a', there]]);
+    await awaitDelivery(one, [['a', there]]);
     one.publish('a', delta(0, 'x'));
     await vi.waitUntil(() => there.text() === 'x', 10_000);
   });
 });
 
-/** How the connections of a bus are cut from outside, and how somebody else speaks on its channels. */
+/** For each driver: how to cut its connections from outside, and how to send a foreign payload on its channel. */
 const links = {
   PostgreSQL: {
     isHere: postgres !== null,
@@ -168,7 +171,7 @@ const links = {
     cut: async () => void (await redis.command(0, 'CLIENT', 'KILL', 'TYPE', 'pubsub')),
     say: async (payload: string) => void (await redis.command(0, 'SPUBLISH', 'assistant-graph:test:a', payload)),
   },
-  'a cluster of Redis': {
+  'Redis Cluster': {
     isHere: canStartRedis,
     open: onCluster,
     cut: async () => {
@@ -176,7 +179,7 @@ const links = {
     },
     say: async (payload: string) => {
       for (const index of [0, 1, 2]) {
-        // The one whose slot it is takes it.
+        // Only the node that owns the slot accepts it.
         await cluster.command(index, 'SPUBLISH', 'assistant-graph:test:a', payload).catch(() => {});
       }
     },
@@ -193,27 +196,24 @@ async function queryDatabase(sql: string, values: unknown[] = []): Promise<void>
 describe.each(Object.entries(links))('the bus over %s', (_name, { isHere, open, cut, say }) => {
   const openBoth = async () => keep(await open(), await open());
 
-  test.runIf(isHere)(
-    'whose connection is cut tells its listeners that they may have missed something, and goes on',
-    async () => {
-      const [one, other] = await openBoth();
-      const [here, there] = [listen(one, 'a'), listen(other, 'a')];
-      await heardFrom(one, [['a', there]]);
-      here.heard.length = 0;
-      await cut();
-      await vi.waitUntil(() => here.heard.length > 0 && there.heard.length > 0, 10_000);
-      expect([...here.heard, ...there.heard].every(({ kind }) => kind === 'gap')).toBe(true);
-      await vi.waitUntil(() => {
-        one.publish('a', { kind: 'cancel', runId: 'run_2' });
-        return there.heard.some(({ kind }) => kind === 'cancel');
-      }, 10_000);
-    },
-  );
+  test.runIf(isHere)('reports a gap to its listeners after its connection is cut, and reconnects', async () => {
+    const [one, other] = await openBoth();
+    const [here, there] = [listen(one, 'a'), listen(other, 'a')];
+    await awaitDelivery(one, [['a', there]]);
+    here.received.length = 0;
+    await cut();
+    await vi.waitUntil(() => here.received.length > 0 && there.received.length > 0, 10_000);
+    expect([...here.received, ...there.received].every(({ kind }) => kind === 'gap')).toBe(true);
+    await vi.waitUntil(() => {
+      one.publish('a', { kind: 'cancel', runId: 'run_2' });
+      return there.received.some(({ kind }) => kind === 'cancel');
+    }, 10_000);
+  });
 
-  test.runIf(isHere)('hears what is not for it without harm, and whoever listens looks for themselves', async () => {
+  test.runIf(isHere)('turns a foreign or malformed message into a gap', async () => {
     const [one, other] = await openBoth();
     const there = listen(other, 'a');
-    await heardFrom(one, [['a', there]]);
+    await awaitDelivery(one, [['a', there]]);
     const nonsense = [
       '',
       'x',
@@ -226,22 +226,22 @@ describe.each(Object.entries(links))('the bus over %s', (_name, { isHere, open, 
     for (const payload of nonsense) await say(payload);
     await vi.waitUntil(() => {
       one.publish('a', { kind: 'cancel', runId: 'run_3' });
-      return there.heard.at(-1)?.kind === 'cancel';
+      return there.received.at(-1)?.kind === 'cancel';
     }, 10_000);
-    expect(there.heard.filter(({ kind }) => kind !== 'cancel')).toEqual(nonsense.map(() => ({ kind: 'gap' })));
+    expect(there.received.filter(({ kind }) => kind !== 'cancel')).toEqual(nonsense.map(() => ({ kind: 'gap' })));
   });
 
-  test.runIf(isHere)('tells others of the gap in what it had to say meanwhile', async () => {
+  test.runIf(isHere)('reports a gap to other processes when it dropped outgoing messages', async () => {
     const [one, other] = await openBoth();
     const there = listen(other, 'a');
-    await heardFrom(one, [['a', there]]);
+    await awaitDelivery(one, [['a', there]]);
     await cut();
     for (let said = 0; said < 20_000; said += 1) one.publish('a', delta(said * 2, 'x', `msg_${said}`));
-    await vi.waitUntil(() => there.heard.some(({ kind }) => kind === 'gap'), 10_000);
+    await vi.waitUntil(() => there.received.some(({ kind }) => kind === 'gap'), 10_000);
   });
 });
 
-/** A server to which connections can become half open: nothing passes on them any more, and nobody closes them. */
+/** A server whose connections can become half open: no data passes, and no side closes them. */
 const halfOpen = {
   PostgreSQL: {
     isHere: postgres !== null,
@@ -270,7 +270,7 @@ const halfOpen = {
 };
 
 test.runIf(Object.values(halfOpen).some(({ isHere }) => isHere)).each(Object.entries(halfOpen))(
-  'a connection to %s that is only half there is noticed: whoever listens is told, and all goes on',
+  'a half-open connection to %s is detected: listeners get a gap and the bus reconnects',
   async (_name, { isHere, start }) => {
     if (!isHere) return;
     const { driver, freeze, stop } = await start();
@@ -279,12 +279,12 @@ test.runIf(Object.values(halfOpen).some(({ isHere }) => isHere)).each(Object.ent
       await RemoteBus.open(driver, log, fastTiming.bus),
     );
     const there = listen(other, 'a');
-    await heardFrom(one, [['a', there]]);
+    await awaitDelivery(one, [['a', there]]);
     freeze();
     one.publish('a', { kind: 'cancel', runId: 'lost' });
-    await vi.waitUntil(() => there.heard.some(({ kind }) => kind === 'gap'), 30_000);
+    await vi.waitUntil(() => there.received.some(({ kind }) => kind === 'gap'), 30_000);
     await vi.waitUntil(() => one.isConnected && other.isConnected, 30_000);
-    await heardFrom(one, [['a', there]]);
+    await awaitDelivery(one, [['a', there]]);
     for (const bus of opened.splice(0)) await bus.close();
     await stop();
   },

@@ -1,24 +1,14 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startTestApp, type TestApp } from '../support/app.ts';
+import { expect, test } from 'vitest';
+import { startTestApp } from '../support/app.ts';
 import { type AnyEvent, all, joined, shape, until } from '../support/client.ts';
-import { ModelServer } from '../support/model-server.ts';
+import { feedItems } from '../support/feed-items.ts';
 import { answerCalls, stepwise, stepwiseTexts, stepwiseTools } from '../support/stepwise.ts';
-import { told } from '../support/told.ts';
+import { useApp, useModel } from '../support/use-app.ts';
 
-let model: ModelServer;
-let app: TestApp;
+const model = useModel();
+const app = useApp({ model });
 
-beforeAll(async () => {
-  model = await ModelServer.start();
-  app = await startTestApp({ OPENAI_BASE_URL: model.baseURL });
-});
-
-afterAll(async () => {
-  await app.stop();
-  await model[Symbol.asyncDispose]();
-});
-
-test('a follower that is cut after every single event and resumes over the other transport misses and repeats nothing', async () => {
+test('a subscriber that reconnects over the other transport after each event misses and repeats nothing', async () => {
   const { next } = stepwise(model);
   const run = await app.client.ask('Go', { tools: stepwiseTools });
   const cut: AnyEvent[] = [];
@@ -34,8 +24,8 @@ test('a follower that is cut after every single event and resumes over the other
     if (value.status === 'REQUIRES_ACTION') await answerCalls(app.client, run.id);
   }
   const whole = await all(app.client.follow(run.id));
-  expect(told(cut)).toEqual(told(whole));
-  expect(told(whole).shape).toEqual([
+  expect(feedItems(cut)).toEqual(feedItems(whole));
+  expect(feedItems(whole).shape).toEqual([
     'QUEUED',
     'IN_PROGRESS',
     'StepStarted',
@@ -53,15 +43,15 @@ test('a follower that is cut after every single event and resumes over the other
     'StepEnded',
     'COMPLETED',
   ]);
-  expect(new Set(Object.values(told(whole).texts))).toEqual(stepwiseTexts);
-  // From every cursor that was given out on the way, the rest is what was told after it.
+  expect(new Set(Object.values(feedItems(whole).texts))).toEqual(stepwiseTexts);
+  // Each cursor resumes at the next event.
   for (const [index, { cursor }] of cut.entries()) {
     const rest = await all(app.client.follow(run.id, cursor));
-    expect(told([...cut.slice(0, index + 1), ...rest])).toEqual(told(whole));
+    expect(feedItems([...cut.slice(0, index + 1), ...rest])).toEqual(feedItems(whole));
   }
 }, 60_000);
 
-test('query, then follow: with the cursor of the answer nothing falls between and nothing comes twice', async () => {
+test("a subscription from a query's cursor misses and repeats nothing", async () => {
   let release = () => {};
   const released = new Promise<void>((resolve) => {
     release = resolve;
@@ -94,7 +84,7 @@ test('query, then follow: with the cursor of the answer nothing falls between an
 });
 
 test.each([33, 100])(
-  'a step of %i calls at a time is followed live, late and from the middle, and a follower may leave',
+  'a step of %i parallel calls can be followed live, late and from the middle, and left early',
   async (count) => {
     const tools = Array.from({ length: count }, (_, index) => ({ function: { name: `tool_${index}` } }));
     model.answers(
@@ -123,37 +113,37 @@ test.each([33, 100])(
     const leaver = until(app.client.followBySse(run.id), ({ toolCall }) => toolCall?.index === count - 1);
     await leaver;
     await answerCalls(app.client, run.id);
-    const whole = told(await live);
+    const whole = feedItems(await live);
     expect(Object.keys(whole.texts)).toHaveLength(2 * count + 1);
     for (const [id, text] of Object.entries(whole.texts)) {
       if (id.endsWith(' arguments')) expect(text).toMatch(/^\{"a":\d+\}$/);
       if (id.endsWith(' output')) expect(text).toMatch(/^output of tool_\d+$/);
     }
     const late = await all(app.client.follow(run.id));
-    expect(told(late)).toEqual(whole);
+    expect(feedItems(late)).toEqual(whole);
     const middle = Math.floor(late.length / 2);
     const rest = await all(app.client.follow(run.id, late[middle].cursor));
-    expect(told([...late.slice(0, middle + 1), ...rest])).toEqual(whole);
+    expect(feedItems([...late.slice(0, middle + 1), ...rest])).toEqual(whole);
     await expect.poll(() => app.app.services.feeds.count).toBe(0);
   },
 );
 
-test('many followers of one run hear the same', async () => {
-  model.says('To ', 'all ', 'of ', 'you');
+test('all subscribers of one run receive the same items', async () => {
+  model.streams('To ', 'all ', 'of ', 'you');
   const run = await app.client.ask('Go');
-  const heard = await Promise.all(
+  const received = await Promise.all(
     Array.from({ length: 20 }, (_, index) =>
       all(index % 2 ? app.client.follow(run.id) : app.client.followBySse(run.id)),
     ),
   );
-  for (const events of heard) {
+  for (const events of received) {
     expect(joined(events)).toBe('To all of you');
     expect(events.at(-1).status).toBe('COMPLETED');
   }
 });
 
-test('a follower of a thread hears all its runs and what others add', async () => {
-  model.says('Answer');
+test('a thread subscription delivers all runs and the messages that others add', async () => {
+  model.streams('Answer');
   const thread = await app.client.createThread();
   const { thread: now } = await app.client.data('query($id: ID!) { thread(id: $id) { eventCursor } }', {
     id: thread.id,
@@ -179,14 +169,14 @@ test('a follower of a thread hears all its runs and what others add', async () =
   expect(events.filter(({ runId }) => runId).every(({ runId }) => runId === run.id)).toBe(true);
 });
 
-test('a follower behind the end of its run is told so at once', async () => {
-  model.says('Done');
+test("a subscription from a run's last cursor completes immediately", async () => {
+  model.streams('Done');
   const run = await app.client.ask('Go');
   const events = await all(app.client.follow(run.id));
   expect(await all(app.client.follow(run.id, events.at(-1).cursor))).toEqual([]);
 });
 
-test('waiting for a run ends with the time given, and with the run', async () => {
+test('waitForRun ends at its timeout, and when the run ends', async () => {
   let release = () => {};
   const released = new Promise<void>((resolve) => {
     release = resolve;
@@ -212,8 +202,8 @@ test('waiting for a run ends with the time given, and with the run', async () =>
   expect((await waiting).waitForRun).toEqual({ __typename: 'Run', status: 'COMPLETED' });
 });
 
-test('a wait costs the same however long it takes: nothing is asked again and again', async () => {
-  // Nobody executes runs here, and nothing is looked for now and then.
+test('a wait issues the same statements however long it takes', async () => {
+  // This instance executes no runs and has no periodic work.
   await using idle = await startTestApp({ ROLE: 'api' });
   const run = await idle.client.ask('Go');
   const wait = (timeoutSeconds: number) =>
@@ -221,14 +211,14 @@ test('a wait costs the same however long it takes: nothing is asked again and ag
       id: run.id,
       t: timeoutSeconds,
     });
-  // The log is looked at when the bus may have lost something, whoever waits; the run only to begin with and to end with.
+  // The feed polls the log independently of waits; a wait reads the run only at its start and end.
   const ofRun = (sql: string) => sql.includes('FROM "public"."Run"');
   const short = await idle.statements(() => wait(1), ofRun);
   expect(short.length).toBeGreaterThan(0);
   expect(await idle.statements(() => wait(4), ofRun)).toEqual(short);
 });
 
-test('nothing is left of followers that have gone', async () => {
+test('no feed remains after its subscribers have left', async () => {
   model.answers(async (respond) => {
     await respond.text('…');
   });

@@ -5,9 +5,9 @@ import type { Bus } from '../../src/bus/bus.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { type AnyEvent, type Client, until } from '../support/client.ts';
 import { copyTemplate } from '../support/databases.ts';
+import { feedItems } from '../support/feed-items.ts';
 import { LossyBus, randomFrom } from '../support/lossy-bus.ts';
 import { ModelServer } from '../support/model-server.ts';
-import { told } from '../support/told.ts';
 
 const tools = [{ function: { name: 'one' } }, { function: { name: 'two' } }];
 const terminal = new Set(['COMPLETED', 'FAILED', 'CANCELLED', 'INCOMPLETE', 'EXPIRED']);
@@ -19,8 +19,8 @@ const call = (index: number, name: string, text: string) => ({
 });
 
 /**
- * Thinks, speaks and calls, in deltas of any length; answers when it has been told what the calls came to. Asked to halt, it
- * falls silent in the middle of its first answer.
+ * Lets the model stream reasoning, text and calls in deltas of random length, and answer when it has the outputs. A
+ * request with "halt" stalls in the middle of its first answer.
  */
 function script(model: ModelServer, random: () => number): void {
   const halted = new Set<string>();
@@ -58,7 +58,7 @@ function script(model: ModelServer, random: () => number): void {
   });
 }
 
-/** Servers of one database, whose bus cannot be relied on: two where it can be shared, else one. */
+/** Servers on one database and a lossy bus: two on PostgreSQL, one on an embedded database. */
 async function startServers(model: ModelServer, random: () => number) {
   const postgres = inject('postgres');
   const shared: Record<string, string> = postgres
@@ -76,7 +76,7 @@ async function startServers(model: ModelServer, random: () => number) {
   return { apps, lost: () => buses.reduce((sum, { lost }) => sum + lost, 0) };
 }
 
-/** Follows a run to its end, on any server, over any transport, slowly or fast, and cut off again and again. */
+/** Follows a run to its end over random servers and transports, at a random speed, with random reconnects. */
 async function followAnyhow(clients: Client[], runId: string, random: () => number): Promise<AnyEvent[]> {
   const events: AnyEvent[] = [];
   while (!terminal.has(events.at(-1)?.status)) {
@@ -93,7 +93,7 @@ async function followAnyhow(clients: Client[], runId: string, random: () => numb
   return events;
 }
 
-/** Answers the calls of a run until it has ended. */
+/** Submits outputs for the calls of a run until it ends. */
 async function serveCalls(client: Client, runId: string): Promise<void> {
   for (;;) {
     const run = await client.finished(runId, 'status requiredAction { toolCalls { id } }');
@@ -107,7 +107,7 @@ async function serveCalls(client: Client, runId: string): Promise<void> {
 const graph = `query($id: ID!) { run(id: $id) { status attempt messages(order: ASC) { nodes { id text } }
   steps { nodes { id reasoning toolCalls { id ... on FunctionToolCall { arguments output } } } } } }`;
 
-/** The same from what the graph holds in the end. */
+/** The stored texts of a run, by the keys of `feedItems`, and its attempt. */
 async function held(client: Client, id: string): Promise<{ texts: Record<string, string>; attempt: number }> {
   const { run } = await client.data(graph, { id });
   expect(run.status).toBe('COMPLETED');
@@ -124,7 +124,7 @@ async function held(client: Client, id: string): Promise<{ texts: Record<string,
   return { texts: Object.fromEntries(texts.filter(([, text]) => text)), attempt: run.attempt };
 }
 
-/** Takes a run away from whoever executes it, as somebody would who died at once: another one, or the same one anew, goes on. */
+/** Ends the lease of a run as the death of its worker would: another worker, or the same one, takes it over. */
 async function moveExecutor({ app }: TestApp, runId: string): Promise<void> {
   await app.services.database.$executeRaw`
     UPDATE "Run" SET "fence" = "fence" + 1, "leasedUntil" = now() - interval '1 minute' WHERE "id" = ${runId}`;
@@ -153,7 +153,7 @@ async function play(seed: number): Promise<void> {
         const { texts, attempt } = await held(client, run.id);
         expect(attempt).toBe(isMoved ? 2 : 1);
         for (const events of all) {
-          expect(told(events)).toEqual({ texts, shape: told(all[0] as AnyEvent[]).shape });
+          expect(feedItems(events)).toEqual({ texts, shape: feedItems(all[0] as AnyEvent[]).shape });
           expect(new Set(events.map(({ cursor }) => cursor)).size).toBe(events.length);
         }
       }),
@@ -164,6 +164,6 @@ async function play(seed: number): Promise<void> {
   }
 }
 
-test('whatever the bus loses, doubles, delays or reorders, and whoever executes: joined, what each follower heard is what is there', async () => {
+test('every subscriber receives exactly what is stored, although the bus loses, repeats, delays and reorders messages', async () => {
   await fc.assert(fc.asyncProperty(fc.integer(), play), { numRuns: 2, endOnFailure: true });
 }, 120_000);

@@ -1,25 +1,16 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startTestApp, type TestApp } from '../support/app.ts';
+import { expect, test } from 'vitest';
 import { all, type Client } from '../support/client.ts';
-import { ModelServer } from '../support/model-server.ts';
+import { useApp, useModel } from '../support/use-app.ts';
 
-let app: TestApp;
-let models: ModelServer;
-beforeAll(async () => {
-  models = await ModelServer.start();
-  app = await startTestApp({ OPENAI_BASE_URL: models.baseURL });
-});
-afterAll(async () => {
-  await app.stop();
-  await models[Symbol.asyncDispose]();
-});
+const models = useModel();
+const app = useApp({ model: models });
 
 const newWorkspace = async (name: string): Promise<Client> => {
   const { workspace } = await app.client.mutate('createWorkspace', { name }, 'workspace { id }');
   return app.in(workspace.id);
 };
 
-/** How many rows of each table are a workspace's. */
+/** The number of rows of a workspace in each table. */
 async function rowsOf(workspaceId: string): Promise<number[]> {
   const { database: db } = app.app.services;
   const where = { workspaceId };
@@ -31,7 +22,7 @@ async function rowsOf(workspaceId: string): Promise<number[]> {
   ]);
 }
 
-test('a workspace is deleted at once for everybody, its run is cancelled, and its rows go without anybody waiting', async () => {
+test('deleting a workspace hides it immediately, cancels its run and purges its rows in the background', async () => {
   const there = await newWorkspace('To go');
   const id = there.workspaceId as string;
   const { client } = await there.createKey({ scopes: ['THREADS_READ'] });
@@ -55,7 +46,7 @@ test('a workspace is deleted at once for everybody, its run is cancelled, and it
   await expect.poll(() => rowsOf(id), { timeout: 10_000 }).toEqual(Array(10).fill(0));
 });
 
-test('what is deleted bit by bit goes on where it was when it is stopped in the middle', async () => {
+test('an interrupted purge completes on the next attempt', async () => {
   const { purgeDeletedWorkspaces } = await import('../../src/domain/retention/deleted-workspaces.ts');
   const there = await newWorkspace('Stopped');
   const id = there.workspaceId as string;
@@ -68,7 +59,7 @@ test('what is deleted bit by bit goes on where it was when it is stopped in the 
   expect(await rowsOf(id)).toEqual(Array(10).fill(0));
 });
 
-test('the default workspace, the one that the request acts in, and one that is not there are not deleted', async () => {
+test("the default workspace, the request's own workspace and an unknown one cannot be deleted", async () => {
   const there = await newWorkspace('Stays');
   const { workspace } = await app.client.data('{ workspace { id } }');
   const remove = (client: Client, id: string) => client.mutate('deleteWorkspace', { id }, 'deletedId');
@@ -79,8 +70,8 @@ test('the default workspace, the one that the request acts in, and one that is n
   }
 });
 
-test('others go on while a workspace is deleted', async () => {
-  models.says('still here');
+test('other workspaces keep working while one is deleted', async () => {
+  models.streams('still here');
   const there = await newWorkspace('Busy');
   const threads = Array.from({ length: 40 }, () => there.createThread({ messages: [{ text: 'x' }, { text: 'y' }] }));
   await Promise.all(threads);

@@ -7,7 +7,7 @@ import { type Answer, ModelServer } from '../support/model-server.ts';
 const postgres = inject('postgres');
 let model: ModelServer;
 let app: TestApp;
-/** Another process of the same server, without a worker; on PostgreSQL only. */
+/** A second server on the same database, without a worker; only on PostgreSQL. */
 let other: TestApp | null = null;
 beforeAll(async () => {
   model = await ModelServer.start();
@@ -32,7 +32,7 @@ const callOf = (text: string, name?: string) => ({
   tool_calls: [{ index: 0, ...(name ? { id: 'c', type: 'function' } : {}), function: { name, arguments: text } }],
 });
 
-/** A run that is followed, and what came of its request to the model. */
+/** A followed run, its events and the state of its model request. */
 interface Watched {
   run: { id: string; thread: { id: string } };
   events: AnyEvent[];
@@ -42,73 +42,73 @@ interface Watched {
 }
 
 interface Instant {
-  /** What the model says before it falls silent; absent: it is not asked. */
-  says?: Answer;
-  /** Whether the moment has come. */
+  /** The model's output before it stalls; absent: no request is made. */
+  answer?: Answer;
+  /** Whether the run has reached this moment. */
   reached: (watched: Watched) => boolean;
-  /** What is left of the run: its texts, and its steps with their status. */
+  /** What the run keeps: its texts, and its steps with their status. */
   leaves: { texts?: string[]; steps: string[] };
-  /** Nobody is connected to a model at that moment. */
+  /** No model request is open at that moment. */
   isIdle?: boolean;
 }
 
-const heard = (name: string) => (watched: Watched) => shape(watched.events).includes(name);
+const received = (name: string) => (watched: Watched) => shape(watched.events).includes(name);
 
 const instants: Record<string, Instant> = {
   'before the model begins to answer': {
-    says: () => {},
+    answer: () => {},
     reached: ({ asked }) => asked() === 1,
     leaves: { steps: [] },
   },
   'in the middle of its thoughts': {
-    says: (respond) => respond.delta({ role: 'assistant', reasoning_content: 'Let me' }),
-    reached: heard('ReasoningDelta'),
+    answer: (respond) => respond.delta({ role: 'assistant', reasoning_content: 'Let me' }),
+    reached: received('ReasoningDelta'),
     leaves: { steps: ['MESSAGE_CREATION CANCELLED'] },
   },
   'in the middle of a word': {
-    says: (respond) => respond.text('Half a wo'),
-    reached: heard('MessageDelta'),
+    answer: (respond) => respond.text('Half a wo'),
+    reached: received('MessageDelta'),
     leaves: { texts: ['Half a wo'], steps: ['MESSAGE_CREATION CANCELLED'] },
   },
   'after the last word': {
-    says: async (respond) => {
+    answer: async (respond) => {
       await respond.text('All of it.');
       await respond.delta({}, 'stop');
     },
-    reached: heard('MessageDelta'),
+    reached: received('MessageDelta'),
     leaves: { texts: ['All of it.'], steps: ['MESSAGE_CREATION CANCELLED'] },
   },
   'in the middle of the arguments of a call': {
-    says: async (respond) => {
+    answer: async (respond) => {
       await respond.delta(callOf('{"ci', 'weather'));
     },
-    reached: heard('StepDelta'),
+    reached: received('StepDelta'),
     leaves: { steps: ['TOOL_CALLS CANCELLED'] },
   },
   'while it waits for its client': {
-    says: async (respond) => {
+    answer: async (respond) => {
       await respond.delta(callOf('{}', 'weather'));
       await respond.end('tool_calls');
     },
-    reached: heard('REQUIRES_ACTION'),
+    reached: received('REQUIRES_ACTION'),
     leaves: { steps: ['TOOL_CALLS CANCELLED'] },
     isIdle: true,
   },
   'while it waits to ask an overloaded model again': {
-    says: (respond) => respond.fail(429, 'Slow down', { 'retry-after': '30' }),
+    answer: (respond) => respond.fail(429, 'Slow down', { 'retry-after': '30' }),
     reached: ({ closed }) => closed(),
     leaves: { steps: [] },
     isIdle: true,
   },
 };
 
-async function watch(client: Client, { says }: Instant, input: object): Promise<Watched> {
+async function watch(client: Client, { answer }: Instant, input: object): Promise<Watched> {
   let isClosed = false;
   model.answers(async (respond, request) => {
     void respond.closed.then(() => {
       isClosed = true;
     });
-    await says?.(respond, request);
+    await answer?.(respond, request);
   });
   const run = await client.run(input);
   const events: AnyEvent[] = [];
@@ -140,12 +140,12 @@ async function expectCancelled(client: Client, { run, events, over }: Watched, {
   }
 }
 
-/** Who cancels: the process that executes, or another one. */
+/** The process that receives the cancellation. */
 const where = ['the process that executes it', ...(postgres ? ['another process'] : [])];
 const clientAt = (place: string) => (place === 'another process' ? (other as TestApp).client : app.client);
 
-describe.each(where)('a run that is cancelled at %s', (place) => {
-  test.each(Object.keys(instants))('%s lets go of the model, and keeps what there is', async (name) => {
+describe.each(where)('a run cancelled by %s', (place) => {
+  test.each(Object.keys(instants))('%s closes the connection to the model and keeps its output', async (name) => {
     const instant = instants[name] as Instant;
     const client = clientAt(place);
     const watched = await watch(client, instant, { thread: { messages: [{ text: 'Go' }] }, tools });
@@ -154,13 +154,13 @@ describe.each(where)('a run that is cancelled at %s', (place) => {
     expect(cancelled.run.status).toBe(instant.isIdle && name.includes('client') ? 'CANCELLED' : 'CANCELLING');
     await vi.waitUntil(() => watched.closed(), 2500);
     await expectCancelled(client, watched, instant);
-    // The thread goes on.
-    model.says('Next.');
+    // The thread accepts the next run.
+    model.streams('Next.');
     const next = await client.run({ threadId: watched.run.thread.id, messages: [{ text: 'And now?' }] });
     expect(await client.finished(next.id)).toMatchObject({ status: 'COMPLETED' });
   });
 
-  test('before its turn has come is cancelled at once, and the one before it goes on', async () => {
+  test('while it is queued ends immediately, and the run before it continues', async () => {
     const client = clientAt(place);
     const talking = instants['in the middle of a word'] as Instant;
     const first = await watch(client, talking, { thread: { messages: [{ text: 'Go' }] } });
@@ -173,7 +173,7 @@ describe.each(where)('a run that is cancelled at %s', (place) => {
     await expectCancelled(client, first, talking);
   });
 
-  test('many times at once ends once', async () => {
+  test('by several requests at once ends once', async () => {
     const client = clientAt(place);
     const talking = instants['in the middle of a word'] as Instant;
     const watched = await watch(client, talking, { thread: { messages: [{ text: 'Go' }] } });
@@ -187,7 +187,7 @@ describe.each(where)('a run that is cancelled at %s', (place) => {
     await expectCancelled(client, watched, talking);
   });
 
-  test('when it has ended is refused, whatever it ended as', async () => {
+  test('after its end is refused, whatever its final status', async () => {
     const client = clientAt(place);
     const ended: Array<[string, Answer]> = [
       ['COMPLETED', (respond) => respond.text('Yes.').then(() => respond.end())],
@@ -205,7 +205,7 @@ describe.each(where)('a run that is cancelled at %s', (place) => {
   });
 });
 
-test('a run that is cancelled the moment it is made ends cancelled or not at all, never both', async () => {
+test('a run cancelled right after its creation ends exactly once', async () => {
   model.answers(async (respond) => {
     await respond.text('Quick.');
     await respond.end();

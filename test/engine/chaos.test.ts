@@ -3,13 +3,13 @@ import { expect, inject, test } from 'vitest';
 import { type AnyEvent, type Client, joined, shape } from '../support/client.ts';
 import { ServerProcess } from '../support/process.ts';
 
-/** How long processes are killed, and how long it may take at most until all that was promised is kept. */
+/** How long processes are killed, and the limit for all runs to end after that. */
 const killForMs = 20_000;
 const settleMs = 60_000;
 const terminal = new Set(['COMPLETED', 'FAILED', 'CANCELLED', 'INCOMPLETE', 'EXPIRED']);
 const tools = [{ function: { name: 'look_up' } }];
 
-/** Two processes of one server, of which now one, now the other is killed and started again. */
+/** Two processes on one database; they are killed and restarted in turn. */
 class Pair {
   readonly servers: ServerProcess[];
   readonly #up: boolean[] = [true, true];
@@ -19,13 +19,13 @@ class Pair {
     this.servers = servers;
   }
 
-  /** A client of one of those that are up. */
+  /** A client of a random running process. */
   client(): Client {
     const up = this.servers.filter((_server, index) => this.#up[index]);
     return (up[Math.floor(Math.random() * up.length)] as ServerProcess).client;
   }
 
-  /** Does something with whoever is up, again when that one dies over it. */
+  /** Calls `work` with a client of a running process; retries when that process dies. */
   async insist<T>(work: (client: Client) => Promise<T>, until: number): Promise<T> {
     for (;;) {
       try {
@@ -38,7 +38,7 @@ class Pair {
   }
 
   async killNow(): Promise<void> {
-    // The other one than before: it has all the work since then.
+    // Alternate: since the last kill the other process has done all the work.
     const index = this.kills % 2;
     const server = this.servers[index] as ServerProcess;
     this.#up[index] = false;
@@ -49,14 +49,14 @@ class Pair {
   }
 }
 
-/** Follows a run to its end on whoever is up, from the cursor it has, however often that one dies. */
+/** Follows a run to its end on the running processes; resumes from the last cursor after each kill. */
 async function followThrough(pair: Pair, runId: string, until: number): Promise<AnyEvent[]> {
   const events: AnyEvent[] = [];
   while (!terminal.has(events.at(-1)?.status)) {
     try {
       for await (const event of pair.client().follow(runId, events.at(-1)?.cursor)) events.push(event);
     } catch {
-      // Whoever was asked has died: somebody else goes on.
+      // The process died: resume on another one.
     }
     if (Date.now() > until) break;
     await delay(50);
@@ -64,7 +64,7 @@ async function followThrough(pair: Pair, runId: string, until: number): Promise<
   return events;
 }
 
-/** Answers the calls of a run until it has ended. */
+/** Submits outputs for the calls of a run until it ends. */
 async function serveCalls(pair: Pair, runId: string, until: number): Promise<void> {
   for (;;) {
     const selection = 'status requiredAction { toolCalls { id } }';
@@ -84,7 +84,7 @@ interface Promised {
   served: Promise<void>;
 }
 
-/** Starts runs, the same ones again where the answer got lost, until it is time. */
+/** Starts runs until `stopAt`; repeats a request with its idempotency key when the response was lost. */
 async function startRuns(pair: Pair, threads: string[], stopAt: number, until: number): Promise<Promised[]> {
   const promised: Promised[] = [];
   for (let number = 0; Date.now() < stopAt; number += 1) {
@@ -102,9 +102,9 @@ const graph = `query($id: ID!) { run(id: $id) { id status attempt lastError { co
   messages(order: ASC) { nodes { id text status incompleteReason position } }
   steps { nodes { index status type toolCalls { id ... on FunctionToolCall { status output } } } } } }`;
 
-// The two processes share a database: there is none to share where it is embedded.
+// An embedded database cannot be shared by processes.
 test.runIf(inject('postgres'))(
-  'two processes, killed again and again: every run that was promised ends, in order, and nothing is lost or doubled',
+  'while two processes are killed repeatedly, every accepted run ends, in order, without lost or repeated output',
   async () => {
     await using one = await ServerProcess.prepare({
       DEMO_DELAY_MS: '10',
@@ -131,15 +131,15 @@ test.runIf(inject('postgres'))(
     let lost = 0;
     for (const { id, events, served } of promised) {
       await served;
-      const told = await events;
+      const received = await events;
       const { run } = await pair.insist((client) => client.data(graph, { id }), until);
-      // A run over which three processes died has failed; nothing else may go wrong.
+      // The only accepted failure: the run lost its worker three times.
       const isGivenUp = run.status === 'FAILED' && run.lastError.code === 'worker_lost';
       expect(isGivenUp || run.status === 'COMPLETED', JSON.stringify(run)).toBe(true);
-      expect(shape(told).filter((name) => terminal.has(name))).toEqual([run.status]);
-      expect(new Set(told.map(({ cursor }) => cursor)).size).toBe(told.length);
+      expect(shape(received).filter((name) => terminal.has(name))).toEqual([run.status]);
+      expect(new Set(received.map(({ cursor }) => cursor)).size).toBe(received.length);
       const deltas = Object.groupBy(
-        told.filter(({ __typename }) => __typename === 'MessageDelta'),
+        received.filter(({ __typename }) => __typename === 'MessageDelta'),
         (e) => e.messageId,
       );
       for (const message of run.messages.nodes) expect(joined(deltas[message.id] ?? [])).toBe(message.text);
@@ -157,14 +157,14 @@ test.runIf(inject('postgres'))(
       );
       lost += run.attempt - 1;
     }
-    // It was worth it: some runs did lose their worker in the middle.
+    // Some runs did lose their worker while executing.
     expect(lost).toBeGreaterThan(0);
     await expectOrder(pair, threads, until);
   },
   killForMs + settleMs + 30_000,
 );
 
-/** Each thread took its runs one after the other, in the order in which they were made, and lost no message. */
+/** Expects that each thread executed its runs in order of creation, one at a time, and lost no message. */
 async function expectOrder(pair: Pair, threads: string[], until: number): Promise<void> {
   const query = `query($id: ID!) { thread(id: $id) { activeRun { id }
     runs(first: 100, orderBy: { field: CREATED_AT, direction: ASC }) { nodes { startedAt endedAt } }

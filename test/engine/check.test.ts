@@ -1,18 +1,9 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startTestApp, type TestApp } from '../support/app.ts';
+import { describe, expect, test } from 'vitest';
 import { all, shape } from '../support/client.ts';
-import { ModelServer } from '../support/model-server.ts';
+import { useApp, useModel } from '../support/use-app.ts';
 
-let model: ModelServer;
-let app: TestApp;
-beforeAll(async () => {
-  model = await ModelServer.start();
-  app = await startTestApp({ OPENAI_BASE_URL: model.baseURL });
-});
-afterAll(async () => {
-  await app.stop();
-  await model[Symbol.asyncDispose]();
-});
+const model = useModel();
+const app = useApp({ model });
 
 const parameters = {
   type: 'object',
@@ -27,7 +18,7 @@ const call = (index: number, args: object, name = 'weather') => ({
   type: 'function',
   function: { name, arguments: JSON.stringify(args) },
 });
-/** Calls so, then says that it is done. */
+/** Lets the model make these calls, then answer "Done.". */
 const calls = (...made: object[]) =>
   model.answers(
     async (respond) => {
@@ -42,8 +33,8 @@ const calls = (...made: object[]) =>
 const toolMessages = () =>
   model.requests.at(-1)?.messages.flatMap(({ role, content }) => (role === 'tool' ? [String(content)] : []));
 
-describe("a call's arguments", () => {
-  test('that do not fit the schema of the function are answered to the model, not to the client', async () => {
+describe('the arguments of a call', () => {
+  test("that do not match the function's schema are returned to the model, not to the client", async () => {
     for (const [args, fault] of [
       [{}, "must have required property 'city'"],
       [{ city: 'Paris', days: 'two' }, '/days must be integer'],
@@ -60,7 +51,7 @@ describe("a call's arguments", () => {
     }
   });
 
-  test('that fit go to the client; of several calls only those that do not are answered here', async () => {
+  test('that match the schema go to the client, also beside calls whose arguments do not', async () => {
     calls(call(0, { city: 'Paris', days: 2 }), call(1, { days: 1 }));
     const run = await app.client.ask('Weather?', { tools });
     const { requiredAction } = await app.client.finished(run.id, 'requiredAction { toolCalls { id arguments } }');
@@ -71,7 +62,7 @@ describe("a call's arguments", () => {
     expect(toolMessages()).toEqual(['sunny', expect.stringContaining("required property 'city'")]);
   });
 
-  test('are checked in time, also by a schema that is made to take forever, and nobody waits for it', async () => {
+  test('are checked within a time limit, also by a hostile schema, and delay no other request', async () => {
     const slow = { type: 'object', properties: { text: { type: 'string', pattern: '^(a|aa)+$' } } };
     calls(call(0, { text: `${'a'.repeat(60)}!` }, 'slow'));
     const run = await app.client.ask('Try', { tools: [{ function: { name: 'slow', parameters: slow } }] });
@@ -90,7 +81,7 @@ describe("a call's arguments", () => {
 });
 
 describe('parallelToolCalls: false', () => {
-  test('is asked of the provider, and kept where the provider does not', async () => {
+  test('is sent to the provider, and enforced when the provider ignores it', async () => {
     calls(call(0, { city: 'Paris' }), call(1, { city: 'Rome' }));
     const run = await app.client.ask('Weather?', { tools, parallelToolCalls: false });
     const { requiredAction } = await app.client.finished(run.id, 'requiredAction { toolCalls { id arguments } }');
@@ -102,8 +93,8 @@ describe('parallelToolCalls: false', () => {
     expect(toolMessages()).toEqual(['sunny', expect.stringContaining('one call at a time')]);
   });
 
-  test('is not asked for without tools, nor is it by default', async () => {
-    model.says('Hello.');
+  test('is not sent without tools or by default', async () => {
+    model.streams('Hello.');
     for (const input of [{ parallelToolCalls: false }, { tools }]) {
       await app.client.finished((await app.client.ask('Hello?', input)).id);
       expect(model.requests.at(-1)).not.toHaveProperty('parallel_tool_calls');
@@ -121,8 +112,8 @@ describe('responseFormat', () => {
     ['any object', { type: 'json_object' }, '{"anything": [1, 2]}'],
     ['a schema without rules', { type: 'json_schema', json_schema: { name: 'free' } }, '[1]'],
     ['text', { type: 'text' }, 'not JSON at all'],
-  ])('an answer that fits %s completes its run', async (_name, responseFormat, text) => {
-    model.says(text);
+  ])('an answer that matches %s completes its run', async (_name, responseFormat, text) => {
+    model.streams(text);
     const run = await app.client.ask('How are you?', { responseFormat });
     expect(await app.client.finished(run.id, outcome)).toMatchObject({ status: 'COMPLETED', lastError: null });
   });
@@ -131,8 +122,8 @@ describe('responseFormat', () => {
     ['no JSON', asked, 'I am fine.', 'not JSON'],
     ['another value', asked, '{"mood":"so so"}', '/mood must be equal to one of the allowed values'],
     ['a list for an object', { type: 'json_object' }, '[1]', 'not an object'],
-  ])('an answer that is %s fails its run, and is kept', async (_name, responseFormat, text, fault) => {
-    model.says(text);
+  ])('an answer that is %s fails its run and is stored', async (_name, responseFormat, text, fault) => {
+    model.streams(text);
     const run = await app.client.ask('How are you?', { responseFormat });
     const ended = app.client.follow(run.id);
     expect(await app.client.finished(run.id, outcome)).toMatchObject({
@@ -143,8 +134,8 @@ describe('responseFormat', () => {
     expect(shape(await all(ended)).at(-1)).toBe('FAILED');
   });
 
-  test('is told to the provider as it was asked for', async () => {
-    model.says('{"mood":"bad"}');
+  test('is sent to the provider unchanged', async () => {
+    model.streams('{"mood":"bad"}');
     await app.client.finished((await app.client.ask('How?', { responseFormat: asked })).id);
     expect(model.requests[0]?.response_format).toMatchObject({
       type: 'json_schema',

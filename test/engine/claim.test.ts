@@ -1,21 +1,11 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startTestApp, type TestApp } from '../support/app.ts';
+import { expect, test } from 'vitest';
 import type { Client } from '../support/client.ts';
-import { ModelServer } from '../support/model-server.ts';
+import { useApp, useModel } from '../support/use-app.ts';
 
-let app: TestApp;
-let models: ModelServer;
-/** Lets the model go on with the answers it holds back; each is named by its question. */
+const models = useModel();
+const app = useApp({ model: models, environment: { WORKER_CONCURRENCY: '3' } });
+/** Answers that the model holds back, named by their question. */
 let held: Array<{ question: string; release: () => void }>;
-
-beforeAll(async () => {
-  models = await ModelServer.start();
-  app = await startTestApp({ OPENAI_BASE_URL: models.baseURL, WORKER_CONCURRENCY: '3' });
-});
-afterAll(async () => {
-  await app.stop();
-  await models[Symbol.asyncDispose]();
-});
 
 function holdAll(): void {
   held = [];
@@ -46,14 +36,14 @@ const finishAll = async (client: Client, ids: string[]) => {
   clearInterval(timer);
 };
 
-test('a process executes as many runs at a time as it may, and a busy workspace starves no other', async () => {
+test('a process limits its concurrent runs, and a busy workspace does not starve others', async () => {
   holdAll();
   const [busy, quiet] = [await newWorkspace(), await newWorkspace()];
   const many = await Promise.all(['a', 'b', 'c', 'd', 'e', 'f'].map((text) => busy.ask(text)));
   await expect.poll(() => held.length).toBe(3);
   const one = await quiet.ask('quiet');
   held[0]?.release();
-  // Three others of the busy workspace have waited for longer; the quiet one has none under way, and goes first.
+  // Three runs of the busy workspace have waited longer, but the quiet workspace has no active run and goes first.
   await expect.poll(questions).toContain('quiet');
   expect(held.length).toBe(4);
   await finishAll(quiet, [one.id]);
@@ -63,7 +53,7 @@ test('a process executes as many runs at a time as it may, and a busy workspace 
   );
 });
 
-test('a workspace has no more runs under way than its setting says, and others go on', async () => {
+test('a workspace executes at most maxConcurrentRuns, and others continue', async () => {
   holdAll();
   const limited = await newWorkspace({ maxConcurrentRuns: 1 });
   const other = await newWorkspace();
@@ -83,7 +73,7 @@ test('a workspace has no more runs under way than its setting says, and others g
   );
 });
 
-test('a run that takes longer in all than its workspace allows ends EXPIRED, and its text is kept', async () => {
+test("a run that exceeds its workspace's time limit ends EXPIRED and keeps its text", async () => {
   const there = await newWorkspace({ maxRunSeconds: 1 });
   const closed = Promise.withResolvers<void>();
   models.answers(async (respond) => {
@@ -100,8 +90,8 @@ test('a run that takes longer in all than its workspace allows ends EXPIRED, and
   await closed.promise;
 });
 
-test('a run over which three workers have died ends FAILED, and its thread goes on', async () => {
-  models.says('done');
+test('a run that lost three workers ends FAILED, and its thread continues', async () => {
+  models.streams('done');
   const { database } = app.app.services;
   const thread = await app.client.createThread();
   models.answers(async (respond) => {
@@ -110,10 +100,10 @@ test('a run over which three workers have died ends FAILED, and its thread goes 
   });
   const { id } = await app.client.run({ threadId: thread.id, messages: [{ text: 'poison' }] });
   await expect.poll(() => models.requests.length).toBe(1);
-  // As a worker leaves it that was killed, for the third time: its fence is passed, so this one lets go of it.
+  // The state after a third kill: the fence is ahead, so this worker abandons the run.
   const gone = { leasedUntil: new Date(0), losses: 2, fence: { increment: 1 } };
   await database.run.updateMany({ where: { id }, data: gone });
-  models.says('fine');
+  models.streams('fine');
   const next = await app.client.run({ threadId: thread.id, messages: [{ text: 'next' }] });
   const failed = await app.client.finished(id, 'status lastError { code retryable }');
   expect(failed).toMatchObject({ status: 'FAILED', lastError: { code: 'worker_lost', retryable: false } });

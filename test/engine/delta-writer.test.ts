@@ -7,7 +7,7 @@ import { DeltaWriter } from '../../src/engine/delta-writer.ts';
 import { createLog } from '../../src/log.ts';
 import { fastTiming } from '../support/timing.ts';
 
-/** A database that takes its time to store deltas, and remembers them. */
+/** A database that stores deltas slowly and records them. */
 class SlowDatabase {
   readonly stored: string[] = [];
 
@@ -21,7 +21,7 @@ class SlowDatabase {
 
 const run = (id: string) => ({ id, workspaceId: 'ws', threadId: `thread_${id}`, fence: 1 }) as ClaimedRun;
 
-test('a run has all its text stored, or none of the rest, however much others have to store', async () => {
+test('draining a run stores all its deltas or no more of them, however many deltas other runs store', async () => {
   const database = new SlowDatabase();
   const writer = new DeltaWriter({
     database: database as unknown as Database,

@@ -1,19 +1,16 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startTestApp, type TestApp } from '../support/app.ts';
+import { expect, test } from 'vitest';
+import { startTestApp } from '../support/app.ts';
 import { all, joined } from '../support/client.ts';
+import { useApp } from '../support/use-app.ts';
 
-let app: TestApp;
-beforeAll(async () => {
-  app = await startTestApp();
-});
-afterAll(() => app.stop());
+const app = useApp();
 
 async function answerTo(text: string, input: object = {}): Promise<string> {
   const run = await app.client.ask(text, input);
   return joined(await all(app.client.follow(run.id)));
 }
 
-test('the demo greets, repeats, counts and says what it is', async () => {
+test('the demo model greets, repeats, counts and introduces itself', async () => {
   expect(await answerTo('Hello there')).toMatch(/^Hello! I am the demo .* not a language model/);
   expect(await answerTo('你好')).toContain('不是语言模型');
   expect(await answerTo('say 床前明月光 🌙\nand so on')).toBe('床前明月光 🌙\nand so on');
@@ -22,7 +19,7 @@ test('the demo greets, repeats, counts and says what it is', async () => {
   expect(await answerTo('Anything else')).toMatch(/^You said: Anything else/);
 });
 
-test('the demo thinks aloud when it is asked to', async () => {
+test('the demo model streams reasoning on request', async () => {
   const run = await app.client.ask('think about tea');
   const events = await all(app.client.follow(run.id));
   expect(events.map(({ reasoning = '' }) => reasoning).join('')).toContain('about tea');
@@ -31,7 +28,7 @@ test('the demo thinks aloud when it is asked to', async () => {
   });
 });
 
-test('the demo calls a function that is named, with the arguments given or with samples, and reports', async () => {
+test('the demo model calls a named function with given or sample arguments and reports its output', async () => {
   const parameters = {
     type: 'object',
     properties: { city: { type: 'string' }, days: { type: 'integer' }, unit: { enum: ['C', 'F'] } },
@@ -56,7 +53,7 @@ test('the demo calls a function that is named, with the arguments given or with 
   }
 });
 
-test('the models that can be named are listed, and a bare name is taken for the provider that claims it', async () => {
+test('models lists every model, and a bare name selects the provider that owns it', async () => {
   await using other = await startTestApp({
     DASHSCOPE_API_KEY: 'sk-x',
     DASHSCOPE_BASE_URL: 'http://127.0.0.1:9/v1',

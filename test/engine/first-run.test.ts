@@ -2,26 +2,16 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startTestApp, type TestApp } from '../support/app.ts';
+import { expect, test } from 'vitest';
+import { startTestApp } from '../support/app.ts';
 import { all, joined, shape, until } from '../support/client.ts';
-import { ModelServer } from '../support/model-server.ts';
+import { useApp, useModel } from '../support/use-app.ts';
 
-let model: ModelServer;
-let app: TestApp;
+const model = useModel();
+const app = useApp({ model });
 
-beforeAll(async () => {
-  model = await ModelServer.start();
-  app = await startTestApp({ OPENAI_BASE_URL: model.baseURL });
-});
-
-afterAll(async () => {
-  await app.stop();
-  await model[Symbol.asyncDispose]();
-});
-
-test('a run streams the words of the model and ends with its whole text', async () => {
-  model.says('Hello', ' wor', 'ld');
+test("a run streams the model's text and ends with the complete message", async () => {
+  model.streams('Hello', ' wor', 'ld');
   const run = await app.client.ask('Greet me');
   const events = await all(app.client.follow(run.id));
   expect(shape(events)).toEqual([
@@ -37,8 +27,8 @@ test('a run streams the words of the model and ends with its whole text', async 
   expect(joined(events)).toBe('Hello world');
 });
 
-test('a finished run tells usage, times and its steps', async () => {
-  model.says('Done');
+test('a finished run has usage, times and steps', async () => {
+  model.streams('Done');
   const run = await app.client.ask('Work');
   const finished = await app.client.finished(
     run.id,
@@ -65,7 +55,7 @@ test('a finished run tells usage, times and its steps', async () => {
   expect(finished.firstTokenAt >= finished.startedAt && finished.endedAt >= finished.firstTokenAt).toBe(true);
 });
 
-test('a run costs what the catalog says, to the ten billionth of a dollar', async () => {
+test("a run's cost follows the model catalog, to ten decimal places", async () => {
   const folder = await mkdtemp(join(tmpdir(), 'assistant-graph-catalog-'));
   const catalog = join(folder, 'models.json');
   const price = { inputPricePerMillion: '0.4', cachedInputPricePerMillion: '0.1', outputPricePerMillion: '1.2' };
@@ -103,7 +93,7 @@ test('a run costs what the catalog says, to the ten billionth of a dollar', asyn
   await rm(folder, { recursive: true });
 });
 
-test('a run says how long it waited, how soon the model began, and how fast it wrote', async () => {
+test('a run reports its queue time, time to first token and tokens per second', async () => {
   const heard = Promise.withResolvers<void>();
   model.answers(async (respond) => {
     await respond.text('Slow');

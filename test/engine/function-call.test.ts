@@ -1,20 +1,9 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startTestApp, type TestApp } from '../support/app.ts';
+import { expect, test } from 'vitest';
 import { type AnyEvent, all, joined, shape, until } from '../support/client.ts';
-import { ModelServer } from '../support/model-server.ts';
+import { useApp, useModel } from '../support/use-app.ts';
 
-let model: ModelServer;
-let app: TestApp;
-
-beforeAll(async () => {
-  model = await ModelServer.start();
-  app = await startTestApp({ OPENAI_BASE_URL: model.baseURL });
-});
-
-afterAll(async () => {
-  await app.stop();
-  await model[Symbol.asyncDispose]();
-});
+const model = useModel();
+const app = useApp({ model });
 
 const tools = [
   {
@@ -52,7 +41,7 @@ function twoCallsThenAnswer() {
 
 const waiting = 'status requiredAction { toolCalls { id name arguments output status } }';
 
-test('a run waits for the outputs of its calls, and goes on with them under the same line of cursors', async () => {
+test('a run parks for tool outputs and continues with them in the same event sequence', async () => {
   twoCallsThenAnswer();
   const run = await app.client.ask('Weather and time?', { tools });
   const { requiredAction, ...asked } = await app.client.finished(run.id, waiting);
@@ -96,7 +85,7 @@ test('a run waits for the outputs of its calls, and goes on with them under the 
   ]);
 });
 
-test('outputs that are missing, extra, doubled or late are refused, and nothing is lost', async () => {
+test('missing, extra, repeated or late tool outputs are refused and change nothing', async () => {
   twoCallsThenAnswer();
   const run = await app.client.ask('Weather and time?', { tools });
   const { requiredAction } = await app.client.finished(run.id, waiting);
@@ -121,7 +110,7 @@ test('outputs that are missing, extra, doubled or late are refused, and nothing 
   expect(await submit([one, two])).toMatchObject({ __typename: 'RunNotWaitingError' });
 });
 
-test('a call that no client can answer is answered to the model as an error', async () => {
+test('a call that no client can answer returns an error to the model', async () => {
   model.answers(
     async (respond) => {
       await respond.delta({
@@ -154,7 +143,7 @@ test('a call that no client can answer is answered to the model as an error', as
   expect(JSON.stringify(model.requests[1]?.messages)).toContain('There is no tool named no_such_tool');
 });
 
-test('a run that calls without end stops at maxSteps', async () => {
+test('a run whose model never stops calling tools ends at maxSteps', async () => {
   model.answers(async (respond) => {
     await respond.delta({ role: 'assistant', tool_calls: [call(0, 'a', 'no_such_tool', '{}')] });
     await respond.end('tool_calls');
@@ -167,7 +156,7 @@ test('a run that calls without end stops at maxSteps', async () => {
   });
 });
 
-test('a run that has read as much as it may stops before the next answer', async () => {
+test('a run that used up maxPromptTokens ends before the next answer', async () => {
   model.answers(async (respond) => {
     await respond.delta({ role: 'assistant', tool_calls: [call(0, 'a', 'no_such_tool', '{}')] });
     await respond.end('tool_calls', { prompt_tokens: 90, completion_tokens: 5, total_tokens: 95 });
@@ -181,7 +170,7 @@ test('a run that has read as much as it may stops before the next answer', async
   expect(model.requests).toHaveLength(1);
 });
 
-test('a model that speaks and then calls makes two steps', async () => {
+test('an answer with text and calls makes two steps', async () => {
   model.answers(
     async (respond) => {
       await respond.text('Let me look.');
@@ -215,8 +204,8 @@ test('a model that speaks and then calls makes two steps', async () => {
   ]);
 });
 
-test('what the model must call, and how strictly, is asked of the provider as it was said', async () => {
-  model.says('Fine.');
+test('toolChoice and strict are sent to the provider unchanged', async () => {
+  model.streams('Fine.');
   const strict = [{ function: { name: 'exact', parameters: { type: 'object' }, strict: true } }, ...tools];
   const one = { type: 'function', function: { name: 'exact' } };
   for (const toolChoice of ['none', 'auto', 'required', one]) {
@@ -231,7 +220,7 @@ test('what the model must call, and how strictly, is asked of the provider as it
   ]);
 });
 
-test('what a run may write counts over all its answers', async () => {
+test('maxCompletionTokens counts over all answers of a run', async () => {
   const usage = (completion: number) => ({
     prompt_tokens: 1,
     completion_tokens: completion,
@@ -253,7 +242,7 @@ test('what a run may write counts over all its answers', async () => {
   expect(model.requests.map(({ max_tokens }) => max_tokens)).toEqual([8, 5, 2]);
 });
 
-test('what the model thought before a call is counted, and not told to it again', async () => {
+test('reasoning before a call is counted and not sent back to the model', async () => {
   model.answers(
     async (respond) => {
       await respond.delta({ role: 'assistant', reasoning_content: 'A secret thought.' });

@@ -1,27 +1,24 @@
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { startTestApp, type TestApp } from '../support/app.ts';
-import { ModelServer } from '../support/model-server.ts';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { useApp, useModel } from '../support/use-app.ts';
 
-let model: ModelServer;
-let app: TestApp;
-beforeAll(async () => {
-  model = await ModelServer.start();
-  const catalog = join(await mkdtemp(join(tmpdir(), 'catalog-')), 'models.json');
-  await writeFile(catalog, JSON.stringify({ 'openai/small': { contextWindow: 2000 } }));
-  app = await startTestApp({ OPENAI_BASE_URL: model.baseURL, MODEL_CATALOG: catalog });
+const model = useModel();
+const app = useApp({
+  model,
+  environment: async () => {
+    const catalog = join(await mkdtemp(join(tmpdir(), 'catalog-')), 'models.json');
+    await writeFile(catalog, JSON.stringify({ 'openai/small': { contextWindow: 2000 } }));
+    return { MODEL_CATALOG: catalog };
+  },
 });
-afterAll(async () => {
-  await app.stop();
-  await model[Symbol.asyncDispose]();
-});
-beforeEach(() => model.says('Yes.'));
+beforeEach(() => model.streams('Yes.'));
 
-/** About 100 tokens, with a number to know it by. */
+/** A text of about 100 tokens that starts with `name`. */
 const hundred = (name: string) => `${name} ${'lorem ipsum dolor sit amet '.repeat(20)}`;
-const told = () => model.requests.at(-1)?.messages.map(({ role, content }) => [role, String(content).split(' ')[0]]);
+const prompted = () =>
+  model.requests.at(-1)?.messages.map(({ role, content }) => [role, String(content).split(' ')[0]]);
 const messagesOf = (count: number) =>
   Array.from({ length: count }, (_, index) => ({
     text: hundred(`m${index + 1}`),
@@ -30,34 +27,34 @@ const messagesOf = (count: number) =>
 const outcome = 'status incompleteReason omittedMessages usage { promptTokens } messages { nodes { text } }';
 
 describe('a conversation longer than the context window of its model', () => {
-  test('loses its oldest messages, starts with a question, and says how many are missing', async () => {
+  test('drops its oldest messages, starts with a user message and states how many are missing', async () => {
     const thread = await app.client.createThread({ messages: messagesOf(31) });
     const run = await app.client.run({ threadId: thread.id, model: 'small', instructions: 'Be kind.' });
     const result = await app.client.finished(run.id, outcome);
     expect(result).toMatchObject({ status: 'COMPLETED', messages: { nodes: [{ text: 'Yes.' }] } });
-    const [system, first, ...rest] = told() ?? [];
+    const [system, first, ...rest] = prompted() ?? [];
     expect(system).toEqual(['system', 'Be']);
     expect(first?.[0]).toBe('user');
     expect(rest.at(-1)).toEqual(['user', 'm31']);
     const kept = rest.length + 1;
     expect(result.omittedMessages).toBe(31 - kept);
-    // Half of the window is left to the answer, at the most; the rest is used.
+    // At most half of the window is reserved for the answer; the prompt uses the rest.
     expect(kept).toBeGreaterThan(5);
     expect(kept).toBeLessThan(10);
   });
 
-  test('keeps its system messages, and the message to be answered, however long that is', async () => {
+  test('keeps its system messages and the message to answer, whatever their length', async () => {
     const messages = [{ text: 'rules first', role: 'SYSTEM' }, ...messagesOf(20), { text: hundred('last').repeat(15) }];
     const thread = await app.client.createThread({ messages });
     const run = await app.client.run({ threadId: thread.id, model: 'small' });
     expect(await app.client.finished(run.id, outcome)).toMatchObject({ status: 'COMPLETED', omittedMessages: 20 });
-    expect(told()).toEqual([
+    expect(prompted()).toEqual([
       ['system', 'rules'],
       ['user', 'last'],
     ]);
   });
 
-  test('is told whole where it fits, and where nobody knows the window', async () => {
+  test('is sent complete when it fits or when the window is unknown', async () => {
     for (const [name, count] of [
       ['small', 3],
       ['unknown', 31],
@@ -65,11 +62,11 @@ describe('a conversation longer than the context window of its model', () => {
       const thread = await app.client.createThread({ messages: messagesOf(count) });
       const run = await app.client.run({ threadId: thread.id, model: name });
       expect(await app.client.finished(run.id, outcome)).toMatchObject({ omittedMessages: 0 });
-      expect(told()).toHaveLength(count);
+      expect(prompted()).toHaveLength(count);
     }
   });
 
-  test('keeps calls with their results, the newest of them', async () => {
+  test('keeps the newest calls together with their outputs', async () => {
     let calls = 0;
     model.answers(async (respond) => {
       calls += 1;
@@ -95,16 +92,16 @@ describe('a conversation longer than the context window of its model', () => {
 });
 
 describe('maxPromptTokens', () => {
-  test('leaves out what is too much', async () => {
+  test('drops the messages that exceed it', async () => {
     const thread = await app.client.createThread({ messages: messagesOf(21) });
     const run = await app.client.run({ threadId: thread.id, maxPromptTokens: 500 });
     const result = await app.client.finished(run.id, outcome);
     expect(result.status).toBe('COMPLETED');
-    expect(told()?.length).toBeLessThan(6);
-    expect(result.omittedMessages).toBe(21 - (told()?.length ?? 0));
+    expect(prompted()?.length).toBeLessThan(6);
+    expect(result.omittedMessages).toBe(21 - (prompted()?.length ?? 0));
   });
 
-  test('ends a run before its first answer when not even the question fits', async () => {
+  test('ends a run before its first answer when the user message does not fit', async () => {
     const run = await app.client.ask(hundred('long'), { maxPromptTokens: 50 });
     expect(await app.client.finished(run.id, outcome)).toMatchObject({
       status: 'INCOMPLETE',
@@ -115,15 +112,15 @@ describe('maxPromptTokens', () => {
   });
 });
 
-test('LAST_MESSAGES says how many it left out', async () => {
+test('LAST_MESSAGES states how many messages it dropped', async () => {
   const thread = await app.client.createThread({ messages: messagesOf(7) });
   const truncation = { strategy: 'LAST_MESSAGES', lastMessages: 3 };
   const run = await app.client.run({ threadId: thread.id, truncation });
   expect(await app.client.finished(run.id, outcome)).toMatchObject({ omittedMessages: 4 });
-  expect(told()?.map(([, name]) => name)).toEqual(['m5', 'm6', 'm7']);
+  expect(prompted()?.map(([, name]) => name)).toEqual(['m5', 'm6', 'm7']);
 });
 
-test('a text made to be slow to count, and words that are special to a tokenizer, stop nobody', async () => {
+test('a text that is slow to count, or holds special tokens, delays no other request', async () => {
   const messages = [{ text: 'x'.repeat(250_000) }, { text: '<|endoftext|><|im_start|>' }, { text: '字'.repeat(9000) }];
   const thread = await app.client.createThread({ messages });
   const run = await app.client.run({ threadId: thread.id, model: 'small', messages: [{ text: 'And now?' }] });
@@ -131,13 +128,13 @@ test('a text made to be slow to count, and words that are special to a tokenizer
   const done = app.client.finished(run.id, outcome).finally(() => {
     isDone = true;
   });
-  // The server answers others meanwhile.
+  // The server answers other requests in the meantime.
   for (let asked = 0; !isDone || asked === 0; asked += 1) await app.client.data('{ viewer { kind } }');
   expect(await done).toMatchObject({ status: 'COMPLETED' });
-  expect(told()?.at(-1)).toEqual(['user', 'And']);
+  expect(prompted()?.at(-1)).toEqual(['user', 'And']);
 });
 
-test('more images than a server can hold are not read: the oldest are left out', async () => {
+test('images beyond the memory limit are not read: the oldest are dropped', async () => {
   const thread = await app.client.createThread({ messages: [{ text: 'Describe them', role: 'SYSTEM' }] });
   const imageUrl = `data:image/png;base64,${'A'.repeat(3_900_000)}`;
   for (let number = 1; number <= 9; number += 1) {

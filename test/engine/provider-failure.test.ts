@@ -1,21 +1,15 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startTestApp, type TestApp } from '../support/app.ts';
+import { describe, expect, test } from 'vitest';
 import { all, joined, shape } from '../support/client.ts';
-import { type Answer, ModelServer } from '../support/model-server.ts';
+import type { Answer } from '../support/model-server.ts';
+import { useApp, useModel } from '../support/use-app.ts';
 
-let model: ModelServer;
-let app: TestApp;
 const secret = 'sk-very-secret-value-0123456789';
 
-beforeAll(async () => {
-  model = await ModelServer.start();
-  const patience = { timeoutMs: 300, stallMs: 300, retries: 2 };
-  app = await startTestApp({ OPENAI_BASE_URL: model.baseURL, OPENAI_API_KEY: secret }, { model: patience });
-});
-
-afterAll(async () => {
-  await app.stop();
-  await model[Symbol.asyncDispose]();
+const model = useModel();
+const app = useApp({
+  model,
+  environment: { OPENAI_API_KEY: secret },
+  config: { model: { timeoutMs: 300, stallMs: 300, retries: 2 } },
 });
 
 const fail =
@@ -37,7 +31,7 @@ async function outcome() {
   );
 }
 
-describe('a failure before the first word is tried again where that may help', () => {
+describe('a temporary failure before the first delta is retried', () => {
   const soon = { 'retry-after-ms': '5' };
   const helped: Array<[string, Answer]> = [
     ['429 with retry-after', fail(429, 'Slow down', soon)],
@@ -53,17 +47,17 @@ describe('a failure before the first word is tried again where that may help', (
   });
 });
 
-describe('a failure that trying again does not help ends the run FAILED', () => {
+describe('a permanent failure ends the run FAILED', () => {
   const soon = { 'retry-after-ms': '1' };
   const final: Array<[string, Answer, string, boolean, number]> = [
     ['401', fail(401, `Incorrect API key provided: ${secret}`), 'provider_unauthorized', false, 1],
     ['403', fail(403), 'provider_unauthorized', false, 1],
     ['404', fail(404, 'The model does not exist'), 'model_not_found', false, 1],
     ['400', fail(400, `Bad thing, Bearer ${secret}`), 'invalid_request', false, 1],
-    ['429 for good', fail(429, 'Quota', soon), 'rate_limit_exceeded', true, 3],
-    ['429 that asks for an hour', fail(429, 'Quota', { 'retry-after': '3600' }), 'rate_limit_exceeded', true, 1],
-    ['500 for good', fail(500, 'Oops', soon), 'server_error', true, 3],
-    ['silence for good', () => {}, 'provider_timeout', true, 3],
+    ['repeated 429', fail(429, 'Quota', soon), 'rate_limit_exceeded', true, 3],
+    ['a 429 that asks for an hour', fail(429, 'Quota', { 'retry-after': '3600' }), 'rate_limit_exceeded', true, 1],
+    ['repeated 500', fail(500, 'Oops', soon), 'server_error', true, 3],
+    ['repeated silence', () => {}, 'provider_timeout', true, 3],
   ];
   test.each(final)('%s', async (_name, answer, code, retryable, requests) => {
     model.answers(answer);
@@ -74,7 +68,7 @@ describe('a failure that trying again does not help ends the run FAILED', () => 
   });
 });
 
-describe('an answer that goes wrong in the middle is not begun again: what came is kept', () => {
+describe('an answer that fails midway is not retried, and its text is kept', () => {
   const broken: Array<[string, Answer, string]> = [
     [
       'a stream that breaks off',
@@ -85,7 +79,7 @@ describe('an answer that goes wrong in the middle is not begun again: what came 
       'stream_broken',
     ],
     [
-      'a stream that just ends',
+      'a stream that ends without a finish reason',
       async (respond) => {
         await respond.text('Half');
         respond.response.end();
@@ -100,7 +94,7 @@ describe('an answer that goes wrong in the middle is not begun again: what came 
       'provider_timeout',
     ],
     [
-      'a chunk that is no JSON',
+      'a chunk that is not JSON',
       async (respond) => {
         await respond.text('Half');
         await respond.raw('data: {oops\n\n');
@@ -122,7 +116,7 @@ describe('an answer that goes wrong in the middle is not begun again: what came 
   });
 });
 
-test('characters that are split between packets and escapes arrive whole', async () => {
+test('characters split across packets and escapes arrive intact', async () => {
   const text = '你好，🧑‍🚀 wörld 👋';
   model.answers(async (respond) => {
     await respond.delta({ role: 'assistant', content: '' });
@@ -141,7 +135,7 @@ test('characters that are split between packets and escapes arrive whole', async
   expect(events.every(({ text = '' }) => text.isWellFormed())).toBe(true);
 });
 
-test('reasoning is told apart from the answer, in its own events', async () => {
+test('reasoning is streamed in its own events', async () => {
   model.answers(async (respond) => {
     await respond.delta({ role: 'assistant', reasoning_content: 'Let me ' });
     await respond.delta({ reasoning_content: 'think.' });
@@ -165,7 +159,7 @@ test('reasoning is told apart from the answer, in its own events', async () => {
   expect(joined(events)).toBe('Yes');
 });
 
-test('thoughts that come behind the answer belong to the same step, and hold nothing up', async () => {
+test('reasoning after the answer belongs to the same step and delays nothing', async () => {
   model.answers(async (respond) => {
     await respond.text('Yes');
     await respond.delta({ reasoning_content: 'Or no?' });
@@ -184,7 +178,7 @@ test('thoughts that come behind the answer belong to the same step, and hold not
   });
 });
 
-test('thoughts between the answer and a call do not keep the call from being answered', async () => {
+test('reasoning between the answer and a call does not block the call', async () => {
   model.answers(
     async (respond) => {
       await respond.text('Let me see.');
@@ -214,7 +208,7 @@ test('thoughts between the answer and a call do not keep the call from being ans
   });
 });
 
-test('words and numbers that no database takes end a run like any others', async () => {
+test('a run ends normally although the model sends text and numbers that the database cannot store', async () => {
   model.answers((respond) => respond.fail(400, 'Bad\u0000 \ud800request'));
   const refused = await app.client.ask('Go');
   const failed = await app.client.finished(refused.id, 'status attempt lastError { code message }');
@@ -230,7 +224,7 @@ test('words and numbers that no database takes end a run like any others', async
     const run = await app.client.ask('Go');
     expect(await app.client.finished(run.id, 'status attempt')).toMatchObject({ status: 'COMPLETED', attempt: 1 });
   }
-  model.says('{"\\u0000": 1}');
+  model.streams('{"\\u0000": 1}');
   const schema = { type: 'object', additionalProperties: { type: 'string' } };
   const responseFormat = { type: 'json_schema', json_schema: { name: 'odd', schema } };
   const odd = await app.client.ask('Go', { responseFormat });
@@ -239,7 +233,7 @@ test('words and numbers that no database takes end a run like any others', async
   });
 });
 
-test('an answer that is cut at the limit of tokens ends the run INCOMPLETE', async () => {
+test('an answer cut at the token limit ends the run INCOMPLETE', async () => {
   model.answers(async (respond) => {
     await respond.text('And so');
     await respond.end('length');

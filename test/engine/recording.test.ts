@@ -1,17 +1,13 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { deleteUnrecordedSteps } from '../../src/domain/run/step-recording.ts';
-import { startTestApp, type TestApp } from '../support/app.ts';
 import { type AnyEvent, all, joined, shape } from '../support/client.ts';
+import { useApp } from '../support/use-app.ts';
 
-let app: TestApp;
-beforeAll(async () => {
-  app = await startTestApp();
-});
-afterAll(() => app.stop());
+const app = useApp();
 
 const tools = [{ function: { name: 'look_up' } }];
 
-/** A run with a call and an answer, in a workspace that keeps so much of steps. */
+/** A run with a call and an answer, in a workspace with this `recordSteps`. */
 async function runThrough(recordSteps: string) {
   const name = `Keeps ${recordSteps}`;
   const { workspace } = await app.client.mutate('createWorkspace', { name }, 'workspace { id }');
@@ -47,7 +43,7 @@ test('FULL keeps everything', async () => {
   ]);
 });
 
-test('SUMMARY keeps status, timing and usage, but not what was said in calls', async () => {
+test('SUMMARY keeps status, timing and usage, but not the arguments and outputs of calls', async () => {
   const { client, run, live, ended } = await runThrough('SUMMARY');
   expect(ended.steps.nodes).toMatchObject([
     {
@@ -59,7 +55,7 @@ test('SUMMARY keeps status, timing and usage, but not what was said in calls', a
     },
     { type: 'MESSAGE_CREATION', usage: { promptTokens: expect.any(Number) } },
   ]);
-  // Who was there has heard it; who comes later does not. The message is the thread's, and stays.
+  // A live subscriber received the arguments, a later one does not. The message belongs to the thread and stays.
   expect(live.map(({ toolCall }) => toolCall?.arguments ?? '').join('')).toContain('Alice');
   const replay = await all(client.follow(run.id));
   expect(JSON.stringify(replay)).not.toContain('Alice');
@@ -72,15 +68,15 @@ test('SUMMARY keeps status, timing and usage, but not what was said in calls', a
   expect(rows).not.toMatch(/Alice|Rome/);
 });
 
-test('NONE keeps nothing of steps once a run has been over for a while', async () => {
+test('NONE deletes the steps of a run some time after its end', async () => {
   const { client, run, ended, steps } = await runThrough('NONE');
   expect(ended.status).toBe('COMPLETED');
   const { database } = app.app.services;
-  const nobody = new AbortController().signal;
-  await deleteUnrecordedSteps(app.app.services, nobody);
+  const signal = new AbortController().signal;
+  await deleteUnrecordedSteps(app.app.services, signal);
   expect((await client.data(`{ run(id: "${run.id}") { ${steps} } }`)).run.steps.nodes).toHaveLength(2);
   await database.run.updateMany({ where: { id: run.id }, data: { stepsUntil: new Date(Date.now() - 1) } });
-  await deleteUnrecordedSteps(app.app.services, nobody);
+  await deleteUnrecordedSteps(app.app.services, signal);
   const after = await client.data(
     `{ run(id: "${run.id}") { status usage { promptTokens } messages { nodes { text } } ${steps} } }`,
   );

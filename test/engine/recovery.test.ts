@@ -9,7 +9,7 @@ import { ServerProcess } from '../support/process.ts';
 
 const words = Array.from({ length: 40 }, (_, index) => `word${index} `);
 
-/** Answers the first request word by word and never ends it; answers those after it at once. */
+/** Lets the model stall after `said` words of its first answer, and complete the later ones. */
 function stuckThenWhole(model: ModelServer, said: number) {
   model.answers(
     async (respond) => {
@@ -22,7 +22,7 @@ function stuckThenWhole(model: ModelServer, said: number) {
   );
 }
 
-/** The texts that the deltas of each message come to, by message. */
+/** The joined deltas of each message, by message id. */
 function textsOf(events: AnyEvent[]): Record<string, string> {
   const deltas = events.filter(({ __typename }) => __typename === 'MessageDelta');
   const byMessage = Object.groupBy(deltas, ({ messageId }) => messageId);
@@ -42,7 +42,7 @@ async function expectTold(events: AnyEvent[], server: ServerProcess, runId: stri
   expect(new Set(events.map(({ cursor }) => cursor)).size).toBe(events.length);
 }
 
-test('a run goes on after its process was killed, and a follower with a cursor sees no gap', async () => {
+test('a run continues after its process is killed, and a subscriber with a cursor misses nothing', async () => {
   await using model = await ModelServer.start();
   await using server = await ServerProcess.prepare({ OPENAI_BASE_URL: model.baseURL });
   await server.start();
@@ -55,7 +55,7 @@ test('a run goes on after its process was killed, and a follower with a cursor s
   await expectTold([...before, ...after], server, run.id);
 }, 60_000);
 
-test('a server that is asked to stop hands its runs back at once', async () => {
+test('a server that stops on SIGTERM releases its runs immediately', async () => {
   await using model = await ModelServer.start();
   await using server = await ServerProcess.prepare({ OPENAI_BASE_URL: model.baseURL });
   await server.start();
@@ -70,7 +70,7 @@ test('a server that is asked to stop hands its runs back at once', async () => {
   await expectTold([...before, ...after], server, run.id);
 }, 60_000);
 
-test('a step that was finished before a kill is not done again', async () => {
+test('a step that completed before a kill is not repeated', async () => {
   await using model = await ModelServer.start();
   await using server = await ServerProcess.prepare({ OPENAI_BASE_URL: model.baseURL });
   await server.start();
@@ -110,7 +110,7 @@ test('a step that was finished before a kill is not done again', async () => {
   expect(model.requests[2]?.messages.at(-1)).toMatchObject({ content: 'receipt 42' });
 }, 60_000);
 
-test('a run that waits for tool outputs still waits after a kill', async () => {
+test('a parked run is still parked after a kill', async () => {
   await using server = await ServerProcess.prepare({});
   await server.start();
   const run = await server.client.ask('please call look_up', { tools: [{ function: { name: 'look_up' } }] });
@@ -129,7 +129,7 @@ test('a run that waits for tool outputs still waits after a kill', async () => {
 }, 60_000);
 
 test.skipIf(inject('postgres') !== null)(
-  'a second process on the same folder is refused in one line, and the key is kept for its owner alone (embedded only)',
+  'a second process on the same folder exits with one line, and the admin key file is private (embedded only)',
   async () => {
     await using server = await ServerProcess.prepare({ ADMIN_KEY: '' });
     await server.start();
@@ -151,7 +151,7 @@ test.skipIf(inject('postgres') !== null)(
   60_000,
 );
 
-test('a bad setting stops the start with one line that names it and never its value', () => {
+test('an invalid setting stops the start with one line that names it, without its value', () => {
   const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
   const start = (env: Record<string, string>) => spawnSync(process.execPath, [main], { env, encoding: 'utf8' });
   const { status, stderr } = start({ ADMIN_KEY: 'too short' });

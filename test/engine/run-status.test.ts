@@ -1,18 +1,15 @@
 import fc from 'fast-check';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { beforeAll, expect, test, vi } from 'vitest';
 import { systemContext } from '../../src/domain/context.ts';
 import { expireRun } from '../../src/domain/run/lease.ts';
-import { startTestApp, type TestApp } from '../support/app.ts';
 import type { Client } from '../support/client.ts';
-import { ModelServer } from '../support/model-server.ts';
+import { useApp, useModel } from '../support/use-app.ts';
 
-let model: ModelServer;
-let app: TestApp;
-/** Answers that the model holds back, until it is told to give them. */
+const model = useModel();
+const app = useApp({ model });
+/** Releases the answers that the model holds back. */
 let held: Array<() => void> = [];
 beforeAll(async () => {
-  model = await ModelServer.start();
-  app = await startTestApp({ OPENAI_BASE_URL: model.baseURL });
   model.answers(async (respond, { messages }) => {
     const last = messages.at(-1);
     const asked = last?.role === 'tool' ? 'answer' : String(last?.content);
@@ -27,12 +24,8 @@ beforeAll(async () => {
     if (!respond.response.destroyed) await respond.end(asked === 'long' ? 'length' : 'stop');
   });
 });
-afterAll(async () => {
-  await app.stop();
-  await model[Symbol.asyncDispose]();
-});
 
-/** What may follow what, as the contract has it: written down here once more, so that neither can change by itself. */
+/** The allowed transitions, repeated here so that the contract cannot change by accident. */
 const follows: Record<string, string[]> = {
   QUEUED: ['IN_PROGRESS', 'CANCELLED'],
   IN_PROGRESS: ['REQUIRES_ACTION', 'CANCELLING', 'COMPLETED', 'INCOMPLETE', 'FAILED'],
@@ -62,7 +55,7 @@ const command = fc.oneof(
 
 const tools = [{ function: { name: 'look_up' } }];
 
-/** One thread, and what is done to it. */
+/** One thread and the commands applied to it. */
 class Play {
   readonly client: Client;
   readonly threadId: string;
@@ -109,7 +102,7 @@ class Play {
     if (run) this.runs.push(run.id);
   }
 
-  /** The time of the run is over, and whoever looks for such runs finds it. */
+  /** Lets a parked run expire, as the sweep would. */
   async #expire(id: string): Promise<void> {
     const { services } = app.app;
     const past = { expiresAt: new Date(Date.now() - 1) };
@@ -122,7 +115,7 @@ class Play {
     return this.client.mutate(name, input, 'run { id }');
   }
 
-  /** Lets everything come to its end. */
+  /** Resolves when no run of the thread is active or queued. */
   async drain(): Promise<void> {
     await vi.waitUntil(
       async () => {
@@ -137,7 +130,7 @@ class Play {
   }
 }
 
-test('whatever is done to the runs of a thread, each goes only where it may, one at a time, in turn, to one end', async () => {
+test('under any sequence of commands, the runs of a thread make only allowed transitions, one at a time and in order', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(command, { minLength: 5, maxLength: 25 }), async (commands) => {
       held = [];
@@ -174,7 +167,7 @@ test('whatever is done to the runs of a thread, each goes only where it may, one
         expect(follows[row.status], `${row.status} is an end`).toBeUndefined();
         expect([row.endedAt === null, row.leasedUntil, row.expiresAt]).toEqual([false, null, null]);
       }
-      // Nothing is left open, and nothing of the growing texts.
+      // No step or message stays open, and no delta remains.
       const where = { runId: { in: rows.map(({ id }) => id) } };
       expect(await database.step.count({ where: { ...where, status: 'IN_PROGRESS' } })).toBe(0);
       expect(await database.message.count({ where: { threadId, status: 'IN_PROGRESS' } })).toBe(0);

@@ -1,22 +1,11 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startTestApp, type TestApp } from '../support/app.ts';
+import { expect, test } from 'vitest';
 import { all, joined, shape, until } from '../support/client.ts';
-import { ModelServer } from '../support/model-server.ts';
+import { useApp, useModel } from '../support/use-app.ts';
 
-let model: ModelServer;
-let app: TestApp;
+const model = useModel();
+const app = useApp({ model });
 
-beforeAll(async () => {
-  model = await ModelServer.start();
-  app = await startTestApp({ OPENAI_BASE_URL: model.baseURL });
-});
-
-afterAll(async () => {
-  await app.stop();
-  await model[Symbol.asyncDispose]();
-});
-
-/** Answers with a word at once and with the rest when it is let go. */
+/** Lets the model answer with one word, and with the rest on `release`. */
 function heldAnswer() {
   let release = () => {};
   const released = new Promise<void>((resolve) => {
@@ -41,7 +30,7 @@ function heldAnswer() {
 
 const isDelta = ({ __typename }: { __typename: string }) => __typename === 'MessageDelta';
 
-test('a second run waits its turn, and is told the first answer where it belongs', async () => {
+test('a second run waits for the first, and its prompt contains the first answer in order', async () => {
   const { release } = heldAnswer();
   const first = await app.client.ask('One');
   await until(app.client.follow(first.id), isDelta);
@@ -58,7 +47,7 @@ test('a second run waits its turn, and is told the first answer where it belongs
   ]);
 });
 
-test('REJECT refuses while a run holds the thread', async () => {
+test('REJECT refuses a run while another is active', async () => {
   const { release } = heldAnswer();
   const first = await app.client.ask('One');
   await until(app.client.follow(first.id), isDelta);
@@ -77,7 +66,7 @@ test('REJECT refuses while a run holds the thread', async () => {
   expect(await app.client.finished(first.id)).toMatchObject({ status: 'COMPLETED' });
 });
 
-test('cancel keeps what was written, closes the connection to the model, and lets the next run go on', async () => {
+test('cancelling a run keeps its text, closes the model connection and starts the next run', async () => {
   const { closed } = heldAnswer();
   const run = await app.client.ask('One');
   await until(app.client.follow(run.id), isDelta);
@@ -100,7 +89,7 @@ test('cancel keeps what was written, closes the connection to the model, and let
   });
 });
 
-test('CANCEL_ACTIVE takes the place of what runs and waits', async () => {
+test('CANCEL_ACTIVE replaces the active and queued runs', async () => {
   heldAnswer();
   const first = await app.client.ask('One');
   await until(app.client.follow(first.id), isDelta);
@@ -115,8 +104,8 @@ test('CANCEL_ACTIVE takes the place of what runs and waits', async () => {
   expect(await app.client.finished(waiting.id)).toMatchObject({ status: 'CANCELLED' });
 });
 
-test('the same idempotency key answers the first run, also when both come at once', async () => {
-  model.says('Once');
+test('a repeated idempotency key returns the first run, also for simultaneous requests', async () => {
+  model.streams('Once');
   const thread = await app.client.createThread();
   const input = { threadId: thread.id, messages: [{ text: 'Only once' }], idempotencyKey: 'order-66' };
   const runs = await Promise.all(Array.from({ length: 5 }, () => app.client.run(input)));
@@ -129,7 +118,7 @@ test('the same idempotency key answers the first run, also when both come at onc
   expect(now).toEqual({ messages: { totalCount: 2 }, runs: { totalCount: 1 } });
 });
 
-test('many writers at once get every position once', async () => {
+test('concurrent writers get each position exactly once', async () => {
   const thread = await app.client.createThread();
   await Promise.all(
     Array.from({ length: 30 }, (_, index) =>
@@ -145,13 +134,13 @@ test('many writers at once get every position once', async () => {
   );
 });
 
-test('what stands behind a message is what was said to it, not what was begun after it', async () => {
+test('a message is followed by its answer, not by messages that were started later', async () => {
   const order = 'messages(order: ASC) { nodes { id text } }';
   const texts = async (id: string) => {
     const { thread } = await app.client.data(`query($id: ID!) { thread(id: $id) { ${order} } }`, { id });
     return thread.messages.nodes as Array<{ id: string; text: string }>;
   };
-  // The first question is answered only after the second has been asked.
+  // The model answers the first message only after the second was added.
   const second = Promise.withResolvers<void>();
   model.answers(
     async (respond) => {
@@ -175,7 +164,7 @@ test('what stands behind a message is what was said to it, not what was begun af
   const fork = await app.client.mutate('forkThread', { throughMessageId: answer?.id }, 'thread { id }');
   expect((await texts(fork.thread.id)).map(({ text }) => text)).toEqual(['Q1', 'A1']);
 
-  model.says('A2 again');
+  model.streams('A2 again');
   const again = await app.client.mutate('regenerate', { threadId }, 'run { id }');
   await app.client.finished(again.run.id);
   expect((await texts(threadId)).map(({ text }) => text)).toEqual(['Q1', 'Q2', 'A1', 'A2 again']);
@@ -185,7 +174,7 @@ test('what stands behind a message is what was said to it, not what was begun af
   expect((await texts(threadId)).map(({ text }) => text)).toEqual(['Q1', 'A1, edited']);
 });
 
-test('deleting a thread cancels what runs in it and tells its followers', async () => {
+test('deleting a thread cancels its run and ends its subscriptions', async () => {
   const { closed } = heldAnswer();
   const run = await app.client.ask('One');
   const following = until(app.client.follow(run.id), () => false);
@@ -201,7 +190,7 @@ test('deleting a thread cancels what runs in it and tells its followers', async 
   expect(node).toBeNull();
 });
 
-test('a run that waits for tool outputs longer than the workspace allows expires', async () => {
+test('a run parked longer than its workspace allows ends EXPIRED', async () => {
   model.answers(async (respond) => {
     await respond.delta({
       role: 'assistant',
@@ -223,8 +212,8 @@ test('a run that waits for tool outputs longer than the workspace allows expires
   expect(shape(events).slice(-2)).toEqual(['StepEnded', 'EXPIRED']);
 });
 
-test('many runs of one thread, some cancelled twice at once, each end once', async () => {
-  model.says('好的 🌙');
+test('many runs of one thread each end once, although some are cancelled twice at once', async () => {
+  model.streams('好的 🌙');
   const { id: threadId } = await app.client.createThread();
   const runs = await Promise.all(
     Array.from({ length: 15 }, (_, index) => app.client.run({ threadId, messages: [{ text: `第${index} 🌙` }] })),

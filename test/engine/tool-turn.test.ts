@@ -1,13 +1,12 @@
 import type { ServerResponse } from 'node:http';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { startTestApp, type TestApp } from '../support/app.ts';
 import { all, type Client, until } from '../support/client.ts';
 import { type EchoServer, startEchoServer } from '../support/echo-server.ts';
 import { ServerProcess } from '../support/process.ts';
+import { useApp } from '../support/use-app.ts';
 
-let app: TestApp;
 let server: EchoServer;
-/** Answers that are held back until a test lets them go. */
+/** Responses that the server holds back until `letGo`. */
 let held: Array<() => void> = [];
 
 const operations = ['get_fast', 'get_slow', 'get_broken', 'post_slow'];
@@ -29,14 +28,11 @@ function answer({ url }: { url: string }, response: ServerResponse): void {
   else response.end('fast');
 }
 
+const app = useApp({ environment: { PLUGIN_HOSTS: '127.0.0.1' } });
 beforeAll(async () => {
   server = await startEchoServer(answer);
-  app = await startTestApp({ PLUGIN_HOSTS: '127.0.0.1' });
 });
-afterAll(async () => {
-  await server.close();
-  await app.stop();
-});
+afterAll(() => server.close());
 
 async function register(client: Client): Promise<object> {
   const input = { name: 'Speed', openapi: { document }, serverUrl: server.url };
@@ -50,12 +46,12 @@ const letGo = () => {
 const selection =
   'status attempt steps { nodes { type status toolCalls { index status error { code message } ... on PluginToolCall { operation output } } } } messages { nodes { text } }';
 
-describe('several calls at once', () => {
-  test('are made side by side; one that fails keeps nobody from the others; the model hears of all, in order', async () => {
+describe('parallel calls', () => {
+  test('run concurrently; a failed one does not affect the others; the model gets all outputs in order', async () => {
     held = [];
     const run = await app.client.ask('get_slow get_broken get_fast', { tools: [await register(app.client)] });
     const events = app.client.follow(run.id);
-    // The fast one has answered while the slow one is still being made.
+    // The fast call has its output while the slow one is still open.
     await until(events, ({ toolCall }) => toolCall?.output === 'fast');
     expect(held).toHaveLength(1);
     letGo();
@@ -74,7 +70,7 @@ describe('several calls at once', () => {
     ]);
   });
 
-  test('wait for their turn where they are many', async () => {
+  test('are limited in number', async () => {
     held = [];
     const plugins = await Promise.all(Array.from({ length: 12 }, () => register(app.client)));
     const words = ['get_slow', ...Array.from({ length: 11 }, (_, index) => `get_slow_${index + 2}`)].join(' ');
@@ -87,7 +83,7 @@ describe('several calls at once', () => {
     expect(steps.nodes[0].toolCalls.map(({ output }: { output: string }) => output)).toEqual(Array(12).fill('slow'));
   });
 
-  test("may be the client's and the server's: the server's are made first, then the run waits for its client", async () => {
+  test('may mix server and client tools: server tools run first, then the run parks', async () => {
     held = [];
     const tools = [await register(app.client), { function: { name: 'ask_me' } }];
     const run = await app.client.ask('get_fast ask_me', { tools });
@@ -106,7 +102,7 @@ describe('several calls at once', () => {
   });
 });
 
-test('a run that is cancelled in the middle of a call ends at once, and the call with it', async () => {
+test('cancelling a run during a call ends both immediately', async () => {
   held = [];
   const run = await app.client.ask('get_slow', { tools: [await register(app.client)] });
   await expect.poll(() => held.length).toBe(1);
@@ -115,7 +111,7 @@ test('a run that is cancelled in the middle of a call ends at once, and the call
   expect([status, steps.nodes[0].toolCalls[0].status]).toEqual(['CANCELLED', 'CANCELLED']);
 });
 
-test('what followers are told of a call, joined, is what its row keeps', async () => {
+test('the deltas of a call add up to its stored output', async () => {
   const run = await app.client.ask('get_fast', { tools: [await register(app.client)] });
   const events = await all(app.client.follow(run.id));
   expect(events.flatMap(({ toolCall }) => toolCall?.output ?? []).join('')).toBe('fast');
@@ -124,14 +120,14 @@ test('what followers are told of a call, joined, is what its row keeps', async (
   expect(resumed.find(({ toolCall }) => toolCall)?.toolCall.kind).toBe('plugin');
 });
 
-describe('a worker that dies over calls', () => {
-  test('one that has answered is not made again, one that is safe is, and of any other nobody knows, which is said', async () => {
+describe('when a worker dies during calls', () => {
+  test('completed calls are not repeated, idempotent ones are, and the outcome of others is reported as unknown', async () => {
     held = [];
     await using instance = await ServerProcess.prepare({ PLUGIN_HOSTS: '127.0.0.1', MODEL_RETRIES: '0' });
     await instance.start();
     const run = await instance.client.ask('get_fast get_slow post_slow', { tools: [await register(instance.client)] });
     await expect.poll(() => held.length).toBe(2);
-    // What it has answered may be told a moment before it is stored that it has ended.
+    // A call's output may be published shortly before its end is stored.
     const stored = 'query($id: ID!) { run(id: $id) { steps { nodes { toolCalls { status } } } } }';
     await expect
       .poll(async () => JSON.stringify((await instance.client.data(stored, { id: run.id })).run.steps))
@@ -155,7 +151,7 @@ describe('a worker that dies over calls', () => {
 });
 
 test.skipIf(inject('postgres') === null)(
-  'a file that was uploaded at one instance is used at another (needs a PostgreSQL server)',
+  'a file uploaded to one instance is used by another (needs PostgreSQL)',
   async () => {
     await using one = await ServerProcess.prepare({ ROLE: 'api' });
     const folder = `${one.dataDir}/shared`;

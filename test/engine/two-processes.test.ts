@@ -3,11 +3,11 @@ import { all, joined, until } from '../support/client.ts';
 import { ModelServer } from '../support/model-server.ts';
 import { ServerProcess } from '../support/process.ts';
 
-// They share a database: there is none to share where it is embedded.
+// An embedded database cannot be shared by processes.
 describe.runIf(inject('postgres'))('two processes of one server', () => {
   const shared = { SECRET_KEY: 'the-same-for-both-processes-of-this-test' };
 
-  test('one of which is killed: the other takes its run over within 15 s, and whoever waits and follows there goes on', async () => {
+  test('recover from a kill: the other takes the run over, and waits and subscriptions continue', async () => {
     await using model = await ModelServer.start();
     model.answers(
       async (respond) => respond.text('Half'),
@@ -32,7 +32,7 @@ describe.runIf(inject('postgres'))('two processes of one server', () => {
     expect(joined(await following)).toBe('HalfAll of it.');
   }, 90_000);
 
-  test('give out every position once, and answer one key with one run, whoever is asked', async () => {
+  test('assign each position once and create one run for each idempotency key', async () => {
     await using one = await ServerProcess.prepare({ ...shared, DEMO_DELAY_MS: '0' });
     await using other = one.with({});
     await Promise.all([one.start(), other.start()]);

@@ -1,13 +1,12 @@
 import fc from 'fast-check';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startTestApp, type TestApp } from '../support/app.ts';
+import { beforeAll, expect, test } from 'vitest';
+import { useApp } from '../support/use-app.ts';
 
-let app: TestApp;
+const app = useApp();
 let threadId: string;
 const count = 23;
 
 beforeAll(async () => {
-  app = await startTestApp();
   const messages = Array.from({ length: count }, (_, index) => ({ text: `message ${index + 1}` }));
   threadId = (await app.client.createThread({ title: 'Long', messages })).id;
   for (let index = 0; index < count; index += 1) {
@@ -18,11 +17,9 @@ beforeAll(async () => {
   }
 });
 
-afterAll(() => app.stop());
-
 const pageInfo = 'pageInfo { hasNextPage hasPreviousPage startCursor endCursor }';
 
-/** The lists under test: how a page of each is asked for. */
+/** The lists under test; each function reads one page. */
 const lists: Record<
   string,
   (args: string) => Promise<{
@@ -62,39 +59,36 @@ interface PageInfo {
   endCursor: string | null;
 }
 
-test.each(Object.keys(lists))(
-  'pages of any sizes, forwards and backwards, make up the whole list: %s',
-  async (name) => {
-    const list = lists[name] as (typeof lists)[string];
-    const whole = (await list('first: 100')).nodes.map(({ id }) => id);
-    expect(whole).toHaveLength(count);
-    await fc.assert(
-      fc.asyncProperty(
-        fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 4 }),
-        fc.boolean(),
-        async (sizes, isBackward) => {
-          const read: string[] = [];
-          let cursor: string | null = null;
-          for (let index = 0, more = true; more; index += 1) {
-            const size = sizes[index % sizes.length];
-            const place: string = cursor === null ? '' : `, ${isBackward ? 'before' : 'after'}: "${cursor}"`;
-            const page = await list(`${isBackward ? 'last' : 'first'}: ${size}${place}`);
-            const ids = page.nodes.map(({ id }) => id);
-            if (isBackward) read.unshift(...ids);
-            else read.push(...ids);
-            expect(page.totalCount).toBe(count);
-            cursor = isBackward ? page.pageInfo.startCursor : page.pageInfo.endCursor;
-            more = isBackward ? page.pageInfo.hasPreviousPage : page.pageInfo.hasNextPage;
-          }
-          expect(read).toEqual(whole);
-        },
-      ),
-      { numRuns: 6 },
-    );
-  },
-);
+test.each(Object.keys(lists))('pages of any size, forward and backward, add up to the whole list: %s', async (name) => {
+  const list = lists[name] as (typeof lists)[string];
+  const whole = (await list('first: 100')).nodes.map(({ id }) => id);
+  expect(whole).toHaveLength(count);
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 4 }),
+      fc.boolean(),
+      async (sizes, isBackward) => {
+        const read: string[] = [];
+        let cursor: string | null = null;
+        for (let index = 0, more = true; more; index += 1) {
+          const size = sizes[index % sizes.length];
+          const place: string = cursor === null ? '' : `, ${isBackward ? 'before' : 'after'}: "${cursor}"`;
+          const page = await list(`${isBackward ? 'last' : 'first'}: ${size}${place}`);
+          const ids = page.nodes.map(({ id }) => id);
+          if (isBackward) read.unshift(...ids);
+          else read.push(...ids);
+          expect(page.totalCount).toBe(count);
+          cursor = isBackward ? page.pageInfo.startCursor : page.pageInfo.endCursor;
+          more = isBackward ? page.pageInfo.hasPreviousPage : page.pageInfo.hasNextPage;
+        }
+        expect(read).toEqual(whole);
+      },
+    ),
+    { numRuns: 6 },
+  );
+});
 
-test('a page stays where it is while rows come and go', async () => {
+test('a page keeps its place while rows are added and deleted', async () => {
   const { id } = await app.client.createThread({
     messages: Array.from({ length: 6 }, (_, index) => ({ text: `${index + 1}` })),
   });
@@ -112,7 +106,7 @@ test('a page stays where it is while rows come and go', async () => {
 });
 
 const listsOfNoNulls = ['messages', 'threads', 'assistants by CREATED_AT ASC'];
-test.each(listsOfNoNulls)('a cursor that was tampered with is refused: %s', async (name) => {
+test.each(listsOfNoNulls)('a tampered cursor is refused: %s', async (name) => {
   const list = lists[name] as (typeof lists)[string];
   const { edges } = await list('first: 1');
   const [head, tag, , ...rest] = Buffer.from(edges[0]?.cursor ?? '', 'base64url')
@@ -137,14 +131,14 @@ test.each(listsOfNoNulls)('a cursor that was tampered with is refused: %s', asyn
   }
 });
 
-test('a page between two cursors holds what stands between them', async () => {
+test('a page between two cursors holds the rows between them', async () => {
   const list = lists.messages as (typeof lists)[string];
   const { edges, nodes } = await list('first: 10');
   const between = await list(`first: 10, after: "${edges[2]?.cursor}", before: "${edges[6]?.cursor}"`);
   expect(between.nodes).toEqual(nodes.slice(3, 6));
 });
 
-test('filters and searches find what they say, in any script and with any sign', async () => {
+test('filters and searches match in any script and with any special character', async () => {
   const made = await app.client.createThread({
     title: '50% off_now',
     messages: [{ text: '北京的天气 🌦️ is \\ fine' }],

@@ -1,14 +1,10 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startTestApp, type TestApp } from '../support/app.ts';
+import { expect, test } from 'vitest';
 import { until } from '../support/client.ts';
+import { useApp } from '../support/use-app.ts';
 
-let app: TestApp;
-beforeAll(async () => {
-  app = await startTestApp();
-});
-afterAll(() => app.stop());
+const app = useApp();
 
-test('an assistant keeps what it was given, and takes the default model when it was given none', async () => {
+test('an assistant keeps its input and uses the default model when none is given', async () => {
   const parameters = { type: 'object', properties: { 城市: { type: 'string' } }, required: ['城市'] };
   const input = {
     name: '向导 🧭',
@@ -32,7 +28,7 @@ test('an assistant keeps what it was given, and takes the default model when it 
   expect(assistant.id).toMatch(/^asst_/);
 });
 
-test('on update absent keeps and null clears', async () => {
+test('in an update, an absent field keeps its value and null clears it', async () => {
   const { id } = await app.client.createAssistant({
     name: 'A',
     instructions: 'B',
@@ -72,7 +68,7 @@ test('on update absent keeps and null clears', async () => {
   });
 });
 
-test('an assistant with threads is deleted only when that is asked for', async () => {
+test('an assistant with threads is deleted only on explicit request', async () => {
   const { id } = await app.client.createAssistant();
   const thread = await app.client.createThread({ assistantId: id });
   const elsewhere = await app.client.ask('hello', { assistantId: id });
@@ -92,7 +88,7 @@ test('an assistant with threads is deleted only when that is asked for', async (
   expect(after.run.messages.nodes[0].assistant).toBeNull();
 });
 
-test('deleting a thread takes all it holds', async () => {
+test('deleting a thread deletes all its contents', async () => {
   const run = await app.client.ask('hello');
   await app.client.finished(run.id);
   const { run: found } = await app.client.data(
@@ -107,7 +103,7 @@ test('deleting a thread takes all it holds', async () => {
   expect(await database.event.count({ where: { threadId: run.thread.id } })).toBe(0);
 });
 
-test('a run takes what it is given over what its assistant says, and keeps it when the assistant changes', async () => {
+test("a run's own settings override its assistant's and stay when the assistant changes", async () => {
   const { id: assistantId } = await app.client.createAssistant({
     instructions: 'Be kind.',
     temperature: 0.1,
@@ -140,7 +136,7 @@ test('a run takes what it is given over what its assistant says, and keeps it wh
   });
 });
 
-test('editing a message drops what followed, and its followers are told', async () => {
+test('editing a message removes the later ones and emits events', async () => {
   const thread = await app.client.createThread({ messages: [{ text: 'one' }] });
   const run = await app.client.run({ threadId: thread.id });
   await app.client.finished(run.id);
@@ -167,7 +163,7 @@ test('editing a message drops what followed, and its followers are told', async 
   ]);
 });
 
-test('editing a message leaves nothing of what it was', async () => {
+test('editing a message leaves nothing of its old content', async () => {
   const content = [{ text: 'my secret' }, { imageUrl: 'https://example.com/passport.png' }];
   const thread = await app.client.createThread({ messages: [{ content }] });
   const select = 'id text content { ... on TextContent { text } ... on ImageContent { url } }';
@@ -179,11 +175,11 @@ test('editing a message leaves nothing of what it was', async () => {
   expect((await app.client.data(query, { id: thread.id })).thread.messages.nodes).toEqual([message]);
 });
 
-test('whoever follows again after an edit is not told what was there before', async () => {
+test('a subscription replayed after an edit does not deliver the old content', async () => {
   const { id: threadId } = await app.client.createThread();
   const { thread } = await app.client.data('query($id: ID!) { thread(id: $id) { eventCursor } }', { id: threadId });
   const start = thread.eventCursor;
-  // Somebody else follows all the time.
+  // A live subscriber during the edit.
   const seen: string[] = [];
   const listen = async () => {
     for await (const { __typename, message } of app.client.followThread(threadId, start)) {
@@ -211,7 +207,7 @@ test('whoever follows again after an edit is not told what was there before', as
   await listening;
 });
 
-test('regenerate drops the last answer and answers again, with another model if asked', async () => {
+test('regenerate removes the last answer and answers again, with another model on request', async () => {
   const first = await app.client.ask('say something');
   await app.client.finished(first.id);
   const again = await app.client.mutate(
@@ -237,7 +233,7 @@ test('regenerate drops the last answer and answers again, with another model if 
   });
 });
 
-test('a fork has the messages up to one, and goes its own way', async () => {
+test('a fork copies the messages up to one and then changes independently', async () => {
   const { id } = await app.client.createThread({
     title: 'Trunk',
     messages: ['one', 'two', 'three'].map((text) => ({ text })),
@@ -271,7 +267,7 @@ test('a fork has the messages up to one, and goes its own way', async () => {
   expect(left).toEqual({ forkedFrom: null, messages: { totalCount: 2 } });
 });
 
-test('archiving, titles and metadata of a thread change without touching the rest', async () => {
+test('archiving, titling or tagging a thread changes nothing else', async () => {
   const { id } = await app.client.createThread({ title: 'Old', owner: 'ann' });
   const selection = 'thread { title owner archivedAt metadata }';
   const { thread: archived } = await app.client.mutate(
@@ -285,7 +281,7 @@ test('archiving, titles and metadata of a thread change without touching the res
   expect((await app.client.mutate('updateThread', { id, archived: false }, selection)).thread.archivedAt).toBeNull();
 });
 
-test('a workspace is made, changed and deleted with all it holds; the default one stays', async () => {
+test('a workspace is created, updated and deleted with its contents; the default one stays', async () => {
   const { workspace } = await app.client.mutate(
     'createWorkspace',
     { name: 'Team' },

@@ -1,11 +1,7 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startTestApp, type TestApp } from '../support/app.ts';
+import { expect, test } from 'vitest';
+import { useApp } from '../support/use-app.ts';
 
-let app: TestApp;
-beforeAll(async () => {
-  app = await startTestApp();
-});
-afterAll(() => app.stop());
+const app = useApp();
 
 const nested = (depth: number): string => (depth === 0 ? 'id' : `thread { lastMessage { ${nested(depth - 1)} } }`);
 
@@ -25,7 +21,7 @@ const tooMuch: Array<[string, string, RegExp]> = [
 ];
 
 test.each(tooMuch)(
-  'an operation beyond the limit of %s is refused with the limit in the message',
+  'an operation above the %s limit is refused with the limit in the message',
   async (_name, query, message) => {
     const { data, errors } = await app.client.send(query);
     expect(data ?? null).toBeNull();
@@ -34,7 +30,7 @@ test.each(tooMuch)(
   },
 );
 
-test('the limits hold on a socket too', async () => {
+test('the limits also apply on a socket', async () => {
   const [, query] = tooMuch[1] as [string, string, RegExp];
   const refused = await app.client
     .subscribe(query, {}, 'threads')
@@ -43,7 +39,7 @@ test('the limits hold on a socket too', async () => {
   expect(JSON.stringify(refused.errors ?? refused)).toContain('QUERY_TOO_COMPLEX');
 });
 
-test('what clients usually ask is within the limits', async () => {
+test('a typical chat query is within the limits', async () => {
   await app.client.data(
     '{ threads(first: 20) { nodes { id title messages(first: 20) { nodes { id role text createdAt run { id status } } } runs(first: 3) { nodes { id steps { nodes { id type toolCalls { id } } } } } } } }',
   );

@@ -1,10 +1,9 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startTestApp, type TestApp } from '../support/app.ts';
+import { beforeAll, expect, test } from 'vitest';
+import { useApp } from '../support/use-app.ts';
 
-let app: TestApp;
+const app = useApp();
 
 beforeAll(async () => {
-  app = await startTestApp();
   const many = Array.from({ length: 8 });
   for (const _ of many) {
     const { id: assistantId } = await app.client.createAssistant({ tools: [{ function: { name: 'look_up' } }] });
@@ -23,9 +22,7 @@ beforeAll(async () => {
   }
 });
 
-afterAll(() => app.stop());
-
-/** How many statements an operation sends for pages of two sizes of its outer list. */
+/** The statements of an operation for two page sizes of its outer list. */
 async function statementsFor(query: (size: number) => string): Promise<{ few: string[]; many: string[] }> {
   await app.client.data(query(1));
   const few = await app.statements(() => app.client.data(query(2)));
@@ -49,19 +46,19 @@ const lists: Record<string, (size: number) => string> = {
     `{ runs(first: ${size}) { nodes { steps(first: 2) { ${page} { id message { text } toolCalls { id status } } } } } }`,
   'Run.messages': (size) =>
     `{ runs(first: ${size}) { nodes { eventCursor thread { id } assistant { id } messages(first: 2) { ${page} { id text } } } } }`,
-  'the same list twice, with other arguments': (size) =>
+  'one list twice with different arguments': (size) =>
     `{ threads(first: ${size}) { nodes { a: messages(first: 1) { ${page} { id } } b: messages(first: 2, order: ASC) { ${page} { id } } } } }`,
-  'three levels': (size) =>
+  'a query of three levels': (size) =>
     `{ assistants(first: ${size}) { nodes { threads(first: 2) { nodes { messages(first: 2) { nodes { text run { id } } } runs(first: 2) { nodes { steps { nodes { toolCalls { id } } } } } } } } } }`,
 };
 
-test.each(Object.keys(lists))('takes as many statements for many parents as for few: %s', async (name) => {
+test.each(Object.keys(lists))('%s takes as many statements for many parents as for few', async (name) => {
   const { few, many } = await statementsFor(lists[name] as (size: number) => string);
   expect(many.length).toBe(few.length);
   expect(many.length).toBeLessThanOrEqual(8);
 });
 
-test('a nested page is cut by the database, for each parent', async () => {
+test('the database limits a nested page for each parent', async () => {
   const [statement] = await app.statements(() =>
     app.client.data('{ threads(first: 8) { nodes { messages(first: 2) { nodes { id } } } } }'),
   );
@@ -69,7 +66,7 @@ test('a nested page is cut by the database, for each parent', async () => {
   expect(statement?.match(/LIMIT/g)).toHaveLength(2);
 });
 
-test('a total is counted only when it is asked for, and then the rows are not read', async () => {
+test('totalCount runs only on request, and then reads no rows', async () => {
   const counted = await app.statements(() => app.client.data('{ threads { totalCount } }'));
   expect(counted).toHaveLength(1);
   expect(counted[0]).toMatch(/COUNT/i);
@@ -78,7 +75,7 @@ test('a total is counted only when it is asked for, and then the rows are not re
   expect(listed[0]).not.toMatch(/COUNT/i);
 });
 
-test('many nodes by id take as many statements as few', async () => {
+test('nodes takes as many statements for many ids as for few', async () => {
   const { threads, runs } = await app.client.data(
     '{ threads(first: 8) { nodes { id } } runs(first: 8) { nodes { id } } }',
   );

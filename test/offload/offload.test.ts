@@ -5,13 +5,13 @@ import { fastTiming } from '../support/timing.ts';
 const offload = new Offload(fastTiming.offload);
 afterAll(() => offload.close());
 
-/** A schema and a value that keep a validator busy for ever. */
+/** A schema and a value that never finish validating. */
 const endless = {
   schema: { type: 'object', properties: { text: { type: 'string', pattern: '^(a|aa)+$' } } },
   value: { text: `${'a'.repeat(60)}!` },
 };
 
-test('questions of one owner that take forever keep those of others waiting for nothing', async () => {
+test('endless jobs of one owner do not block the jobs of others', async () => {
   const hostile = Array.from({ length: 6 }, () =>
     offload.schemaFault('hostile', endless.schema, endless.value).catch((error: Error) => error),
   );
@@ -25,14 +25,14 @@ test('questions of one owner that take forever keep those of others waiting for 
 });
 
 describe('counting tokens', () => {
-  test('stops when the limit is passed, and goes on in small batches', async () => {
+  test('stops soon after the limit is exceeded', async () => {
     const long = 'lorem ipsum '.repeat(20_000);
     const counts = await offload.countTokens('me', [long, long, long, long], 60_000);
     expect(counts.length).toBe(2);
     expect(counts.reduce((sum, count) => sum + count)).toBeGreaterThan(60_000);
   });
 
-  test('takes any text', async () => {
+  test('accepts any text', async () => {
     const texts = ['', '<|endoftext|>', '你好，世界', '🧑‍🚀', '\ud800', 'x'.repeat(100_000)];
     const counts = await offload.countTokens('me', texts);
     expect(counts).toHaveLength(texts.length);

@@ -1,13 +1,9 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { isMistyped } from '../../src/secret/key-secret.ts';
-import { startTestApp, type TestApp } from '../support/app.ts';
 import { Client } from '../support/client.ts';
+import { useApp } from '../support/use-app.ts';
 
-let app: TestApp;
-beforeAll(async () => {
-  app = await startTestApp();
-});
-afterAll(() => app.stop());
+const app = useApp();
 
 const create = (client: Client, input: object) =>
   client.mutate(
@@ -38,7 +34,7 @@ describe('a key', () => {
     expect(rows).not.toContain(createHash('sha256').update(secret).digest('hex'));
   });
 
-  test('that is mistyped is said to be, without asking the database', async () => {
+  test('with a typo is refused as such, without a database query', async () => {
     const { secret } = await app.client.createKey({ scopes: ['THREADS_READ'] });
     const typo = secret.replace(/.$/, secret.endsWith('x') ? 'y' : 'x');
     const statements = await app.statements(async () => {
@@ -48,7 +44,7 @@ describe('a key', () => {
     expect(await codeOf(new Client(app.url, 'ag_unknown'))).toMatchObject({ reason: 'UNKNOWN' });
   });
 
-  test('that is unknown costs one look-up', async () => {
+  test('that is unknown costs one query', async () => {
     let tries = 0;
     const statements = await app.statements(async () => {
       tries += 1;
@@ -57,7 +53,7 @@ describe('a key', () => {
     expect(statements).toHaveLength(1);
   });
 
-  test('acts in its own workspace, in those it was let into, and in no other', async () => {
+  test('acts in its own workspace and the granted ones only', async () => {
     const [one, other, third] = [await newWorkspace('One'), await newWorkspace('Other'), await newWorkspace('Third')];
     const { secret, client, id } = await app.in(one).createKey({ scopes: ['THREADS_READ'], workspaceIds: [other] });
     expect(await workspaceOf(client)).toBe(one);
@@ -74,13 +70,13 @@ describe('a key', () => {
     expect(new Set((await Promise.all(refusals)).map(String))).toEqual(
       new Set(['No workspace with this id is here for you.,FORBIDDEN']),
     );
-    // Who may not enter the other workspace does not hear of it.
+    // A key without access to the other workspace does not see it.
     const admin = await app.in(one).createKey({ scopes: ['WORKSPACE_ADMIN'] });
     const { workspace } = await admin.client.data('{ workspace { apiKeys { nodes { id workspaces { id } } } } }');
     expect(workspace.apiKeys.nodes).toContainEqual({ id, workspaces: [{ id: one }] });
   });
 
-  test('tells of all the workspaces that it may enter, whichever it acts in', async () => {
+  test('lists all its workspaces, whichever it acts in', async () => {
     const [one, other] = [await newWorkspace('Here'), await newWorkspace('There')];
     const { secret } = await app.in(one).createKey({ scopes: ['WORKSPACE_ADMIN'], workspaceIds: [other] });
     const query =
@@ -94,7 +90,7 @@ describe('a key', () => {
     }
   });
 
-  test('for the whole server acts everywhere, with its own scopes only', async () => {
+  test('for all workspaces acts everywhere, with its own scopes only', async () => {
     const { secret } = await app.client.createKey({ scopes: ['THREADS_READ'], allWorkspaces: true });
     const later = await newWorkspace('Later');
     const there = new Client(app.url, secret, later);
@@ -102,7 +98,7 @@ describe('a key', () => {
     expect(await there.mutate('createThread', {}, 'thread { id }')).toMatchObject({ code: 'FORBIDDEN' });
   });
 
-  test("DashScope's header for the workspace is understood", async () => {
+  test("also selects its workspace with DashScope's header", async () => {
     const other = await newWorkspace('DashScope');
     const response = await fetch(`${app.url}/graphql`, {
       method: 'POST',
@@ -113,12 +109,12 @@ describe('a key', () => {
   });
 });
 
-describe('a key can make no key that can do more than itself', () => {
+describe('a key cannot create a more powerful key', () => {
   test.each([
-    ['another scope', { scopes: ['WORKSPACE_ADMIN', 'RUNS_READ'] }, 'RUNS_READ'],
-    ['the whole server by scope', { scopes: ['SERVER_ADMIN'] }, 'SERVER_ADMIN'],
-    ['the whole server', { scopes: ['THREADS_READ'], allWorkspaces: true }, null],
-    ['a longer life', { scopes: ['THREADS_READ'], expiresAt: '2100-01-01T00:00:00Z' }, null],
+    ['with another scope', { scopes: ['WORKSPACE_ADMIN', 'RUNS_READ'] }, 'RUNS_READ'],
+    ['with a server scope', { scopes: ['SERVER_ADMIN'] }, 'SERVER_ADMIN'],
+    ['for all workspaces', { scopes: ['THREADS_READ'], allWorkspaces: true }, null],
+    ['that lives longer', { scopes: ['THREADS_READ'], expiresAt: '2100-01-01T00:00:00Z' }, null],
   ])('%s', async (_name, input, requiredScope) => {
     const expiresAt = new Date(Date.now() + 3_600_000).toISOString();
     const { client } = await app.client.createKey({ scopes: ['WORKSPACE_ADMIN', 'THREADS_READ'], expiresAt });
@@ -129,11 +125,11 @@ describe('a key can make no key that can do more than itself', () => {
       { input: { name: 'More', ...input } },
     );
     expect(answer.createApiKey.requiredScope).toBe(requiredScope);
-    // Without a date it ends when its maker does.
+    // Without a date it expires together with the key that created it.
     expect((await create(client, { scopes: ['THREADS_READ'] })).apiKey.expiresAt).toBe(expiresAt);
   });
 
-  test('nor a workspace that it may not enter', async () => {
+  test('a workspace that it cannot enter', async () => {
     const [home, other] = [await newWorkspace('Home'), await newWorkspace('Not mine')];
     const { client } = await app.in(home).createKey({ scopes: ['WORKSPACE_ADMIN'] });
     for (const id of [other, 'ws_01h455vb4pex5vsknk084sn02q', 'nonsense']) {
@@ -142,7 +138,7 @@ describe('a key can make no key that can do more than itself', () => {
     }
   });
 
-  test('nor take over one that can: not by rotating, changing or revoking it', async () => {
+  test('nor take over one by rotating, updating or revoking it', async () => {
     const strong = await app.client.createKey({ scopes: ['WORKSPACE_ADMIN', 'RUNS_WRITE'] });
     const { client } = await app.client.createKey({ scopes: ['WORKSPACE_ADMIN'] });
     expect(await client.mutate('rotateApiKey', { id: strong.id }, 'secret')).toMatchObject({ code: 'FORBIDDEN' });
@@ -154,7 +150,7 @@ describe('a key can make no key that can do more than itself', () => {
     expect(await codeOf(strong.client)).toBeUndefined();
   });
 
-  test('nor raise itself', async () => {
+  test('nor extend its own grants', async () => {
     const { client, id } = await app.client.createKey({ scopes: ['WORKSPACE_ADMIN'] });
     const input = { id, scopes: ['WORKSPACE_ADMIN', 'SERVER_ADMIN'] };
     expect(await client.mutate('updateApiKey', input, 'apiKey { id }')).toMatchObject({ code: 'FORBIDDEN' });
@@ -164,8 +160,8 @@ describe('a key can make no key that can do more than itself', () => {
   });
 });
 
-describe('a key that is rotated', () => {
-  test('has two good secrets for the time of grace, also when that is done twice', async () => {
+describe('a rotated key', () => {
+  test('has two valid secrets during the grace period, also when rotated twice', async () => {
     const first = await app.client.createKey({ scopes: ['THREADS_READ'] });
     const second = await app.client.mutate('rotateApiKey', { id: first.id }, 'secret apiKey { id prefix }');
     const third = await app.client.mutate('rotateApiKey', { id: first.id }, 'secret apiKey { id prefix }');
@@ -179,7 +175,7 @@ describe('a key that is rotated', () => {
     }
   });
 
-  test('does not outlive its grace by way of its old secret', async () => {
+  test('cannot extend the grace period through its old secret', async () => {
     const scopes = ['WORKSPACE_ADMIN', 'THREADS_READ'];
     const old = await app.client.createKey({ scopes });
     await app.client.mutate('rotateApiKey', { id: old.id, graceSeconds: 600 }, 'secret');
@@ -190,14 +186,14 @@ describe('a key that is rotated', () => {
     expect(new Date(apiKey.expiresAt).getTime()).toBeLessThan(Date.now() + 601_000);
   });
 
-  test('many times at once has one newest secret', async () => {
+  test('has one newest secret after concurrent rotations', async () => {
     const { id } = await app.client.createKey({ scopes: ['THREADS_READ'] });
     await Promise.all(Array.from({ length: 8 }, () => app.client.mutate('rotateApiKey', { id }, 'secret')));
     const rows = await app.app.services.database.apiKeySecret.findMany({ where: { keyId: id, validUntil: null } });
     expect(rows.length).toBe(1);
   });
 
-  test('must not have ended', async () => {
+  test('must not have expired or been revoked', async () => {
     const { id, client } = await app.client.createKey({ scopes: ['THREADS_READ'] });
     const revoked = await app.client.mutate('revokeApiKey', { id }, 'apiKey { revokedAt }');
     const again = await app.client.mutate('revokeApiKey', { id }, 'apiKey { revokedAt }');
@@ -207,14 +203,14 @@ describe('a key that is rotated', () => {
   });
 });
 
-test("the first key is the operator's: it is not rotated, changed or revoked here", async () => {
+test('the admin key cannot be rotated, updated or revoked through the API', async () => {
   const { viewer } = await app.client.data('{ viewer { apiKey { id } } }');
   for (const name of ['rotateApiKey', 'updateApiKey', 'revokeApiKey']) {
     expect(await app.client.mutate(name, { id: viewer.apiKey.id }, '__typename')).toMatchObject({ code: 'CONFLICT' });
   }
 });
 
-test('what a key may no longer do, it may not do from the next moment on', async () => {
+test('a removed scope is refused immediately', async () => {
   const { id, client } = await app.client.createKey({ scopes: ['THREADS_READ', 'THREADS_WRITE'] });
   const made = await client.mutate('createThread', {}, 'thread { id }');
   expect(made.thread).toBeDefined();
@@ -228,15 +224,15 @@ test('what a key may no longer do, it may not do from the next moment on', async
 test.each([
   ['an empty name', { name: ' ', scopes: ['THREADS_READ'] }, 'name'],
   ['no scope', { scopes: [] }, 'scopes'],
-  ['an end in the past', { scopes: ['THREADS_READ'], expiresAt: '2020-01-01T00:00:00Z' }, 'expiresAt'],
+  ['an expiry in the past', { scopes: ['THREADS_READ'], expiresAt: '2020-01-01T00:00:00Z' }, 'expiresAt'],
   ['too many workspaces', { scopes: ['THREADS_READ'], workspaceIds: Array(101).fill('ws_x') }, 'workspaceIds'],
-])('a key with %s is refused with what to change', async (_name, input, path) => {
+])('a key with %s is refused with the field to change', async (_name, input, path) => {
   const refused = await create(app.client, input);
   expect(refused).toMatchObject({ code: 'INVALID_INPUT', issues: [{ path: [path] }] });
 });
 
-describe('administrators who change keys at once', () => {
-  test('give a key no power that neither of them has', async () => {
+describe('administrators who change keys concurrently', () => {
+  test('cannot grant a key more than either of them has', async () => {
     const [one, two] = [await newWorkspace('One half'), await newWorkspace('Other half')];
     const writer = await app.in(one).createKey({ scopes: ['WORKSPACE_ADMIN', 'THREADS_READ', 'RUNS_WRITE'] });
     const wide = await app.in(one).createKey({ scopes: ['WORKSPACE_ADMIN', 'THREADS_READ'], workspaceIds: [two] });
@@ -253,21 +249,21 @@ describe('administrators who change keys at once', () => {
     }
   });
 
-  test('cannot use what has just been taken from them', async () => {
+  test('cannot use a scope that was just removed from them', async () => {
     for (let round = 0; round < 10; round += 1) {
       const { id, client } = await app.client.createKey({ scopes: ['WORKSPACE_ADMIN', 'RUNS_WRITE'] });
       const [, made] = await Promise.all([
         app.client.mutate('updateApiKey', { id, scopes: ['WORKSPACE_ADMIN'] }, 'apiKey { id }'),
         create(client, { scopes: ['RUNS_WRITE'] }),
       ]);
-      // Whichever came first: a key that was made was made before its maker lost the scope.
+      // Either order is valid: if the key exists, it was created before its creator lost the scope.
       if (made.apiKey) expect(made.apiKey.scopes).toEqual(['RUNS_WRITE']);
       else expect(made).toMatchObject({ code: 'FORBIDDEN' });
       expect(await create(client, { scopes: ['RUNS_WRITE'] })).toMatchObject({ code: 'FORBIDDEN' });
     }
   });
 
-  test('change each other without waiting for each other for ever', async () => {
+  test('can change each other without a deadlock', async () => {
     const [one, two] = await Promise.all([
       app.client.createKey({ scopes: ['WORKSPACE_ADMIN'] }),
       app.client.createKey({ scopes: ['WORKSPACE_ADMIN'] }),
@@ -279,7 +275,7 @@ describe('administrators who change keys at once', () => {
     for (const changed of await Promise.all(rounds.flat())) expect(changed.apiKey).toBeDefined();
   });
 
-  test('leave a key either as it was or wholly changed', async () => {
+  test('change a key completely or not at all', async () => {
     const [one, two] = [await newWorkspace('Atomic'), await newWorkspace('Atomic too')];
     const { id } = await app.in(one).createKey({ scopes: ['THREADS_READ'] });
     const changes = [

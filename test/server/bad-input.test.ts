@@ -1,13 +1,12 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { newId } from '../../src/id.ts';
-import { startTestApp, type TestApp } from '../support/app.ts';
+import { useApp } from '../support/use-app.ts';
 
-let app: TestApp;
+const app = useApp();
 let threadId: string;
 let messageCursor: string;
 
 beforeAll(async () => {
-  app = await startTestApp();
   threadId = (await app.client.createThread({ messages: [{ text: 'one' }, { text: 'two' }] })).id;
   const { thread } = await app.client.data(
     'query($id: ID!) { thread(id: $id) { messages { pageInfo { endCursor } } } }',
@@ -16,9 +15,7 @@ beforeAll(async () => {
   messageCursor = thread.messages.pageInfo.endCursor;
 });
 
-afterAll(() => app.stop());
-
-/** What the tables hold, to show that nothing was half-written. */
+/** Row counts, to prove that nothing was partly written. */
 async function rows(): Promise<number[]> {
   const { database } = app.app.services;
   return Promise.all([
@@ -34,7 +31,7 @@ const pairs = (count: number) =>
   Object.fromEntries(Array.from({ length: count }, (_, index) => [`key${index}`, 'value']));
 const text = { text: 'hello' };
 
-describe('a mutation with a bad input answers InvalidInputError with the path of what is wrong, and writes nothing', () => {
+describe('a mutation with an invalid input returns InvalidInputError with the path of the fault and writes nothing', () => {
   const bad: Array<[string, string, () => object, string[]]> = [
     ['an empty message', 'createMessage', () => ({ threadId, message: { text: ' ' } }), ['message', 'text']],
     [
@@ -51,19 +48,19 @@ describe('a mutation with a bad input answers InvalidInputError with the path of
       ['message'],
     ],
     [
-      'an image that is no address',
+      'an image URL with another protocol',
       'createMessage',
       () => ({ threadId, message: { content: [{ imageUrl: 'file:///etc/passwd' }] } }),
       ['message', 'content', '0', 'imageUrl'],
     ],
     [
-      'an image whose address is none',
+      'a malformed image URL',
       'createMessage',
       () => ({ threadId, message: { content: [{ imageUrl: 'http://[' }] } }),
       ['message', 'content', '0', 'imageUrl'],
     ],
     ['a null character', 'createMessage', () => ({ threadId, message: { text: 'a\u0000b' } }), ['message', 'text']],
-    ['half a surrogate pair', 'createMessage', () => ({ threadId, message: { text: 'a\ud83d' } }), ['message', 'text']],
+    ['a lone surrogate', 'createMessage', () => ({ threadId, message: { text: 'a\ud83d' } }), ['message', 'text']],
     ['a null character in a key', 'createThread', () => ({ metadata: { 'a\u0000': 'b' } }), ['metadata']],
     ['17 metadata pairs', 'createThread', () => ({ metadata: pairs(17) }), ['metadata']],
     [
@@ -80,28 +77,28 @@ describe('a mutation with a bad input answers InvalidInputError with the path of
     ],
     ['101 messages', 'createThread', () => ({ messages: Array(101).fill(text) }), ['messages']],
     [
-      'a bad message behind good ones',
+      'an invalid message after valid ones',
       'createThread',
       () => ({ messages: [text, text, { text: '' }] }),
       ['messages', '2', 'text'],
     ],
     ['an unknown model', 'createAssistant', () => ({ model: 'gpt-5' }), ['model']],
     [
-      'a model of no provider',
+      'a model without a configured provider',
       'createRun',
       () => ({ thread: {}, messages: [text], model: 'alibaba/qwen-plus' }),
       ['model'],
     ],
-    ['two of thread and threadId', 'createRun', () => ({ threadId, thread: {}, messages: [text] }), ['threadId']],
-    ['none of thread and threadId', 'createRun', () => ({ messages: [text] }), ['threadId']],
+    ['both thread and threadId', 'createRun', () => ({ threadId, thread: {}, messages: [text] }), ['threadId']],
+    ['neither thread nor threadId', 'createRun', () => ({ messages: [text] }), ['threadId']],
     [
-      'parameters that are no JSON Schema',
+      'parameters that are not a JSON Schema',
       'createAssistant',
       () => ({ tools: [{ function: { name: 'f', parameters: { type: 'objekt' } } }] }),
       ['tools', '0', 'function', 'parameters'],
     ],
     [
-      'parameters with a broken property',
+      'parameters with an invalid property',
       'createAssistant',
       () => ({ tools: [{ function: { name: 'f', parameters: { type: 'object', properties: { a: { type: 7 } } } } }] }),
       ['tools', '0', 'function', 'parameters'],
@@ -113,7 +110,7 @@ describe('a mutation with a bad input answers InvalidInputError with the path of
       ['tools', '0', 'function', 'parameters'],
     ],
     [
-      'parameters nested without end',
+      'parameters nested too deeply',
       'createAssistant',
       () => ({
         tools: [{ function: { name: 'f', parameters: JSON.parse(`${'{"a":'.repeat(100)}1${'}'.repeat(100)}`) } }],
@@ -127,26 +124,26 @@ describe('a mutation with a bad input answers InvalidInputError with the path of
       ['tools', '0', 'function', 'name'],
     ],
     [
-      'two functions of one name',
+      'two functions with the same name',
       'createAssistant',
       () => ({ tools: [{ function: { name: 'f' } }, { function: { name: 'f' } }] }),
       ['tools', '1', 'function', 'name'],
     ],
-    ['a tool that is not here', 'createAssistant', () => ({ tools: [{ webSearch: {} }] }), ['tools', '0']],
+    ['a tool that is not configured', 'createAssistant', () => ({ tools: [{ webSearch: {} }] }), ['tools', '0']],
     ['a temperature of 3', 'createAssistant', () => ({ temperature: 3 }), ['temperature']],
     [
-      'a response format of no kind',
+      'an unknown response format',
       'createAssistant',
       () => ({ responseFormat: { type: 'xml' } }),
       ['responseFormat', 'type'],
     ],
     [
-      'a schema of the answer that is none',
+      'an invalid schema of the response format',
       'createAssistant',
       () => ({ responseFormat: { type: 'json_schema', json_schema: { name: 'a', schema: { type: 'nonsense' } } } }),
       ['responseFormat', 'json_schema', 'schema'],
     ],
-    ['a tool choice of no kind', 'createRun', () => ({ threadId, toolChoice: 'maybe' }), ['toolChoice']],
+    ['an unknown tool choice', 'createRun', () => ({ threadId, toolChoice: 'maybe' }), ['toolChoice']],
     [
       'lastMessages without its strategy',
       'createRun',
@@ -174,7 +171,7 @@ describe('a mutation with a bad input answers InvalidInputError with the path of
   });
 });
 
-describe('an id that is unknown or malformed answers NotFoundError', () => {
+describe('an unknown or malformed id returns NotFoundError', () => {
   const ids = [
     newId('Thread'),
     'thread_x',
@@ -202,11 +199,11 @@ describe('an id that is unknown or malformed answers NotFoundError', () => {
   });
 });
 
-describe('a query with a bad argument answers a coded error that says what to change', () => {
+describe('an invalid query returns an error with a code and the change to make', () => {
   const bad: Array<[string, () => string, string]> = [
-    ['a field that is not there', () => '{ viewer { nonsense } }', 'GRAPHQL_VALIDATION_FAILED'],
+    ['an unknown field', () => '{ viewer { nonsense } }', 'GRAPHQL_VALIDATION_FAILED'],
     ['a syntax error', () => '{ viewer {', 'GRAPHQL_VALIDATION_FAILED'],
-    ['an argument of a wrong type', () => '{ threads(first: "ten") { totalCount } }', 'GRAPHQL_VALIDATION_FAILED'],
+    ['an argument of the wrong type', () => '{ threads(first: "ten") { totalCount } }', 'GRAPHQL_VALIDATION_FAILED'],
     ['a page of 10,000', () => '{ threads(first: 10000) { nodes { id } } }', 'BAD_USER_INPUT'],
     ['a page of -1', () => '{ threads(last: -1) { nodes { id } } }', 'BAD_USER_INPUT'],
     ['first and last', () => '{ threads(first: 1, last: 1) { nodes { id } } }', 'BAD_USER_INPUT'],
@@ -221,19 +218,19 @@ describe('a query with a bad argument answers a coded error that says what to ch
       () => `{ thread(id: "${threadId}") { messages(order: ASC, after: "${messageCursor}") { nodes { id } } } }`,
       'BAD_USER_INPUT',
     ],
-    ['a cursor that is none', () => '{ assistants(after: "💥") { nodes { id } } }', 'BAD_USER_INPUT'],
+    ['a malformed cursor', () => '{ assistants(after: "💥") { nodes { id } } }', 'BAD_USER_INPUT'],
     [
       'a null character in a search',
       () => '{ threads(filter: { search: "a\\u0000" }) { nodes { id } } }',
       'BAD_USER_INPUT',
     ],
     [
-      'a time that is none',
+      'a malformed time',
       () => '{ threads(filter: { lastActiveAfter: "yesterday" }) { nodes { id } } }',
       'BAD_USER_INPUT',
     ],
     [
-      'metadata that is no map of texts',
+      'metadata values that are not strings',
       () => '{ threads(filter: { metadata: { a: 1 } }) { nodes { id } } }',
       'BAD_USER_INPUT',
     ],
@@ -252,7 +249,7 @@ describe('a query with a bad argument answers a coded error that says what to ch
     expect(errors?.[0]?.extensions.code).toBe('BAD_USER_INPUT');
   });
 
-  test('a variable of a wrong type', async () => {
+  test('a variable of the wrong type', async () => {
     const { errors } = await app.client.send('query($first: Int) { threads(first: $first) { totalCount } }', {
       first: 'ten',
     });
@@ -260,23 +257,19 @@ describe('a query with a bad argument answers a coded error that says what to ch
   });
 });
 
-describe('a request that is no GraphQL over HTTP answers a coded error', () => {
+describe('an invalid GraphQL-over-HTTP request returns an error with a code', () => {
   const post = (body: BodyInit, headers: object = {}) =>
     fetch(`${app.url}/graphql`, { method: 'POST', body, headers: { ...app.client.headers, ...headers } });
   const bad: Array<[string, () => Promise<Response>, number]> = [
     ['invalid UTF-8', () => post(new Uint8Array([0x7b, 0x22, 0xff, 0xfe, 0x22, 0x7d])), 400],
-    ['no JSON', () => post('{"query": '), 400],
-    ['JSON that is no object', () => post('[]'), 400],
+    ['malformed JSON', () => post('{"query": '), 400],
+    ['JSON that is not an object', () => post('[]'), 400],
     ['an empty body', () => post(''), 400],
-    ['no query', () => post('{}'), 200],
+    ['an object without a query', () => post('{}'), 200],
     ['a body of 20 MB', () => post(`{"query":"${'x'.repeat(20_000_000)}"}`), 413],
     ['no credential', () => post('{"query":"{ viewer { kind } }"}', { authorization: '' }), 401],
     ['a wrong credential', () => post('{"query":"{ viewer { kind } }"}', { authorization: 'Bearer ag_nonsense' }), 401],
-    [
-      'a workspace that is not there',
-      () => post('{"query":"{ viewer { kind } }"}', { 'x-workspace': newId('Workspace') }),
-      403,
-    ],
+    ['an unknown workspace', () => post('{"query":"{ viewer { kind } }"}', { 'x-workspace': newId('Workspace') }), 403],
   ];
   test.each(bad)('%s', async (_name, request, status) => {
     const response = await request();
@@ -286,12 +279,12 @@ describe('a request that is no GraphQL over HTTP answers a coded error', () => {
     expect(errors[0]?.message).not.toMatch(/at .*\.ts/);
   });
 
-  test('the schema alone may be read without a credential', async () => {
+  test('the schema can be read without a credential', async () => {
     const response = await post('{"query":"{ __schema { queryType { name } } }"}', { authorization: '' });
     expect(await response.json()).toEqual({ data: { __schema: { queryType: { name: 'Query' } } } });
   });
 
-  test('a subscription with a bad cursor, or of a run that is not there, is refused', async () => {
+  test('a subscription with an invalid cursor or an unknown run is refused', async () => {
     const run = await app.client.ask('hello');
     const other = await app.client.ask('hello');
     const [first] = await Promise.all([app.client.follow(other.id).next()]);
@@ -311,10 +304,10 @@ describe('a request that is no GraphQL over HTTP answers a coded error', () => {
 });
 
 test.each([
-  ['of no year', '0000-01-01T00:00:00Z'],
-  ['of the year before the first, by its offset', '0001-01-01T00:00:00+23:59'],
-  ['of the year 10000, by its offset', '9999-12-31T23:59:59-23:59'],
-  ['of a day that is not there', '2026-02-31T00:00:00Z'],
+  ['of the year 0', '0000-01-01T00:00:00Z'],
+  ['before the year 1 because of its offset', '0001-01-01T00:00:00+23:59'],
+  ['in the year 10000 because of its offset', '9999-12-31T23:59:59-23:59'],
+  ['on a date that does not exist', '2026-02-31T00:00:00Z'],
   ['without an offset', '2026-11-21T08:30:00'],
   ['in words', 'tomorrow'],
 ])('a time %s is refused', async (_name, expiresAt) => {

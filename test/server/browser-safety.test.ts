@@ -1,17 +1,13 @@
 import { once } from 'node:events';
 import { getIntrospectionQuery } from 'graphql';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { startTestApp, type TestApp } from '../support/app.ts';
+import { useApp } from '../support/use-app.ts';
 
 const friend = 'https://app.example.com';
-let app: TestApp;
-let production: TestApp;
-beforeAll(async () => {
-  app = await startTestApp({ CORS_ORIGINS: `${friend}, http://localhost:5173` });
-  production = await startTestApp({ NODE_ENV: 'production' });
-});
-afterAll(() => Promise.all([app.stop(), production.stop()]));
+const app = useApp({ environment: { CORS_ORIGINS: `${friend}, http://localhost:5173` } });
+const production = useApp({ environment: { NODE_ENV: 'production' } });
 
 const ask = (on: TestApp, origin: string, init: RequestInit = {}) =>
   fetch(`${on.url}/graphql`, {
@@ -23,7 +19,7 @@ const ask = (on: TestApp, origin: string, init: RequestInit = {}) =>
 
 describe('a page of another origin', () => {
   test.each([[friend], ['http://localhost:5173']])(
-    'that is allowed may read answers, also errors: %s',
+    'that is allowed can read responses and errors: %s',
     async (origin) => {
       for (const init of [{}, { headers: { authorization: 'Bearer wrong' } }, { body: '{' }]) {
         const response = await ask(app, origin, init);
@@ -34,7 +30,7 @@ describe('a page of another origin', () => {
     },
   );
 
-  test('that is allowed is told so beforehand, with the headers that it needs', async () => {
+  test('that is allowed gets a preflight response with the required headers', async () => {
     const headers = { origin: friend, 'access-control-request-method': 'POST' };
     const response = await fetch(`${app.url}/graphql`, { method: 'OPTIONS', headers });
     expect(response.status).toBe(204);
@@ -44,7 +40,7 @@ describe('a page of another origin', () => {
   });
 
   test.each(['https://evil.example', 'https://app.example.com.evil.example', 'http://app.example.com', 'null'])(
-    'that is not may read nothing, and opens no socket: %s',
+    'that is not allowed can read nothing and open no socket: %s',
     async (origin) => {
       for (const on of [app, production]) {
         for (const method of ['POST', 'OPTIONS']) {
@@ -58,7 +54,7 @@ describe('a page of another origin', () => {
     },
   );
 
-  test('of our own, and programs, open sockets whatever is configured', async () => {
+  test('does not matter to same-origin pages and programs: they can always open sockets', async () => {
     for (const origin of [production.url, undefined]) {
       const socket = new WebSocket(`${production.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws', {
         origin,
@@ -69,15 +65,15 @@ describe('a page of another origin', () => {
   });
 });
 
-describe('a request that any page could make a browser send', () => {
+describe('a request that a browser sends without a preflight', () => {
   const simple: Array<[string, RequestInit & { search?: string }]> = [
     [
       'a form',
       { method: 'POST', headers: { 'content-type': 'application/x-www-form-urlencoded' }, body: 'query={__typename}' },
     ],
-    ['a text', { method: 'POST', headers: { 'content-type': 'text/plain' }, body: '{"query":"{__typename}"}' }],
+    ['a text body', { method: 'POST', headers: { 'content-type': 'text/plain' }, body: '{"query":"{__typename}"}' }],
     [
-      'a text that says it is JSON, too',
+      'a text body that also claims to be JSON',
       { method: 'POST', headers: { 'content-type': 'text/plain; application/json' }, body: '{"query":"{__typename}"}' },
     ],
     ['an upload', { method: 'POST', body: Object.assign(new FormData()) }],
@@ -92,14 +88,14 @@ describe('a request that any page could make a browser send', () => {
     });
   });
 
-  test('is taken with a header that no page can add without asking first', async () => {
+  test('is accepted with a header that requires a preflight', async () => {
     const headers = { 'graphql-require-preflight': '1', accept: 'application/json' };
     const response = await fetch(`${app.url}/graphql?query={__typename}`, { headers });
     expect(await response.json()).toEqual({ data: { __typename: 'Query' } });
   });
 });
 
-test('the page of GraphiQL may load nothing, be framed by nobody, and talk to this server alone', async () => {
+test('the GraphiQL page loads no foreign resources, cannot be framed and connects to this server only', async () => {
   const response = await fetch(`${app.url}/graphql`, { headers: { accept: 'text/html' } });
   expect(response.status).toBe(200);
   const policy = response.headers.get('content-security-policy') ?? '';
@@ -111,7 +107,7 @@ test('the page of GraphiQL may load nothing, be framed by nobody, and talk to th
   expect(response.headers.get('referrer-policy')).toBe('no-referrer');
 });
 
-test('whoever has no key may read the whole schema, but not over and over in one query', async () => {
+test('a client without a credential can read the schema, but not repeatedly in one query', async () => {
   const anonymous = Object.assign(app.in(''), { key: '' });
   const whole = await anonymous.send(getIntrospectionQuery({ descriptions: true, inputValueDeprecation: true }));
   expect(whole.errors).toBeUndefined();
@@ -129,13 +125,13 @@ test('whoever has no key may read the whole schema, but not over and over in one
 });
 
 describe('in production', () => {
-  test('there is no GraphiQL', async () => {
+  test('GraphiQL is not served', async () => {
     const response = await fetch(`${production.url}/graphql`, { headers: { accept: 'text/html' } });
     expect(response.status).not.toBe(200);
     expect(await response.text()).not.toContain('<html');
   });
 
-  test('the schema is not told: not whole, not by a type, not in suggestions, with a key or without', async () => {
+  test('the schema is hidden: no introspection, no types and no suggestions, with or without a key', async () => {
     for (const key of [production.client.key, '']) {
       for (const query of [
         '{ __schema { types { name } } }',
@@ -149,7 +145,7 @@ describe('in production', () => {
     }
   });
 
-  test('the schema is told where that is asked for', async () => {
+  test('the schema is readable when a setting allows it', async () => {
     await using open = await startTestApp({ NODE_ENV: 'production', INTROSPECTION: 'true' });
     expect((await open.client.data('{ __type(name: "Thread") { name } }')).__type.name).toBe('Thread');
   });

@@ -1,34 +1,33 @@
 import { once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest';
+import { beforeAll, describe, expect, inject, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
-import { startTestApp, type TestApp } from '../support/app.ts';
+import { startTestApp } from '../support/app.ts';
 import { Client } from '../support/client.ts';
 import { copyTemplate } from '../support/databases.ts';
+import { useApp } from '../support/use-app.ts';
 
-let app: TestApp;
-/** Alice's, with a run that waits for a tool as long as these tests go on. */
+const app = useApp();
+/** Alice's thread; its run stays parked during these tests. */
 let threadId: string;
 beforeAll(async () => {
-  app = await startTestApp();
   const assistant = await app.client.createAssistant({ tools: [{ function: { name: 'look_up' } }] });
   const thread = { owner: 'alice', messages: [{ text: 'please look_up' }] };
   const run = await app.client.run({ thread, assistantId: assistant.id });
   await app.client.finished(run.id);
   threadId = run.thread.id;
 });
-afterAll(() => app.stop());
 
 const scopes = ['THREADS_READ', 'RUNS_READ', 'RUNS_WRITE'];
 const query = () => `subscription { threadEvents(threadId: "${threadId}") { __typename } }`;
 
-/** What a stream, a socket or a wait that is open with a key comes to. */
+/** A subscription, socket or long query that is open with a credential. */
 interface Open {
-  /** The code and reason of the last word, and how a socket was closed. */
+  /** The code and reason of the final error, and the close code of a socket. */
   ended: Promise<{ code?: string; reason?: string; closed?: number }>;
 }
 
-/** Opens something that lasts, and returns when it is open. */
+/** Opens it; resolves when it is open. */
 type Transport = (client: Client) => Promise<Open>;
 
 const overSse: Transport = async (client) => {
@@ -41,24 +40,24 @@ const overSse: Transport = async (client) => {
   return { ended };
 };
 
-/** Speaks the protocol by hand: `initial` goes with the first message. */
+/** Opens a socket and starts one operation on it. */
 async function openSocket(client: Client, operation: object) {
   const socket = new WebSocket(`${client.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
   await once(socket, 'open');
-  const heard: Array<{ type: string; id?: string; payload?: any }> = [];
-  socket.on('message', (data) => heard.push(JSON.parse(String(data))));
+  const received: Array<{ type: string; id?: string; payload?: any }> = [];
+  socket.on('message', (data) => received.push(JSON.parse(String(data))));
   const payload = { authorization: `Bearer ${client.key}`, workspace: client.workspaceId };
   socket.send(JSON.stringify({ type: 'connection_init', payload }));
   await once(socket, 'message');
   socket.send(JSON.stringify({ id: '1', type: 'subscribe', payload: operation }));
   const ended = once(socket, 'close').then(([closed, words]) => {
-    const error = heard.find(({ type }) => type === 'error');
+    const error = received.find(({ type }) => type === 'error');
     return { ...error?.payload[0].extensions, closed, words: String(words) };
   });
-  return { socket, heard, ended };
+  return { socket, received, ended };
 }
 
-/** One stream for the answers of many operations, busy with another one. */
+/** One SSE stream that carries two operations. */
 const overOneStream: Transport = async (client) => {
   const send = (method: string, token?: string, body?: object) =>
     fetch(`${client.url}/graphql`, {
@@ -78,7 +77,7 @@ const overOneStream: Transport = async (client) => {
   const ended = response.text().then((text) => {
     const messages = [...text.matchAll(/event: next\ndata: (.*)\n\n/g)].map(([, data = '']) => JSON.parse(data));
     const last = messages.findLast(({ id }) => id === 'mine');
-    // Each of them hears it, and is completed.
+    // Both operations get the reason and are completed.
     expect(text.match(/event: complete/g)).toHaveLength(2);
     return last?.payload.errors?.[0]?.extensions ?? {};
   });
@@ -100,18 +99,18 @@ const waiting: Transport = async (client) => {
 
 const transports = {
   SSE: overSse,
-  'one stream for all': overOneStream,
+  'subscription on a shared SSE stream': overOneStream,
   WebSocket: overWebSocket,
-  'a long query': waiting,
+  'long query': waiting,
 };
 
-/** How a credential ends: makes one, and returns what ends it. */
+/** The ways a credential ends: each creates one and returns the function that ends it. */
 const ends: Record<string, () => Promise<{ client: Client; end: () => Promise<unknown>; reason: string }>> = {
   'a revoked key': async () => {
     const { id, client } = await app.client.createKey({ scopes });
     return { client, reason: 'REVOKED', end: () => app.client.mutate('revokeApiKey', { id }, 'apiKey { id }') };
   },
-  'a rotated key past its grace': async () => {
+  'a rotated key after its grace period': async () => {
     const { id, client } = await app.client.createKey({ scopes });
     return {
       client,
@@ -123,7 +122,7 @@ const ends: Record<string, () => Promise<{ client: Client; end: () => Promise<un
     const { client } = await app.client.createKey({ scopes, expiresAt: new Date(Date.now() + 1500) });
     return { client, reason: 'EXPIRED', end: async () => {} };
   },
-  'a key that may do less': async () => {
+  'a key that lost a scope': async () => {
     const { id, client } = await app.client.createKey({ scopes });
     const less = { id, scopes: ['RUNS_WRITE'] };
     return { client, reason: 'RIGHTS_CHANGED', end: () => app.client.mutate('updateApiKey', less, 'apiKey { id }') };
@@ -140,7 +139,7 @@ const ends: Record<string, () => Promise<{ client: Client; end: () => Promise<un
 };
 
 describe.concurrent.each(Object.keys(ends))('%s', (name) => {
-  test.each(Object.keys(transports))('closes its own over %s within 5 s, with the reason', async (transport) => {
+  test.each(Object.keys(transports))('ends its own %s with the reason, and no other', async (transport) => {
     const open = transports[transport as keyof typeof transports];
     const { client, end, reason } = await (ends[name] as (typeof ends)[string])();
     const other = await app.client.createKey({ scopes });
@@ -160,7 +159,7 @@ describe.concurrent.each(Object.keys(ends))('%s', (name) => {
   });
 });
 
-test('a workspace that is deleted closes what is open in it', async () => {
+test('deleting a workspace ends its subscriptions', async () => {
   const { workspace } = await app.client.mutate('createWorkspace', { name: 'Short-lived' }, 'workspace { id }');
   const { client } = await app.in(workspace.id).createKey({ scopes: [...scopes, 'THREADS_WRITE'] });
   const thread = await client.createThread();
@@ -176,20 +175,20 @@ describe.concurrent('a live socket', () => {
     extensions: { headers: { authorization: `Bearer ${client.key}` } },
   });
 
-  test('goes on with a new token past the end of the old one', async ({ expect }) => {
-    const { socket, heard, ended } = await openSocket(await app.client.as('alice', { ttlSeconds: 2 }), {
+  test('outlives its first token after it sent a new one', async ({ expect }) => {
+    const { socket, received, ended } = await openSocket(await app.client.as('alice', { ttlSeconds: 2 }), {
       query: query(),
     });
     const fresh = await app.client.as('alice');
     socket.send(JSON.stringify({ id: '2', type: 'subscribe', payload: renewal(fresh) }));
     expect(await Promise.race([ended, setTimeout(4500, 'open')])).toBe('open');
-    expect(heard).toContainEqual({ id: '2', type: 'next', payload: { data: { viewer: { userId: 'alice' } } } });
+    expect(received).toContainEqual({ id: '2', type: 'next', payload: { data: { viewer: { userId: 'alice' } } } });
     await app.client.mutate('createMessage', { threadId, message: { text: 'still there?' } }, 'message { id }');
-    await expect.poll(() => JSON.stringify(heard)).toContain('MessageAdded');
+    await expect.poll(() => JSON.stringify(received)).toContain('MessageAdded');
     socket.close();
   });
 
-  test('ends when its key may no longer enter a workspace', async ({ expect }) => {
+  test('ends when its key loses access to the workspace', async ({ expect }) => {
     const { workspace } = await app.client.mutate('createWorkspace', { name: 'Withdrawn' }, 'workspace { id }');
     const { id, client } = await app.client.createKey({
       scopes: [...scopes, 'WORKSPACE_ADMIN'],
@@ -200,8 +199,8 @@ describe.concurrent('a live socket', () => {
     expect(await ended).toMatchObject({ reason: 'RIGHTS_CHANGED', closed: 4403 });
   });
 
-  test('does not go on as somebody else, nor with less, and keeps what it has', async ({ expect }) => {
-    const { socket, heard, ended } = await openSocket(await app.client.as('alice'), { query: query() });
+  test('refuses a token of another actor or with fewer scopes, and stays open', async ({ expect }) => {
+    const { socket, received, ended } = await openSocket(await app.client.as('alice'), { query: query() });
     const others = [
       await app.client.as('bob'),
       await app.client.as('alice', { scopes: ['THREADS_READ'] }),
@@ -210,7 +209,7 @@ describe.concurrent('a live socket', () => {
     for (const [index, other] of others.entries()) {
       socket.send(JSON.stringify({ id: `r${index}`, type: 'subscribe', payload: renewal(other) }));
       await expect
-        .poll(() => heard.find(({ id }) => id === `r${index}`)?.payload[0]?.extensions)
+        .poll(() => received.find(({ id }) => id === `r${index}`)?.payload[0]?.extensions)
         .toMatchObject({
           code: 'UNAUTHENTICATED',
           reason: 'RIGHTS_CHANGED',
@@ -221,14 +220,14 @@ describe.concurrent('a live socket', () => {
   });
 });
 
-test('who stops waiting for a long answer is no error', async () => {
+test('a client that aborts a long query causes no error log', async () => {
   await using fresh = await startTestApp();
   const { client } = fresh;
   const { feeds, log } = fresh.app.services;
   const assistant = await client.createAssistant({ tools: [{ function: { name: 'look_up' } }] });
   const first = await client.ask('please look_up', { assistantId: assistant.id });
   await client.finished(first.id);
-  // Its turn does not come while the first one waits for a tool.
+  // It stays queued while the first run is parked.
   const { id } = await client.run({ threadId: first.thread.id, messages: [{ text: 'later' }] });
   const errors = vi.spyOn(log, 'error');
   const stop = new AbortController();
@@ -246,7 +245,7 @@ test('who stops waiting for a long answer is no error', async () => {
   expect(errors).not.toHaveBeenCalled();
 });
 
-test('a credential in the address opens nothing', async () => {
+test('a credential in the URL is not accepted', async () => {
   const key = encodeURIComponent(`Bearer ${app.client.key}`);
   const inAddress = `authorization=${key}&access_token=${app.client.key}&token=${app.client.key}`;
   const response = await fetch(`${app.url}/graphql?${inAddress}`, {
@@ -258,7 +257,7 @@ test('a credential in the address opens nothing', async () => {
 });
 
 const postgres = inject('postgres');
-test.skipIf(!postgres)('a key that another process revokes closes its own here, too (needs PostgreSQL)', async () => {
+test.skipIf(!postgres)('a key revoked in another process ends its subscriptions here (needs PostgreSQL)', async () => {
   const shared = {
     DATABASE_URL: await copyTemplate(postgres as NonNullable<typeof postgres>),
     SECRET_KEY: 'the-same-for-both-processes-of-this-test',

@@ -1,31 +1,22 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { createClient } from 'graphql-sse';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startTestApp, type TestApp } from '../support/app.ts';
+import { describe, expect, test } from 'vitest';
 import { all, type Client, joined, until } from '../support/client.ts';
-import { ModelServer } from '../support/model-server.ts';
+import { useApp, useModel } from '../support/use-app.ts';
 
-let model: ModelServer;
-let app: TestApp;
-beforeAll(async () => {
-  model = await ModelServer.start();
-  app = await startTestApp({ OPENAI_BASE_URL: model.baseURL, MAX_SOCKETS_PER_USER: '3', MAX_STREAMS_PER_USER: '3' });
-});
-afterAll(async () => {
-  await app.stop();
-  await model[Symbol.asyncDispose]();
-});
+const model = useModel();
+const app = useApp({ model, environment: { MAX_SOCKETS_PER_USER: '3', MAX_STREAMS_PER_USER: '3' } });
 
 const follow = `subscription($id: ID!, $after: String) { runEvents(runId: $id, after: $after) {
   __typename ... on Event { cursor } ... on MessageDelta { text } ... on RunStatusChanged { status } } }`;
 
-/** The library's own client, for all operations on one stream or with a stream for each. */
+/** The client of graphql-sse, with one stream for all operations or one for each. */
 function sseClient({ url, headers }: Client, singleConnection: boolean) {
   return createClient({ url: `${url}/graphql`, headers, singleConnection, retryAttempts: 0 });
 }
 
-/** Sends a request of the protocol by hand. */
+/** Sends one request of the protocol. */
 const ask = (client: Client, method: string, token: string | null, body?: object, headers: object = {}) =>
   fetch(`${client.url}/graphql`, {
     method,
@@ -44,7 +35,7 @@ async function reserve(client: Client): Promise<string> {
   return response.text();
 }
 
-/** Opens a reserved stream as a browser's EventSource does, without a header of its own. */
+/** Opens a reserved stream as a browser's EventSource does, without custom headers. */
 async function openStream(client: Client, token: string) {
   const stop = new AbortController();
   const response = await fetch(`${client.url}/graphql?token=${token}`, {
@@ -57,7 +48,7 @@ async function openStream(client: Client, token: string) {
     try {
       for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) text += decoder.decode(chunk);
     } catch {
-      // Cut off, by either end.
+      // Either side broke the stream off.
     }
   })();
   const events = () =>
@@ -69,8 +60,8 @@ async function openStream(client: Client, token: string) {
 }
 
 describe.each([true, false])('the client of graphql-sse, single connection: %s', (singleConnection) => {
-  test('follows runs, queries, and goes on after a cursor', async () => {
-    model.says('To ', '你 ', '🙂');
+  test('subscribes, queries and resumes from a cursor', async () => {
+    model.streams('To ', '你 ', '🙂');
     const client = sseClient(app.client, singleConnection);
     const [one, other] = [await app.client.ask('Go'), await app.client.ask('Go')];
     const events = async (id: string, after?: string) => {
@@ -78,9 +69,9 @@ describe.each([true, false])('the client of graphql-sse, single connection: %s',
       return (await all(results)).map(({ data, errors }) => data?.runEvents ?? errors);
     };
     const [first, second] = await Promise.all([events(one.id), events(other.id)]);
-    for (const told of [first, second]) {
-      expect(joined(told)).toBe('To 你 🙂');
-      expect(told.at(-1).status).toBe('COMPLETED');
+    for (const events of [first, second]) {
+      expect(joined(events)).toBe('To 你 🙂');
+      expect(events.at(-1).status).toBe('COMPLETED');
     }
     const middle = Math.floor(first.length / 2);
     expect(joined([...first.slice(0, middle + 1), ...(await events(one.id, first[middle].cursor))])).toBe('To 你 🙂');
@@ -90,7 +81,7 @@ describe.each([true, false])('the client of graphql-sse, single connection: %s',
     client.dispose();
   });
 
-  test('hears what is wrong with an operation, and the others go on', async () => {
+  test('gets the error of one operation while the others continue', async () => {
     const client = sseClient(app.client, singleConnection);
     const thread = await app.client.createThread();
     const query = `subscription { threadEvents(threadId: "${thread.id}") { __typename } }`;
@@ -109,7 +100,7 @@ describe.each([true, false])('the client of graphql-sse, single connection: %s',
   });
 });
 
-test('a stream that is reserved takes operations before it is opened, with the answers waiting in it', async () => {
+test('a reserved stream accepts operations and keeps their results before it is opened', async () => {
   const token = await reserve(app.client);
   expect((await ask(app.client, 'POST', token, operation('{ viewer { kind } }'))).status).toBe(202);
   const stream = await openStream(app.client, token);
@@ -123,7 +114,7 @@ test('a stream that is reserved takes operations before it is opened, with the a
   stream.stop();
 });
 
-test('an operation ends alone, and its id can be used again', async () => {
+test('one operation can be stopped, and its id used again', async () => {
   const thread = await app.client.createThread();
   const token = await reserve(app.client);
   const stream = await openStream(app.client, token);
@@ -141,7 +132,7 @@ test('an operation ends alone, and its id can be used again', async () => {
   await expect.poll(() => app.app.services.feeds.count).toBe(0);
 });
 
-test('nobody sends operations on the stream of somebody else, or reserves one without a key', async () => {
+test("another actor's stream accepts no operations, and a reservation requires a credential", async () => {
   const [alice, bob] = [await app.client.as('alice'), await app.client.as('bob')];
   const token = await reserve(alice);
   expect((await ask(bob, 'POST', token, operation('{ viewer { userId } }'))).status).toBe(403);
@@ -155,7 +146,7 @@ test('nobody sends operations on the stream of somebody else, or reserves one wi
   stream.stop();
 });
 
-test('a user has so many streams open, and no more, until one is closed', async () => {
+test('the number of open streams per user is limited', async () => {
   const carol = await app.client.as('carol');
   const [first, second] = [await reserve(carol), await reserve(carol), await reserve(carol)];
   const refused = await ask(carol, 'PUT', null);
@@ -167,7 +158,7 @@ test('a user has so many streams open, and no more, until one is closed', async 
   expect((await openStream(carol, second)).response.status).toBe(200);
 });
 
-test('a user follows so much at a time, over all transports, and no more', async () => {
+test('the number of subscriptions per user is limited over all transports', async () => {
   const dora = await app.client.as('dora');
   const threads = await Promise.all(Array.from({ length: 4 }, () => dora.createThread()));
   const query = (id: string) =>
@@ -183,16 +174,16 @@ test('a user follows so much at a time, over all transports, and no more', async
   sse.abort();
   await expect.poll(() => app.app.services.feeds.count).toBe(2);
   const again = dora.subscribe(query(threads[3]?.id as string), {}, 'threadEvents');
-  const heard = again.next();
+  const received = again.next();
   await expect.poll(() => app.app.services.feeds.count).toBe(3);
   for (const { id } of threads)
     await dora.mutate('createMessage', { threadId: id, message: { text: '.' } }, 'message { id }');
-  expect((await heard).value.__typename).toBe('MessageAdded');
+  expect((await received).value.__typename).toBe('MessageAdded');
   for (const waiting of first) await waiting;
   for (const socket of [...sockets, again]) await socket.return(undefined);
 });
 
-test('a revoked key ends the stream that was reserved with it, after its operations have heard why, and no other', async () => {
+test('revoking a key ends the stream it reserved, after sending its operations the reason, and no other', async () => {
   const thread = await app.client.createThread();
   const subscription = `subscription { threadEvents(threadId: "${thread.id}") { __typename } }`;
   const { id, client } = await app.client.createKey({ scopes: ['THREADS_READ', 'RUNS_READ'] });
@@ -208,10 +199,10 @@ test('a revoked key ends the stream that was reserved with it, after its operati
   other.stop();
 });
 
-test('answers wait on a stream up to a limit, until somebody reads them', async () => {
+test('a stream buffers unread results up to a limit', async () => {
   const token = await reserve(app.client);
   const send = (id: number) => ask(app.client, 'POST', token, operation('{ viewer { kind } }', String(id)));
-  // The first one is on its way already.
+  // The first result has already been sent.
   for (let id = 0; id <= 100; id += 1) expect((await send(id)).status).toBe(202);
   const refused = await send(101);
   expect(refused.status).toBe(429);
@@ -222,7 +213,7 @@ test('answers wait on a stream up to a limit, until somebody reads them', async 
   stream.stop();
 });
 
-test('whoever has the token of a stream, and nothing else, puts nothing on it', async () => {
+test('the token of a stream alone does not allow operations on it', async () => {
   const [carl, dave] = [await app.client.as('carl'), await app.client.as('dave')];
   const token = await reserve(carl);
   const get = (headers: object) =>
@@ -236,7 +227,7 @@ test('whoever has the token of a stream, and nothing else, puts nothing on it', 
   (await openStream(carl, token)).stop();
 });
 
-test('a reservation that is refused takes no place', async () => {
+test('a refused reservation does not count against the limit', async () => {
   const emil = await app.client.as('emil');
   for (let time = 0; time < 4; time += 1) {
     expect((await ask(emil, 'PUT', null, undefined, { accept: 'application/json' })).status).toBe(406);
@@ -245,7 +236,7 @@ test('a reservation that is refused takes no place', async () => {
   (await openStream(emil, token)).stop();
 });
 
-test('a client that goes leaves nothing behind', async () => {
+test('a client that disconnects leaves nothing behind', async () => {
   const { port } = new URL(app.url);
   const thread = await app.client.createThread();
   const token = await reserve(app.client);
@@ -264,7 +255,7 @@ test('a client that goes leaves nothing behind', async () => {
   expect((await ask(app.client, 'POST', token, operation('{ viewer { kind } }'))).status).toBe(404);
 });
 
-test('a browser may use it from another origin', async () => {
+test('a page of another origin can use it', async () => {
   const preflight = await fetch(`${app.url}/graphql`, {
     method: 'OPTIONS',
     headers: { origin: 'https://app.example', 'access-control-request-method': 'PUT' },
@@ -273,7 +264,7 @@ test('a browser may use it from another origin', async () => {
   expect(preflight.headers.get('access-control-allow-headers')).toContain('x-graphql-event-stream-token');
 });
 
-test('events pass proxies as they come', async () => {
+test('responses disable buffering in proxies', async () => {
   const run = await app.client.ask('Go');
   const response = await app.client.stream(follow, { id: run.id });
   expect(response.headers.get('x-accel-buffering')).toBe('no');
@@ -282,7 +273,7 @@ test('events pass proxies as they come', async () => {
   await until(app.client.follow(run.id), ({ status }) => status === 'COMPLETED');
 });
 
-test('a stream on which nothing is told is kept alive by comments', async () => {
+test('comments keep an idle stream alive', async () => {
   const thread = await app.client.createThread();
   const stop = new AbortController();
   const query = `subscription { threadEvents(threadId: "${thread.id}") { __typename } }`;

@@ -1,21 +1,19 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startTestApp, type TestApp } from '../support/app.ts';
+import { beforeAll, expect, test } from 'vitest';
 import { all } from '../support/client.ts';
+import { useApp } from '../support/use-app.ts';
 
-let app: TestApp;
+const app = useApp();
 let threadId: string;
 beforeAll(async () => {
-  app = await startTestApp();
   const messages = Array.from({ length: 3 }, (_, index) => ({ text: `第${index}条 🙂` }));
   threadId = (await app.client.createThread({ title: 'A thread', messages })).id;
 });
-afterAll(() => app.stop());
 
 const deferred = `query($id: ID!) { thread(id: $id) { id title ... on Thread @defer(label: "later") { messages(first: 2, order: ASC) { nodes { text } } } } }`;
 const streamed = `query($id: ID!) { thread(id: $id) { messages(first: 3, order: ASC) { nodes @stream(initialCount: 1) { text } } } }`;
 const texts = [0, 1, 2].map((index) => ({ text: `第${index}条 🙂` }));
 
-/** The parts of an answer that comes in several. */
+/** The parts of an incremental response. */
 async function parts(query: string): Promise<any[]> {
   const response = await fetch(`${app.url}/graphql`, {
     method: 'POST',
@@ -30,7 +28,7 @@ async function parts(query: string): Promise<any[]> {
   });
 }
 
-/** What the parts come to, as a client puts them together. */
+/** The parts merged into one result, as a client does it. */
 function together(all: any[]): any {
   const [{ data }] = all;
   for (const { incremental = [] } of all) {
@@ -43,32 +41,32 @@ function together(all: any[]): any {
   return data;
 }
 
-test('what a query defers comes after the rest, over HTTP', async () => {
-  const heard = await parts(deferred);
-  expect(heard[0]).toMatchObject({ data: { thread: { id: threadId, title: 'A thread' } }, hasNext: true });
-  expect(heard[0].data.thread.messages).toBeUndefined();
-  expect(heard.at(-1).hasNext).toBe(false);
-  expect(together(heard).thread.messages.nodes).toEqual(texts.slice(0, 2));
+test('deferred fields come after the rest over HTTP', async () => {
+  const received = await parts(deferred);
+  expect(received[0]).toMatchObject({ data: { thread: { id: threadId, title: 'A thread' } }, hasNext: true });
+  expect(received[0].data.thread.messages).toBeUndefined();
+  expect(received.at(-1).hasNext).toBe(false);
+  expect(together(received).thread.messages.nodes).toEqual(texts.slice(0, 2));
 });
 
-test('a list that is streamed comes piece by piece', async () => {
-  const heard = await parts(streamed);
-  expect(heard[0].data.thread.messages.nodes).toEqual(texts.slice(0, 1));
-  expect(together(heard).thread.messages.nodes).toEqual(texts);
+test('a streamed list comes in parts', async () => {
+  const received = await parts(streamed);
+  expect(received[0].data.thread.messages.nodes).toEqual(texts.slice(0, 1));
+  expect(together(received).thread.messages.nodes).toEqual(texts);
 });
 
-test('the same over WebSocket', async () => {
+test('deferred fields come after the rest over WebSocket', async () => {
   for (const query of [deferred, streamed]) {
     const socket = app.client.socket();
-    const heard = await all(socket.iterate<any>({ query, variables: { id: threadId } }));
-    expect(heard.length).toBeGreaterThan(1);
-    const { thread } = together(heard);
+    const received = await all(socket.iterate<any>({ query, variables: { id: threadId } }));
+    expect(received.length).toBeGreaterThan(1);
+    const { thread } = together(received);
     expect(thread.messages.nodes).toEqual(query === deferred ? texts.slice(0, 2) : texts);
     await socket.dispose();
   }
 });
 
-test('a client that takes plain JSON only is refused, and one that takes anything gets the parts', async () => {
+test('a client that accepts only JSON is refused, and one that accepts anything gets the parts', async () => {
   const ask = (accept: string) =>
     fetch(`${app.url}/graphql`, {
       method: 'POST',
@@ -82,7 +80,7 @@ test('a client that takes plain JSON only is refused, and one that takes anythin
   expect(any.headers.get('content-type')).toContain('multipart/mixed');
 });
 
-test('a deferred field is refused to whoever may not see it, and costs what it costs', async () => {
+test('a deferred field requires its permission and counts towards the cost', async () => {
   const { client } = await app.client.createKey({ scopes: ['THREADS_READ'] });
   const asked = { query: `{ viewer { kind ... on Viewer @defer { workspace { apiKeys { nodes { id } } } } } }` };
   const response = await fetch(`${app.url}/graphql`, {

@@ -2,17 +2,18 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { startTestApp, type TestApp } from '../support/app.ts';
+import { startTestApp } from '../support/app.ts';
 import { Client } from '../support/client.ts';
+import { useApp } from '../support/use-app.ts';
 
-/** An identity provider on loopback: a discovery document, keys, and whatever tokens a test wants. */
+/** An identity provider on loopback with a discovery document, keys and tokens. */
 class IdentityProvider {
   readonly #server: Server;
   #key!: Awaited<ReturnType<typeof generateKeyPair>>;
   #keyId = 0;
   #isHanging = false;
   #onHang = () => {};
-  /** How often its keys have been read. */
+  /** The number of reads of its keys. */
   keyReads = 0;
 
   constructor() {
@@ -36,7 +37,7 @@ class IdentityProvider {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  /** From now on requests are taken and not answered; resolves when the first of them has come. */
+  /** Leaves all further requests unanswered; resolves when the first of them arrives. */
   hang(): Promise<void> {
     this.#isHanging = true;
     return new Promise((resolve) => {
@@ -49,7 +50,7 @@ class IdentityProvider {
     this.#keyId += 1;
   }
 
-  /** A token with claims in place of, or beside, the usual ones. */
+  /** A signed token; `claims` override or extend the defaults. */
   async token(claims: object = {}, key = this.#key.privateKey, lifetime = '1h'): Promise<string> {
     return new SignJWT({ iss: this.issuer, aud: 'graph', sub: 'alice', ...claims })
       .setProtectedHeader({ alg: 'ES256', kid: String(this.#keyId) })
@@ -65,21 +66,15 @@ class IdentityProvider {
 }
 
 const provider = new IdentityProvider();
-let app: TestApp;
-beforeAll(async () => {
-  await provider.start();
-  app = await startTestApp({ OIDC_ISSUER: provider.issuer, OIDC_AUDIENCE: 'graph' });
-});
-afterAll(async () => {
-  await app.stop();
-  await provider.stop();
-});
+beforeAll(() => provider.start());
+afterAll(() => provider.stop());
+const app = useApp({ environment: async () => ({ OIDC_ISSUER: provider.issuer, OIDC_AUDIENCE: 'graph' }) });
 
 const who = async (token: string, workspace?: string) =>
   new Client(app.url, token, workspace).send('{ viewer { kind userId scopes workspace { isDefault } } }');
 
 describe('a token of an identity provider', () => {
-  test('is its user in the default workspace, with all that an end user can have', async () => {
+  test('authenticates its user in the default workspace with all end-user scopes', async () => {
     const { data } = await who(await provider.token());
     expect(data.viewer).toEqual({
       kind: 'USER',
@@ -90,29 +85,29 @@ describe('a token of an identity provider', () => {
   });
 
   test.each([
-    ['a text', { scope: 'openid threads:read runs.read email' }],
+    ['a string', { scope: 'openid threads:read runs.read email' }],
     ['a list', { scope: ['THREADS_READ', 'RUNS_READ'] }],
-    ['beside names of other systems', { scope: 'read:messages threads:read runs:read' }],
-    ['with what no end user can have', { scope: 'THREADS_READ RUNS_READ SERVER_ADMIN ASSISTANTS_WRITE' }],
-  ])('has the scopes that it names: %s', async (_name, claims) => {
+    ['next to scopes of other systems', { scope: 'read:messages threads:read runs:read' }],
+    ['with scopes that end users cannot have', { scope: 'THREADS_READ RUNS_READ SERVER_ADMIN ASSISTANTS_WRITE' }],
+  ])('gets the scopes that it names: %s', async (_name, claims) => {
     const { data } = await who(await provider.token(claims));
     expect(data.viewer.scopes).toEqual(['THREADS_READ', 'RUNS_READ']);
   });
 
   test.each([
-    ['says nothing of access', { scope: 'openid profile email offline_access' }, 5],
-    ['names other systems only', { scope: 'openid read:messages' }, 0],
-    ['names what no end user can have', { scope: 'SERVER_ADMIN' }, 0],
-    ['is empty', { scope: '' }, 0],
-    ['is an empty list', { scope: [] }, 0],
-    ['is no list of names', { scope: { THREADS_READ: true } }, 0],
-    ['is null', { scope: null }, 0],
-  ])('whose claim %s has all that a user can have, or nothing', async (_name, claims, count) => {
+    ['has only standard OpenID scopes', 5, { scope: 'openid profile email offline_access' }],
+    ['names only scopes of other systems', 0, { scope: 'openid read:messages' }],
+    ['names only scopes that end users cannot have', 0, { scope: 'SERVER_ADMIN' }],
+    ['is empty', 0, { scope: '' }],
+    ['is an empty list', 0, { scope: [] }],
+    ['is an object', 0, { scope: { THREADS_READ: true } }],
+    ['is null', 0, { scope: null }],
+  ])('whose scope claim %s gets %i scopes', async (_name, count, claims) => {
     const { data } = await who(await provider.token(claims));
     expect(data.viewer.scopes).toHaveLength(count);
   });
 
-  test('sees what a session token of the same user sees', async () => {
+  test('sees the same data as a session token of the same user', async () => {
     const session = await app.client.as('dora');
     await session.createThread({ title: 'One' });
     const outside = new Client(app.url, await provider.token({ sub: 'dora' }));
@@ -121,7 +116,7 @@ describe('a token of an identity provider', () => {
     ]);
   });
 
-  test('has its keys read once for many, and again when they have changed', async () => {
+  test('is verified with cached keys', async () => {
     const tokens = await Promise.all(
       Array.from({ length: 20 }, (_, index) => provider.token({ sub: `user ${index}` })),
     );
@@ -133,12 +128,12 @@ describe('a token of an identity provider', () => {
   test.each<[string, () => Promise<string>]>([
     ['of another issuer', () => provider.token({ iss: 'https://elsewhere.example' })],
     ['for another audience', () => provider.token({ aud: 'somebody-else' })],
-    ['signed by somebody else', async () => provider.token({}, (await generateKeyPair('ES256')).privateKey)],
+    ['signed with another key', async () => provider.token({}, (await generateKeyPair('ES256')).privateKey)],
     ['without a user', () => provider.token({ sub: undefined })],
-    ['with a user that is no text', () => provider.token({ sub: 7 })],
-    ['with a user that cannot be stored', () => provider.token({ sub: 'a\u0000b' })],
-    ['with a user without end', () => provider.token({ sub: 'x'.repeat(257) })],
-    ['that is not yet good', () => provider.token({ nbf: Math.floor(Date.now() / 1000) + 600 })],
+    ['with a numeric user', () => provider.token({ sub: 7 })],
+    ['with a null character in its user', () => provider.token({ sub: 'a\u0000b' })],
+    ['with a user of 257 characters', () => provider.token({ sub: 'x'.repeat(257) })],
+    ['that is not valid yet', () => provider.token({ nbf: Math.floor(Date.now() / 1000) + 600 })],
   ])('%s is refused', async (_name, make) => {
     expect((await who(await make())).errors?.[0]?.extensions).toMatchObject({
       code: 'UNAUTHENTICATED',
@@ -146,19 +141,19 @@ describe('a token of an identity provider', () => {
     });
   });
 
-  test('that has expired is refused as such', async () => {
+  test('is refused as expired after its expiry', async () => {
     const { errors } = await who(await provider.token({}, undefined, '-1s'));
     expect(errors?.[0]?.extensions).toMatchObject({ code: 'UNAUTHENTICATED', reason: 'EXPIRED' });
   });
 
-  test('enters no workspace but its own', async () => {
+  test('enters no other workspace', async () => {
     const { workspace } = await app.client.mutate('createWorkspace', { name: 'Other' }, 'workspace { id }');
     const { errors } = await who(await provider.token(), workspace.id);
     expect(errors?.[0]?.extensions.code).toBe('FORBIDDEN');
   });
 });
 
-test('claims of other names say who it is, where and with what, when that is configured', async () => {
+test('configured claim names select the user, workspace and scopes', async () => {
   await using other = await startTestApp({
     OIDC_ISSUER: provider.issuer,
     OIDC_AUDIENCE: 'graph',
@@ -180,14 +175,14 @@ test('claims of other names say who it is, where and with what, when that is con
     scopes: ['THREADS_READ'],
     workspace: { name: 'Tenant' },
   });
-  // Without the claim nobody ends up in a workspace that was not meant.
+  // A missing or wrong claim never falls back to another workspace.
   for (const wrong of [undefined, 'ws_01h455vb4pex5vsknk084sn02q', 'nonsense', 7]) {
     const { errors } = await ask(await provider.token({ ...claims, 'https://example.com/workspace': wrong }));
     expect(errors?.[0]?.extensions.code).toBe('UNAUTHENTICATED');
   }
 });
 
-test('a provider that cannot be reached is no reason to let its users in, nor to keep keys out', async () => {
+test('while the provider is unreachable, its tokens are refused and API keys work', async () => {
   const gone = new IdentityProvider();
   await gone.start();
   await using other = await startTestApp({ OIDC_ISSUER: gone.issuer, OIDC_AUDIENCE: 'graph' });
@@ -198,7 +193,7 @@ test('a provider that cannot be reached is no reason to let its users in, nor to
   expect((await other.client.data('{ viewer { kind } }')).viewer.kind).toBe('API_KEY');
 });
 
-test('a provider that hangs keeps nobody waiting but its own users', async () => {
+test('a provider that hangs delays only its own users', async () => {
   const hanging = new IdentityProvider();
   await hanging.start();
   await using other = await startTestApp({
@@ -213,7 +208,7 @@ test('a provider that hangs keeps nobody waiting but its own users', async () =>
   const user = new Client(other.url, await hanging.token({}, undefined, `${minutes * 60 + 4}s`));
   const [theirs, mine] = await Promise.all([user.stream(follow), key.client.stream(follow)]);
   const [theirWords, myWords] = [theirs.text(), mine.text()];
-  // What was read of its keys is too old by now; it is asked again, and does not answer.
+  // Its cached keys are stale now, so they are read again; the provider does not respond.
   const asked = hanging.hang();
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + minutes * 60_000 });
   try {
@@ -230,7 +225,7 @@ test('a provider that hangs keeps nobody waiting but its own users', async () =>
   }
 });
 
-test('a first key that looks like the start of a token is a key', async () => {
+test('an admin key that looks like a token prefix works as a key', async () => {
   const adminKey = 'eyes-only-key-of-the-operator';
   await using other = await startTestApp({
     OIDC_ISSUER: provider.issuer,
@@ -238,11 +233,11 @@ test('a first key that looks like the start of a token is a key', async () => {
     ADMIN_KEY: adminKey,
   });
   const { viewer } = await new Client(other.url, adminKey).data('{ viewer { kind apiKey { prefix } } }');
-  // Nothing of what the operator chose is told.
+  // No part of a key chosen by the operator is shown.
   expect(viewer).toEqual({ kind: 'API_KEY', apiKey: { prefix: '' } });
 });
 
-test('without a provider, its tokens are worth nothing', async () => {
+test('without a configured provider its tokens are refused', async () => {
   await using other = await startTestApp();
   const { errors } = await new Client(other.url, await provider.token()).send('{ viewer { kind } }');
   expect(errors?.[0]?.extensions.code).toBe('UNAUTHENTICATED');

@@ -2,18 +2,18 @@ import type { Client as SocketClient } from 'graphql-ws';
 import { expect, test } from 'vitest';
 import { startTestApp } from '../support/app.ts';
 
-test('of 1,000 subscriptions of 50 keys, revoking one key closes exactly its own within 5 s', async () => {
+test('revoking one of 50 keys ends exactly its own of 1,000 subscriptions', async () => {
   await using app = await startTestApp();
   const { id: threadId } = await app.client.createThread();
   const query = `subscription { threadEvents(threadId: "${threadId}") { ... on MessageAdded { messageId } } }`;
   const scopes = ['THREADS_READ', 'RUNS_READ'];
   const keys = await Promise.all(Array.from({ length: 50 }, () => app.client.createKey({ scopes })));
   const open = new Map(keys.map(({ id }) => [id, 0]));
-  const heard = new Map(keys.map(({ id }) => [id, 0]));
+  const received = new Map(keys.map(({ id }) => [id, 0]));
   const sockets: SocketClient[] = [];
   const stop = new AbortController();
 
-  /** 18 subscriptions on two sockets, and two over SSE, for each key. */
+  /** For each key: 18 subscriptions on two sockets, and two over SSE. */
   const streams = keys.flatMap(({ id, client }) => {
     const count = (map: Map<string, number>, by: number) => map.set(id, (map.get(id) ?? 0) + by);
     const overSockets = [client.socket(), client.socket()].flatMap((socket) => {
@@ -21,7 +21,7 @@ test('of 1,000 subscriptions of 50 keys, revoking one key closes exactly its own
       return Array.from({ length: 9 }, async () => {
         count(open, 1);
         const ended = () => count(open, -1);
-        socket.subscribe({ query }, { next: ({ data }) => data && count(heard, 1), error: ended, complete: ended });
+        socket.subscribe({ query }, { next: ({ data }) => data && count(received, 1), error: ended, complete: ended });
       });
     });
     const overSse = [0, 1].map(async () => {
@@ -29,7 +29,7 @@ test('of 1,000 subscriptions of 50 keys, revoking one key closes exactly its own
       count(open, 1);
       const reading = (async () => {
         for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
-          if (Buffer.from(chunk).includes('"messageId"')) count(heard, 1);
+          if (Buffer.from(chunk).includes('"messageId"')) count(received, 1);
         }
       })();
       reading.catch(() => {}).finally(() => count(open, -1));
@@ -39,17 +39,17 @@ test('of 1,000 subscriptions of 50 keys, revoking one key closes exactly its own
   await Promise.all(streams);
   const total = (map: Map<string, number>) => [...map.values()].reduce((sum, one) => sum + one, 0);
   const say = () => app.client.mutate('createMessage', { threadId, message: { text: 'hello' } }, 'message { id }');
-  // Sockets open by and by: a message that all hear says that they are there.
+  // All subscriptions are open when one message reaches all of them.
   await expect
     .poll(
       async () => {
-        for (const id of heard.keys()) heard.set(id, 0);
+        for (const id of received.keys()) received.set(id, 0);
         await say();
         await expect
-          .poll(() => total(heard), { timeout: 2000 })
+          .poll(() => total(received), { timeout: 2000 })
           .toBe(1000)
           .catch(() => {});
-        return total(heard);
+        return total(received);
       },
       { timeout: 20_000 },
     )
@@ -62,10 +62,10 @@ test('of 1,000 subscriptions of 50 keys, revoking one key closes exactly its own
   await expect.poll(() => open.get(victim.id), { timeout: 5000 }).toBe(0);
   expect(Date.now() - asked).toBeLessThan(5000);
 
-  for (const id of heard.keys()) heard.set(id, 0);
+  for (const id of received.keys()) received.set(id, 0);
   await say();
-  await expect.poll(() => total(heard), { timeout: 5000 }).toBe(980);
-  expect(heard.get(victim.id)).toBe(0);
+  await expect.poll(() => total(received), { timeout: 5000 }).toBe(980);
+  expect(received.get(victim.id)).toBe(0);
   expect(total(open)).toBe(980);
   stop.abort();
   await Promise.all(sockets.map((socket) => socket.dispose()));

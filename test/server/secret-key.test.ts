@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { ConfigError, readConfig } from '../../src/config/config.ts';
 import { ServerProcess } from '../support/process.ts';
 
-test('what opens the server is made once, kept for its owner alone, shown once, and opens it after a restart', async () => {
+test('the admin key and secret key are created once in private files, shown once and valid after a restart', async () => {
   await using server = await ServerProcess.prepare({ ADMIN_KEY: '' }, { isNew: true });
   await server.start();
   const key = await server.keptKey();
@@ -20,7 +20,7 @@ test('what opens the server is made once, kept for its owner alone, shown once, 
   expect(await server.end('SIGTERM')).toBe(0);
   await server.start();
   expect(server.output).not.toContain(key);
-  // Keys and tokens of before are as good as they were, and when they were used has been written down.
+  // Earlier keys and tokens are still valid, and their last use has been stored.
   const { workspace } = await server.clientWith(key).data('{ workspace { apiKeys { nodes { id lastUsedAt } } } }');
   for (const { lastUsedAt } of workspace.apiKeys.nodes) {
     expect(Date.now() - new Date(lastUsedAt).getTime()).toBeLessThan(60_000);
@@ -28,7 +28,7 @@ test('what opens the server is made once, kept for its owner alone, shown once, 
   expect((await server.clientWith(user.key).data('{ viewer { userId } }')).viewer.userId).toBe('alice');
 }, 30_000);
 
-test('another SECRET_KEY than the first does not start, and says what to do', async () => {
+test('a server with another SECRET_KEY refuses to start and names the fix', async () => {
   await using server = await ServerProcess.prepare({});
   await server.start();
   await server.end('SIGTERM');
@@ -52,7 +52,7 @@ test.each([
     { ADMIN_KEY: `ag_${'x'.repeat(49)}` },
     'ADMIN_KEY is not valid: it looks like a key of this server, but has a typo.',
   ],
-])('a setting that cannot be meant stops the start with one line: %o', (environment, line) => {
+])('an invalid setting is refused with one line: %o', (environment, line) => {
   expect(() => readConfig(environment)).toThrow(ConfigError);
   expect(() => readConfig(environment)).toThrow(line);
 });

@@ -1,19 +1,18 @@
 import { decodeJwt, decodeProtectedHeader, SignJWT } from 'jose';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startTestApp, type TestApp } from '../support/app.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { startTestApp } from '../support/app.ts';
 import { all, Client, joined } from '../support/client.ts';
+import { useApp } from '../support/use-app.ts';
 
-let app: TestApp;
+const app = useApp();
 let alice: Client;
 let bob: Client;
 beforeAll(async () => {
-  app = await startTestApp();
   alice = await app.client.as('alice');
   bob = await app.client.as('bob');
 });
-afterAll(() => app.stop());
 
-test('an end user chats with nothing but a token, and sees their own threads only', async () => {
+test('an end user chats with only a session token and sees only their own threads', async () => {
   const assistant = await app.client.createAssistant({ name: 'Guide' });
   const run = await alice.ask('say hello Alice', { assistantId: assistant.id });
   expect(joined(await all(alice.follow(run.id)))).toBe('hello Alice');
@@ -31,7 +30,7 @@ test('an end user chats with nothing but a token, and sees their own threads onl
   expect((await app.client.data('{ threads { totalCount } }')).threads.totalCount).toBe(1);
 });
 
-test('an end user uses assistants, but does not change them, nor keys, nor the workspace', async () => {
+test('an end user can use assistants, but not change them, keys or the workspace', async () => {
   const attempts: Array<[string, object]> = [
     ['createAssistant', { name: 'Mine' }],
     ['createApiKey', { name: 'Mine', scopes: ['THREADS_READ'] }],
@@ -52,13 +51,13 @@ test('an end user uses assistants, but does not change them, nor keys, nor the w
   });
 });
 
-test("an end user cannot make a thread that is somebody else's", async () => {
+test('an end user cannot create a thread for another user', async () => {
   expect(await alice.mutate('createThread', { owner: 'bob' }, 'thread { id }')).toMatchObject({ code: 'FORBIDDEN' });
   const { thread } = await alice.mutate('createThread', {}, 'thread { owner }');
   expect(thread.owner).toBe('alice');
 });
 
-test('the same idempotency key of two users, whatever their names, makes two runs', async () => {
+test('one idempotency key of two users makes two runs, whatever their names', async () => {
   const [one, two] = [await app.client.as('a'), await app.client.as('a:b')];
   const first = await two.ask('hello', { idempotencyKey: 'c' });
   const second = await one.ask('hello', { idempotencyKey: 'b:c' });
@@ -66,8 +65,8 @@ test('the same idempotency key of two users, whatever their names, makes two run
   expect((await two.ask('hello', { idempotencyKey: 'c' })).id).toBe(first.id);
 });
 
-describe('a token', () => {
-  test('has what its key has of what an end user can have, or less', async () => {
+describe('a session token', () => {
+  test('has at most those scopes of its key that end users can have', async () => {
     const { client, id } = await app.client.createKey({ scopes: ['THREADS_READ', 'ASSISTANTS_WRITE', 'RUNS_READ'] });
     const scopesOf = async (user: Client) => (await user.data('{ viewer { scopes } }')).viewer.scopes;
     const carol = await client.as('carol');
@@ -77,28 +76,28 @@ describe('a token', () => {
     expect(more).toMatchObject({ code: 'FORBIDDEN' });
     const never = await app.client.mutate('createSessionToken', { userId: 'carol', scopes: ['SERVER_ADMIN'] }, 'token');
     expect(never).toMatchObject({ code: 'INVALID_INPUT', issues: [{ path: ['scopes'] }] });
-    // What the key loses, its tokens lose.
+    // A scope removed from the key is also removed from its tokens.
     await app.client.mutate('updateApiKey', { id, scopes: ['THREADS_READ'] }, 'apiKey { id }');
     expect(await scopesOf(carol)).toEqual(['THREADS_READ']);
     await app.client.mutate('revokeApiKey', { id }, 'apiKey { id }');
     expect((await carol.send('{ viewer { kind } }')).errors?.[0]?.extensions).toMatchObject({ reason: 'REVOKED' });
   });
 
-  test('ends with its key at the latest', async () => {
+  test('expires no later than its key', async () => {
     const expiresAt = new Date(Date.now() + 60_000).toISOString();
     const { client } = await app.client.createKey({ scopes: ['THREADS_READ'], expiresAt });
     const made = await client.mutate('createSessionToken', { userId: 'carol', ttlSeconds: 86_400 }, 'expiresAt');
     expect(new Date(made.expiresAt).getTime()).toBeLessThanOrEqual(new Date(expiresAt).getTime());
   });
 
-  test('acts in the workspace that it was made in', async () => {
+  test('acts in the workspace in which it was created', async () => {
     const { workspace } = await app.client.mutate('createWorkspace', { name: 'Other' }, 'workspace { id }');
     const there = await app.in(workspace.id).as('alice');
     const { workspace: own, threads } = await there.data('{ workspace { id } threads { totalCount } }');
     expect([own.id, threads.totalCount]).toEqual([workspace.id, 0]);
   });
 
-  test('that somebody else signed, or that says something else, is worth nothing', async () => {
+  test('with a forged signature or changed claims is refused', async () => {
     const [head, claims] = [decodeProtectedHeader(alice.key), decodeJwt(alice.key)];
     const forge = (secret: Uint8Array, header: object) =>
       new SignJWT(claims).setProtectedHeader({ ...head, alg: 'HS256', ...header }).sign(secret);
@@ -116,16 +115,16 @@ describe('a token', () => {
   });
 
   test.each([
-    ['an empty user', { userId: ' ' }, 'userId'],
-    ['half a character for a user', { userId: '\ud83c' }, 'userId'],
-    ['a life of no time', { userId: 'x', ttlSeconds: 0 }, 'ttlSeconds'],
-    ['a life of years', { userId: 'x', ttlSeconds: 86_401 }, 'ttlSeconds'],
-  ])('with %s is refused with what to change', async (_name, input, path) => {
+    ['an empty user id', { userId: ' ' }, 'userId'],
+    ['a lone surrogate in the user id', { userId: '\ud83c' }, 'userId'],
+    ['a lifetime of zero', { userId: 'x', ttlSeconds: 0 }, 'ttlSeconds'],
+    ['a lifetime above one day', { userId: 'x', ttlSeconds: 86_401 }, 'ttlSeconds'],
+  ])('with %s is refused with the field to change', async (_name, input, path) => {
     const refused = await app.client.mutate('createSessionToken', input, 'token');
     expect(refused).toMatchObject({ code: 'INVALID_INPUT', issues: [{ path: [path] }] });
   });
 
-  test('may be for anybody: in Chinese, with spaces, with quotes', async () => {
+  test('accepts any user id: Chinese, spaces or quotes', async () => {
     for (const userId of ['王小明', 'a "b" \\ c', "x'; DROP TABLE"]) {
       const user = await app.client.as(userId);
       await user.ask('say 你好');
@@ -135,7 +134,7 @@ describe('a token', () => {
   });
 });
 
-test('what signs tokens changes: old ones stay good for the grace, and with none everybody is signed out', async () => {
+test('after the signing key rotates, old tokens stay valid for the grace period, and end without one', async () => {
   await using other = await startTestApp();
   const before = await other.client.as('alice');
   const { validUntil } = await other.client.mutate('rotateSigningKey', {}, 'validUntil');

@@ -1,23 +1,14 @@
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { startTestApp, type TestApp } from '../support/app.ts';
+import { expect, test, vi } from 'vitest';
 import { all } from '../support/client.ts';
-import { ModelServer } from '../support/model-server.ts';
 import { openSocket } from '../support/raw-socket.ts';
+import { useApp, useModel } from '../support/use-app.ts';
 
-let model: ModelServer;
-let app: TestApp;
-beforeAll(async () => {
-  model = await ModelServer.start();
-  app = await startTestApp({ OPENAI_BASE_URL: model.baseURL, MAX_SOCKETS_PER_USER: '1', MAX_STREAMS_PER_USER: '3' });
-});
-afterAll(async () => {
-  await app.stop();
-  await model[Symbol.asyncDispose]();
-});
+const model = useModel();
+const app = useApp({ model, environment: { MAX_SOCKETS_PER_USER: '1', MAX_STREAMS_PER_USER: '3' } });
 
 const createThread = 'mutation { createThread(input: {}) { __typename } }';
 
-test('a socket that comes in with its first operation and is one too many is turned away, and does nothing after that', async () => {
+test('a socket above the limit that authenticates with its first operation is closed and executes nothing', async () => {
   const alice = await app.client.as('alice');
   const first = await openSocket(alice);
   const second = await openSocket(alice, { isAnonymous: true });
@@ -25,12 +16,12 @@ test('a socket that comes in with its first operation and is one too many is tur
   second.send('1', '{ viewer { kind } }', {}, headers);
   second.send('2', createThread);
   expect(await second.closed).toEqual({ code: 1013, reason: 'Too many sockets' });
-  expect(second.heard.filter(({ type }) => type === 'next')).toEqual([]);
+  expect(second.received.filter(({ type }) => type === 'next')).toEqual([]);
   expect((await alice.data('{ threads { totalCount } }')).threads.totalCount).toBe(0);
   first.socket.terminate();
 });
 
-test('what a client sends after its key was revoked is not done, though it has not heard of it', async () => {
+test('an operation sent after the key was revoked is not executed', async () => {
   const { id, client } = await app.client.createKey({ scopes: ['THREADS_READ', 'THREADS_WRITE'] });
   const threads = async () => (await app.client.data('{ threads { totalCount } }')).threads.totalCount;
   const before = await threads();
@@ -47,20 +38,20 @@ test('what a client sends after its key was revoked is not done, though it has n
   expect(await threads()).toBe(before);
 });
 
-test('a thread that is deleted ends those who follow it: once, with what they held', async () => {
+test('deleting a thread ends its subscriptions once and frees their quota', async () => {
   const bob = await app.client.as('bob');
   const socket = await openSocket(bob);
   const query = 'subscription($id: ID!) { threadEvents(threadId: $id) { __typename } }';
-  // More often than may be followed at a time.
+  // More rounds than the limit of subscriptions per user.
   for (let time = 0; time < 5; time += 1) {
     const { id } = await bob.createThread();
     socket.send(`ws ${time}`, query, { id });
     const stream = await bob.stream(query, { id });
-    const told = stream.text();
+    const text = stream.text();
     await expect.poll(() => app.app.services.feeds.count).toBe(1);
     await bob.mutate('deleteThread', { id }, 'deletedId');
-    expect((await told).match(/NOT_FOUND/g)).toHaveLength(1);
-    expect(await told).toContain('event: complete');
+    expect((await text).match(/NOT_FOUND/g)).toHaveLength(1);
+    expect(await text).toContain('event: complete');
     await vi.waitUntil(() => socket.of(`ws ${time}`).length > 0, 10_000);
     const [refusal] = socket.of(`ws ${time}`);
     expect(refusal).toMatchObject({ type: 'error', payload: [{ extensions: { code: 'NOT_FOUND' } }] });
@@ -69,8 +60,8 @@ test('a thread that is deleted ends those who follow it: once, with what they he
   socket.socket.terminate();
 });
 
-test('followers of one run with other values of a variable are told what they asked for', async () => {
-  model.says('One');
+test('subscribers of one run with different variables get their own selections', async () => {
+  model.streams('One');
   const { id: threadId } = await app.client.createThread({
     messages: [1, 2, 3, 4].map((text) => ({ text: `${text}` })),
   });
@@ -99,7 +90,7 @@ test('followers of one run with other values of a variable are told what they as
   expect(again).toEqual([one, all4, two]);
 });
 
-test('a query that is long for nothing is refused, and so are variables that a subscription would keep', async () => {
+test('an oversized query, or oversized variables of a subscription, are refused', async () => {
   const long = await app.client.send(`{ viewer { kind } } #${'x'.repeat(300_000)}`);
   expect(long.errors?.[0]?.extensions.code).toBe('QUERY_TOO_COMPLEX');
   const socket = await openSocket(app.client);

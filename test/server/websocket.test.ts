@@ -1,25 +1,22 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
-import { startTestApp, type TestApp } from '../support/app.ts';
+import { startTestApp } from '../support/app.ts';
 import { Client } from '../support/client.ts';
 import { openSocket } from '../support/raw-socket.ts';
+import { useApp } from '../support/use-app.ts';
 
-let app: TestApp;
-beforeAll(async () => {
-  app = await startTestApp();
-});
-afterAll(() => app.stop());
+const app = useApp();
 
-/** Speaks the protocol by hand: sends messages in order and returns what comes back, with the code of the closing. */
+/** Sends messages in order on a new socket; returns the replies and the close code. */
 async function talk(
   messages: object[],
   replies: number,
-): Promise<{ heard: Array<{ type: string; id?: string; payload?: unknown }>; code: number | null }> {
+): Promise<{ received: Array<{ type: string; id?: string; payload?: unknown }>; code: number | null }> {
   const socket = new WebSocket(`${app.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
   await once(socket, 'open');
-  const heard: Array<{ type: string; id?: string; payload?: unknown }> = [];
+  const received: Array<{ type: string; id?: string; payload?: unknown }> = [];
   let code: number | null = null;
   const over = new Promise<void>((resolve) => {
     socket.on('close', (closed) => {
@@ -27,15 +24,15 @@ async function talk(
       resolve();
     });
     socket.on('message', (data) => {
-      heard.push(JSON.parse(String(data)));
-      if (heard.length === 1) for (const message of messages.slice(1)) socket.send(JSON.stringify(message));
-      if (heard.length === replies) resolve();
+      received.push(JSON.parse(String(data)));
+      if (received.length === 1) for (const message of messages.slice(1)) socket.send(JSON.stringify(message));
+      if (received.length === replies) resolve();
     });
   });
   socket.send(JSON.stringify(messages[0]));
   await over;
   socket.terminate();
-  return { heard, code };
+  return { received, code };
 }
 
 const operation = (query: string, extensions?: object) => ({
@@ -44,34 +41,37 @@ const operation = (query: string, extensions?: object) => ({
   payload: { query, extensions },
 });
 
-test('queries and mutations go over a socket too', async () => {
+test('queries and mutations also work over a socket', async () => {
   const init = { type: 'connection_init', payload: { authorization: `Bearer ${app.client.key}` } };
-  const { heard } = await talk([init, operation('{ viewer { kind } }')], 3);
-  expect(heard).toMatchObject([
+  const { received } = await talk([init, operation('{ viewer { kind } }')], 3);
+  expect(received).toMatchObject([
     { type: 'connection_ack' },
     { type: 'next', payload: { data: { viewer: { kind: 'API_KEY' } } } },
     { type: 'complete' },
   ]);
 });
 
-test('a socket may say who it is with its first operation, as GraphiQL does', async () => {
+test('a socket can authenticate with its first operation, as GraphiQL does', async () => {
   const headers = { Authorization: `Bearer ${app.client.key}` };
-  const { heard } = await talk([{ type: 'connection_init' }, operation('{ viewer { kind } }', { headers })], 3);
-  expect(heard[1]).toMatchObject({ type: 'next', payload: { data: { viewer: { kind: 'API_KEY' } } } });
+  const { received } = await talk([{ type: 'connection_init' }, operation('{ viewer { kind } }', { headers })], 3);
+  expect(received[1]).toMatchObject({ type: 'next', payload: { data: { viewer: { kind: 'API_KEY' } } } });
 });
 
-test('a socket without a credential, or with a wrong one, gets nothing', async () => {
-  const { heard } = await talk([{ type: 'connection_init' }, operation('{ viewer { kind } }')], 2);
-  expect(heard[1]).toMatchObject({ type: 'error', payload: [{ extensions: { code: 'UNAUTHENTICATED' } }] });
+test('a socket without a valid credential is refused', async () => {
+  const { received } = await talk([{ type: 'connection_init' }, operation('{ viewer { kind } }')], 2);
+  expect(received[1]).toMatchObject({ type: 'error', payload: [{ extensions: { code: 'UNAUTHENTICATED' } }] });
   const wrong = { type: 'connection_init', payload: { authorization: 'Bearer ag_wrong' } };
   expect((await talk([wrong], 1)).code).toBe(4403);
 });
 
-test('a syntax error or an unknown field on a socket is told and leaves the socket open', async () => {
+test('a syntax error or an unknown field is reported and leaves the socket open', async () => {
   const init = { type: 'connection_init', payload: { authorization: `Bearer ${app.client.key}` } };
   for (const query of ['{ viewer {', '{ nonsense }']) {
-    const { heard, code } = await talk([init, operation(query)], 2);
-    expect(heard[1]).toMatchObject({ type: 'error', payload: [{ extensions: { code: 'GRAPHQL_VALIDATION_FAILED' } }] });
+    const { received, code } = await talk([init, operation(query)], 2);
+    expect(received[1]).toMatchObject({
+      type: 'error',
+      payload: [{ extensions: { code: 'GRAPHQL_VALIDATION_FAILED' } }],
+    });
     expect(code).toBeNull();
   }
 });
@@ -83,7 +83,7 @@ test('a socket acts in the workspace that it names', async () => {
   expect(event.value).toEqual({ name: 'Other' });
 });
 
-test('a refused upgrade ends with its socket, also when the other end resets it or never closes it', async () => {
+test('a refused upgrade ends its connection, also when the client resets or never closes it', async () => {
   await using strict = await startTestApp({ CORS_ORIGINS: 'https://app.example' });
   const { port } = new URL(strict.url);
   const upgrade = (path: string, origin = '') =>
@@ -98,14 +98,14 @@ test('a refused upgrade ends with its socket, also when the other end resets it 
     expect(String(answer)).toMatch(/^HTTP\/1.1 40[34] /);
     halfOpen.resume();
     await once(halfOpen, 'end');
-    // The server has let go of it: what is written now is answered with a reset.
+    // The server has closed the connection: further writes cause a reset.
     halfOpen.on('error', () => {});
     while (!halfOpen.destroyed) await new Promise<void>((resolve) => halfOpen.write('more', () => resolve()));
   }
   expect(await (await fetch(`${strict.url}/health`)).json()).toEqual({ status: 'ok' });
 });
 
-test('a server that is asked to stop does not wait for a socket that never answers', async () => {
+test('a server that stops does not wait for a socket that never answers', async () => {
   const silent = await startTestApp();
   const { port } = new URL(silent.url);
   const socket = connect(Number(port));
@@ -118,46 +118,46 @@ test('a server that is asked to stop does not wait for a socket that never answe
   socket.on('error', () => {});
   const asked = performance.now();
   await silent.stop();
-  // The protocol would wait for 30 s.
+  // The protocol library alone would wait 30 s for the client's close frame.
   expect(performance.now() - asked).toBeLessThan(10_000);
   socket.destroy();
 });
 
-test('first operations that come at once run as the one who was first, or not at all', async () => {
+test('simultaneous first operations run as the first actor or are refused', async () => {
   const [alice, bob] = [await app.client.as('alice'), await app.client.as('bob')];
   const ask = (id: string, { key }: Client) => ({
     ...operation('{ viewer { userId } }', { headers: { authorization: `Bearer ${key}` } }),
     id,
   });
-  const { heard } = await talk([{ type: 'connection_init' }, ask('a', alice), ask('b', bob), ask('c', alice)], 6);
-  expect(heard.filter(({ type }) => type === 'next')).toMatchObject([
+  const { received } = await talk([{ type: 'connection_init' }, ask('a', alice), ask('b', bob), ask('c', alice)], 6);
+  expect(received.filter(({ type }) => type === 'next')).toMatchObject([
     { id: 'a', payload: { data: { viewer: { userId: 'alice' } } } },
     { id: 'c', payload: { data: { viewer: { userId: 'alice' } } } },
   ]);
-  expect(heard.filter(({ type }) => type === 'error')).toMatchObject([
+  expect(received.filter(({ type }) => type === 'error')).toMatchObject([
     { id: 'b', payload: [{ extensions: { code: 'UNAUTHENTICATED', reason: 'RIGHTS_CHANGED' } }] },
   ]);
 });
 
-test('a wrong credential first leaves the socket to a right one', async () => {
+test('a socket accepts a valid credential after an invalid one', async () => {
   const { key } = await app.client.as('alice');
   const ask = (id: string, secret: string) => ({
     ...operation('{ viewer { userId } }', { headers: { authorization: `Bearer ${secret}` } }),
     id,
   });
-  const { heard } = await talk([{ type: 'connection_init' }, ask('a', 'wrong'), ask('b', key)], 4);
-  expect(heard).toContainEqual({ id: 'b', type: 'next', payload: { data: { viewer: { userId: 'alice' } } } });
-  expect(heard.find(({ type }) => type === 'error')).toMatchObject({ id: 'a' });
+  const { received } = await talk([{ type: 'connection_init' }, ask('a', 'wrong'), ask('b', key)], 4);
+  expect(received).toContainEqual({ id: 'b', type: 'next', payload: { data: { viewer: { userId: 'alice' } } } });
+  expect(received.find(({ type }) => type === 'error')).toMatchObject({ id: 'a' });
 });
 
-test('health, readiness and the way in', async () => {
+test('/health, /ready and the redirect to GraphiQL work', async () => {
   expect(await (await fetch(`${app.url}/health`)).json()).toEqual({ status: 'ok' });
   expect(await (await fetch(`${app.url}/ready`)).json()).toEqual({ status: 'ready' });
   expect((await fetch(`${app.url}/`, { redirect: 'manual' })).headers.get('location')).toBe('/graphql');
   expect((await fetch(`${app.url}/nothing`)).status).toBe(404);
 });
 
-test('an id is free when its operation has ended, and a socket that uses it before that is closed with all it follows', async () => {
+test('an operation id can be reused after its operation ended; reusing it earlier closes the socket', async () => {
   const { id: threadId } = await app.client.createThread();
   const query = 'subscription($id: ID!) { threadEvents(threadId: $id) { __typename } }';
   const patient = await openSocket(app.client);

@@ -11,19 +11,19 @@ import { fastTiming } from './timing.ts';
 export interface TestApp extends AsyncDisposable {
   readonly app: App;
   readonly url: string;
-  /** Acts with the first key. */
+  /** A client with the admin key. */
   readonly client: Client;
   /**
    * The statements that the database receives while `work` is done, but for those of the queue. It is done until two
    * times in a row take the same: what the worker looks for now and then does not count. `counts`: those that are meant.
    */
   statements(work: () => Promise<unknown>, counts?: (sql: string) => boolean): Promise<string[]>;
-  /** Acts with the first key in another workspace. */
+  /** A client with the admin key in another workspace. */
   in(workspaceId: string): Client;
   stop(): Promise<void>;
 }
 
-/** Starts a server. `environment`: what would stand in its environment; `config`: what goes before that; `more`: parts of the test's own. */
+/** Starts a server. `environment`: its settings; `config`: overrides of the resulting configuration; `more`: replaced parts. */
 export async function startTestApp(
   environment: Record<string, string> = {},
   config: Partial<Config> = {},

@@ -4,7 +4,7 @@ import { type Browser, chromium } from 'playwright-core';
 const paths = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 const executablePath = process.env.CHROMIUM ?? paths.find((path) => existsSync(path));
 
-/** Whether there is a browser to look at pages with. */
+/** Whether a Chromium is installed. */
 export const hasBrowser = executablePath !== undefined;
 
 /** Starts a headless Chromium. */

@@ -1,7 +1,7 @@
 import { createClient, type Client as SocketClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
 
-/** An answer over HTTP. */
+/** A GraphQL response over HTTP. */
 export interface Answer {
   status: number;
   data: any;
@@ -14,7 +14,7 @@ export interface Answer {
 
 export type AnyEvent = any;
 
-/** What every test that follows a run selects. */
+/** The selection of all test subscriptions. */
 const eventSelection = `
   __typename
   ... on Event { cursor at runId threadId }
@@ -28,7 +28,7 @@ const eventSelection = `
   ... on ReasoningDelta { reasoningStepId: stepId reasoning: text }
 `;
 
-/** The body and headers of an operation with a file in its input; null: it has none. */
+/** The headers and body of an operation with a file in its input; null if it has none. */
 function bodyWithFiles(headers: Record<string, string>, query: string, variables: object) {
   const { input } = variables as { input?: { file?: unknown } };
   if (!(input?.file instanceof File)) return null;
@@ -40,7 +40,7 @@ function bodyWithFiles(headers: Record<string, string>, query: string, variables
   return { headers: rest, body: form };
 }
 
-/** A client of a server under test, with a key. */
+/** A client of a server under test with one credential. */
 export class Client {
   readonly url: string;
   readonly key: string;
@@ -72,7 +72,7 @@ export class Client {
     return { status: response.status, ...(await response.json()) };
   }
 
-  /** Sends an operation whose answer comes as SSE, until the signal aborts. */
+  /** Sends an operation and requests its results as SSE; `signal` aborts it. */
   stream(query: string, variables: object = {}, signal?: AbortSignal): Promise<Response> {
     return fetch(`${this.url}/graphql`, {
       method: 'POST',
@@ -82,14 +82,14 @@ export class Client {
     });
   }
 
-  /** Sends an operation that must succeed; returns its data. */
+  /** Sends an operation and returns its data; throws its errors. */
   async data(query: string, variables: object = {}): Promise<Answer['data']> {
     const { data, errors } = await this.send(query, variables);
     if (errors) throw new Error(JSON.stringify(errors, null, 2));
     return data;
   }
 
-  /** Sends a mutation with an input; returns its result, payload or refusal, with the fields of `selection`. */
+  /** Sends a mutation; returns its payload with the fields of `selection`, or its error. */
   async mutate(name: string, input: object, selection: string): Promise<Answer['data']> {
     const type = `${name[0]?.toUpperCase()}${name.slice(1)}`;
     const query = `mutation($input: ${type}Input!) { ${name}(input: $input) {
@@ -99,7 +99,7 @@ export class Client {
     return (await this.data(query, { input }))[name];
   }
 
-  /** A key for the workspace that this client acts in, with a client that acts with it. */
+  /** Creates a key in this client's workspace; `client` uses it. */
   async createKey(input: object): Promise<{ id: string; secret: string; client: Client }> {
     const selection = 'secret apiKey { id }';
     const result = await this.mutate('createApiKey', { name: 'Test', ...input }, selection);
@@ -107,7 +107,7 @@ export class Client {
     return { id: result.apiKey.id, secret: result.secret, client: new Client(this.url, result.secret) };
   }
 
-  /** A client that acts as an end user, with a session token. */
+  /** A client with a session token of an end user. */
   async as(userId: string, input: object = {}): Promise<Client> {
     const result = await this.mutate('createSessionToken', { userId, ...input }, 'token expiresAt');
     if (!result.token) throw new Error(JSON.stringify(result));
@@ -134,13 +134,13 @@ export class Client {
     return { ...result.run, thread: result.thread };
   }
 
-  /** The run when it has ended or waits for tool outputs, with the fields of `selection`. */
+  /** Waits until a run ends or parks; returns the fields of `selection`. */
   async finished(id: string, selection = 'status'): Promise<Answer['data']> {
     const query = `query($id: ID!) { waitForRun(id: $id, timeoutSeconds: 20) { __typename ... on Run { ${selection} } ... on Error { message } } }`;
     return (await this.data(query, { id })).waitForRun;
   }
 
-  /** A socket of graphql-ws that does not reconnect by itself. */
+  /** A graphql-ws client that does not reconnect. */
   socket(): SocketClient {
     const params = {
       authorization: `Bearer ${this.key}`,
@@ -163,7 +163,7 @@ export class Client {
     yield* this.subscribe(query, { id: threadId, after }, 'threadEvents');
   }
 
-  /** The values of a subscription's field over WebSocket; what the server refuses is thrown. */
+  /** The values of a subscription field over WebSocket; throws errors of the server. */
   async *subscribe(query: string, variables: Record<string, unknown>, field: string): AsyncGenerator<AnyEvent> {
     const socket = this.socket();
     try {
@@ -207,7 +207,7 @@ export async function all<T>(iterable: AsyncIterable<T>): Promise<T[]> {
   return values;
 }
 
-/** Reads until a value fits, which is the last one returned. */
+/** Reads up to and including the first value that fits. */
 export async function until<T>(iterable: AsyncIterable<T>, fits: (value: T) => boolean): Promise<T[]> {
   const values: T[] = [];
   for await (const value of iterable) {
@@ -217,14 +217,14 @@ export async function until<T>(iterable: AsyncIterable<T>, fits: (value: T) => b
   return values;
 }
 
-/** The text that the deltas of a message come to. */
+/** The joined text of all message deltas. */
 export const joined = (events: AnyEvent[]) =>
   events
     .filter(({ __typename }) => __typename === 'MessageDelta')
     .map(({ text }) => text)
     .join('');
 
-/** The names of events, neighbouring deltas as one. */
+/** The names of events; adjacent deltas of one type count as one. */
 export const shape = (events: AnyEvent[]) =>
   events
     .map(({ __typename, status }) => (__typename === 'RunStatusChanged' ? status : __typename))

@@ -1,11 +1,11 @@
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
-/** Stands between clients and a server, and cuts connections. */
+/** A TCP proxy that cuts connections. */
 export class CuttingProxy implements AsyncDisposable {
   readonly #server;
   readonly #open = new Set<Socket>();
   readonly #bytesBeforeCut: () => number;
-  /** How many connections were cut. */
+  /** The number of connections cut. */
   cuts = 0;
 
   private constructor(target: URL, bytesBeforeCut: () => number) {
@@ -13,14 +13,14 @@ export class CuttingProxy implements AsyncDisposable {
     this.#server = createServer((client) => this.#pass(client, connect(Number(target.port), target.hostname)));
   }
 
-  /** `bytesBeforeCut`: how much of what the server says passes on a connection before it is cut. */
+  /** `bytesBeforeCut`: the number of bytes from the server that pass before the connection is cut. */
   static async start(url: string, bytesBeforeCut: () => number): Promise<CuttingProxy> {
     const proxy = new CuttingProxy(new URL(url), bytesBeforeCut);
     await new Promise<void>((resolve) => proxy.#server.listen(0, '127.0.0.1', resolve));
     return proxy;
   }
 
-  /** Lets nothing pass any more on the connections that are open, and closes none of them. */
+  /** Stops all data on the open connections without closing them. */
   freeze(): void {
     for (const socket of this.#open) socket.pause();
   }
@@ -43,7 +43,7 @@ export class CuttingProxy implements AsyncDisposable {
     }
     client.on('data', (bytes: Buffer) => server.write(bytes));
     server.on('data', (bytes: Buffer) => {
-      // In the middle of a message as well as between two.
+      // The cut may fall inside a message.
       client.write(bytes.subarray(0, left));
       left -= bytes.length;
       if (left > 0) return;

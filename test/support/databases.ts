@@ -18,14 +18,14 @@ declare module 'vitest' {
     templateFolder: string;
     /** The PostgreSQL server to run on, and the migrated database to copy; null for the embedded one. */
     postgres: { url: string; template: string } | null;
-    /** The Redis that carries the bus of servers under test; null: none does. */
+    /** The URL of the Redis for the bus of servers under test, or null. */
     redis: string | null;
   }
 }
 
 /**
- * Makes one migrated database that every test file starts from: a dump of PGlite, or a template on TEST_DATABASE_URL. With
- * TEST_REDIS_URL, a Redis is used besides.
+ * Creates the migrated database that all test files start from: a dump of PGlite, or a template on TEST_DATABASE_URL. With
+ * TEST_REDIS_URL, servers under test use that Redis as their bus.
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const url = process.env.TEST_DATABASE_URL;
@@ -74,14 +74,14 @@ async function makeTemplate(project: TestProject, url: string) {
   };
 }
 
-/** The address with another database in it. */
+/** The URL with another database name. */
 export function withDatabase(url: string, database: string): string {
   const address = new URL(url);
   address.pathname = `/${database}`;
   return address.href;
 }
 
-/** A copy of the template for one test server; returns its address. */
+/** Copies the template for one test server; returns the URL of the copy. */
 export async function copyTemplate({ url, template }: { url: string; template: string }): Promise<string> {
   const copy = `${template}_${randomBytes(4).toString('hex')}`;
   const server = new pg.Client({ connectionString: url });
@@ -91,12 +91,12 @@ export async function copyTemplate({ url, template }: { url: string; template: s
   return withDatabase(url, copy);
 }
 
-/** What stands in the environment of servers under test that use what there is: a copy of the template, a Redis. */
+/** The storage settings of a server under test: a copy of the template and the Redis, if there are any. */
 export async function storageEnvironment(): Promise<Record<string, string>> {
   const postgres = inject('postgres');
   const redis = inject('redis');
   return {
-    // Many servers under test share what connections the database takes.
+    // Many servers under test share the connections of the database server.
     ...(postgres ? { DATABASE_URL: await copyTemplate(postgres), DATABASE_CONNECTIONS: '8' } : {}),
     ...(redis ? { REDIS_URL: redis } : {}),
   };

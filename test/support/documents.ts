@@ -1,6 +1,6 @@
 import { strToU8, zipSync } from 'fflate';
 
-/** A PDF with a text on each page, in a font without an outline of its own, as many Chinese ones are. */
+/** A PDF with one text for each page, in a font that is not embedded, as in many Chinese documents. */
 export function pdfOf(pages: string[]): Buffer {
   const kids = pages.map((_, index) => `${5 + index * 2} 0 R`).join(' ');
   const descriptor =
@@ -35,7 +35,7 @@ const types =
 const relations =
   '<?xml version="1.0" encoding="UTF-8"?><Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="rId1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument" Target="word/document.xml"/></Relationships>';
 
-/** A Word document with some paragraphs. */
+/** A Word document. */
 export function docxOf(paragraphs: string[]): Buffer {
   const body = paragraphs.map((text) => `<w:p><w:r><w:t>${text}</w:t></w:r></w:p>`).join('');
   const document = `<w:document xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"><w:body>${body}</w:body></w:document>`;
@@ -55,7 +55,7 @@ export const zipOf = (files: Record<string, string | Uint8Array>): Buffer =>
     ),
   );
 
-/** A zip file that says of a file in it that it is small. */
+/** A zip file whose directory understates the size of an entry. */
 export function lyingZip(name: string, size: number): Buffer {
   const zip = zipOf({ name: new Uint8Array(size), [name]: new Uint8Array(size) });
   for (const [signature, offset] of [

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** A request as a server of a test received it. */
+/** A request as the server received it. */
 export interface HeardRequest {
   method: string;
   url: string;
@@ -9,16 +9,16 @@ export interface HeardRequest {
   body: string;
 }
 
-/** A server on loopback that keeps what it hears. */
+/** A server on loopback that records its requests. */
 export interface EchoServer extends AsyncDisposable {
-  /** Without a path. */
+  /** The base URL, without a path. */
   url: string;
   heard: HeardRequest[];
-  /** Ends connections that are open, and takes no more. */
+  /** Closes the open connections and stops listening. */
   close(): Promise<void>;
 }
 
-/** Starts a server that answers as `answer` says; by default with what it heard, as JSON. */
+/** Starts a server that responds with `answer`; the default returns the request as JSON. */
 export async function startEchoServer(
   answer: (request: HeardRequest, response: ServerResponse) => void = (request, response) => {
     response.setHeader('content-type', 'application/json');

@@ -1,10 +1,10 @@
 import type { ServerResponse } from 'node:http';
 import { type EchoServer, type HeardRequest, startEchoServer } from './echo-server.ts';
 
-/** What words mean the same, in this small world; each group is a direction of its own. */
+/** Groups of words with the same meaning; each group is one dimension. */
 const meanings = [/refund|money back|退款|退钱/i, /cat|kitten|feline|猫/i, /weather|rain|sunny|天气/i];
 
-/** A vector that points where the words of a text mean. */
+/** The embedding of a text: one dimension for each meaning that it contains. */
 const vectorOf = (text: string) => [...meanings.map((pattern) => (pattern.test(text) ? 1 : 0)), 0.1];
 
 /** A server that embeds texts. */
@@ -13,13 +13,13 @@ export interface EmbeddingServer extends AsyncDisposable {
   /** The texts of each call, in order. */
   readonly calls: string[][];
   readonly heard: HeardRequest[];
-  /** Answers all that comes from now on like that; null: as it should. */
+  /** Replaces the response to all further requests; null restores the normal one. */
   answers(instead: ((response: ServerResponse) => void) | null): void;
-  /** Hands each later request to `take`, which decides when it is answered; null: answers at once. */
+  /** Passes each further response to `take`, which sends it later; null sends immediately. */
   hold(take: ((answer: () => void) => void) | null): void;
 }
 
-/** Starts a server on loopback that embeds as OpenAI does, and as DashScope does. */
+/** Starts an embedding server on loopback with the APIs of OpenAI and DashScope. */
 export async function startEmbeddingServer(): Promise<EmbeddingServer> {
   const calls: string[][] = [];
   let instead: ((response: ServerResponse) => void) | null = null;

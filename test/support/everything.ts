@@ -2,15 +2,15 @@ import { spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
 
-/** The MCP project's own server, which has one of everything. */
+/** The reference server of the MCP project, which has every kind of tool. */
 export interface Everything extends AsyncDisposable {
-  /** Where it speaks MCP. */
+  /** The URL of its MCP endpoint. */
   url: string;
-  /** Ends it; resolves when it has ended. */
+  /** Kills the process; resolves when it has exited. */
   kill(): Promise<void>;
 }
 
-/** Starts it on a free port, with no environment but that. */
+/** Starts it on a free port with an otherwise empty environment. */
 export async function startEverything(): Promise<Everything> {
   const entry = createRequire(import.meta.url).resolve('@modelcontextprotocol/server-everything/dist/index.js');
   const port = await freePort();

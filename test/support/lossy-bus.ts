@@ -1,14 +1,14 @@
 import type { Bus, BusListener, BusMessage } from '../../src/bus/bus.ts';
 
-/** A bus that keeps none of the promises that nobody may rely on: it loses, doubles, delays and reorders what is heard. */
+/** A bus that loses, repeats, delays and reorders messages, as its contract allows. */
 export class LossyBus implements Bus {
   readonly #inner: Bus;
   readonly #random: () => number;
   readonly #timers = new Set<NodeJS.Timeout>();
-  /** How many messages never arrived. */
+  /** The number of lost messages. */
   lost = 0;
 
-  /** `random`: from 0 to 1, not included. */
+  /** `random`: returns numbers in [0, 1). */
   constructor(inner: Bus, random: () => number) {
     this.#inner = inner;
     this.#random = random;
@@ -37,7 +37,7 @@ export class LossyBus implements Bus {
     await this.#inner.close();
   }
 
-  /** When a message arrives, each time it does. */
+  /** The delays of the deliveries of one message; empty if it is lost. */
   #fate(): number[] {
     const chance = this.#random();
     const late = () => 1 + Math.floor(this.#random() * 80);

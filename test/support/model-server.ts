@@ -12,7 +12,7 @@ export interface ModelRequest {
 /** How the server answers one request. */
 export type Answer = (respond: Responder, request: ModelRequest) => Promise<void> | void;
 
-/** Writes one answer, piece by piece, as an OpenAI-compatible server would. */
+/** Writes one response chunk by chunk, as an OpenAI-compatible server does. */
 class Responder {
   readonly response: ServerResponse;
   readonly #model: string;
@@ -33,12 +33,12 @@ class Responder {
     this.response.end(JSON.stringify({ error: { message, type: 'error' } }));
   }
 
-  /** Begins the stream. */
+  /** Starts the stream. */
   open(): void {
     if (!this.response.headersSent) this.response.writeHead(200, { 'content-type': 'text/event-stream' });
   }
 
-  /** Sends bytes as they are. */
+  /** Sends raw bytes. */
   raw(bytes: string | Buffer): Promise<void> {
     this.open();
     return new Promise((resolve) => this.response.write(bytes, () => resolve()));
@@ -51,12 +51,12 @@ class Responder {
     );
   }
 
-  /** Sends a piece of the text. */
+  /** Sends a delta of the text. */
   text(content: string): Promise<void> {
     return this.delta({ role: 'assistant', content });
   }
 
-  /** Ends the stream as a provider does that is done. */
+  /** Ends the stream with a finish reason, usage and `[DONE]`. */
   async end(
     finish = 'stop',
     usage: object | null = { prompt_tokens: 7, completion_tokens: 5, total_tokens: 12 },
@@ -67,7 +67,7 @@ class Responder {
     this.response.end();
   }
 
-  /** Breaks the connection off. */
+  /** Destroys the connection. */
   destroy(): void {
     this.response.destroy();
   }
@@ -79,7 +79,7 @@ class Responder {
 
 /** A scripted model server on loopback that speaks OpenAI's chat completions over real HTTP. */
 export class ModelServer {
-  /** What was asked, in order. */
+  /** The requests received, in order. */
   readonly requests: ModelRequest[] = [];
   readonly #answers: Answer[] = [];
   readonly #server = createServer((request, response) => void this.#serve(request, response));
@@ -87,22 +87,27 @@ export class ModelServer {
   /** Starts a server on a free port. */
   static async start(): Promise<ModelServer> {
     const server = new ModelServer();
-    await new Promise<void>((resolve) => server.#server.listen(0, '127.0.0.1', resolve));
+    await server.listen();
     return server;
+  }
+
+  /** Listens on a free port. */
+  listen(): Promise<void> {
+    return new Promise((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
   }
 
   get baseURL(): string {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/v1`;
   }
 
-  /** Answers the next requests so, in order; the last one answers all that follow. */
+  /** Sets the answers of the next requests, in order; the last one is repeated. */
   answers(...answers: Answer[]): void {
     this.#answers.splice(0, Number.POSITIVE_INFINITY, ...answers);
     this.requests.length = 0;
   }
 
-  /** Answers every request with these pieces of text. */
-  says(...pieces: string[]): void {
+  /** Answers every request with these deltas of text. */
+  streams(...pieces: string[]): void {
     this.answers(async (respond) => {
       for (const piece of pieces) await respond.text(piece);
       await respond.end();

@@ -11,13 +11,13 @@ import { storageEnvironment } from './databases.ts';
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const secret = 'ag_a-key-of-these-tests-only';
 
-/** A server in a process of its own, which can be killed and started again on the same data. */
+/** A server in its own process, which can be killed and restarted on the same data. */
 export class ServerProcess {
   readonly dataDir: string;
   readonly #environment: Record<string, string>;
   #child: ChildProcess | null = null;
   #url = '';
-  /** What it said on stdout and stderr, since it was last started. */
+  /** Its output on stdout and stderr since the last start. */
   output = '';
 
   private constructor(dataDir: string, environment: Record<string, string>) {
@@ -26,8 +26,8 @@ export class ServerProcess {
   }
 
   /**
-   * Prepares a server, on a migrated embedded database or on a copy of the PostgreSQL template; `start` starts it. `isNew`: its
-   * data folder is empty, as with whoever starts it for the first time.
+   * Prepares a server on a copy of the migrated database; `start` starts it. `isNew`: the data folder is empty, as at a
+   * first start.
    */
   static async prepare(environment: Record<string, string>, { isNew = false } = {}): Promise<ServerProcess> {
     const storage = await storageEnvironment();
@@ -45,7 +45,7 @@ export class ServerProcess {
     return new Client(this.#url, key);
   }
 
-  /** The same server, on the same data, with more in its environment. */
+  /** A second handle on the same data, with more settings. */
   with(environment: Record<string, string>): ServerProcess {
     return new ServerProcess(this.dataDir, { ...this.#environment, ...environment });
   }
@@ -83,7 +83,7 @@ export class ServerProcess {
     });
   }
 
-  /** Kills the process without a word, or asks it to stop; resolves with its exit code when it is gone. */
+  /** Sends a signal; resolves with the exit code when the process has exited. */
   async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<number | null> {
     const child = this.#child;
     if (!child || child.exitCode !== null || child.signalCode !== null) return child?.exitCode ?? null;
@@ -93,7 +93,7 @@ export class ServerProcess {
     return code as number | null;
   }
 
-  /** The kept first key. */
+  /** The admin key from the data folder. */
   async keptKey(): Promise<string> {
     return (await readFile(join(this.dataDir, 'admin-key'), 'utf8')).trim();
   }

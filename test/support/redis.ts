@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createClient } from '@redis/client';
 
-/** Whether Redis servers can be started here. */
+/** Whether Redis is installed. */
 export const canStartRedis = spawnSync('redis-server', ['--version']).status === 0;
 
 async function freePort(): Promise<number> {
@@ -19,7 +19,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** Redis servers of a test: one by itself, or three that are a cluster. */
+/** The Redis servers of a test: a single one, or a cluster of three. */
 export class RedisServers implements AsyncDisposable {
   readonly ports: number[] = [];
   readonly #processes: ChildProcess[] = [];
@@ -52,7 +52,7 @@ export class RedisServers implements AsyncDisposable {
     const port = await freePort();
     const settings = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', this.#folder];
     const cluster = ['--cluster-enabled', 'yes', '--cluster-config-file', `nodes-${port}.conf`];
-    // Nodes talk to each other on another port; by default beyond the largest that there is, where this one is high.
+    // The default cluster port is `port + 10000`, which may exceed 65535.
     const bus = ['--cluster-port', String(await freePort())];
     const child = spawn('redis-server', [...settings, ...(isOfCluster ? [...cluster, ...bus] : [])], { stdio: 'pipe' });
     this.#processes.push(child);

@@ -15,7 +15,7 @@ import {
   isUnionType,
 } from 'graphql';
 
-/** The graph as it is printed. */
+/** The printed schema. */
 export const schema = buildSchema(readFileSync(new URL('../../schema.graphql', import.meta.url), 'utf8'));
 
 export type RootField = GraphQLField<unknown, unknown>;
@@ -59,8 +59,8 @@ function inputFor(type: GraphQLInputType, id: string, depth = 0): unknown {
 const hasId = (type: GraphQLInputType): boolean => getNamedType(type).name === 'ID';
 
 /**
- * A selection of everything that needs no argument, some levels deep. Members of a union may have fields of one name
- * and other types: `tag` gives each member's fields names of their own.
+ * A selection of all fields without required arguments, `depth` levels deep. Union members may have fields with one name
+ * and different types: `tag` gives each member's fields unique aliases.
  */
 function selectionOf(type: GraphQLOutputType, depth: number, tag = ''): string {
   const named = getNamedType(type);
@@ -83,7 +83,7 @@ function selectionOf(type: GraphQLOutputType, depth: number, tag = ''): string {
   return `{ __typename ${fields.join(' ')} }`;
 }
 
-/** The operation for a root field, and its variables with `id` wherever an ID goes. */
+/** An operation for a root field, with `id` as the value of every ID. */
 export function operationFor(kind: OperationKind, field: RootField, id: string, depth: number) {
   const used = field.args.filter(({ type }) => isNonNullType(type) || hasId(type));
   const head = used.map(({ name, type }) => `$${name}: ${type}`).join(', ');
@@ -94,7 +94,7 @@ export function operationFor(kind: OperationKind, field: RootField, id: string, 
 }
 
 /** The scopes that a description states as required; null if it states no permission. */
-export function statedNeeds(description: string | null | undefined): string[] | null {
+export function statedPermission(description: string | null | undefined): string[] | null {
   if (/(Requires no scope|Requires an API key, with any scopes)\.$/.test(description ?? '')) return [];
   const [, scopes] = /Requires the scopes? ([A-Z_]+(?: and [A-Z_]+)*)\.$/.exec(description ?? '') ?? [];
   return scopes?.split(' and ') ?? null;

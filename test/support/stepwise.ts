@@ -11,7 +11,7 @@ const call = (index: number, name: string, text: string) => ({
 /** The functions that the stepwise model calls. */
 export const stepwiseTools = [{ function: { name: 'one' } }, { function: { name: 'two' } }];
 
-/** What all texts come to that the stepwise model makes. */
+/** All complete texts of the stepwise model. */
 export const stepwiseTexts = new Set([
   'First I think. ',
   'Wait, 请稍等 ⏳',
@@ -23,8 +23,8 @@ export const stepwiseTexts = new Set([
 ]);
 
 /**
- * Lets a model think, speak and make two calls at a time, then answer; it says each piece when `next` has been called for the one
- * before it.
+ * Lets a model stream reasoning, text and two parallel calls, then answer. It sends each delta after `next` was called for
+ * the one before.
  */
 export function stepwise(model: ModelServer): { next: () => void } {
   const control = { next: () => {} };
@@ -63,7 +63,7 @@ export function stepwise(model: ModelServer): { next: () => void } {
   return { next: () => control.next() };
 }
 
-/** Answers the calls that a run waits for. */
+/** Submits outputs for the calls of a parked run. */
 export async function answerCalls(client: Client, runId: string): Promise<void> {
   const { requiredAction } = await client.finished(runId, 'requiredAction { toolCalls { id name } }');
   const outputs = requiredAction.toolCalls.map(({ id, name }: { id: string; name: string }) => ({

@@ -1,6 +1,6 @@
 import { defaultTiming, type Timing } from '../../src/config/timing.ts';
 
-/** The timing of servers under test: what a test waits for comes in a fraction of the time. */
+/** The timing of servers under test: short intervals and time limits. */
 export const fastTiming: Timing = {
   ...defaultTiming,
   run: { ...defaultTiming.run, leaseMs: 2500, leaseRenewalMs: 600, sweepMs: 600 },

@@ -22,12 +22,12 @@ export async function sendMultipart(client: Client, parts: UploadParts): Promise
   return { status: response.status, ...(await response.json()) };
 }
 
-/** Sends a file to uploadFile; returns the whole answer. */
+/** Sends a file to uploadFile; returns the response. */
 export function sendFile(client: Client, content: string | Uint8Array, name: string, type = ''): Promise<Answer> {
   return client.send(mutation, { input: { file: new File([content as BlobPart], name, { type }) } });
 }
 
-/** Uploads a file; returns what is stored of it. */
+/** Uploads a file; returns its fields. */
 export async function upload(
   client: Client,
   content: string | Uint8Array,

@@ -1,10 +1,10 @@
 import { type AnyEvent, shape } from './client.ts';
 
 /**
- * Everything that events tell, so that two ways of following can be compared with each other and with what is there: the texts
- * joined, by what they belong to, and the rest as it is.
+ * The content of events in a comparable form, to compare two subscriptions with each other and with the database:
+ * `texts` has the joined deltas by owner, `shape` the names of all other events.
  */
-export function told(events: AnyEvent[]): { texts: Record<string, string>; shape: string[] } {
+export function feedItems(events: AnyEvent[]): { texts: Record<string, string>; shape: string[] } {
   const texts: Record<string, string> = {};
   const add = (id: string, text: string | null | undefined) => {
     if (text) texts[id] = (texts[id] ?? '') + text;

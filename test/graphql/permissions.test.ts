@@ -1,24 +1,23 @@
 import { getNamedType, isObjectType } from 'graphql';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { builder } from '../../src/graphql/builder.ts';
-import { buildSchema } from '../../src/graphql/schema.ts';
-import { startTestApp, type TestApp } from '../support/app.ts';
+import { buildSchema } from '../../src/graphql/schema/schema.ts';
 import type { Client } from '../support/client.ts';
-import { operationFor, rootFields, schema, statedNeeds } from '../support/schema-cases.ts';
+import { operationFor, rootFields, schema, statedPermission } from '../support/schema-cases.ts';
 import { upload } from '../support/upload.ts';
+import { useApp } from '../support/use-app.ts';
 
 const scopes = schema.getType('Scope') as unknown as { getValues(): Array<{ name: string }> };
 const allScopes = scopes.getValues().map(({ name }) => name);
 const userScopes = ['ASSISTANTS_READ', 'THREADS_READ', 'THREADS_WRITE', 'RUNS_READ', 'RUNS_WRITE'];
 
-let app: TestApp;
-/** For each scope, a key that has all others. */
+const app = useApp();
+/** For each scope, a key that has all the others. */
 let without: Record<string, Client>;
 let user: Client;
 let ids: Record<string, string>;
 
 beforeAll(async () => {
-  app = await startTestApp();
   const key = async (scope: string) => {
     const others = allScopes.filter((other) => other !== scope);
     return [scope, (await app.client.createKey({ scopes: others })).client] as const;
@@ -45,13 +44,12 @@ beforeAll(async () => {
     Step: thread.runs.nodes[0].steps.nodes[0].id,
   };
 });
-afterAll(() => app.stop());
 
 const everyRootField = Object.entries(rootFields).flatMap(([kind, fields]) =>
   fields.map((field) => [`${kind} ${field.name}`, kind as keyof typeof rootFields, field] as const),
 );
 
-/** The scopes for which an answer says that it was refused. */
+/** The scopes named by the refusals in a response. */
 async function refusedFor(client: Client, kind: keyof typeof rootFields, field: (typeof everyRootField)[number][2]) {
   const id = 'ws_01h455vb4pex5vsknk084sn02q';
   const { query, variables } = operationFor(kind, field, id, kind === 'mutation' ? 1 : 0);
@@ -77,32 +75,32 @@ async function refusedFor(client: Client, kind: keyof typeof rootFields, field: 
 
 describe('each root field states its permission in the schema and checks exactly that', () => {
   test.each(everyRootField)('%s', async (_name, kind, field) => {
-    const needs = statedNeeds(field.description);
-    expect(needs, 'its description ends with its permission, such as "Requires no scope."').not.toBeNull();
+    const permission = statedPermission(field.description);
+    expect(permission, 'its description ends with its permission, such as "Requires no scope."').not.toBeNull();
     for (const scope of allScopes) {
       const refused = await refusedFor(without[scope] as Client, kind, field);
-      expect([scope, refused]).toEqual([scope, needs?.includes(scope) ? [scope] : []]);
+      expect([scope, refused]).toEqual([scope, permission?.includes(scope) ? [scope] : []]);
     }
     const isForUsers =
-      needs?.every((scope) => userScopes.includes(scope)) && !/Requires an API key/.test(field.description ?? '');
+      permission?.every((scope) => userScopes.includes(scope)) && !/Requires an API key/.test(field.description ?? '');
     expect((await refusedFor(user, kind, field)).length).toBe(isForUsers ? 0 : 1);
   });
 });
 
-/** Every field by which a thing that needs one scope leads to a thing that needs another. */
+/** Every field that leads from an object to one that requires another scope. */
 const bridges = Object.values(schema.getTypeMap()).flatMap((type) => {
   if (!isObjectType(type) || !(type.name in { Assistant: 1, Thread: 1, Run: 1, Message: 1, Step: 1 })) return [];
   return Object.values(type.getFields()).flatMap((field) => {
     const target = getNamedType(field.type);
-    const [scope] = isObjectType(target) ? (statedNeeds(target.description) ?? []) : [];
-    const own = statedNeeds(type.description) ?? [];
+    const [scope] = isObjectType(target) ? (statedPermission(target.description) ?? []) : [];
+    const own = statedPermission(type.description) ?? [];
     return scope && !own.includes(scope)
       ? [[`${type.name}.${field.name}`, type, field.name, target, scope] as const]
       : [];
   });
 });
 
-describe('a thing that is reached from another still asks for what it needs itself', () => {
+describe('an object reached through another one still requires its own permission', () => {
   test.each(bridges)('%s', async (_name, type, field, target, scope) => {
     if (!isObjectType(target)) throw new Error('a bridge leads to an object');
     const leaf = Object.values(target.getFields()).find(({ name, args, type: inner }) => {
@@ -120,7 +118,7 @@ describe('a thing that is reached from another still asks for what it needs itse
         },
       );
     const { data, errors } = await ask(selection);
-    // What is not there has no fields to ask about.
+    // A null object has no fields to refuse.
     if (errors)
       expect(
         errors.map(({ extensions }) => [extensions.code, (extensions as { requiredScope?: string }).requiredScope]),
@@ -130,7 +128,7 @@ describe('a thing that is reached from another still asks for what it needs itse
   });
 });
 
-test('a key that may only write is told the ids of what it made, and no more', async () => {
+test('a write-only key reads the ids of the objects it creates, and nothing else', async () => {
   const { client } = await app.client.createKey({ scopes: ['THREADS_WRITE', 'RUNS_WRITE'] });
   const input = { thread: { messages: [{ text: 'hello' }] } };
   const made = await client.mutate('createRun', input, 'run { id } thread { id }');
@@ -145,7 +143,7 @@ test('a key that may only write is told the ids of what it made, and no more', a
   expect(errors?.[0]?.extensions).toMatchObject({ code: 'FORBIDDEN', requiredScope: 'THREADS_READ' });
 });
 
-test('a field or a type that does not say who may use it stops the server from being built', () => {
+test('a field without a permission makes building the schema fail', () => {
   builder.queryField('unheardOf', (t) => t.string({ description: 'Nobody has said.', resolve: () => 'x' }));
   expect(() => buildSchema()).toThrow('graphql/permissions.ts has no permission for Query.unheardOf');
 });
