@@ -1,13 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import fc from 'fast-check';
 import { expect, inject, test } from 'vitest';
 import type { Bus } from '../../src/bus/bus.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { type AnyEvent, type Client, until } from '../support/client.ts';
 import { copyTemplate } from '../support/databases.ts';
 import { feedItems } from '../support/feed-items.ts';
-import { LossyBus, randomFrom } from '../support/lossy-bus.ts';
+import { LossyBus } from '../support/lossy-bus.ts';
 import { ModelServer } from '../support/model-server.ts';
+import { randomFrom, testSeed } from '../support/seed.ts';
+import { fastTiming } from '../support/timing.ts';
 
 const tools = [{ function: { name: 'one' } }, { function: { name: 'two' } }];
 const terminal = new Set(['COMPLETED', 'FAILED', 'CANCELLED', 'INCOMPLETE', 'EXPIRED']);
@@ -37,16 +38,16 @@ function script(model: ModelServer, random: () => number): void {
     const say = (text: string) => inPieces(text, (delta) => respond.text(delta));
     if (messages.at(-1)?.role === 'tool') {
       await think('Now I know. ');
-      await say('一切都好 🙂, all is well. '.repeat(12));
+      await say('一切都好 🙂, all is well. '.repeat(6));
       return respond.end();
     }
-    await think('Let me see 🤔, 让我想想. '.repeat(6));
+    await think('Let me see 🤔, 让我想想. '.repeat(3));
     const asked = JSON.stringify(messages.at(-1)?.content);
     if (asked.includes('halt') && !halted.has(asked)) {
       halted.add(asked);
       return say('🙂 I was about to say');
     }
-    await say('One moment, 请稍等 ⏳. '.repeat(8));
+    await say('One moment, 请稍等 ⏳. '.repeat(4));
     for (const [index, name] of ['one', 'two'].entries()) {
       await respond.delta({ tool_calls: [call(index, name, '{"text":"')] });
     }
@@ -71,8 +72,10 @@ async function startServers(model: ModelServer, random: () => number) {
     buses.push(lossy);
     return lossy;
   };
-  const apps = [await startTestApp(environment, {}, { wrapBus })];
-  if (postgres) apps.push(await startTestApp(environment, {}, { wrapBus }));
+  // A lost last message of a phase is found at the next poll.
+  const config = { timing: { ...fastTiming, feedPollMs: 200 } };
+  const apps = [await startTestApp(environment, config, { wrapBus })];
+  if (postgres) apps.push(await startTestApp(environment, config, { wrapBus }));
   return { apps, lost: () => buses.reduce((sum, { lost }) => sum + lost, 0) };
 }
 
@@ -165,5 +168,6 @@ async function play(seed: number): Promise<void> {
 }
 
 test('every subscriber receives exactly what is stored, although the bus loses, repeats, delays and reorders messages', async () => {
-  await fc.assert(fc.asyncProperty(fc.integer(), play), { numRuns: 2, endOnFailure: true });
+  const seed = testSeed();
+  for (let round = 0; round < 2; round += 1) await play(seed + round);
 }, 120_000);

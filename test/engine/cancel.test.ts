@@ -152,7 +152,7 @@ describe.each(where)('a run cancelled by %s', (place) => {
     await vi.waitUntil(() => instant.reached(watched), 10_000);
     const cancelled = await client.mutate('cancelRun', { id: watched.run.id }, 'run { status }');
     expect(cancelled.run.status).toBe(instant.isIdle && name.includes('client') ? 'CANCELLED' : 'CANCELLING');
-    await vi.waitUntil(() => watched.closed(), 2500);
+    await vi.waitUntil(() => watched.closed(), 10_000);
     await expectCancelled(client, watched, instant);
     // The thread accepts the next run.
     model.streams('Next.');

@@ -70,11 +70,8 @@ describe('the arguments of a call', () => {
     const done = app.client.finished(run.id).finally(() => {
       isDone = true;
     });
-    for (let asked = 0; !isDone || asked === 0; asked += 1) {
-      const before = performance.now();
-      await app.client.data('{ viewer { kind } }');
-      expect(performance.now() - before).toBeLessThan(5000);
-    }
+    // A check on the main thread would never end, and these requests would get no response.
+    for (let sent = 0; !isDone || sent === 0; sent += 1) await app.client.data('{ viewer { kind } }');
     expect(await done).toMatchObject({ status: 'COMPLETED' });
     expect(toolMessages()).toEqual([expect.stringContaining('too long to check')]);
   });

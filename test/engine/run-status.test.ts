@@ -3,6 +3,7 @@ import { beforeAll, expect, test, vi } from 'vitest';
 import { systemContext } from '../../src/domain/context.ts';
 import { expireRun } from '../../src/domain/run/lease.ts';
 import type { Client } from '../support/client.ts';
+import { testSeed } from '../support/seed.ts';
 import { useApp, useModel } from '../support/use-app.ts';
 
 const model = useModel();
@@ -173,6 +174,6 @@ test('under any sequence of commands, the runs of a thread make only allowed tra
       expect(await database.message.count({ where: { threadId, status: 'IN_PROGRESS' } })).toBe(0);
       expect(await database.textDelta.count({ where })).toBe(0);
     }),
-    { numRuns: 20, endOnFailure: true },
+    { numRuns: 20, endOnFailure: true, seed: testSeed() },
   );
 }, 120_000);

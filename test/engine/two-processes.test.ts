@@ -25,10 +25,8 @@ describe.runIf(inject('postgres'))('two processes of one server', () => {
     const following = all(door.client.follow(run.id));
     await until(door.client.follow(run.id), ({ text }) => text === 'Half');
     await heir.start();
-    const killed = Date.now();
     await doomed.end('SIGKILL');
     expect(await waiting).toMatchObject({ status: 'COMPLETED', attempt: 2, lastError: null });
-    expect(Date.now() - killed).toBeLessThan(15_000);
     expect(joined(await following)).toBe('HalfAll of it.');
   }, 90_000);
 

@@ -13,6 +13,8 @@ class IdentityProvider {
   #keyId = 0;
   #isHanging = false;
   #onHang = () => {};
+  /** Whether the server has given up a request that got no response. */
+  isGivenUp = false;
   /** The number of reads of its keys. */
   keyReads = 0;
 
@@ -21,7 +23,12 @@ class IdentityProvider {
       if (url === '/.well-known/openid-configuration') {
         return response.end(JSON.stringify({ issuer: this.issuer, jwks_uri: `${this.issuer}/keys` }));
       }
-      if (this.#isHanging) return this.#onHang();
+      if (this.#isHanging) {
+        response.on('close', () => {
+          this.isGivenUp = true;
+        });
+        return this.#onHang();
+      }
       this.keyReads += 1;
       const key = { ...(await exportJWK(this.#key.publicKey)), kid: String(this.#keyId), alg: 'ES256', use: 'sig' };
       response.end(JSON.stringify({ keys: [key] }));
@@ -182,15 +189,31 @@ test('configured claim names select the user, workspace and scopes', async () =>
   }
 });
 
-test('while the provider is unreachable, its tokens are refused and API keys work', async () => {
+describe('while the provider is unreachable', () => {
+  const adminKey = 'eyes-only-key-of-the-operator';
   const gone = new IdentityProvider();
-  await gone.start();
-  await using other = await startTestApp({ OIDC_ISSUER: gone.issuer, OIDC_AUDIENCE: 'graph' });
-  const token = await gone.token();
-  await gone.stop();
-  const { data, errors } = await new Client(other.url, token).send('{ viewer { kind } }');
-  expect([data ?? null, errors?.[0]?.extensions.code]).toEqual([null, 'INTERNAL_SERVER_ERROR']);
-  expect((await other.client.data('{ viewer { kind } }')).viewer.kind).toBe('API_KEY');
+  let token: string;
+  beforeAll(async () => {
+    await gone.start();
+    token = await gone.token();
+  });
+  const other = useApp({
+    environment: async () => ({ OIDC_ISSUER: gone.issuer, OIDC_AUDIENCE: 'graph', ADMIN_KEY: adminKey }),
+  });
+  beforeAll(() => gone.stop());
+
+  test('its tokens are refused and API keys work', async () => {
+    const { data, errors } = await new Client(other.url, token).send('{ viewer { kind } }');
+    expect([data ?? null, errors?.[0]?.extensions.code]).toEqual([null, 'INTERNAL_SERVER_ERROR']);
+    const { client } = await other.client.createKey({ scopes: ['THREADS_READ'] });
+    expect((await client.data('{ viewer { kind } }')).viewer.kind).toBe('API_KEY');
+  });
+
+  test('an admin key that looks like a token prefix works as a key', async () => {
+    const { viewer } = await new Client(other.url, adminKey).data('{ viewer { kind apiKey { prefix } } }');
+    // No part of a key chosen by the operator is shown.
+    expect(viewer).toEqual({ kind: 'API_KEY', apiKey: { prefix: '' } });
+  });
 });
 
 test('a provider that hangs delays only its own users', async () => {
@@ -213,28 +236,16 @@ test('a provider that hangs delays only its own users', async () => {
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + minutes * 60_000 });
   try {
     await asked;
-    const before = performance.now();
     await other.client.mutate('revokeApiKey', { id: key.id }, 'apiKey { id }');
     expect(await myWords).toContain('"reason":"REVOKED"');
-    expect(performance.now() - before).toBeLessThan(2000);
+    // The server is still waiting for the provider.
+    expect(hanging.isGivenUp).toBe(false);
     vi.setSystemTime(Date.now() + 5000);
     expect(await theirWords).toContain('"reason":"EXPIRED"');
   } finally {
     vi.useRealTimers();
     await hanging.stop();
   }
-});
-
-test('an admin key that looks like a token prefix works as a key', async () => {
-  const adminKey = 'eyes-only-key-of-the-operator';
-  await using other = await startTestApp({
-    OIDC_ISSUER: provider.issuer,
-    OIDC_AUDIENCE: 'graph',
-    ADMIN_KEY: adminKey,
-  });
-  const { viewer } = await new Client(other.url, adminKey).data('{ viewer { kind apiKey { prefix } } }');
-  // No part of a key chosen by the operator is shown.
-  expect(viewer).toEqual({ kind: 'API_KEY', apiKey: { prefix: '' } });
 });
 
 test('without a configured provider its tokens are refused', async () => {

@@ -1,6 +1,13 @@
 import type { Client as SocketClient } from 'graphql-ws';
 import { expect, test } from 'vitest';
 import { startTestApp } from '../support/app.ts';
+import { fastTiming } from '../support/timing.ts';
+
+/**
+ * The promise: subscriptions end within 5 s, which is two and a half periodic checks of production. A server under test checks
+ * more often; ten of its checks leave room for a busy machine.
+ */
+const promisedMs = 10 * fastTiming.credential.checkMs;
 
 test('revoking one of 50 keys ends exactly its own of 1,000 subscriptions', async () => {
   await using app = await startTestApp();
@@ -57,14 +64,14 @@ test('revoking one of 50 keys ends exactly its own of 1,000 subscriptions', asyn
 
   const [victim] = keys;
   if (!victim) throw new Error('there are 50 keys');
-  const asked = Date.now();
+  const revokedAt = Date.now();
   await app.client.mutate('revokeApiKey', { id: victim.id }, 'apiKey { id }');
-  await expect.poll(() => open.get(victim.id), { timeout: 5000 }).toBe(0);
-  expect(Date.now() - asked).toBeLessThan(5000);
+  await expect.poll(() => open.get(victim.id), { timeout: 30_000 }).toBe(0);
+  expect(Date.now() - revokedAt).toBeLessThan(promisedMs);
 
   for (const id of received.keys()) received.set(id, 0);
   await say();
-  await expect.poll(() => total(received), { timeout: 5000 }).toBe(980);
+  await expect.poll(() => total(received), { timeout: 30_000 }).toBe(980);
   expect(received.get(victim.id)).toBe(0);
   expect(total(open)).toBe(980);
   stop.abort();

@@ -116,12 +116,12 @@ test('a server that stops does not wait for a socket that never answers', async 
   );
   await once(socket, 'data');
   socket.on('error', () => {});
-  const asked = performance.now();
+  const closed = once(socket, 'close');
   await silent.stop();
+  await closed;
+  expect(socket.destroyed).toBe(true);
   // The protocol library alone would wait 30 s for the client's close frame.
-  expect(performance.now() - asked).toBeLessThan(10_000);
-  socket.destroy();
-});
+}, 20_000);
 
 test('simultaneous first operations run as the first actor or are refused', async () => {
   const [alice, bob] = [await app.client.as('alice'), await app.client.as('bob')];

@@ -1,4 +1,7 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { subscribe } from 'node:diagnostics_channel';
 import { readFile } from 'node:fs/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { inject } from 'vitest';
 import { type App, type Overrides, startApp } from '../../src/app.ts';
 import { type Config, readConfig } from '../../src/config/config.ts';
@@ -14,13 +17,30 @@ export interface TestApp extends AsyncDisposable {
   /** A client with the admin key. */
   readonly client: Client;
   /**
-   * The statements that the database receives while `work` is done, but for those of the queue. It is done until two
-   * times in a row take the same: what the worker looks for now and then does not count. `counts`: those that are meant.
+   * The statements that the HTTP requests of `work` issue; background work does not count. `work` is repeated until it
+   * issues the same statements twice in a row, because caches expire. `counts`: only the statements that fit.
    */
   statements(work: () => Promise<unknown>, counts?: (sql: string) => boolean): Promise<string[]>;
   /** A client with the admin key in another workspace. */
   in(workspaceId: string): Client;
   stop(): Promise<void>;
+}
+
+/** The statements of the requests that start now; null while no test counts them. */
+let recording: string[] | null = null;
+/** Inside a request: the recording that was current when it started. */
+const recordingOfRequest = new AsyncLocalStorage<string[] | null>();
+subscribe('http.server.request.start', () => recordingOfRequest.enterWith(recording));
+
+async function statementsOf(work: () => Promise<unknown>): Promise<string[]> {
+  const statements: string[] = [];
+  recording = statements;
+  try {
+    await work();
+  } finally {
+    recording = null;
+  }
+  return [...statements];
 }
 
 /** Starts a server. `environment`: its settings; `config`: overrides of the resulting configuration; `more`: replaced parts. */
@@ -38,8 +58,7 @@ export async function startTestApp(
     ...environment,
   });
   const snapshot = postgres ? undefined : new Blob([await readFile(inject('snapshotPath'))]);
-  let heard: string[] | null = null;
-  const onStatement = (sql: string) => void heard?.push(sql);
+  const onStatement = (sql: string) => void recordingOfRequest.getStore()?.push(sql);
   const overrides = {
     ...more,
     inMemory: true,
@@ -56,15 +75,10 @@ export async function startTestApp(
     client: new Client(url, key),
     in: (workspaceId) => new Client(url, key, workspaceId),
     statements: async (work, counts = () => true) => {
-      for (let before = ''; ; ) {
-        const mine: string[] = [];
-        heard = mine;
-        await work();
-        heard = null;
-        const meant = mine.filter(counts);
-        const now = JSON.stringify(meant);
-        if (now === before) return meant;
-        before = now;
+      for (let before: string[] | null = null; ; ) {
+        const statements = (await statementsOf(work)).filter(counts);
+        if (isDeepStrictEqual(statements, before)) return statements;
+        before = statements;
       }
     },
     stop: () => app.stop(),

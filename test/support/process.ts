@@ -8,33 +8,37 @@ import { inject } from 'vitest';
 import { Client } from './client.ts';
 import { storageEnvironment } from './databases.ts';
 
-const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+const fastEntry = fileURLToPath(new URL('./server.ts', import.meta.url));
+/** The entry of the real server: with production timing. */
+export const mainEntry = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const secret = 'ag_a-key-of-these-tests-only';
 
 /** A server in its own process, which can be killed and restarted on the same data. */
 export class ServerProcess {
   readonly dataDir: string;
   readonly #environment: Record<string, string>;
+  readonly #entry: string;
   #child: ChildProcess | null = null;
   #url = '';
   /** Its output on stdout and stderr since the last start. */
   output = '';
 
-  private constructor(dataDir: string, environment: Record<string, string>) {
+  private constructor(dataDir: string, environment: Record<string, string>, entry = fastEntry) {
     this.dataDir = dataDir;
     this.#environment = environment;
+    this.#entry = entry;
   }
 
   /**
-   * Prepares a server on a copy of the migrated database; `start` starts it. `isNew`: the data folder is empty, as at a
-   * first start.
+   * Prepares a server on a copy of the migrated database, with the timing of tests; `start` starts it. `isNew`: an
+   * empty data folder and the real entry, as at a first start.
    */
   static async prepare(environment: Record<string, string>, { isNew = false } = {}): Promise<ServerProcess> {
     const storage = await storageEnvironment();
     const dataDir = await mkdtemp(join(tmpdir(), 'assistant-graph-process-'));
     const template = inject('templateFolder');
     if (template && !isNew) await cp(join(template, 'postgres'), join(dataDir, 'postgres'), { recursive: true });
-    return new ServerProcess(dataDir, { ...storage, ...environment });
+    return new ServerProcess(dataDir, { ...storage, ...environment }, isNew ? mainEntry : fastEntry);
   }
 
   get client(): Client {
@@ -56,9 +60,10 @@ export class ServerProcess {
 
   /** Starts the process; resolves when it is ready. */
   async start(): Promise<void> {
-    const { PATH = '' } = process.env;
+    const { PATH = '', NODE_COMPILE_CACHE = '' } = process.env;
     const env = {
       PATH,
+      NODE_COMPILE_CACHE,
       PORT: '0',
       DATA_DIR: this.dataDir,
       ADMIN_KEY: secret,
@@ -67,18 +72,18 @@ export class ServerProcess {
       PYTHON_READY: '0',
       ...this.#environment,
     };
-    const child = spawn(process.execPath, [main], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [this.#entry], { env, stdio: ['ignore', 'pipe', 'pipe'] });
     this.#child = child;
     this.output = '';
     await new Promise<void>((resolve, reject) => {
-      const hear = (chunk: Buffer) => {
+      const onOutput = (chunk: Buffer) => {
         this.output += chunk;
         const url = /(http:\/\/\S+?)\/graphql/.exec(this.output)?.[1];
         if (url) this.#url = url;
         if (url || this.output.includes('worker is up.')) resolve();
       };
-      child.stdout.on('data', hear);
-      child.stderr.on('data', hear);
+      child.stdout.on('data', onOutput);
+      child.stderr.on('data', onOutput);
       child.once('exit', () => reject(new Error(`the server ended at its start: ${this.output}`)));
     });
   }
