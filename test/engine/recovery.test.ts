@@ -1,16 +1,24 @@
 import { spawnSync } from 'node:child_process';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, inject, test } from 'vitest';
-import { type AnyEvent, all, joined, until } from '../support/client.ts';
-import { ModelServer } from '../support/model-server.ts';
+import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { type AnyEvent, all, type Client, joined, until } from '../support/client.ts';
 import { mainEntry, ServerProcess } from '../support/process.ts';
 import { fastTiming } from '../support/timing.ts';
+import { useModel } from '../support/use-app.ts';
+
+const model = useModel();
+let server: ServerProcess;
+beforeAll(async () => {
+  server = await ServerProcess.prepare({ OPENAI_BASE_URL: model.baseURL });
+  await server.start();
+});
+afterAll(() => server[Symbol.asyncDispose]());
 
 const words = Array.from({ length: 40 }, (_, index) => `word${index} `);
 
 /** Lets the model stall after `said` words of its first answer, and complete the later ones. */
-function stallThenComplete(model: ModelServer, said: number) {
+function stallThenComplete(said: number) {
   model.answers(
     async (respond) => {
       for (const word of words.slice(0, said)) await respond.text(word);
@@ -29,8 +37,8 @@ function textsOf(events: AnyEvent[]): Record<string, string> {
   return Object.fromEntries(Object.entries(byMessage).map(([id, pieces]) => [id, joined(pieces ?? [])]));
 }
 
-async function expectTakenOver(events: AnyEvent[], server: ServerProcess, runId: string): Promise<void> {
-  const { run } = await server.client.data(
+async function expectTakenOver(events: AnyEvent[], client: Client, runId: string): Promise<void> {
+  const { run } = await client.data(
     'query($id: ID!) { run(id: $id) { status attempt messages { nodes { id text status incompleteReason } } } }',
     { id: runId },
   );
@@ -43,40 +51,33 @@ async function expectTakenOver(events: AnyEvent[], server: ServerProcess, runId:
 }
 
 test('a run continues after its process is killed, and a subscriber with a cursor misses nothing', async () => {
-  await using model = await ModelServer.start();
-  await using server = await ServerProcess.prepare({ OPENAI_BASE_URL: model.baseURL });
-  await server.start();
-  stallThenComplete(model, 25);
+  stallThenComplete(25);
   const run = await server.client.ask('Tell me');
   const before = await until(server.client.follow(run.id), ({ text = '' }) => text.includes('word24'));
   await server.end('SIGKILL');
   await server.start();
   const after = await all(server.client.follow(run.id, before.at(-1).cursor));
-  await expectTakenOver([...before, ...after], server, run.id);
+  await expectTakenOver([...before, ...after], server.client, run.id);
 }, 60_000);
 
 test('a server that stops on SIGTERM releases its runs immediately', async () => {
-  await using model = await ModelServer.start();
   // The lease outlives the test: only a released run can continue.
   const timing = { run: { ...fastTiming.run, leaseMs: 3_600_000 } };
-  await using server = await ServerProcess.prepare({
+  await using patient = await ServerProcess.prepare({
     OPENAI_BASE_URL: model.baseURL,
     TEST_TIMING: JSON.stringify(timing),
   });
-  await server.start();
-  stallThenComplete(model, 10);
-  const run = await server.client.ask('Tell me');
-  const before = await until(server.client.follow(run.id), ({ text = '' }) => text.includes('word9'));
-  expect(await server.end('SIGTERM')).toBe(0);
-  await server.start();
-  const after = await all(server.client.follow(run.id, before.at(-1).cursor));
-  await expectTakenOver([...before, ...after], server, run.id);
+  await patient.start();
+  stallThenComplete(10);
+  const run = await patient.client.ask('Tell me');
+  const before = await until(patient.client.follow(run.id), ({ text = '' }) => text.includes('word9'));
+  expect(await patient.end('SIGTERM')).toBe(0);
+  await patient.start();
+  const after = await all(patient.client.follow(run.id, before.at(-1).cursor));
+  await expectTakenOver([...before, ...after], patient.client, run.id);
 }, 60_000);
 
 test('a step that completed before a kill is not repeated', async () => {
-  await using model = await ModelServer.start();
-  await using server = await ServerProcess.prepare({ OPENAI_BASE_URL: model.baseURL });
-  await server.start();
   const call = { index: 0, id: 'c', type: 'function', function: { name: 'pay', arguments: '{}' } };
   model.answers(
     async (respond) => {
@@ -114,9 +115,10 @@ test('a step that completed before a kill is not repeated', async () => {
 }, 60_000);
 
 test('a parked run is still parked after a kill', async () => {
-  await using server = await ServerProcess.prepare({});
-  await server.start();
-  const run = await server.client.ask('please call look_up', { tools: [{ function: { name: 'look_up' } }] });
+  const run = await server.client.ask('please call look_up', {
+    model: 'demo',
+    tools: [{ function: { name: 'look_up' } }],
+  });
   expect(await server.client.finished(run.id)).toMatchObject({ status: 'REQUIRES_ACTION' });
   await server.end('SIGKILL');
   await server.start();

@@ -20,7 +20,7 @@ beforeAll(async () => {
 });
 
 // These tests wait most of the time.
-vi.setConfig({ maxConcurrency: 30 });
+vi.setConfig({ maxConcurrency: 12 });
 
 const scopes = ['THREADS_READ', 'RUNS_READ', 'RUNS_WRITE'];
 const query = () => `subscription { threadEvents(threadId: "${threadId}") { __typename } }`;
@@ -108,11 +108,32 @@ const transports = {
   'long query': waiting,
 };
 
-/** The life of credentials that expire: long enough to open something with them on a busy machine. */
-const lifetimeMs = 4000;
+/** A credential, the function that ends it, and the reason that its streams report. */
+interface Ending {
+  client: Client;
+  end: () => Promise<unknown>;
+  reason: string;
+  /** When it ends without `end`. */
+  expiresAt?: Date;
+}
+
+/** Opens with a new credential; retries with a longer life if the credential expired before it was open. */
+async function openInTime<T>(make: (lifetimeMs: number) => Promise<Ending>, open: (client: Client) => Promise<T>) {
+  for (let lifetimeMs = 2000; ; lifetimeMs *= 2) {
+    const startedAt = Date.now();
+    try {
+      const ending = await make(lifetimeMs);
+      const opened = await open(ending.client);
+      const isInTime = !ending.expiresAt || Date.now() < ending.expiresAt.getTime() - 200;
+      if (isInTime) return { ...ending, opened };
+    } catch (error) {
+      if (Date.now() < startedAt + lifetimeMs) throw error;
+    }
+  }
+}
 
 /** The ways a credential ends: each creates one and returns the function that ends it. */
-const ends: Record<string, () => Promise<{ client: Client; end: () => Promise<unknown>; reason: string }>> = {
+const ends: Record<string, (lifetimeMs: number) => Promise<Ending>> = {
   'a revoked key': async () => {
     const { id, client } = await app.client.createKey({ scopes });
     return { client, reason: 'REVOKED', end: () => app.client.mutate('revokeApiKey', { id }, 'apiKey { id }') };
@@ -125,18 +146,20 @@ const ends: Record<string, () => Promise<{ client: Client; end: () => Promise<un
       end: () => app.client.mutate('rotateApiKey', { id, graceSeconds: 1 }, 'secret'),
     };
   },
-  'an expired key': async () => {
-    const { client } = await app.client.createKey({ scopes, expiresAt: new Date(Date.now() + lifetimeMs) });
-    return { client, reason: 'EXPIRED', end: async () => {} };
+  'an expired key': async (lifetimeMs) => {
+    const expiresAt = new Date(Date.now() + lifetimeMs);
+    const { client } = await app.client.createKey({ scopes, expiresAt });
+    return { client, reason: 'EXPIRED', end: async () => {}, expiresAt };
   },
   'a key that lost a scope': async () => {
     const { id, client } = await app.client.createKey({ scopes });
     const less = { id, scopes: ['RUNS_WRITE'] };
     return { client, reason: 'RIGHTS_CHANGED', end: () => app.client.mutate('updateApiKey', less, 'apiKey { id }') };
   },
-  'an expired token': async () => {
+  'an expired token': async (lifetimeMs) => {
+    const expiresAt = new Date(Date.now() + lifetimeMs);
     const client = await app.client.as('alice', { ttlSeconds: lifetimeMs / 1000 });
-    return { client, reason: 'EXPIRED', end: async () => {} };
+    return { client, reason: 'EXPIRED', end: async () => {}, expiresAt };
   },
   'a token of a revoked key': async () => {
     const { id, client } = await app.client.createKey({ scopes });
@@ -148,9 +171,9 @@ const ends: Record<string, () => Promise<{ client: Client; end: () => Promise<un
 describe.concurrent.each(Object.keys(ends))('%s', (name) => {
   test.each(Object.keys(transports))('ends its own %s with the reason, and no other', async (transport) => {
     const open = transports[transport as keyof typeof transports];
-    const { client, end, reason } = await (ends[name] as (typeof ends)[string])();
     const other = await app.client.createKey({ scopes });
-    const [mine, theirs] = [await open(client), await open(other.client)];
+    const theirs = await open(other.client);
+    const { opened: mine, end, reason } = await openInTime(ends[name] as (typeof ends)[string], open);
     await end();
     expect(await mine.ended).toMatchObject({
       code: 'UNAUTHENTICATED',
@@ -170,13 +193,14 @@ describe.concurrent('a live socket', () => {
   });
 
   test('outlives its first token after it sent a new one', async ({ expect }) => {
-    const { socket, received, ended } = await openSocket(await app.client.as('alice', { ttlSeconds: 2 }), {
-      query: query(),
-    });
+    const { opened, expiresAt } = await openInTime(ends['an expired token'] as (typeof ends)[string], (client) =>
+      openSocket(client, { query: query() }),
+    );
+    const { socket, received, ended } = opened;
     const fresh = await app.client.as('alice');
     socket.send(JSON.stringify({ id: '2', type: 'subscribe', payload: renewal(fresh) }));
-    // Past its expiry and two checks of open sockets.
-    const pastMs = 2000 + 2 * fastTiming.credential.checkMs + 500;
+    // Past the expiry of the first token and two checks of open sockets.
+    const pastMs = Number(expiresAt) - Date.now() + 2 * fastTiming.credential.checkMs + 500;
     expect(await Promise.race([ended, setTimeout(pastMs, 'open')])).toBe('open');
     expect(received).toContainEqual({ id: '2', type: 'next', payload: { data: { viewer: { userId: 'alice' } } } });
     await app.client.mutate('createMessage', { threadId, message: { text: 'still there?' } }, 'message { id }');

@@ -193,14 +193,15 @@ describe('while the provider is unreachable', () => {
   const adminKey = 'eyes-only-key-of-the-operator';
   const gone = new IdentityProvider();
   let token: string;
-  beforeAll(async () => {
-    await gone.start();
-    token = await gone.token();
-  });
   const other = useApp({
-    environment: async () => ({ OIDC_ISSUER: gone.issuer, OIDC_AUDIENCE: 'graph', ADMIN_KEY: adminKey }),
+    environment: async () => {
+      await gone.start();
+      const { issuer } = gone;
+      token = await gone.token();
+      await gone.stop();
+      return { OIDC_ISSUER: issuer, OIDC_AUDIENCE: 'graph', ADMIN_KEY: adminKey };
+    },
   });
-  beforeAll(() => gone.stop());
 
   test('its tokens are refused and API keys work', async () => {
     const { data, errors } = await new Client(other.url, token).send('{ viewer { kind } }');

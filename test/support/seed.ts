@@ -4,7 +4,9 @@ import { onTestFailed } from 'vitest';
 /** The seed of a random test: TEST_SEED, or a new one. When the test fails, it prints the seed that repeats it. */
 export function testSeed(): number {
   const seed = Number(process.env.TEST_SEED) || randomInt(1, 2 ** 31 - 1);
-  onTestFailed(() => process.stderr.write(`Repeat this failure with TEST_SEED=${seed}\n`));
+  onTestFailed(() => {
+    process.stderr.write(`Repeat this failure with TEST_SEED=${seed}\n`);
+  });
   return seed;
 }
 
