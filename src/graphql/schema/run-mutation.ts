@@ -18,9 +18,9 @@ import { builder } from '../builder.ts';
 import { resultErrors } from '../result-union.ts';
 import { MessageInput } from './message-input.ts';
 import { Run } from './run.ts';
-import { TruncationStrategy } from './run-status.ts';
 import { CreateThreadInput, Thread } from './thread.ts';
 import { ToolInput } from './tool.ts';
+import { TruncationStrategy } from './truncation.ts';
 
 const WhenBusy = builder.enumType('WhenBusy', {
   description: 'What to do when another run of the thread is not finished.',
