@@ -40,53 +40,59 @@ interface Child {
   hasFilter?: boolean;
 }
 
+type NodeRef = ObjectRef<SchemaTypes, object> & { name: string };
+
+/** Defines the edge and the connection of a type. Returns the maker of its connection fields. */
+function connectionOf(type: NodeRef, noun: string) {
+  const edge = builder.edgeObject({
+    type,
+    name: `${type.name}Edge`,
+    description: `One ${noun} of a list, with its cursor.`,
+  });
+  const connection = builder.connectionObject(
+    { type, name: `${type.name}Connection`, description: `A page of a list of ${noun}s.` },
+    edge,
+  );
+  return (options: object) => (t: FieldBuilder) =>
+    t.connection({ type, ...options } as never, connection as never, edge as never);
+}
+
 /**
  * Defines the edge and the connection of a type. Returns the definitions of its lists: `root` for a field of `Query`,
  * `child` for a field of a parent type.
  */
 export function listOf<Found extends Condition | Promise<Condition>>(
-  type: ObjectRef<SchemaTypes, object> & { name: string },
+  type: NodeRef,
   { model, noun, order, filter, where, client = (ctx) => ctx.db }: ListedType<Found>,
 ) {
   const typeName = type.name;
-  const description = `One ${noun} of a list, with its cursor.`;
-  const edge = builder.edgeObject({ type, name: `${typeName}Edge`, description });
-  const connection = builder.connectionObject(
-    { type, name: `${typeName}Connection`, description: `A page of a list of ${noun}s.` },
-    edge,
-  );
-  const filterArg = filter && {
-    type: filter.type,
-    description: `Selects the ${noun}s that meet all of its conditions. Default: ${filter.default}.`,
-  };
-  const argsOf = (ordering: Ordering, hasFilter: boolean) => ({
-    ...(filterArg && hasFilter ? builder.args((t) => ({ filter: t.field(filterArg) })) : {}),
-    ...ordering.args,
-  });
-  const field = (options: object) => (t: FieldBuilder) =>
-    t.connection({ type, ...options } as never, connection as never, edge as never);
-
+  const field = connectionOf(type, noun);
+  const filterArgs = filter
+    ? builder.args((t) => ({
+        filter: t.field({
+          type: filter.type,
+          description: `Selects the ${noun}s that meet all of its conditions. Default: ${filter.default}.`,
+        }),
+      }))
+    : {};
+  const root = (description: string) =>
+    field({
+      description,
+      args: { ...filterArgs, ...order.args },
+      resolve: async (_root: unknown, args: ListArgs, ctx: GraphContext, info: GraphQLResolveInfo) => {
+        const list = { model, typeName, order: order.of(args), where: await where(args.filter, ctx) };
+        return rootList(client(ctx), ctx, info, list, args);
+      },
+    });
   const child = ({ description, relation, parentColumn, order: ordering = order, hasFilter = true }: Child) =>
     field({
       description,
-      args: argsOf(ordering, hasFilter),
+      args: { ...(hasFilter ? filterArgs : {}), ...ordering.args },
       ...childList({
         ...{ relation, model, typeName, parentColumn, client, order: ordering.of },
         where: ({ filter }, ctx) => where(filter, ctx) as Condition,
       }),
     });
-
-  return {
-    root: (description: string) =>
-      field({
-        description,
-        args: argsOf(order, true),
-        resolve: async (_root: unknown, args: ListArgs, ctx: GraphContext, info: GraphQLResolveInfo) => {
-          const list = { model, typeName, order: order.of(args), where: await where(args.filter, ctx) };
-          return rootList(client(ctx), ctx, info, list, args);
-        },
-      }),
-    // A child list is read with its parents, so its condition must be known without the database.
-    child: child as Found extends Condition ? typeof child : never,
-  };
+  // A child list is read together with its parents, so its condition must not depend on the database.
+  return { root, child: child as Found extends Condition ? typeof child : never };
 }

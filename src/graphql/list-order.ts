@@ -16,6 +16,11 @@ export interface Ordering {
 
 const id: OrderColumn = { name: 'id', type: 'text' };
 
+const descriptionsOf = <Field extends string>(fields: Record<Field, OrderField>) =>
+  Object.fromEntries(
+    Object.entries<OrderField>(fields).map(([field, { description }]) => [field, { description }]),
+  ) as Record<Field, { description: string }>;
+
 /** Newest first; clients cannot choose. `list` names the list within its cursors. */
 export const byAge = (list: string): Ordering => ({ args: {}, of: () => newestFirst(list) });
 
@@ -43,7 +48,7 @@ export function byField<Field extends string>(
 ): Ordering {
   const OrderField = builder.enumType(`${typeName}OrderField`, {
     description: `The fields that ${list} can be ordered by.`,
-    values: fields as Record<Field, { description: string }>,
+    values: descriptionsOf(fields),
   });
   const Order = builder.inputType(`${typeName}Order`, {
     description: `The order of a list of ${list}.`,

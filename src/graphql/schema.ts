@@ -16,7 +16,9 @@ import './schema/assistant.ts';
 import './schema/plugin-mutation.ts';
 import './schema/content.ts';
 import './schema/thread.ts';
+import './schema/thread-mutation.ts';
 import './schema/message.ts';
+import './schema/message-mutation.ts';
 import './schema/run.ts';
 import './schema/tool-call.ts';
 import './schema/step.ts';
@@ -24,7 +26,7 @@ import './schema/error.ts';
 import './schema/run-mutation.ts';
 import './schema/event.ts';
 
-/** Builds the executable schema from all types. */
+/** Builds the executable schema of all imported types. */
 export function buildSchema(): GraphQLSchema {
   return builder.toSchema({ directives: [...specifiedDirectives, GraphQLDeferDirective, GraphQLStreamDirective] });
 }

@@ -1,22 +1,19 @@
 import { requireScope } from '../../domain/access/access.ts';
 import { inThreadsVisibleTo } from '../../domain/access/scope.ts';
-import { ConflictError, ForbiddenError, InvalidInputError, NotFoundError } from '../../domain/error.ts';
-import { deleteMessage, editMessage } from '../../domain/history/edit-message.ts';
 import type { Annotation } from '../../domain/thread/annotation.ts';
 import { partsOf } from '../../domain/thread/content.ts';
-import { createMessage, messagesWhere, updateMessage } from '../../domain/thread/message.ts';
+import { messagesWhere } from '../../domain/thread/message.ts';
 import { isId } from '../../id.ts';
 import { builder } from '../builder.ts';
 import type { Condition } from '../connection.ts';
 import type { GraphContext } from '../context.ts';
 import { listOf } from '../list-of.ts';
 import { byColumn } from '../list-order.ts';
-import { deletedPayload, nodePayload, resultErrors } from '../result-union.ts';
-import { metadataDescription, newMetadataDescription } from '../scalar.ts';
+import { metadataDescription } from '../scalar.ts';
 import { growingTexts } from '../text-loader.ts';
 import { MessageContent, type ShownPart } from './content.ts';
 import { File, filesOf } from './file.ts';
-import { MessageContentInput, MessageInput, MessageRole } from './message-input.ts';
+import { MessageRole } from './message-input.ts';
 import { Thread } from './thread.ts';
 
 /** The progress of a message. */
@@ -188,70 +185,3 @@ builder.prismaObjectField(
     parentColumn: 'threadId',
   }),
 );
-
-const CreateMessageInput = builder.inputType('CreateMessageInput', {
-  description: 'A new message and its thread.',
-  fields: (t) => ({
-    threadId: t.id({ required: true, description: 'The thread to add the message to.' }),
-    message: t.field({ type: MessageInput, required: true, description: 'The message to add.' }),
-  }),
-});
-
-const EditMessageInput = builder.inputType('EditMessageInput', {
-  description: 'The new content of a message: exactly one of `text` and `content`.',
-  fields: (t) => ({
-    id: t.id({ required: true, description: 'The message to edit.' }),
-    text: t.string({ description: 'The new content as one text: 1 to 256,000 characters.' }),
-    content: t.field({
-      type: [MessageContentInput],
-      description: 'The new content as up to 100 parts, texts and images, in order.',
-    }),
-  }),
-});
-
-const UpdateMessageInput = builder.inputType('UpdateMessageInput', {
-  description: 'The new metadata of a message.',
-  fields: (t) => ({
-    id: t.id({ required: true, description: 'The message to update.' }),
-    metadata: t.field({ type: 'Metadata', required: true, description: newMetadataDescription }),
-  }),
-});
-
-const DeleteMessageInput = builder.inputType('DeleteMessageInput', {
-  description: 'Selects the message to delete.',
-  fields: (t) => ({ id: t.id({ required: true, description: 'The message to delete.' }) }),
-});
-
-builder.mutationFields((t) => ({
-  createMessage: t.field({
-    type: nodePayload('CreateMessagePayload', 'message', Message, 'The message that was added.'),
-    description:
-      'Adds a message to a thread without starting a run. If a run is active, it continues without the message; the next run reads it. Refuses unknown files (NotFoundError).',
-    errors: resultErrors('CreateMessage', [NotFoundError, InvalidInputError, ForbiddenError]),
-    args: { input: t.arg({ type: CreateMessageInput, required: true, description: 'The message to add.' }) },
-    resolve: async (_root, { input }, ctx) => ({ message: await createMessage(ctx, input) }),
-  }),
-  editMessage: t.field({
-    type: nodePayload('EditMessagePayload', 'message', Message, 'The message that was edited.'),
-    description:
-      'Replaces the content of a message. Cancels the unfinished runs of the thread first, and deletes all messages after the edited one. Attachments and metadata remain. Start the next run with createRun.',
-    errors: resultErrors('EditMessage', [NotFoundError, InvalidInputError, ForbiddenError]),
-    args: { input: t.arg({ type: EditMessageInput, required: true, description: 'The new content.' }) },
-    resolve: async (_root, { input }, ctx) => ({ message: await editMessage(ctx, input) }),
-  }),
-  updateMessage: t.field({
-    type: nodePayload('UpdateMessagePayload', 'message', Message, 'The message that was updated.'),
-    description: 'Replaces the metadata of a message. Runs are not affected. To change the content, use editMessage.',
-    errors: resultErrors('UpdateMessage', [NotFoundError, InvalidInputError, ForbiddenError]),
-    args: { input: t.arg({ type: UpdateMessageInput, required: true, description: 'The new metadata.' }) },
-    resolve: async (_root, { input }, ctx) => ({ message: await updateMessage(ctx, input) }),
-  }),
-  deleteMessage: t.field({
-    type: deletedPayload('DeleteMessagePayload'),
-    description:
-      'Deletes one message; the messages after it remain. Refuses with ConflictError while a run is writing the message: cancel the run first.',
-    errors: resultErrors('DeleteMessage', [NotFoundError, ConflictError, InvalidInputError, ForbiddenError]),
-    args: { input: t.arg({ type: DeleteMessageInput, required: true, description: 'The message to delete.' }) },
-    resolve: async (_root, { input }, ctx) => ({ deletedId: await deleteMessage(ctx, input) }),
-  }),
-}));

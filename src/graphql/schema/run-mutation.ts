@@ -18,7 +18,8 @@ import { builder } from '../builder.ts';
 import { resultErrors } from '../result-union.ts';
 import { MessageInput } from './message-input.ts';
 import { Run } from './run.ts';
-import { CreateThreadInput, Thread } from './thread.ts';
+import { Thread } from './thread.ts';
+import { CreateThreadInput } from './thread-mutation.ts';
 import { ToolInput } from './tool.ts';
 import { TruncationStrategy } from './truncation.ts';
 
