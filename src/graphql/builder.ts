@@ -73,8 +73,8 @@ export const builder = new SchemaBuilder<{
     hasPreviousPageFieldOptions: {
       description: 'Whether the list has nodes before this page: if so, pass `startCursor` as `before`.',
     },
-    startCursorFieldOptions: { description: 'The cursor of the first node of this page; null for an empty page.' },
-    endCursorFieldOptions: { description: 'The cursor of the last node of this page; null for an empty page.' },
+    startCursorFieldOptions: { description: 'The cursor of the first node of this page. Null for an empty page.' },
+    endCursorFieldOptions: { description: 'The cursor of the last node of this page. Null for an empty page.' },
     firstArgOptions: {
       description:
         'The number of nodes from the start of the list, or after `after`: 0 to 100. Default: 20. Not together with `last`.',
@@ -91,12 +91,12 @@ export const builder = new SchemaBuilder<{
     },
     nodeTypeOptions: { description: 'An object with a globally unique id.' },
     nodeQueryOptions: {
-      description: 'The node with this id. Null if it does not exist or you may not see it.',
+      description: 'Returns a node. Null if no visible node has this id.',
       args: { id: { description: 'The id of a node of any type.' } },
     },
     nodesQueryOptions: {
       description:
-        'The nodes with these ids, in the order of the ids. Null in place of a node that does not exist or that you may not see.',
+        'Returns nodes of any types, in the order of the ids. Null in place of a node that does not exist or that you may not see.',
       nullable: { list: false, items: true },
       args: { ids: { description: 'At most 100 ids of nodes of any type.' } },
       resolve: (_root, { ids }, _ctx, _info, resolveNodes) => {

@@ -71,7 +71,7 @@ export function listOf<Found extends Condition | Promise<Condition>>(
     ? builder.args((t) => ({
         filter: t.field({
           type: filter.type,
-          description: `Selects the ${noun}s that meet all of its conditions. Default: ${filter.default}.`,
+          description: `Selects the ${noun}s that meet all of its conditions. Omit for ${filter.default}.`,
         }),
       }))
     : {};

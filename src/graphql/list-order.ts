@@ -30,7 +30,7 @@ export const byColumn = (list: string, column: OrderColumn, defaultValue: Direct
     order: t.field({
       type: OrderDirection,
       defaultValue,
-      description: `The direction of the order by \`${column.name}\`: ASC is the first one first.`,
+      description: `The direction of the order by \`${column.name}\`. Default ${defaultValue}.`,
     }),
   })),
   of: ({ order }) => ({ list, columns: [column], direction: order ?? defaultValue }),
@@ -69,7 +69,7 @@ export function byField<Field extends string>(
   });
   return {
     args: builder.args((t) => ({
-      orderBy: t.field({ type: Order, description: `The order of the list. Default: by ${defaultField}, descending.` }),
+      orderBy: t.field({ type: Order, description: `The order of the list. Omit for ${defaultField}, descending.` }),
     })),
     of: ({ orderBy }) => ({
       list,

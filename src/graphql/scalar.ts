@@ -23,10 +23,11 @@ function parsePairs(value: unknown): Record<string, string> {
 
 /** The description of every `metadata` field. */
 export const metadataDescription =
-  'Key-value pairs that you attach for your own use: up to 16 pairs, keys of up to 64 characters, values of up to 512 characters.';
+  'Key-value pairs that you can attach: at most 16, keys of 1 to 64 and values of at most 512 characters.';
 
 /** The description of a `metadata` field whose pairs replace the existing ones. */
-export const newMetadataDescription = `${metadataDescription} The new pairs replace all existing pairs.`;
+export const newMetadataDescription =
+  'Key-value pairs that replace all existing ones: at most 16, keys of 1 to 64 and values of at most 512 characters.';
 
 builder.scalarType('DateTime', {
   description:
@@ -44,7 +45,7 @@ builder.scalarType('JSON', {
 
 builder.scalarType('Metadata', {
   description:
-    'A JSON object with string values, such as `{ "team": "support" }`: up to 16 pairs, keys of 1 to 64 characters, values of up to 512 characters.',
+    'A JSON object with string values, such as `{ "team": "support" }`: at most 16 pairs, keys of 1 to 64 characters, values of at most 512 characters.',
   serialize: (value) => value,
   parseValue: parsePairs,
   parseLiteral: (node, variables) => parsePairs(valueFromASTUntyped(node, variables)),

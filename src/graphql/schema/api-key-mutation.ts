@@ -41,7 +41,8 @@ builder.prismaObjectField(ApiKey, 'workspaces', (t) =>
 const described = {
   name: 'The name, for people: 1 to 256 characters, not blank.',
   scopes: 'The scopes of the key: at least one, and only scopes that your own key has.',
-  workspaceIds: 'Further workspaces that the key may act in: up to 100 ids of workspaces that your own key may act in.',
+  workspaceIds:
+    'Further workspaces that the key may act in: at most 100 ids of workspaces that your own key may act in.',
   allWorkspaces:
     'Whether the key may act in every workspace, including later ones. Only a key that may do so itself can allow it.',
 };
@@ -54,7 +55,7 @@ const CreateApiKeyInput = builder.inputType('CreateApiKeyInput', {
     expiresAt: t.field({
       type: 'DateTime',
       description:
-        'When the key expires: in the future, and not later than your own key. Default: when your own key expires, or never.',
+        'When the key expires: in the future, and not later than your own key. Omit for the expiry of your own key.',
     }),
     workspaceIds: t.idList({ description: described.workspaceIds }),
     allWorkspaces: t.boolean({ defaultValue: false, description: described.allWorkspaces }),

@@ -8,7 +8,7 @@ import { ScopeEnum } from './scope.ts';
 export const ApiKey = builder.prismaNode('ApiKey', {
   nullable: true,
   description: 'A credential for programs. Its secret is shown only once, when the key is created or rotated.',
-  id: { resolve: ({ id }) => id, description: 'The id of the API key, with the prefix `key_`.' },
+  id: { resolve: ({ id }) => id, description: 'API key id: `key_` and a UUIDv7 (TypeID).' },
   findUnique: (id, ctx) => {
     requireScope(ctx, 'WORKSPACE_ADMIN');
     return { workspaceId_id: { workspaceId: ctx.workspaceId, id } };
@@ -16,7 +16,7 @@ export const ApiKey = builder.prismaNode('ApiKey', {
   fields: (t) => ({
     name: t.exposeString('name', { description: 'The name of the key, for people.' }),
     prefix: t.exposeString('prefix', {
-      description: 'The first characters of the secret, to recognise the key; empty if the operator chose the secret.',
+      description: 'The first characters of the secret, to recognise the key. Empty if the operator chose the secret.',
     }),
     scopes: t.expose('scopes', { type: [ScopeEnum], description: 'The scopes of the key: what it may do.' }),
     allWorkspaces: t.exposeBoolean('allWorkspaces', {
@@ -26,7 +26,7 @@ export const ApiKey = builder.prismaNode('ApiKey', {
     expiresAt: t.expose('expiresAt', {
       type: 'DateTime',
       nullable: true,
-      description: 'When the key expires; null: never.',
+      description: 'When the key expires. Null: never.',
     }),
     lastUsedAt: t.expose('lastUsedAt', {
       type: 'DateTime',
@@ -36,7 +36,7 @@ export const ApiKey = builder.prismaNode('ApiKey', {
     revokedAt: t.expose('revokedAt', {
       type: 'DateTime',
       nullable: true,
-      description: 'When the key was revoked; null: it was not.',
+      description: 'When the key was revoked. Null: it was not.',
     }),
   }),
 });

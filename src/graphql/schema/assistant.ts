@@ -24,19 +24,19 @@ async function defaultModels(ctx: DomainContext, keys: readonly 'default'[]): Pr
   return keys.map(() => effectiveModel(ctx, null, defaultModel));
 }
 
-const temperature = 'The sampling temperature, from 0 to 2; null: the default of the provider.';
-const topP = 'The probability mass of nucleus sampling, from 0 to 1; null: the default of the provider.';
+const temperature = "Sampling temperature, 0 to 2. Null: the provider's default.";
+const topP = "Nucleus sampling, 0 to 1. Null: the provider's default.";
 const maxCompletionTokens =
-  'The number of tokens that a run may write in all its answers together, at least 1; null: no limit.';
+  'Limit on the completion tokens of all steps of a run together, at least 1. Null: no limit.';
 const responseFormat =
-  'The format of answers, as in OpenAI\'s `response_format`: `{ "type": "text" }`, `{ "type": "json_object" }`, or `{ "type": "json_schema", "json_schema": { "name", "schema", "strict" } }`; null: text.';
+  'The format of answers, as in OpenAI\'s `response_format`: `{ "type": "text" }`, `{ "type": "json_object" }`, or `{ "type": "json_schema", "json_schema": { "name", "schema", "strict" } }`. Null: text.';
 
 /** A configuration that runs start from. */
 export const Assistant = builder.prismaNode('Assistant', {
   nullable: true,
   description:
     'A configuration for runs: a model with its settings, instructions, tools and files. A run copies it when it is created.',
-  id: { resolve: ({ id }) => id, description: 'The id of the assistant, with the prefix `asst_`.' },
+  id: { resolve: ({ id }) => id, description: 'Assistant id: `asst_` and a UUIDv7 (TypeID).' },
   findUnique: (id, ctx) => {
     requireScope(ctx, 'ASSISTANTS_READ');
     return { workspaceId_id: { workspaceId: ctx.workspaceId, id } };
@@ -54,7 +54,7 @@ export const Assistant = builder.prismaNode('Assistant', {
     }),
     instructions: t.exposeString('instructions', {
       nullable: true,
-      description: 'The system prompt: the model reads it before the conversation.',
+      description: 'System instructions: the model reads them before the conversation.',
     }),
     tools: t.field({
       type: [Tool],
@@ -84,7 +84,7 @@ const AssistantFilter = builder.inputType('AssistantFilter', {
   description: 'Selects assistants that meet all of the given conditions.',
   fields: (t) => ({
     search: t.string({
-      description: 'A text that the name or the description contains, case-insensitive: up to 1000 characters.',
+      description: 'A text that the name or the description contains, case-insensitive: at most 1000 characters.',
     }),
     model: t.string({
       description: 'The model that runs of the assistant use, also where it is the default: a name as in `model`.',
@@ -117,7 +117,7 @@ builder.queryField('assistant', (t) =>
   t.prismaField({
     type: Assistant,
     nullable: true,
-    description: 'The assistant with this id. Null if it does not exist in the workspace.',
+    description: 'Returns an assistant. Null if no assistant of the workspace has this id.',
     args: { id: t.arg.id({ required: true, description: 'The id of the assistant.' }) },
     resolve: (query, _root, { id }, ctx) => {
       requireScope(ctx, 'ASSISTANTS_READ');
@@ -125,24 +125,24 @@ builder.queryField('assistant', (t) =>
     },
   }),
 );
-builder.queryField('assistants', assistants.root('The assistants of the workspace.'));
+builder.queryField('assistants', assistants.root('Lists the assistants of the workspace.'));
 
 /** The fields that the inputs for creating and updating an assistant share. */
 const configurationInputs = (t: InputFieldBuilder) => ({
-  name: t.string({ description: 'The name, for people: up to 256 characters.' }),
-  description: t.string({ description: 'The purpose, for people: up to 512 characters.' }),
+  name: t.string({ description: 'The name, for people: at most 256 characters.' }),
+  description: t.string({ description: 'The purpose, for people: at most 512 characters.' }),
   model: t.string({
     description:
       'The model: `provider/model`, or a bare name if a configured provider has it. Null: the default of the workspace or the server.',
   }),
   instructions: t.string({
-    description: 'The system prompt, which the model reads before the conversation: up to 256,000 characters.',
+    description: 'System instructions, which the model reads before the conversation: at most 256,000 characters.',
   }),
   tools: t.field({
     type: [ToolInput],
-    description: 'The tools that the model can call: up to 128, each name and each plugin once.',
+    description: 'The tools that the model can call: at most 128, each name and each plugin once.',
   }),
-  fileIds: t.idList({ description: 'The files that tools can read and search: up to 1000 ids.' }),
+  fileIds: t.idList({ description: 'The files that tools can read and search: at most 1000 ids.' }),
   temperature: t.float({ description: temperature }),
   topP: t.float({ description: topP }),
   maxCompletionTokens: t.int({ description: maxCompletionTokens }),

@@ -29,7 +29,7 @@ builder.objectRef<Extract<ShownAnnotation, { type: 'citation' }>>('FileCitation'
     quote: t.exposeString('quote', { description: 'The text of the passage.' }),
     score: t.exposeFloat('score', {
       nullable: true,
-      description: 'The relevance of the passage to the search, from 0 to 1; null: not known.',
+      description: 'The relevance of the passage to the search, from 0 to 1. Null: not known.',
     }),
   }),
 });
@@ -71,13 +71,13 @@ const ImageContent = builder.objectRef<Extract<ShownPart, { type: 'image' | 'fil
     file: t.field({
       type: File,
       nullable: true,
-      description: 'The stored file; null: the image is at a URL, or the file was deleted.',
+      description: 'The stored file. Null: the image is at a URL, or the file was deleted.',
       resolve: (part, _args, ctx) => (part.type === 'file' ? ctx.load(filesById, part.fileId) : null),
     }),
     detail: t.exposeString('detail', {
       nullable: true,
       description:
-        'The resolution at which the model reads the image, such as `low` or `high`; null: the default of the provider.',
+        'The resolution at which the model reads the image, such as `low` or `high`. Null: the default of the provider.',
     }),
   }),
 });

@@ -70,7 +70,7 @@ builder.objectType(ForbiddenError, {
   fields: (t) => ({
     requiredScope: t.string({
       nullable: true,
-      description: 'The scope that the credential lacks; null: the reason is not a scope.',
+      description: 'The scope that the credential lacks. Null: the reason is not a scope.',
       resolve: ({ requiredScope }) => requiredScope,
     }),
   }),
@@ -123,7 +123,7 @@ builder.objectType(QuotaExceededError, {
   fields: (t) => ({
     retryAfterSeconds: t.int({
       nullable: true,
-      description: 'The time after which a retry can succeed, in seconds; null: waiting does not help.',
+      description: 'The time after which a retry can succeed, in seconds. Null: waiting does not help.',
       resolve: ({ retryAfterSeconds }) => retryAfterSeconds,
     }),
   }),

@@ -31,12 +31,12 @@ const FileIngestion = builder.prismaObject('File', {
     }),
     error: t.exposeString('ingestionError', {
       nullable: true,
-      description: 'Why the file could not be read; null: no error.',
+      description: 'Why the file could not be read. Null: no error.',
     }),
     embeddingModel: t.string({
       nullable: true,
       description:
-        'The embedding model with which searches compare the meaning of passages; null: searches compare only words.',
+        'The embedding model with which searches compare the meaning of passages. Null: searches compare only words.',
       select: { embeddingModel: true, embeddingError: true },
       resolve: ({ embeddingModel, embeddingError }) => (embeddingError === null ? embeddingModel : null),
     }),
@@ -54,7 +54,7 @@ const FileIngestion = builder.prismaObject('File', {
 export const File = builder.prismaNode('File', {
   nullable: true,
   description: 'A stored file: a client uploaded it, or a tool of a run wrote it.',
-  id: { resolve: ({ id }) => id, description: 'The id of the file, with the prefix `file_`.' },
+  id: { resolve: ({ id }) => id, description: 'File id: `file_` and a UUIDv7 (TypeID).' },
   findUnique: (id, ctx) => {
     requireScope(ctx, 'THREADS_READ');
     // Ids without a known prefix arrive here as well (see `decodeGlobalID`).
@@ -63,7 +63,7 @@ export const File = builder.prismaNode('File', {
   },
   fields: (t) => ({
     name: t.exposeString('name', {
-      description: 'The file name with its extension, without folders: up to 200 characters.',
+      description: 'The file name with its extension, without folders: at most 200 characters.',
     }),
     mimeType: t.exposeString('mimeType', {
       description: 'The media type: derived from the extension of the name, or else as the upload declared it.',
@@ -84,7 +84,7 @@ export const File = builder.prismaNode('File', {
   }),
 });
 
-/** Loads files by id, in the order of the ids; null for a file that the actor may not see. */
+/** Loads files by id, in the order of the ids. Null for a file that the actor may not see. */
 export async function filesById(
   ctx: DomainContext,
   ids: readonly string[],
@@ -106,7 +106,7 @@ export async function filesOf(
 const FileFilter = builder.inputType('FileFilter', {
   description: 'Selects files that meet all of the given conditions.',
   fields: (t) => ({
-    search: t.string({ description: 'A text that the name contains, case-insensitive: up to 255 characters.' }),
+    search: t.string({ description: 'A text that the name contains, case-insensitive: at most 255 characters.' }),
     threadId: t.id({
       description:
         'The thread that has the file: attached to the thread or to a message, or written by one of its runs.',
@@ -130,7 +130,7 @@ builder.queryField('file', (t) =>
   t.prismaField({
     type: File,
     nullable: true,
-    description: 'The file with this id. Null if it does not exist or you may not see it.',
+    description: 'Returns a file. Null if no visible file has this id.',
     args: { id: t.arg.id({ required: true, description: 'The id of the file.' }) },
     resolve: (query, _root, { id }, ctx) => {
       requireScope(ctx, 'THREADS_READ');
@@ -142,7 +142,7 @@ builder.queryField('file', (t) =>
 builder.queryField(
   'files',
   files.root(
-    'The files that you may see, newest first: all files of the workspace for an API key; for an end user their own, those in their threads, and those of assistants.',
+    'Lists the files that you may see, newest first: all files of the workspace for an API key; for an end user their own, those in their threads, and those of assistants.',
   ),
 );
 
@@ -157,7 +157,7 @@ const UploadFileInput = builder.inputType('UploadFileInput', {
     }),
     name: t.string({
       description:
-        'The file name with its extension: up to 255 characters, of which 200 are stored. Default: the name in the upload.',
+        'The file name with its extension: at most 255 characters, of which 200 are stored. Omit for the name in the upload.',
     }),
   }),
 });

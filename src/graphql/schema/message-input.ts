@@ -23,7 +23,7 @@ export const MessageContentInput = builder.inputType('MessageContentInput', {
     }),
     imageUrl: t.string({
       description:
-        'An image: an http(s) URL, or a data: URL of a PNG, JPEG, GIF or WebP image; up to 4,000,000 characters.',
+        'An image: an http(s) URL, or a data: URL of a PNG, JPEG, GIF or WebP image; at most 4,000,000 characters.',
     }),
     imageFileId: t.id({ description: 'An image that was uploaded with uploadFile: the id of the file.' }),
   }),
@@ -37,9 +37,9 @@ export const MessageInput = builder.inputType('MessageInput', {
     text: t.string({ description: 'The content as one text: 1 to 256,000 characters.' }),
     content: t.field({
       type: [MessageContentInput],
-      description: 'The content as up to 100 parts, texts and images, in order.',
+      description: 'The content as at most 100 parts, texts and images, in order.',
     }),
-    fileIds: t.idList({ description: 'The files to attach, which tools can read and search: up to 100 ids.' }),
+    fileIds: t.idList({ description: 'The files to attach, which tools can read and search: at most 100 ids.' }),
     metadata: t.field({ type: 'Metadata', description: metadataDescription }),
   }),
 });

@@ -22,7 +22,7 @@ const EditMessageInput = builder.inputType('EditMessageInput', {
     text: t.string({ description: 'The new content as one text: 1 to 256,000 characters.' }),
     content: t.field({
       type: [MessageContentInput],
-      description: 'The new content as up to 100 parts, texts and images, in order.',
+      description: 'The new content as at most 100 parts, texts and images, in order.',
     }),
   }),
 });

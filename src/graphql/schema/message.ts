@@ -47,7 +47,7 @@ export const Message = builder.prismaNode('Message', {
     createdAt: true,
   },
   description: 'A message of a thread, from a person, a model or the application.',
-  id: { resolve: ({ id }) => id, description: 'The id of the message, with the prefix `msg_`.' },
+  id: { resolve: ({ id }) => id, description: 'Message id: `msg_` and a UUIDv7 (TypeID).' },
   findUnique: (id, ctx) => {
     requireScope(ctx, 'THREADS_READ');
     return { workspaceId_id: { workspaceId: ctx.workspaceId, id }, ...inThreadsVisibleTo(ctx.actor) };
@@ -57,11 +57,11 @@ export const Message = builder.prismaNode('Message', {
     assistant: t.relation('assistant', {
       nullable: true,
       description:
-        'The assistant whose run wrote the message; null: no run wrote it, the run has no assistant, or the assistant was deleted.',
+        'The assistant whose run wrote the message. Null: no run wrote it, the run has no assistant, or the assistant was deleted.',
     }),
     run: t.relation('run', {
       nullable: true,
-      description: 'The run that wrote the message; null: a client added it, or it was copied by a fork.',
+      description: 'The run that wrote the message. Null: a client added it, or it was copied by a fork.',
     }),
     role: t.field({ type: MessageRole, description: 'The author of the message.', resolve: ({ role }) => role }),
     status: t.field({
@@ -101,12 +101,12 @@ export const Message = builder.prismaNode('Message', {
       resolve: ({ position }) => position,
     }),
     flags: t.exposeStringList('flags', {
-      description: 'The categories that content filters flagged in the message; empty: none.',
+      description: 'The categories that content filters flagged in the message. Empty: none.',
     }),
     editedAt: t.expose('editedAt', {
       type: 'DateTime',
       nullable: true,
-      description: 'When the message was last edited; null: never.',
+      description: 'When the message was last edited. Null: never.',
     }),
     metadata: t.expose('metadata', { type: 'Metadata', description: metadataDescription }),
     createdAt: t.field({
@@ -117,7 +117,7 @@ export const Message = builder.prismaNode('Message', {
     completedAt: t.expose('completedAt', {
       type: 'DateTime',
       nullable: true,
-      description: 'When the message was completed; null: it is being written, or ended early.',
+      description: 'When the message was completed. Null: it is being written, or ended early.',
     }),
   }),
 });
@@ -155,7 +155,7 @@ builder.queryField('message', (t) =>
   t.prismaField({
     type: Message,
     nullable: true,
-    description: 'The message with this id. Null if it does not exist or you may not see it.',
+    description: 'Returns a message. Null if no visible message has this id.',
     args: { id: t.arg.id({ required: true, description: 'The id of the message.' }) },
     resolve: (query, _root, { id }, ctx) => {
       requireScope(ctx, 'THREADS_READ');
@@ -170,7 +170,7 @@ builder.prismaObjectField(Thread, 'lastMessage', (t) =>
   t.field({
     type: Message,
     nullable: true,
-    description: 'The message with the highest position; null: the thread is empty.',
+    description: 'The message with the highest position. Null: the thread is empty.',
     select: (_args, _ctx, nested) =>
       ({ messages: nested({ orderBy: { position: 'desc' }, take: 1 } as never) }) as never,
     resolve: (thread) => (thread as unknown as { messages: Array<typeof Message.$inferType> }).messages[0] ?? null,

@@ -8,7 +8,7 @@ const Model = builder.objectRef<ModelInfo>('Model').implement({
     provider: t.exposeString('provider', { description: 'The provider: the first part of the full name.' }),
     contextWindow: t.exposeInt('contextWindow', {
       nullable: true,
-      description: 'The number of tokens that prompt and answer together can have; null: not known.',
+      description: 'The number of tokens that prompt and answer together can have. Null: not known.',
     }),
     supportsTools: t.exposeBoolean('supportsTools', { description: 'Whether the model can call tools.' }),
     supportsImages: t.exposeBoolean('supportsImages', { description: 'Whether the model can read images.' }),
@@ -18,13 +18,13 @@ const Model = builder.objectRef<ModelInfo>('Model').implement({
     inputPricePerMillion: t.expose('inputPricePerMillion', {
       type: 'Decimal',
       nullable: true,
-      description: 'The price of a million prompt tokens, in US dollars; null: not known, so that runs have no cost.',
+      description: 'The price of a million prompt tokens, in US dollars. Null: not known, so that runs have no cost.',
     }),
     outputPricePerMillion: t.expose('outputPricePerMillion', {
       type: 'Decimal',
       nullable: true,
       description:
-        'The price of a million completion tokens, in US dollars; null: not known, so that runs have no cost.',
+        'The price of a million completion tokens, in US dollars. Null: not known, so that runs have no cost.',
     }),
   }),
 });
@@ -33,7 +33,7 @@ builder.queryField('models', (t) =>
   t.field({
     type: [Model],
     description:
-      'The models of the configured providers, with their capabilities and prices. Assistants and runs can also use models that are not listed.',
+      'Lists the models of the configured providers, with their capabilities and prices. Assistants and runs can also use models that are not listed.',
     resolve: (_root, _args, ctx) => ctx.models.list(),
   }),
 );

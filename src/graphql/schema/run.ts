@@ -23,7 +23,7 @@ export const Run = builder.prismaNode('Run', {
   nullable: true,
   description:
     'The execution of a model on a thread: it reads the messages, calls tools, and writes messages, until it ends. Its configuration is fixed when it is created.',
-  id: { resolve: ({ id }) => id, description: 'The id of the run, with the prefix `run_`.' },
+  id: { resolve: ({ id }) => id, description: 'Run id: `run_` and a UUIDv7 (TypeID).' },
   findUnique: (id, ctx) => {
     requireScope(ctx, 'RUNS_READ');
     return { workspaceId_id: { workspaceId: ctx.workspaceId, id }, ...inThreadsVisibleTo(ctx.actor) };
@@ -32,24 +32,24 @@ export const Run = builder.prismaNode('Run', {
     thread: t.relation('thread', { description: 'The thread that the run answers.' }),
     assistant: t.relation('assistant', {
       nullable: true,
-      description: 'The assistant whose configuration the run copied; null: none, or the assistant was deleted.',
+      description: 'The assistant whose configuration the run copied. Null: none, or the assistant was deleted.',
     }),
     status: t.expose('status', { type: RunStatus, description: 'The state of the run.' }),
     lastError: t.field({
       type: RunError,
       nullable: true,
-      description: 'The error that ended the run; null unless `status` is FAILED.',
+      description: 'The error that ended the run. Null unless `status` is FAILED.',
       resolve: errorOf,
     }),
     incompleteReason: t.expose('incompleteReason', {
       type: RunIncompleteReason,
       nullable: true,
-      description: 'The limit that ended the run early; null unless `status` is INCOMPLETE.',
+      description: 'The limit that ended the run early. Null unless `status` is INCOMPLETE.',
     }),
     model: t.exposeString('model', { description: 'The model, as `provider/model`.' }),
     instructions: t.exposeString('instructions', {
       nullable: true,
-      description: 'The system prompt, including `additionalInstructions`; null: none.',
+      description: 'System instructions, including `additionalInstructions`. Null: none.',
     }),
     tools: t.field({
       type: [Tool],
@@ -58,25 +58,25 @@ export const Run = builder.prismaNode('Run', {
     }),
     temperature: t.exposeFloat('temperature', {
       nullable: true,
-      description: 'The sampling temperature, from 0 to 2; null: the default of the provider.',
+      description: "Sampling temperature, 0 to 2. Null: the provider's default.",
     }),
     topP: t.exposeFloat('topP', {
       nullable: true,
-      description: 'The probability mass of nucleus sampling, from 0 to 1; null: the default of the provider.',
+      description: "Nucleus sampling, 0 to 1. Null: the provider's default.",
     }),
     maxPromptTokens: t.exposeInt('maxPromptTokens', {
       nullable: true,
-      description: 'The number of tokens that the run may read in all its steps together; null: no limit.',
+      description: 'Limit on the prompt tokens of all steps of the run together. Null: no limit.',
     }),
     maxCompletionTokens: t.exposeInt('maxCompletionTokens', {
       nullable: true,
-      description: 'The number of tokens that the run may write in all its answers together; null: no limit.',
+      description: 'Limit on the completion tokens of all steps of the run together. Null: no limit.',
     }),
     toolChoice: t.expose('toolChoice', {
       type: 'JSON',
       nullable: true,
       description:
-        "Whether the model must call tools, and which, as in OpenAI's `tool_choice`; null: the model decides.",
+        "Whether the model must call tools, and which, as in OpenAI's `tool_choice`. Null: the model decides.",
     }),
     parallelToolCalls: t.exposeBoolean('parallelToolCalls', {
       description: 'Whether the model may call several tools in one answer.',
@@ -84,11 +84,11 @@ export const Run = builder.prismaNode('Run', {
     responseFormat: t.expose('responseFormat', {
       type: 'JSON',
       nullable: true,
-      description: "The format of the answer, as in OpenAI's `response_format`; null: text.",
+      description: "The format of the answer, as in OpenAI's `response_format`. Null: text.",
     }),
     truncation: t.field({
       type: Truncation,
-      description: 'Which messages of the thread the model reads.',
+      description: 'How much of the conversation goes into the prompt.',
       resolve: ({ truncation, truncationLastMessages }) => ({
         strategy: truncation,
         lastMessages: truncationLastMessages,
@@ -97,14 +97,14 @@ export const Run = builder.prismaNode('Run', {
     usage: t.field({
       type: UsageType,
       nullable: true,
-      description: 'The tokens that the run has used so far; null: none yet, or the provider does not report usage.',
+      description: 'The tokens that the run has used so far. Null: none yet, or the provider does not report usage.',
       resolve: usageOf,
     }),
     cost: t.expose('cost', {
       type: 'Decimal',
       nullable: true,
       description:
-        'The cost of the run so far, in US dollars; null: nothing used yet, or the price of the model is not known.',
+        'The cost of the run so far, in US dollars. Null: nothing used yet, or the price of the model is not known.',
     }),
     omittedMessages: t.exposeInt('omittedMessages', {
       description:
@@ -112,19 +112,19 @@ export const Run = builder.prismaNode('Run', {
     }),
     queuedMs: t.int({
       nullable: true,
-      description: 'The time from `createdAt` to `startedAt`, in milliseconds; null: the run has not started.',
+      description: 'The time from `createdAt` to `startedAt`, in milliseconds. Null: the run has not started.',
       resolve: ({ createdAt, startedAt }) => between(createdAt, startedAt),
     }),
     firstTokenMs: t.int({
       nullable: true,
       description:
-        'The time from `startedAt` to `firstTokenAt`, in milliseconds; null: the model has not begun to answer.',
+        'The time from `startedAt` to `firstTokenAt`, in milliseconds. Null: the model has not begun to answer.',
       resolve: ({ startedAt, firstTokenAt }) => between(startedAt, firstTokenAt),
     }),
     tokensPerSecond: t.float({
       nullable: true,
       description:
-        'The completion tokens per second while the model was writing, without waiting times; null: not known.',
+        'The completion tokens per second while the model was writing, without waiting times. Null: not known.',
       resolve: ({ completionTokens, generationMs }) =>
         completionTokens && generationMs ? Math.round((completionTokens / generationMs) * 10_000) / 10 : null,
     }),
@@ -143,22 +143,22 @@ export const Run = builder.prismaNode('Run', {
     startedAt: t.expose('startedAt', {
       type: 'DateTime',
       nullable: true,
-      description: 'When a worker started the run; null: not yet.',
+      description: 'When a worker started the run. Null: not yet.',
     }),
     firstTokenAt: t.expose('firstTokenAt', {
       type: 'DateTime',
       nullable: true,
-      description: 'When the model began to answer; null: not yet.',
+      description: 'When the model began to answer. Null: not yet.',
     }),
     endedAt: t.expose('endedAt', {
       type: 'DateTime',
       nullable: true,
-      description: 'When the run entered a terminal status; null: it has not ended.',
+      description: 'When the run entered a terminal status. Null: it has not ended.',
     }),
     expiresAt: t.expose('expiresAt', {
       type: 'DateTime',
       nullable: true,
-      description: 'When the run expires unless the tool outputs arrive; null: it does not wait for tool outputs.',
+      description: 'When the run expires unless the tool outputs arrive. Null: it does not wait for tool outputs.',
     }),
   }),
 });
@@ -206,7 +206,7 @@ builder.queryField('run', (t) =>
   t.prismaField({
     type: Run,
     nullable: true,
-    description: 'The run with this id. Null if it does not exist or you may not see it.',
+    description: 'Returns a run. Null if no visible run has this id.',
     args: { id: t.arg.id({ required: true, description: 'The id of the run.' }) },
     resolve: (query, _root, { id }, ctx) => {
       requireScope(ctx, 'RUNS_READ');
@@ -219,7 +219,7 @@ builder.queryField('run', (t) =>
 builder.queryField(
   'runs',
   runs.root(
-    'The runs that you may see: all runs of the workspace for an API key, those in their own threads for an end user.',
+    'Lists the runs that you may see: all runs of the workspace for an API key, those in their own threads for an end user.',
   ),
 );
 builder.prismaObjectField(

@@ -18,7 +18,7 @@ const CreateSessionTokenInput = builder.inputType('CreateSessionTokenInput', {
     scopes: t.field({
       type: [ScopeEnum],
       description:
-        'The scopes of the token: ASSISTANTS_READ, THREADS_READ, THREADS_WRITE, RUNS_READ or RUNS_WRITE, as far as your key has them. Default: all of these that your key has.',
+        'The scopes of the token: ASSISTANTS_READ, THREADS_READ, THREADS_WRITE, RUNS_READ or RUNS_WRITE, as far as your key has them. Omit for all of these that your key has.',
     }),
   }),
 });

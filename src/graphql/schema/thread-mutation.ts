@@ -12,14 +12,14 @@ import { Thread } from './thread.ts';
 export const CreateThreadInput = builder.inputType('CreateThreadInput', {
   description: 'A new thread. Every field is optional.',
   fields: (t) => ({
-    title: t.string({ description: 'The title, for people: up to 256 characters.' }),
+    title: t.string({ description: 'The title, for people: at most 256 characters.' }),
     assistantId: t.id({ description: 'The assistant of runs that name no assistant.' }),
     owner: t.string({
       description:
-        'The end user to whom the thread belongs: your id of the user, 1 to 256 characters. Default: the workspace; for an end user, always themselves.',
+        'The end user to whom the thread belongs: your id of the user, 1 to 256 characters. Omit for the workspace. For end users, it is always themselves.',
     }),
-    messages: t.field({ type: [MessageInput], description: 'The first messages, in order: up to 100.' }),
-    fileIds: t.idList({ description: 'The files that the tools of its runs can read and search: up to 1000 ids.' }),
+    messages: t.field({ type: [MessageInput], description: 'The first messages, in order: at most 100.' }),
+    fileIds: t.idList({ description: 'The files that the tools of its runs can read and search: at most 1000 ids.' }),
     metadata: t.field({ type: 'Metadata', description: metadataDescription }),
   }),
 });
@@ -29,12 +29,12 @@ const UpdateThreadInput = builder.inputType('UpdateThreadInput', {
     'The fields to update. An absent field keeps its value. Null clears `title` and `assistantId`, and keeps the other fields.',
   fields: (t) => ({
     id: t.id({ required: true, description: 'The thread to update.' }),
-    title: t.string({ description: 'The new title: up to 256 characters.' }),
+    title: t.string({ description: 'The new title: at most 256 characters.' }),
     assistantId: t.id({ description: 'The new assistant of runs that name no assistant.' }),
     archived: t.boolean({
       description: 'true archives the thread, which hides it from lists by default; false restores it.',
     }),
-    fileIds: t.idList({ description: 'The new files, which replace all existing files: up to 1000 ids.' }),
+    fileIds: t.idList({ description: 'The new files, which replace all existing files: at most 1000 ids.' }),
     metadata: t.field({ type: 'Metadata', description: newMetadataDescription }),
   }),
 });
@@ -52,9 +52,9 @@ const ForkThreadInput = builder.inputType('ForkThreadInput', {
       description: 'The last message to copy. The fork contains this message and all before it.',
     }),
     title: t.string({
-      description: 'The title of the fork: up to 256 characters. Null: none. Default: the title of the source.',
+      description: 'The title of the fork: at most 256 characters. Null: none. Omit for the title of the source.',
     }),
-    metadata: t.field({ type: 'Metadata', description: `${metadataDescription} Default: the metadata of the source.` }),
+    metadata: t.field({ type: 'Metadata', description: `${metadataDescription} Omit for the metadata of the source.` }),
   }),
 });
 

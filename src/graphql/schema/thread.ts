@@ -38,7 +38,7 @@ export const Thread = builder.prismaNode('Thread', {
   nullable: true,
   description:
     'A conversation: messages, and the runs that answer them. A thread executes one run at a time; further runs wait in the order of their creation.',
-  id: { resolve: ({ id }) => id, description: 'The id of the thread, with the prefix `thread_`.' },
+  id: { resolve: ({ id }) => id, description: 'Thread id: `thread_` and a UUIDv7 (TypeID).' },
   findUnique: (id, ctx) => {
     requireScope(ctx, 'THREADS_READ');
     return { workspaceId_id: { workspaceId: ctx.workspaceId, id }, ...threadsVisibleTo(ctx.actor) };
@@ -47,7 +47,7 @@ export const Thread = builder.prismaNode('Thread', {
     title: t.exposeString('title', { nullable: true, description: 'The title of the thread, for people.' }),
     assistant: t.relation('assistant', {
       nullable: true,
-      description: 'The assistant of runs that name no assistant; null: such runs have none.',
+      description: 'The assistant of runs that name no assistant. Null: such runs have none.',
     }),
     owner: t.exposeString('owner', {
       nullable: true,
@@ -69,7 +69,7 @@ export const Thread = builder.prismaNode('Thread', {
     archivedAt: t.expose('archivedAt', {
       type: 'DateTime',
       nullable: true,
-      description: 'When the thread was archived; null: it is not archived.',
+      description: 'When the thread was archived. Null: it is not archived.',
     }),
     expiresAt: t.field({
       type: 'DateTime',
@@ -81,11 +81,11 @@ export const Thread = builder.prismaNode('Thread', {
     }),
     activeRun: t.relation('activeRun', {
       nullable: true,
-      description: 'The unfinished run that occupies the thread; null: the thread is free.',
+      description: 'The unfinished run that occupies the thread. Null: the thread is free.',
     }),
     forkedFrom: t.relation('forkedFrom', {
       nullable: true,
-      description: 'The message at which the thread was forked; null: it is not a fork, or that message was deleted.',
+      description: 'The message at which the thread was forked. Null: it is not a fork, or that message was deleted.',
     }),
     eventCursor: t.string({
       description:
@@ -101,7 +101,7 @@ export const Thread = builder.prismaNode('Thread', {
       type: 'Decimal',
       nullable: true,
       description:
-        'The cost of all runs of the thread together, in US dollars; null: no run used a model with a known price.',
+        'The cost of all runs of the thread together, in US dollars. Null: no run used a model with a known price.',
       resolve: async ({ id }, _args, ctx) => (await ctx.load(totalsOfThreads, id)).cost,
     }),
   }),
@@ -111,14 +111,14 @@ const ThreadFilter = builder.inputType('ThreadFilter', {
   description: 'Selects threads that meet all of the given conditions.',
   fields: (t) => ({
     assistantId: t.id({ description: 'The assistant of the thread.' }),
-    owner: t.string({ description: 'The end user to whom the thread belongs: up to 256 characters.' }),
+    owner: t.string({ description: 'The end user to whom the thread belongs: at most 256 characters.' }),
     search: t.string({
-      description: 'A text that the title or a message contains, case-insensitive: up to 1000 characters.',
+      description: 'A text that the title or a message contains, case-insensitive: at most 1000 characters.',
     }),
     metadata: t.field({ type: 'Metadata', description: 'Pairs that the metadata contains.' }),
     archived: t.boolean({
       defaultValue: false,
-      description: 'true: only archived threads; false: only threads that are not archived; null: both.',
+      description: 'true: only archived threads; false: only threads that are not archived. Null: both.',
     }),
     lastActiveBefore: t.field({ type: 'DateTime', description: 'Only threads whose `lastActiveAt` is earlier.' }),
     lastActiveAfter: t.field({ type: 'DateTime', description: 'Only threads whose `lastActiveAt` is later.' }),
@@ -147,7 +147,7 @@ builder.queryField('thread', (t) =>
   t.prismaField({
     type: Thread,
     nullable: true,
-    description: 'The thread with this id. Null if it does not exist or you may not see it.',
+    description: 'Returns a thread. Null if no visible thread has this id.',
     args: { id: t.arg.id({ required: true, description: 'The id of the thread.' }) },
     resolve: (query, _root, { id }, ctx) => {
       requireScope(ctx, 'THREADS_READ');
@@ -159,7 +159,9 @@ builder.queryField('thread', (t) =>
 );
 builder.queryField(
   'threads',
-  threads.root('The threads that you may see: all threads of the workspace for an API key, their own for an end user.'),
+  threads.root(
+    'Lists the threads that you may see: all threads of the workspace for an API key, their own for an end user.',
+  ),
 );
 builder.prismaObjectField(
   Assistant,

@@ -17,7 +17,7 @@ export const TruncationStrategy = builder.enumType('TruncationStrategy', {
 export const Truncation = builder
   .objectRef<{ strategy: 'AUTO' | 'LAST_MESSAGES'; lastMessages: number | null }>('Truncation')
   .implement({
-    description: 'Which messages of the thread the model reads.',
+    description: 'How much of the conversation goes into the prompt.',
     fields: (t) => ({
       strategy: t.expose('strategy', {
         type: TruncationStrategy,
@@ -25,7 +25,7 @@ export const Truncation = builder
       }),
       lastMessages: t.exposeInt('lastMessages', {
         nullable: true,
-        description: 'The number of messages that LAST_MESSAGES keeps; null for AUTO.',
+        description: 'The number of messages that LAST_MESSAGES keeps. Null for AUTO.',
       }),
     }),
   });

@@ -25,14 +25,14 @@ const Viewer = builder.objectRef<object>('Viewer').implement({
     apiKey: t.prismaField({
       type: ApiKey,
       nullable: true,
-      description: 'The API key of this request; null for an end user.',
+      description: 'The API key of this request. Null for an end user.',
       resolve: (query, _viewer, _args, { actor, database }) =>
         // The key can belong to another workspace than that of the request.
         actor.kind === 'API_KEY' ? database.apiKey.findFirst({ ...query, where: { id: actor.keyId } }) : null,
     }),
     userId: t.string({
       nullable: true,
-      description: 'The id of the end user, which is the `owner` of their threads; null for an API key.',
+      description: 'The id of the end user, which is the `owner` of their threads. Null for an API key.',
       resolve: (_viewer, _args, { actor }) => (actor.kind === 'USER' ? actor.userId : null),
     }),
     scopes: t.field({
@@ -50,5 +50,9 @@ const Viewer = builder.objectRef<object>('Viewer').implement({
 });
 
 builder.queryField('viewer', (t) =>
-  t.field({ type: Viewer, description: 'The credential of this request, and what it allows.', resolve: () => ({}) }),
+  t.field({
+    type: Viewer,
+    description: 'Returns the credential of this request, and what it allows.',
+    resolve: () => ({}),
+  }),
 );

@@ -21,8 +21,8 @@ const StepRecording = builder.enumType('StepRecording', {
 });
 
 const described = {
-  defaultModel: "The model of assistants and runs that name none; null: the server's default model.",
-  threadTtlDays: 'The days without activity after which a thread is deleted; null: never.',
+  defaultModel: "The model of assistants and runs that name none. Null: the server's default model.",
+  threadTtlDays: 'The days without activity after which a thread is deleted. Null: never.',
   maxConcurrentRuns: 'The number of runs of the workspace that are executed at the same time; further runs are queued.',
   runExpirySeconds: 'How long a run waits for tool outputs before it expires, in seconds.',
   maxRunSeconds: 'How long a run may take from its start before it expires, in seconds, including waiting times.',
@@ -50,7 +50,7 @@ export const Workspace = builder.prismaNode('Workspace', {
   nullable: true,
   description:
     'A tenant. Assistants, threads, files, plugins and API keys belong to one workspace, and nothing in it can be seen from another one.',
-  id: { resolve: ({ id }) => id, description: 'The id of the workspace, with the prefix `ws_`.' },
+  id: { resolve: ({ id }) => id, description: 'Workspace id: `ws_` and a UUIDv7 (TypeID).' },
   // Only the workspace of the request. The list `workspaces` has the others that a key may act in.
   findUnique: (id, ctx) => ({ id: ctx.workspaceId, AND: [{ id }] }),
   fields: (t) => ({
@@ -85,7 +85,7 @@ const workspaces = listOf(Workspace, {
 builder.queryField('workspace', (t) =>
   t.prismaField({
     type: Workspace,
-    description: 'The workspace that this request acts in.',
+    description: 'Returns the workspace that this request acts in.',
     resolve: (query, _root, _args, ctx) =>
       ctx.db.workspace.findUniqueOrThrow({ ...query, where: { id: ctx.workspaceId } }),
   }),
@@ -93,7 +93,7 @@ builder.queryField('workspace', (t) =>
 builder.queryField(
   'workspaces',
   workspaces.root(
-    'The workspaces that you may act in, newest first. An API key selects one with the header X-Workspace, or with `workspace` in the connectionParams of a socket.',
+    'Lists the workspaces that you may act in, newest first. An API key selects one with the header X-Workspace, or with `workspace` in the connectionParams of a socket.',
   ),
 );
 
@@ -101,7 +101,7 @@ builder.queryField(
 const nameInput = 'The name, for people: 1 to 256 characters, not blank.';
 
 const settingsInputs = (t: InputFieldBuilder) => ({
-  defaultModel: t.string({ description: `${described.defaultModel} Up to 200 characters.` }),
+  defaultModel: t.string({ description: `${described.defaultModel} At most 200 characters.` }),
   threadTtlDays: t.int({ description: `${described.threadTtlDays} From 1 to 36,500.` }),
   maxConcurrentRuns: t.int({ description: `${described.maxConcurrentRuns} From 1 to 100,000.` }),
   runExpirySeconds: t.int({ description: `${described.runExpirySeconds} From 10 to 2,592,000 (30 days).` }),
@@ -123,7 +123,7 @@ const CreateWorkspaceInput = builder.inputType('CreateWorkspaceInput', {
 const UpdateWorkspaceInput = builder.inputType('UpdateWorkspaceInput', {
   description: 'The fields to update. An absent field keeps its value.',
   fields: (t) => ({
-    id: t.id({ description: 'The workspace to update. Default: the workspace that this request acts in.' }),
+    id: t.id({ description: 'The workspace to update. Omit for the workspace that this request acts in.' }),
     name: t.string({ description: nameInput }),
     settings: t.field({ type: WorkspaceSettingsInput, description: 'The settings to update.' }),
   }),
