@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { defaultTiming } from '../src/config/timing.ts';
 import { createLog } from '../src/log.ts';
 import { codeInterpreter } from '../src/tools/python/code-interpreter.ts';
 import { Interpreter } from '../src/tools/python/interpreter.ts';
@@ -44,9 +45,9 @@ async function echoes(): Promise<number[]> {
 
 const options = { memoryMb: 512, fileBytes: 268_435_456 };
 const makingStart = at();
-const snapshot = await openSnapshot(folder, options.memoryMb);
+const snapshot = await openSnapshot(folder, options.memoryMb, defaultTiming.python);
 const making = at() - makingStart;
-const start = () => new Interpreter({ ...options, snapshot });
+const start = () => new Interpreter({ ...options, snapshot }, defaultTiming.python);
 const starts = await timesOf(async () => {
   const interpreter = start();
   await interpreter.ready;

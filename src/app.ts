@@ -7,7 +7,7 @@ import { MemoryBus } from './bus/memory.ts';
 import { postgresLink } from './bus/postgres.ts';
 import { redisLink } from './bus/redis.ts';
 import { RemoteBus } from './bus/remote.ts';
-import { type Config, ConfigError, type Secrets } from './config.ts';
+import { type Config, ConfigError, type Secrets } from './config/config.ts';
 import type { Database, StatementListener } from './db/client.ts';
 import { openPglite } from './db/pglite.ts';
 import { openPostgres } from './db/postgres.ts';
@@ -124,15 +124,15 @@ async function open(
   const { wrapBus = (bus: Bus) => bus } = overrides;
   const bus = wrapBus(await openBus(config, secrets, vault, log));
   closing.add(() => bus.close());
-  const signingKeys = new SigningKeys(database, vault);
-  const feeds = new ThreadFeeds(database, bus);
+  const signingKeys = new SigningKeys(database, vault, config.timing.credential.cacheMs);
+  const feeds = new ThreadFeeds({ database, bus, pollMs: config.timing.feedPollMs });
   const filing = await openFiles(config, overrides, vault, closing);
   const python = openPython(config, overrides, log, closing);
   const images = new ImageModelRegistry({ ...secrets, defaultModel: config.tools.imageModel });
   const safe = new SafeFetch(new HostPolicy(config.tools.pluginHosts));
   closing.add(() => safe.close());
   const tools = new Tools({ python, images, safe, searchUrl: config.tools.searchUrl });
-  const plugins = new Plugins(safe);
+  const plugins = new Plugins(safe, config.timing.offload);
   const services: Services = {
     database,
     bus,
@@ -145,11 +145,12 @@ async function open(
     tools,
     plugins,
     embedder: embedder && (await vectorsWith(embedder, database, log)),
+    timing: config.timing,
     ...filing,
   };
   const firstKey = await openFirstKey(secrets, kept, services);
   if (config.role !== 'api') {
-    const offload = new Offload();
+    const offload = new Offload(config.timing.offload);
     closing.add(() => offload.close());
     const worker = new Worker(services, { concurrency: config.workerConcurrency, patience: config.model, offload });
     closing.add(() => worker.stop());
@@ -162,12 +163,19 @@ async function open(
 }
 
 /** Carries hints over Redis where there is one, else over the database that instances share. */
-async function openBus({ databaseUrl }: Config, { redisUrl }: Secrets, vault: Vault, log: Logger): Promise<Bus> {
+async function openBus(
+  { databaseUrl, timing }: Config,
+  { redisUrl }: Secrets,
+  vault: Vault,
+  log: Logger,
+): Promise<Bus> {
   const busLog = log.child({ part: 'bus' });
   // SECRET_KEY is the same for all processes of a server, and another one for each server.
   const name = vault.hash('bus', 'name').slice(0, 12);
-  if (redisUrl) return RemoteBus.open(redisLink(redisUrl, name), busLog);
-  return databaseUrl ? RemoteBus.open(postgresLink(databaseUrl), busLog) : new MemoryBus();
+  if (redisUrl) return RemoteBus.open(redisLink(redisUrl, name, timing.bus.answerMs), busLog, timing.bus);
+  return databaseUrl
+    ? RemoteBus.open(postgresLink(databaseUrl, timing.bus.answerMs), busLog, timing.bus)
+    : new MemoryBus();
 }
 
 async function openStorage(
@@ -208,10 +216,15 @@ async function vectorsWith(embedder: Embedder, database: Database, log: Logger):
 }
 
 /** The interpreters of Python: nothing is started before it is asked for. */
-function openPython({ tools, dataDir }: Config, { inMemory }: Overrides, log: Logger, closing: Closing): Python {
+function openPython(
+  { tools, dataDir, timing }: Config,
+  { inMemory }: Overrides,
+  log: Logger,
+  closing: Closing,
+): Python {
   // What stands in it is the same for everybody, and nobody's data.
   const cacheFolder = join(inMemory ? tmpdir() : dataDir, inMemory ? 'assistant-graph-python' : 'python');
-  const python = new Python({ ...tools.python, cacheFolder }, log.child({ part: 'python' }));
+  const python = new Python({ ...tools.python, cacheFolder, timing: timing.python }, log.child({ part: 'python' }));
   closing.add(() => python.close());
   return python;
 }

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { App } from './app.ts';
-import type { Config, Secrets } from './config.ts';
+import type { Config, Secrets } from './config/config.ts';
 
 /** What the terminal says when the server is up: where it is, how to get in, which model answers, what to try. */
 export function greeting(app: App, config: Config, secrets: Secrets): string {

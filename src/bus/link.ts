@@ -32,12 +32,9 @@ export interface LinkDriver {
   readonly maxPayloadBytes: number;
 }
 
-/** How long an answer may take: a connection that is only half there answers nothing, and nothing says so. */
-export const answerTimeoutMs = 5000;
-
 /** The promise, or a rejection when it takes longer than an answer may. */
-export async function withAnswerTimeout<T>(promise: Promise<T>): Promise<T> {
+export async function withAnswerTimeout<T>(promise: Promise<T>, answerMs: number): Promise<T> {
   const { promise: tooLate, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Error(`no answer within ${answerTimeoutMs} ms`)), answerTimeoutMs);
+  const timer = setTimeout(() => reject(new Error(`no answer within ${answerMs} ms`)), answerMs);
   return Promise.race([promise, tooLate]).finally(() => clearTimeout(timer));
 }

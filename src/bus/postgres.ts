@@ -1,10 +1,10 @@
 import pg from 'pg';
-import { answerTimeoutMs, type LinkDriver } from './link.ts';
+import type { LinkDriver } from './link.ts';
 
 const channel = 'assistant_graph';
 
 /** A link by NOTIFY and LISTEN, on one connection of each process and one channel for all. */
-export function postgresLink(url: string): LinkDriver {
+export function postgresLink(url: string, answerMs: number): LinkDriver {
   return {
     channelOf: () => channel,
     // PostgreSQL takes payloads of up to 7999 bytes: https://www.postgresql.org/docs/current/sql-notify.html
@@ -14,7 +14,7 @@ export function postgresLink(url: string): LinkDriver {
         connectionString: url,
         connectionTimeoutMillis: 10_000,
         keepAlive: true,
-        query_timeout: answerTimeoutMs,
+        query_timeout: answerMs,
         application_name: 'assistant-graph bus',
       });
       client.on('notification', ({ payload }) => onPayload(payload ?? ''));

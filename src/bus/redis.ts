@@ -17,29 +17,30 @@ type PubSub = Pick<
  * the node of its channel alone: https://redis.io/docs/latest/develop/pubsub/#sharded-pubsub
  * `name`: of the server that the processes are, so that several servers can share a Redis.
  */
-export function redisLink(url: string, name: string): LinkDriver {
+export function redisLink(url: string, name: string, answerMs: number): LinkDriver {
   const prefix = `assistant-graph:${name}:`;
   return {
     channelOf: (topic) => prefix + topic,
     maxPayloadBytes: 256_000,
-    open: (listener) => openLink(url, listener),
+    open: (listener) => openLink(url, listener, answerMs),
   };
 }
 
-async function openLink(url: string, { onPayload, onLost }: LinkListener): Promise<Link> {
-  const { isCluster, hasShards } = await kindOf(url);
+async function openLink(url: string, { onPayload, onLost }: LinkListener, answerMs: number): Promise<Link> {
+  const { isCluster, hasShards } = await kindOf(url, answerMs);
   const opened: PubSub[] = [];
   const close = async () => {
     for (const client of opened.splice(0)) destroy(client);
   };
   try {
     const open = async () => {
-      const client = isCluster ? await openCluster(url, onLost) : await openClient(url, onLost);
+      const client = isCluster ? await openCluster(url, onLost, answerMs) : await openClient(url, onLost, answerMs);
       opened.push(client);
       return client;
     };
     // One that listens, and one that does not wait for what the other hears.
     const [sender, ear] = [await open(), await open()];
+    const answered = <T>(promise: Promise<T>) => withAnswerTimeout(promise, answerMs);
     const subscribe = (channels: string | string[]) =>
       hasShards ? ear.sSubscribe(channels, onPayload) : ear.subscribe(channels, onPayload);
     // In a cluster the channels of one command must be of one slot.
@@ -50,11 +51,11 @@ async function openLink(url: string, { onPayload, onLost }: LinkListener): Promi
       send: async (parcels) => {
         const publish = (channel: string, payload: string) =>
           hasShards ? sender.sPublish(channel, payload) : sender.publish(channel, payload);
-        await withAnswerTimeout(Promise.all(parcels.map(([channel, payload]) => publish(channel, payload))));
+        await answered(Promise.all(parcels.map(([channel, payload]) => publish(channel, payload))));
       },
-      listen: (channels) => withAnswerTimeout(listen(channels)),
-      unlisten: async (channels) => void (await withAnswerTimeout(Promise.all(channels.map(unsubscribe)))),
-      ping: async () => void (await withAnswerTimeout(Promise.all([sender.ping(), ear.ping()]))),
+      listen: (channels) => answered(listen(channels)),
+      unlisten: async (channels) => void (await answered(Promise.all(channels.map(unsubscribe)))),
+      ping: async () => void (await answered(Promise.all([sender.ping(), ear.ping()]))),
       close,
     };
   } catch (error) {
@@ -70,31 +71,32 @@ const settings = (url: string) => ({
 });
 
 /** What kind of server it is, as it says itself. */
-async function kindOf(url: string): Promise<{ isCluster: boolean; hasShards: boolean }> {
-  const client = await openClient(url, () => {});
+async function kindOf(url: string, answerMs: number): Promise<{ isCluster: boolean; hasShards: boolean }> {
+  const client = await openClient(url, () => {}, answerMs);
   try {
-    const info = await withAnswerTimeout(client.info('cluster'));
-    const [command] = (await withAnswerTimeout(client.sendCommand(['COMMAND', 'INFO', 'SPUBLISH']))) as unknown as [
-      unknown,
-    ];
+    const info = await withAnswerTimeout(client.info('cluster'), answerMs);
+    const [command] = (await withAnswerTimeout(
+      client.sendCommand(['COMMAND', 'INFO', 'SPUBLISH']),
+      answerMs,
+    )) as unknown as [unknown];
     return { isCluster: /^cluster_enabled:1/m.test(info), hasShards: command !== null };
   } finally {
     client.destroy();
   }
 }
 
-async function openClient(url: string, lose: (error: Error) => void): Promise<RedisClientType> {
+async function openClient(url: string, lose: (error: Error) => void, answerMs: number): Promise<RedisClientType> {
   const client: RedisClientType = createClient(settings(url));
   client.on('error', lose);
   client.on('end', () => lose(new Error('the connection was closed')));
-  await connected(client);
+  await connected(client, answerMs);
   return client;
 }
 
 /** Connects, or leaves nothing behind. */
-async function connected(client: { connect(): Promise<unknown>; destroy(): void }): Promise<void> {
+async function connected(client: { connect(): Promise<unknown>; destroy(): void }, answerMs: number): Promise<void> {
   try {
-    await withAnswerTimeout(client.connect());
+    await withAnswerTimeout(client.connect(), answerMs);
   } catch (error) {
     destroy(client);
     throw error;
@@ -112,7 +114,7 @@ function destroy(client: { destroy(): void }): void {
  * A client of a cluster that counts as lost with any of its nodes: what a node had to say may be missed. A node that nothing
  * is heard from any more because nobody listens is let go by the client itself: that is no loss.
  */
-async function openCluster(url: string, lose: (error: Error) => void): Promise<PubSub> {
+async function openCluster(url: string, lose: (error: Error) => void, answerMs: number): Promise<PubSub> {
   const { socket } = settings(url);
   const { username, password, protocol } = new URL(url);
   // What the address says of the first node holds for all.
@@ -128,7 +130,7 @@ async function openCluster(url: string, lose: (error: Error) => void): Promise<P
       if (event !== 'node-disconnect' || leaving === 0) lose(error instanceof Error ? error : new Error(event));
     });
   }
-  await connected(cluster);
+  await connected(cluster, answerMs);
   const sUnsubscribe = async (channel: string) => {
     leaving += 1;
     try {

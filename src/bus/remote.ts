@@ -8,10 +8,15 @@ import { everyTopic, Outbox } from './outbox.ts';
 import { readPayload } from './payload.ts';
 
 const maxWaiting = 10_000;
-/** How often the link is asked whether it is still there. */
-const pingEveryMs = 5000;
-const firstRetryMs = 100;
-const maxRetryMs = 5000;
+
+/** The intervals of a remote bus, in milliseconds. */
+export interface BusTiming {
+  /** How often the link is pinged. */
+  pingMs: number;
+  /** The first wait before a lost link is opened again; it doubles up to `maxRetryMs`. */
+  firstRetryMs: number;
+  maxRetryMs: number;
+}
 
 /**
  * The bus of several instances, over a link. Listeners of this process hear at once; what is for others is sent in one
@@ -21,6 +26,7 @@ const maxRetryMs = 5000;
 export class RemoteBus implements Bus {
   readonly #driver: LinkDriver;
   readonly #log: Logger;
+  readonly #timing: BusTiming;
   readonly #id = randomUUID();
   readonly #local = new MemoryBus();
   readonly #outbox: Outbox;
@@ -34,17 +40,18 @@ export class RemoteBus implements Bus {
   #reconnecting: Promise<void> | null = null;
   #pingTimer: NodeJS.Timeout | null = null;
 
-  private constructor(driver: LinkDriver, log: Logger) {
+  private constructor(driver: LinkDriver, log: Logger, timing: BusTiming) {
     this.#driver = driver;
     this.#log = log;
+    this.#timing = timing;
     this.#outbox = new Outbox(driver, maxWaiting);
   }
 
   /** Connects and listens. Throws when the other end cannot be reached. */
-  static async open(driver: LinkDriver, log: Logger): Promise<RemoteBus> {
-    const bus = new RemoteBus(driver, log);
+  static async open(driver: LinkDriver, log: Logger, timing: BusTiming): Promise<RemoteBus> {
+    const bus = new RemoteBus(driver, log, timing);
     await bus.#connect();
-    bus.#pingTimer = setInterval(() => void bus.#ping(), pingEveryMs).unref();
+    bus.#pingTimer = setInterval(() => void bus.#ping(), timing.pingMs).unref();
     return bus;
   }
 
@@ -154,6 +161,7 @@ export class RemoteBus implements Bus {
   }
 
   async #reconnect(): Promise<void> {
+    const { firstRetryMs, maxRetryMs } = this.#timing;
     for (let wait = firstRetryMs; !this.#link && !this.#closing.signal.aborted; wait = Math.min(wait * 2, maxRetryMs)) {
       try {
         await delay(wait * (0.5 + Math.random() / 2), undefined, { signal: this.#closing.signal });

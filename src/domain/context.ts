@@ -1,4 +1,5 @@
 import type { Bus } from '../bus/bus.ts';
+import type { Timing } from '../config/timing.ts';
 import { bindToWorkspace, type Database, type WorkspaceDatabase } from '../db/client.ts';
 import type { FileStore } from '../files/file-store.ts';
 import type { Staging } from '../files/staging.ts';
@@ -42,6 +43,7 @@ export interface Services {
   /** null: passages of files are compared by their words alone. */
   readonly embedder: Embedder | null;
   readonly log: Logger;
+  readonly timing: Timing;
 }
 
 /** What every domain function takes first: who asks, in which workspace, and the client that cannot see beyond it. */

@@ -1,12 +1,10 @@
 import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
 import { type Bus, type TextChannel, threadTopic } from '../bus/bus.ts';
 import type { Database } from '../db/client.ts';
+import type { Services } from '../domain/context.ts';
 import { storable, storeDeltas, type TextDelta, textId } from '../domain/log/growing-text.ts';
 import type { ClaimedRun } from '../domain/run/lease.ts';
 import type { Logger } from '../log.ts';
-
-/** How long to wait before a batch that the database refused is tried again. */
-const retryMs = 200;
 
 /** The growing texts of one run, as its executor writes them. */
 export interface RunWriter {
@@ -29,6 +27,7 @@ export class DeltaWriter {
   readonly #database: Database;
   readonly #bus: Bus;
   readonly #log: Logger;
+  readonly #retryMs: number;
   /** Pieces not yet on their way, by run and text: neighbours are joined. */
   readonly #pending = new Map<string, Map<string, TextDelta>>();
   readonly #onLost = new Map<string, () => void>();
@@ -36,10 +35,11 @@ export class DeltaWriter {
   /** The batch that is on its way. */
   #storing: Promise<void> | null = null;
 
-  constructor(database: Database, bus: Bus, log: Logger) {
+  constructor({ database, bus, log, timing }: Pick<Services, 'database' | 'bus' | 'log' | 'timing'>) {
     this.#database = database;
     this.#bus = bus;
     this.#log = log;
+    this.#retryMs = timing.run.deltaRetryMs;
   }
 
   /** For a run that this process has claimed. `onLost` is called when it turns out to be another's by now. */
@@ -115,7 +115,7 @@ export class DeltaWriter {
         return await storeDeltas(this.#database, open);
       } catch (error) {
         this.#log.error({ err: error, deltas: open.length }, 'deltas could not be stored; trying again');
-        await delay(retryMs);
+        await delay(this.#retryMs);
       }
     }
   }

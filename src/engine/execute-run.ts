@@ -1,6 +1,6 @@
 import type { Run } from '../db/generated/client.ts';
 import { type DomainContext, type Services, systemContext } from '../domain/context.ts';
-import { finishRun, handBackRun, LeaseLostError, renewEveryMs, renewLease } from '../domain/run/lease.ts';
+import { finishRun, handBackRun, LeaseLostError, renewLease } from '../domain/run/lease.ts';
 import type { RunEnd } from '../domain/run/run.ts';
 import type { Offload } from '../offload/offload.ts';
 import { faultOf } from '../providers/model-error.ts';
@@ -34,7 +34,7 @@ export async function executeRun(execution: ExecutorContext, run: Run, stop: Abo
   const onShutdown = () => stopFor('shutdown');
   if (shutdown.aborted) onShutdown();
   shutdown.addEventListener('abort', onShutdown, { once: true });
-  const renewal = setInterval(() => void keepLease(ctx, run, stopFor), renewEveryMs);
+  const renewal = setInterval(() => void keepLease(ctx, run, stopFor), services.timing.run.leaseRenewalMs);
   const deadline = stopAt(run.expiresAt, () => stopFor('expired'));
   try {
     const writer = execution.writer.open(run, () => stopFor('lease-lost'));

@@ -15,18 +15,10 @@ import type { ModelTimeouts } from './call-model.ts';
 import { DeltaWriter } from './delta-writer.ts';
 import { type ExecutorContext, executeRun } from './execute-run.ts';
 
-/** How often the worker looks for runs whose worker is gone, and for runs past their time. */
-const sweepEveryMs = 3000;
-/** How often steps are looked for that are not to be kept. */
-const tidyEveryMs = 20_000;
-/** How often threads past their workspace's time to live are looked for. */
-const retentionEveryMs = 10 * 60 * 1000;
 /** How many files are read at a time. */
 const ingestionLanes = 2;
 /** How many runs are claimed with one statement. */
 const claimBatch = 20;
-/** How soon to look again for runs that could not be claimed: their thread was being changed, or their workspace was full. */
-const lookAgainMs = 100;
 
 /** Executes runs: those that wait, as many as there is room for, and those that another worker left behind. */
 export class Worker {
@@ -50,7 +42,7 @@ export class Worker {
   constructor(services: Services, options: { concurrency: number; patience: ModelTimeouts; offload: Offload }) {
     this.#services = services;
     this.#concurrency = options.concurrency;
-    const writer = new DeltaWriter(services.database, services.bus, services.log);
+    const writer = new DeltaWriter(services);
     const { patience, offload } = options;
     this.#execution = { services, writer, offload, patience, shutdown: this.#shutdown.signal };
     this.#unsubscribe = services.bus.subscribe(cancelTopic, (message) => {
@@ -63,11 +55,13 @@ export class Worker {
     await this.#services.queue.work((job) => this.#onJob(job));
     await this.#startIngestion();
     await this.sweep();
-    this.#every(sweepEveryMs, () => this.sweep());
-    this.#every(sweepEveryMs, () => purgeDeletedWorkspaces(this.#services, this.#shutdown.signal));
-    this.#every(tidyEveryMs, () => deleteUnusedBlobs(this.#services, this.#shutdown.signal));
-    this.#every(tidyEveryMs, () => deleteUnrecordedSteps(this.#services, this.#shutdown.signal));
-    this.#every(retentionEveryMs, () => deleteExpiredThreads(this.#services, this.#shutdown.signal));
+    this.#every(this.#services.timing.run.sweepMs, () => this.sweep());
+    this.#every(this.#services.timing.run.sweepMs, () => purgeDeletedWorkspaces(this.#services, this.#shutdown.signal));
+    this.#every(this.#services.timing.chore.tidyMs, () => deleteUnusedBlobs(this.#services, this.#shutdown.signal));
+    this.#every(this.#services.timing.chore.tidyMs, () => deleteUnrecordedSteps(this.#services, this.#shutdown.signal));
+    this.#every(this.#services.timing.chore.retentionMs, () =>
+      deleteExpiredThreads(this.#services, this.#shutdown.signal),
+    );
   }
 
   /** Begins to make files searchable. A ring is answered as soon as one lane has looked for what it was about. */
@@ -83,14 +77,14 @@ export class Worker {
         }),
       ),
     );
-    for (const lane of lanes) this.#every(sweepEveryMs, lane);
+    for (const lane of lanes) this.#every(this.#services.timing.run.sweepMs, lane);
     const forget = () => forgetOtherModels(this.#services);
     await forget();
     // Another instance, which has another model, may be on its way out while this one starts.
-    this.#timers.push(setTimeout(() => void this.#chore(forget), retentionEveryMs).unref());
+    this.#timers.push(setTimeout(() => void this.#chore(forget), this.#services.timing.chore.retentionMs).unref());
     const embed = () => embedWaitingFiles(this.#services, signal);
     void this.#chore(embed);
-    this.#every(sweepEveryMs, embed);
+    this.#every(this.#services.timing.run.sweepMs, embed);
   }
 
   /** Takes no more runs, gives back those it is at, and resolves when none is left. */
@@ -177,7 +171,7 @@ export class Worker {
     this.#lookAgain = setTimeout(() => {
       this.#lookAgain = null;
       void this.#fill();
-    }, lookAgainMs);
+    }, this.#services.timing.run.claimRetryMs);
   }
 
   async #takeOver(stranded: Pick<StrandedRun, 'workspaceId' | 'threadId' | 'id'>): Promise<void> {

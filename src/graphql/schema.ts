@@ -26,7 +26,7 @@ import './schema/error.ts';
 import './schema/run-mutation.ts';
 import './schema/event.ts';
 
-/** Builds the executable schema of all imported types. */
+/** Builds the executable schema from the types that the imported files have added to the builder. */
 export function buildSchema(): GraphQLSchema {
   return builder.toSchema({ directives: [...specifiedDirectives, GraphQLDeferDirective, GraphQLStreamDirective] });
 }

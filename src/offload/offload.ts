@@ -1,3 +1,4 @@
+import type { Timing } from '../config/timing.ts';
 import { FairPool } from './fair-pool.ts';
 import type * as worker from './worker.ts';
 
@@ -8,8 +9,13 @@ const maxCharacters = 300_000;
 
 /** Work whose time whoever sends it can choose: it is done in threads of its own, not for ever, and fairly. */
 export class Offload {
-  readonly #counting = new FairPool({ threads: 2, timeoutMs: 5000, maxWaitMs: 30_000 });
-  readonly #checking = new FairPool({ threads: 2, timeoutMs: 1000, maxWaitMs: 10_000 });
+  readonly #counting: FairPool;
+  readonly #checking: FairPool;
+
+  constructor({ countTokensMs, checkSchemaMs, queueMs, checkQueueMs }: Timing['offload']) {
+    this.#counting = new FairPool({ threads: 2, timeoutMs: countTokensMs, maxWaitMs: queueMs });
+    this.#checking = new FairPool({ threads: 2, timeoutMs: checkSchemaMs, maxWaitMs: checkQueueMs });
+  }
 
   /**
    * About how many tokens some texts have, in their order, up to the first with which they are more than `limit`

@@ -6,7 +6,7 @@ import {
   type ImageModelV4Result,
 } from '@ai-sdk/provider';
 import { z } from 'zod';
-import type { ProviderSettings } from '../config.ts';
+import type { ProviderSettings } from '../config/config.ts';
 import { dashscopeApi } from './dashscope.ts';
 
 const pollMs = 1000;

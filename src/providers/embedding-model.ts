@@ -3,7 +3,7 @@ import { createAlibaba } from '@ai-sdk/alibaba';
 import { createOpenAI } from '@ai-sdk/openai';
 import type { EmbeddingModelV4 } from '@ai-sdk/provider';
 import { z } from 'zod';
-import { ConfigError, type ProviderSettings } from '../config.ts';
+import { ConfigError, type ProviderSettings } from '../config/config.ts';
 import { dashscopeApi } from './dashscope.ts';
 import { type Embedder, EmbeddingError, type EmbeddingUse } from './embedder.ts';
 import { faultOf, ModelTimeoutError, waitBeforeRetry } from './model-error.ts';

@@ -1,6 +1,6 @@
 import { createOpenAI } from '@ai-sdk/openai';
 import type { ImageModelV4 } from '@ai-sdk/provider';
-import type { ProviderSettings } from '../config.ts';
+import type { ProviderSettings } from '../config/config.ts';
 import { DashScopeImageModel } from './dashscope-image.ts';
 import { DemoImageModel } from './demo-image.ts';
 import { compatibleProvider, isOpenai } from './openai.ts';

@@ -1,5 +1,5 @@
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
-import type { ProviderSettings } from '../config.ts';
+import type { ProviderSettings } from '../config/config.ts';
 
 const openaiBaseUrl = 'https://api.openai.com/v1';
 

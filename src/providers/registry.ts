@@ -2,7 +2,7 @@ import { createAlibaba } from '@ai-sdk/alibaba';
 import { createOpenAI } from '@ai-sdk/openai';
 import type { LanguageModelV4 } from '@ai-sdk/provider';
 import { z } from 'zod';
-import type { ProviderSettings } from '../config.ts';
+import type { ProviderSettings } from '../config/config.ts';
 import { DemoModel, demoModelInfo } from './demo.ts';
 import { knownModels, readCatalogFile, unknownModel } from './known-models.ts';
 import { type ModelCatalog, type ModelInfo, type ProviderWishes, UnknownModelError } from './model-catalog.ts';

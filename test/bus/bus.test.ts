@@ -9,6 +9,7 @@ import { createLog } from '../../src/log.ts';
 import { CuttingProxy } from '../support/cutting-proxy.ts';
 import { copyTemplate } from '../support/databases.ts';
 import { canStartRedis, RedisServers } from '../support/redis.ts';
+import { fastTiming } from '../support/timing.ts';
 
 const postgres = inject('postgres');
 const log = createLog('silent');
@@ -34,9 +35,9 @@ afterAll(async () => {
   await cluster?.[Symbol.asyncDispose]();
 });
 
-const onPostgres = () => RemoteBus.open(postgresLink(database), log);
-const onRedis = () => RemoteBus.open(redisLink(redis.url, 'test'), log);
-const onCluster = () => RemoteBus.open(redisLink(cluster.url, 'test'), log);
+const onPostgres = () => RemoteBus.open(postgresLink(database, fastTiming.bus.answerMs), log, fastTiming.bus);
+const onRedis = () => RemoteBus.open(redisLink(redis.url, 'test', fastTiming.bus.answerMs), log, fastTiming.bus);
+const onCluster = () => RemoteBus.open(redisLink(cluster.url, 'test', fastTiming.bus.answerMs), log, fastTiming.bus);
 
 /** Two ends that should hear each other: of one process, or of two. A server that cannot be here is skipped. */
 const drivers: Record<string, { isHere: boolean; open: () => Promise<Bus[]> }> = {
@@ -247,7 +248,11 @@ const halfOpen = {
     start: async () => {
       const proxy = await CuttingProxy.start(database, () => Number.POSITIVE_INFINITY);
       const url = Object.assign(new URL(database), { host: new URL(proxy.url).host }).href;
-      return { driver: postgresLink(url), freeze: () => proxy.freeze(), stop: () => proxy[Symbol.asyncDispose]() };
+      return {
+        driver: postgresLink(url, fastTiming.bus.answerMs),
+        freeze: () => proxy.freeze(),
+        stop: () => proxy[Symbol.asyncDispose](),
+      };
     },
   },
   Redis: {
@@ -255,7 +260,11 @@ const halfOpen = {
     start: async () => {
       const proxy = await CuttingProxy.start(redis.url, () => Number.POSITIVE_INFINITY);
       const url = proxy.url.replace('http', 'redis');
-      return { driver: redisLink(url, 'test'), freeze: () => proxy.freeze(), stop: () => proxy[Symbol.asyncDispose]() };
+      return {
+        driver: redisLink(url, 'test', fastTiming.bus.answerMs),
+        freeze: () => proxy.freeze(),
+        stop: () => proxy[Symbol.asyncDispose](),
+      };
     },
   },
 };
@@ -265,7 +274,10 @@ test.runIf(Object.values(halfOpen).some(({ isHere }) => isHere)).each(Object.ent
   async (_name, { isHere, start }) => {
     if (!isHere) return;
     const { driver, freeze, stop } = await start();
-    const [one, other] = keep(await RemoteBus.open(driver, log), await RemoteBus.open(driver, log));
+    const [one, other] = keep(
+      await RemoteBus.open(driver, log, fastTiming.bus),
+      await RemoteBus.open(driver, log, fastTiming.bus),
+    );
     const there = listen(other, 'a');
     await heardFrom(one, [['a', there]]);
     freeze();

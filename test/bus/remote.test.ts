@@ -4,6 +4,7 @@ import { redisLink } from '../../src/bus/redis.ts';
 import { RemoteBus } from '../../src/bus/remote.ts';
 import { createLog } from '../../src/log.ts';
 import { canStartRedis, RedisServers } from '../support/redis.ts';
+import { fastTiming } from '../support/timing.ts';
 
 const log = createLog('silent');
 let bus: RemoteBus;
@@ -43,14 +44,14 @@ test('a link that is lost while it is opened, or in the moment after it, is repl
       void moment.then(() => listener.onLost(lost));
     }
   });
-  bus = await RemoteBus.open(driver, log);
+  bus = await RemoteBus.open(driver, log, fastTiming.bus);
   listeners[0]?.onLost(lost);
   await vi.waitUntil(() => driver.opened >= 20 && bus.isConnected, 50_000);
 });
 
 test.runIf(canStartRedis)('the last listener of a node of a cluster may go: nothing is lost with it', async () => {
   await using cluster = await RedisServers.start({ count: 3 });
-  bus = await RemoteBus.open(redisLink(cluster.url, 'test'), log);
+  bus = await RemoteBus.open(redisLink(cluster.url, 'test', fastTiming.bus.answerMs), log, fastTiming.bus);
   let gaps = 0;
   bus.subscribe('witness', ({ kind }) => {
     if (kind === 'gap') gaps += 1;

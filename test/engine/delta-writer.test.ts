@@ -5,6 +5,7 @@ import type { Database } from '../../src/db/client.ts';
 import type { ClaimedRun } from '../../src/domain/run/lease.ts';
 import { DeltaWriter } from '../../src/engine/delta-writer.ts';
 import { createLog } from '../../src/log.ts';
+import { fastTiming } from '../support/timing.ts';
 
 /** A database that takes its time to store deltas, and remembers them. */
 class SlowDatabase {
@@ -22,7 +23,12 @@ const run = (id: string) => ({ id, workspaceId: 'ws', threadId: `thread_${id}`, 
 
 test('a run has all its text stored, or none of the rest, however much others have to store', async () => {
   const database = new SlowDatabase();
-  const writer = new DeltaWriter(database as unknown as Database, new MemoryBus(), createLog('silent'));
+  const writer = new DeltaWriter({
+    database: database as unknown as Database,
+    bus: new MemoryBus(),
+    log: createLog('silent'),
+    timing: fastTiming,
+  });
   const others = Array.from({ length: 20 }, (_, index) => writer.open(run(`other${index}`), () => {}));
   const chatter = setInterval(() => {
     for (const other of others) other.append('m', 'TEXT', 'x');

@@ -1,7 +1,8 @@
 import { afterAll, describe, expect, test } from 'vitest';
 import { Offload, OffloadTimeoutError } from '../../src/offload/offload.ts';
+import { fastTiming } from '../support/timing.ts';
 
-const offload = new Offload();
+const offload = new Offload(fastTiming.offload);
 afterAll(() => offload.close());
 
 /** A schema and a value that keep a validator busy for ever. */

@@ -1,7 +1,7 @@
 import { readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { ConfigError, readConfig } from '../../src/config.ts';
+import { ConfigError, readConfig } from '../../src/config/config.ts';
 import { ServerProcess } from '../support/process.ts';
 
 test('what opens the server is made once, kept for its owner alone, shown once, and opens it after a restart', async () => {

@@ -1,10 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { inject } from 'vitest';
 import { type App, type Overrides, startApp } from '../../src/app.ts';
-import { type Config, readConfig } from '../../src/config.ts';
+import { type Config, readConfig } from '../../src/config/config.ts';
 import { createLog } from '../../src/log.ts';
 import { Client } from './client.ts';
 import { storageEnvironment } from './databases.ts';
+import { fastTiming } from './timing.ts';
 
 /** A server under test: real HTTP on a free port, on a fresh database. */
 export interface TestApp extends AsyncDisposable {
@@ -46,7 +47,7 @@ export async function startTestApp(
     onStatement,
     log: createLog(process.env.TEST_LOG ?? 'silent'),
   };
-  const app = await startApp({ ...settings.config, ...config }, settings.secrets, overrides);
+  const app = await startApp({ ...settings.config, timing: fastTiming, ...config }, settings.secrets, overrides);
   const url = app.url as string;
   const key = app.adminKey as string;
   return {

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Interpreter, InterpreterDiedError } from '../../src/tools/python/interpreter.ts';
 import { InterpreterPool } from '../../src/tools/python/pool.ts';
 import { openSnapshot } from '../../src/tools/python/snapshot.ts';
+import { fastTiming } from '../support/timing.ts';
 
 const limits = { outputBytes: 100_000, files: 20, fileBytes: 10_000_000 };
 let snapshot: string;
@@ -14,10 +15,10 @@ let listener: Server;
 let connections = 0;
 let port: number;
 
-const start = () => new Interpreter({ memoryMb: 256, fileBytes: 64_000_000, snapshot });
+const start = () => new Interpreter({ memoryMb: 256, fileBytes: 64_000_000, snapshot }, fastTiming.python);
 
 beforeAll(async () => {
-  snapshot = await openSnapshot(join(tmpdir(), 'assistant-graph-python'), 256);
+  snapshot = await openSnapshot(join(tmpdir(), 'assistant-graph-python'), 256, fastTiming.python);
   interpreter = start();
   listener = createServer((socket) => {
     connections += 1;

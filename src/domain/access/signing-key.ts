@@ -7,8 +7,6 @@ import type { Vault } from '../../secret/vault.ts';
 const signsForMs = 30 * 24 * 60 * 60 * 1000;
 /** The longest that a session token lives, in seconds: a key verifies for so long after it last signed. */
 export const maxTokenSeconds = 86_400;
-/** How long what was read of the table is taken to be true. */
-const rememberMs = 2000;
 
 const purpose = 'signing key';
 
@@ -16,12 +14,15 @@ const purpose = 'signing key';
 export class SigningKeys {
   readonly #database: Database;
   readonly #vault: Vault;
+  readonly #cacheMs: number;
   #read: Promise<Map<string, { row: SigningKey; secret: Uint8Array }>> | null = null;
   #readAt = 0;
 
-  constructor(database: Database, vault: Vault) {
+  /** `cacheMs`: how long the keys are used without reading them again. */
+  constructor(database: Database, vault: Vault, cacheMs: number) {
     this.#database = database;
     this.#vault = vault;
+    this.#cacheMs = cacheMs;
   }
 
   /** The key to verify with; null when there is none of that id, or no longer. */
@@ -60,7 +61,7 @@ export class SigningKeys {
   }
 
   async #valid() {
-    if (!this.#read || this.#readAt < Date.now() - rememberMs) {
+    if (!this.#read || this.#readAt < Date.now() - this.#cacheMs) {
       this.#readAt = Date.now();
       this.#read = this.#load();
       this.#read.catch(() => {

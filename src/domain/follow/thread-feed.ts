@@ -10,10 +10,16 @@ const maxEvents = 200;
 const maxShared = 64;
 /** How many messages that events are about are kept for the followers that come to those events later. */
 const maxMessages = 32;
-/** How often a thread is looked at though nothing was heard: the bus is a hint and may lose the last one. */
-const backstopMs = 5000;
 
 const nothing: readonly Event[] = [];
+
+/** Where a feed reads. */
+export interface FeedSource {
+  database: Database;
+  bus: Bus;
+  /** How often a thread is read although the bus said nothing: the bus may lose the last message. */
+  pollMs: number;
+}
 
 /**
  * What this process knows of one thread that somebody follows, shared by all its followers: the newest events, the texts
@@ -39,13 +45,16 @@ export class ThreadFeed {
   #gone = false;
   #version = 0;
 
-  constructor(database: Database, bus: Bus, workspaceId: string, threadId: string) {
+  constructor(
+    { database, bus, pollMs }: FeedSource,
+    { workspaceId, threadId }: { workspaceId: string; threadId: string },
+  ) {
     this.#database = database;
     this.#texts = new TextFeed(database, workspaceId);
     this.workspaceId = workspaceId;
     this.threadId = threadId;
     this.#unsubscribe = bus.subscribe(threadTopic(threadId), (message) => this.#onMessage(message));
-    this.#backstop = setInterval(() => this.#onMessage({ kind: 'gap' }), backstopMs).unref();
+    this.#backstop = setInterval(() => this.#onMessage({ kind: 'gap' }), pollMs).unref();
   }
 
   close(): void {

@@ -1,19 +1,15 @@
-import type { Bus } from '../../bus/bus.ts';
-import type { Database } from '../../db/client.ts';
 import { CatchUpBudget } from './catch-up-budget.ts';
-import { ThreadFeed } from './thread-feed.ts';
+import { type FeedSource, ThreadFeed } from './thread-feed.ts';
 
 /** The feeds of the threads that are followed in this process. */
 export class ThreadFeeds {
-  readonly #database: Database;
-  readonly #bus: Bus;
+  readonly #source: FeedSource;
   /** What those followers share that are behind. */
   readonly catchUp = new CatchUpBudget();
   readonly #feeds = new Map<string, { feed: ThreadFeed; followers: number }>();
 
-  constructor(database: Database, bus: Bus) {
-    this.#database = database;
-    this.#bus = bus;
+  constructor(source: FeedSource) {
+    this.#source = source;
   }
 
   /** How many threads are followed here. */
@@ -24,7 +20,7 @@ export class ThreadFeeds {
   /** The feed of a thread, for one more follower; `release` when it goes. The caller has seen to who may follow. */
   acquire(workspaceId: string, threadId: string): ThreadFeed {
     const entry = this.#feeds.get(threadId) ?? {
-      feed: new ThreadFeed(this.#database, this.#bus, workspaceId, threadId),
+      feed: new ThreadFeed(this.#source, { workspaceId, threadId }),
       followers: 0,
     };
     entry.followers += 1;

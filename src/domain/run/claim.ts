@@ -1,7 +1,6 @@
 import { threadTopic } from '../../bus/bus.ts';
 import type { Run } from '../../db/generated/client.ts';
 import type { Services } from '../context.ts';
-import { leaseMs } from './lease.ts';
 
 /** Any fixed number: the advisory lock under which one process after the other claims, so that limits hold exactly. */
 const claimLock = 7_242_026;
@@ -19,8 +18,8 @@ export interface Claimed {
  * than its `maxConcurrentRuns`. Beside `enterStatus` the one writer of a run's status, and bound by the same rule: only
  * QUEUED becomes IN_PROGRESS, together with its event. Looks over all workspaces: a worker serves them all.
  */
-export async function claimQueuedRuns({ database, bus }: Services, limit: number): Promise<Claimed> {
-  const leasedUntil = new Date(Date.now() + leaseMs);
+export async function claimQueuedRuns({ database, bus, timing }: Services, limit: number): Promise<Claimed> {
+  const leasedUntil = new Date(Date.now() + timing.run.leaseMs);
   const [, rows] = await database.$transaction([
     database.$executeRaw`SELECT pg_advisory_xact_lock(${claimLock})`,
     database.$queryRaw<Array<Run & { seq: number | null; now: Date; isMoreWaiting: boolean }>>`

@@ -6,10 +6,6 @@ import { changeThread, type LockedRun, type ThreadChange } from '../log/thread-c
 import { endRun, type RunEnd, type RunEnding } from './run.ts';
 import { closeOpenStep, findOpenStep } from './step.ts';
 
-/** How long a worker may be silent before its run is given to another. Renewed every `renewEveryMs`. */
-export const leaseMs = 10_000;
-export const renewEveryMs = 3000;
-
 /** The run is executed by somebody else now, or has been ended from outside: whoever gets this stops at once. */
 export class LeaseLostError extends Error {
   constructor(runId: string) {
@@ -62,7 +58,7 @@ async function takeOver(ctx: DomainContext, change: ThreadChange, run: Run): Pro
   const open = await findOpenStep(change, run.id);
   const isBegun = open?.toolCalls.some(({ startedAt }) => startedAt !== null) === true;
   if (!isBegun) await closeOpenStep(change, run.id, step, undefined, open);
-  const leasedUntil = new Date(change.now.getTime() + leaseMs);
+  const leasedUntil = new Date(change.now.getTime() + ctx.timing.run.leaseMs);
   const data = { fence: run.fence + 1, leasedUntil, losses, attempt: run.attempt + 1 };
   await change.tx.run.updateMany({ where: { id: run.id }, data });
   return change.tx.run.findFirst({ where: { id: run.id } });
@@ -72,7 +68,7 @@ async function takeOver(ctx: DomainContext, change: ThreadChange, run: Run): Pro
 export async function renewLease(ctx: DomainContext, run: ClaimedRun): Promise<RunStatus | null> {
   const [renewed] = await ctx.db.run.updateManyAndReturn({
     where: { id: run.id, fence: run.fence, status: { in: executing } },
-    data: { leasedUntil: new Date(Date.now() + leaseMs) },
+    data: { leasedUntil: new Date(Date.now() + ctx.timing.run.leaseMs) },
     select: { status: true },
   });
   return renewed?.status ?? null;

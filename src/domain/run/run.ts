@@ -78,7 +78,7 @@ export async function endRun(
   await closeOpenStep(change, run.id, outcome, more.texts, more.openStep);
   const entered = await enterStatus(change, run, end.status, {
     ...more.data,
-    ...(await redactSteps(change, run)),
+    ...(await redactSteps(ctx, change, run)),
     endedAt: change.now,
     sealedUserTokens: null,
     leasedUntil: null,

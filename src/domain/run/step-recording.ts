@@ -2,13 +2,12 @@ import type { Prisma, Run, StepRecording } from '../../db/generated/client.ts';
 import type { Services } from '../context.ts';
 import type { ThreadChange } from '../log/thread-change.ts';
 
-/** So long after the end of a run its steps are still there for followers who are a little behind. */
-const graceMs = 60_000;
 /** How many runs one statement deletes the steps of. */
 const batchSize = 200;
 
 /** What a run that ends leaves of its steps, as its workspace wants it: takes the rest away; returns columns of the run. */
 export async function redactSteps(
+  { timing }: Pick<Services, 'timing'>,
   change: ThreadChange,
   run: { id: string; recordSteps: StepRecording },
 ): Promise<Pick<Prisma.RunUncheckedUpdateManyInput, 'stepsUntil'>> {
@@ -25,7 +24,7 @@ export async function redactSteps(
   });
   await change.tx.fileSearchResult.deleteMany({ where: { toolCall: { step: { runId: run.id } } } });
   await change.tx.step.updateMany({ where: { runId: run.id }, data: { reasoning: '' } });
-  return run.recordSteps === 'NONE' ? { stepsUntil: new Date(change.now.getTime() + graceMs) } : {};
+  return run.recordSteps === 'NONE' ? { stepsUntil: new Date(change.now.getTime() + timing.run.stepRetentionMs) } : {};
 }
 
 /**

@@ -141,7 +141,7 @@ async function embedClaimed(
   } catch (error) {
     if (error instanceof ClaimLostError) return true;
     if (!signal.aborted && !turn.aborted) throw error;
-    await updateClaimed(services, file, { ingestionAt: lastInLine() }).catch(() => {});
+    await updateClaimed(services, file, { ingestionAt: lastInLine(services) }).catch(() => {});
     return !signal.aborted;
   }
 }

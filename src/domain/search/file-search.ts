@@ -6,15 +6,14 @@ import { findByMeaning } from './find-by-meaning.ts';
 import { findByWords } from './find-by-words.ts';
 import { fuseScores } from './merge-results.ts';
 
-/** How long a search waits for files that are being made searchable, and how often it looks. */
-const patienceMs = 20_000;
+/** How often a search that waits for files looks at them. */
 const lookEveryMs = 200;
 /** How many passages of each way of searching are brought together. */
 const fused = 50;
 
 /** Resolves when none of the files is being made searchable any more, or when that takes too long. */
 async function whenRead(ctx: DomainContext, files: Prisma.FileWhereInput, signal: AbortSignal): Promise<void> {
-  const until = Date.now() + patienceMs;
+  const until = Date.now() + ctx.timing.ingestion.searchWaitMs;
   const where = { AND: [files, { ingestion: { in: ['QUEUED' as const, 'IN_PROGRESS' as const] } }] };
   while (Date.now() < until && (await ctx.db.file.count({ where })) > 0) {
     await delay(lookEveryMs, undefined, { signal });

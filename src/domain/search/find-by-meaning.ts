@@ -2,8 +2,6 @@ import { EmbeddingError } from '../../providers/embedder.ts';
 import type { DomainContext } from '../context.ts';
 import type { PassageMatch } from './find-by-words.ts';
 
-/** How long a search waits for the vector of its query. */
-const patienceMs = 10_000;
 const maxCharacters = 2000;
 /** How many vectors one search compares: all wait for the embedded database while it does. */
 const maxVectors = 50_000;
@@ -52,7 +50,7 @@ async function isTooMuch(ctx: DomainContext, fileIds: readonly string[]): Promis
 async function vectorOf(ctx: DomainContext, query: string, signal: AbortSignal): Promise<number[] | null> {
   const text = query.toWellFormed().trim().slice(0, maxCharacters);
   if (!ctx.embedder || text === '') return null;
-  const timeout = AbortSignal.timeout(patienceMs);
+  const timeout = AbortSignal.timeout(ctx.timing.ingestion.queryEmbeddingMs);
   try {
     const { vectors } = await ctx.embedder.embed([text], 'query', AbortSignal.any([signal, timeout]));
     return vectors[0] ?? null;

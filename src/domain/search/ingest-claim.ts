@@ -2,11 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { type File, Prisma } from '../../db/generated/client.ts';
 import type { Services } from '../context.ts';
 
-/** Whoever was at a file and has not been heard of for so long is gone. */
-const abandonedMs = 60_000;
-/** How often whoever is at a file is heard of. */
-const beatEveryMs = 10_000;
-
 /** A file that this process is at. */
 export type ClaimedFile = Pick<
   File,
@@ -17,14 +12,14 @@ export type ClaimedFile = Pick<
 export class ClaimLostError extends Error {}
 
 const claimed = Prisma.sql`f."workspaceId", f."id", f."blobKey", f."mimeType", f."ingestionClaim", f."ingestionAttempts"`;
-const abandonedBefore = () => new Date(Date.now() - abandonedMs);
+const abandonedBefore = ({ timing }: Pick<Services, 'timing'>) => new Date(Date.now() - timing.ingestion.abandonedMs);
 
 /**
  * Claims a file that waits to be read, or whose reader is gone: of the workspace, and in it of the owner, of whom the fewest are
  * being read, the oldest. Null: there is none.
  */
-export async function claimWaitingFile({ database }: Services): Promise<ClaimedFile | null> {
-  const before = abandonedBefore();
+export async function claimWaitingFile({ database, timing }: Services): Promise<ClaimedFile | null> {
+  const before = abandonedBefore({ timing });
   const [file] = await database.$queryRaw<ClaimedFile[]>`
     WITH busy AS (
       SELECT "workspaceId", "owner" FROM "File" WHERE "ingestion" = 'IN_PROGRESS' AND "ingestionAt" >= ${before}
@@ -45,13 +40,13 @@ export async function claimWaitingFile({ database }: Services): Promise<ClaimedF
 }
 
 /** Claims a file that has been read while nobody could make vectors of it: first what was not tried for the longest. */
-export async function claimUnembeddedFile({ database }: Services): Promise<ClaimedFile | null> {
+export async function claimUnembeddedFile({ database, timing }: Services): Promise<ClaimedFile | null> {
   const [file] = await database.$queryRaw<ClaimedFile[]>`
     UPDATE "File" f SET "ingestionAt" = now(), "ingestionClaim" = ${randomUUID()}
     FROM (
       SELECT "workspaceId", "id" FROM "File"
       WHERE "ingestion" = 'COMPLETED' AND "embeddingModel" IS NULL
-        AND ("ingestionAt" IS NULL OR "ingestionAt" < ${abandonedBefore()})
+        AND ("ingestionAt" IS NULL OR "ingestionAt" < ${abandonedBefore({ timing })})
       ORDER BY "ingestionAt" NULLS FIRST LIMIT 1 FOR UPDATE SKIP LOCKED
     ) c WHERE f."workspaceId" = c."workspaceId" AND f."id" = c."id"
     RETURNING ${claimed}`;
@@ -59,7 +54,7 @@ export async function claimUnembeddedFile({ database }: Services): Promise<Claim
 }
 
 /** The time of a file that may be claimed at once, after all others that may. */
-export const lastInLine = () => abandonedBefore();
+export const lastInLine = (services: Pick<Services, 'timing'>) => abandonedBefore(services);
 
 /** Changes a claimed file. Throws PassedOnError. */
 export async function updateClaimed(
@@ -84,7 +79,7 @@ export async function whileClaimed(
       // A database that does not answer for a moment passes nothing on.
       if (error instanceof ClaimLostError) passedOn.abort(error);
     });
-  }, beatEveryMs);
+  }, services.timing.ingestion.heartbeatMs);
   try {
     await work(AbortSignal.any([signal, passedOn.signal]));
   } finally {

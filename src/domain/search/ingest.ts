@@ -25,8 +25,6 @@ const maxChunks = 50_000;
 const maxTerms = 50_000;
 /** How often reading a file is begun at most: the server may fail, or may be killed by it. */
 const maxAttempts = 5;
-/** How long after a fault of the server's reading is begun again, the longer the more often. */
-const retryAfterMs = 2000;
 
 /**
  * Takes files that wait to be made searchable, one after the other, until none is left. Serves all workspaces. A file whose
@@ -55,7 +53,7 @@ async function endWithout(services: Services, file: ClaimedFile, error: unknown,
   if (error instanceof UnreadableError) return fail(services, file, error.message);
   services.log.error({ err: error, fileId: file.id }, 'ingestion');
   if (attempts >= maxAttempts) return fail(services, file, 'It could not be read.');
-  const ingestionAt = new Date(Date.now() + retryAfterMs * attempts);
+  const ingestionAt = new Date(Date.now() + services.timing.ingestion.retryMs * attempts);
   return updateClaimed(services, file, { ingestion: 'QUEUED', ingestionAt });
 }
 

@@ -24,149 +24,227 @@ import { ToolInput } from './tool.ts';
 import { TruncationStrategy } from './truncation.ts';
 
 const WhenBusy = builder.enumType('WhenBusy', {
-  description: 'What to do when another run of the thread is not finished.',
+  description: 'What createRun does if the thread has a run that has not ended.',
   values: {
-    ENQUEUE: { description: 'Wait for its turn.' },
-    REJECT: { description: 'Refuse with ThreadBusyError.' },
-    CANCEL_ACTIVE: { description: 'Cancel what runs and waits, and take its place.' },
+    ENQUEUE: { description: 'Queue the run: it starts when the earlier runs of the thread have ended.' },
+    REJECT: { description: 'Refuse with ThreadBusyError, which has the active run.' },
+    CANCEL_ACTIVE: {
+      description:
+        'Cancel the active run and all queued runs of the thread. The new run starts when the active one has stopped.',
+    },
   } as const,
 });
 
 const TruncationInput = builder.inputType('TruncationInput', {
-  description: 'How much of the conversation the model is told.',
+  description: 'How much of the conversation goes into the prompt.',
   fields: (t) => ({
-    strategy: t.field({ type: TruncationStrategy, required: true, description: 'How it is cut.' }),
-    lastMessages: t.int({ description: 'For LAST_MESSAGES, and only then: how many.' }),
+    strategy: t.field({ type: TruncationStrategy, required: true, description: 'How messages are selected.' }),
+    lastMessages: t.int({
+      description: 'Number of messages to keep, at least 1. Required for LAST_MESSAGES, refused for AUTO.',
+    }),
   }),
 });
 
 const PluginTokenInput = builder.inputType('PluginTokenInput', {
-  description: 'The token of the user for whom a plug-in acts.',
+  description: 'A token with which the calls of a plugin act for an end user.',
   fields: (t) => ({
-    pluginId: t.id({ required: true, description: 'The plug-in, whose auth is userToken.' }),
-    token: t.string({ required: true, description: 'The token.' }),
+    pluginId: t.id({
+      required: true,
+      description: 'The plugin that receives the token, if its auth is `userToken`. Ignored otherwise.',
+    }),
+    token: t.string({ required: true, description: 'The token: 1 to 8,192 characters.' }),
   }),
 });
 
 const CreateRunInput = builder.inputType('CreateRunInput', {
   description:
-    'A run to start: on a thread that is there, or on a new one. What is absent is taken from the assistant.',
+    'The run to start, on an existing thread (`threadId`) or on a new one (`thread`). Omitted model settings come from the assistant. All settings are fixed when the run is created.',
   fields: (t) => ({
-    threadId: t.id({ description: 'The thread; or `thread`, exactly one of the two.' }),
-    thread: t.field({ type: CreateThreadInput, description: 'A new thread.' }),
-    assistantId: t.id({ description: "The assistant; absent: the thread's." }),
+    threadId: t.id({ description: 'The thread to run on. Exactly one of `threadId` and `thread`.' }),
+    thread: t.field({
+      type: CreateThreadInput,
+      description: 'A thread to create for the run. Exactly one of `threadId` and `thread`.',
+    }),
+    assistantId: t.id({
+      description: "The assistant whose settings the run uses. Omit for the thread's assistant, if it has one.",
+    }),
     messages: t.field({
       type: [MessageInput],
-      description: 'Messages to append first, in the same transaction: up to 100.',
+      description:
+        'Messages to append to the thread before the run, in the same transaction: at most 100. Requires THREADS_WRITE.',
     }),
-    model: t.string({ description: 'Another model.' }),
-    instructions: t.string({ description: 'Other instructions.' }),
-    additionalInstructions: t.string({ description: 'Instructions behind those that are in force.' }),
-    tools: t.field({ type: [ToolInput], description: 'Other tools; [] for none.' }),
-    temperature: t.float({ description: 'From 0 to 2.' }),
-    topP: t.float({ description: 'From 0 to 1.' }),
-    maxPromptTokens: t.int({ description: 'How many tokens it may read in all.' }),
-    maxCompletionTokens: t.int({ description: 'How many tokens it may write in all.' }),
-    maxSteps: t.int({ defaultValue: 20, description: 'How many steps it may take: 1 to 1000.' }),
+    model: t.string({
+      description:
+        "The model, as `provider/model`: at most 200 characters. Omit for the assistant's, else the workspace's, else the server's default.",
+    }),
+    instructions: t.string({
+      description:
+        "System instructions instead of the assistant's: at most 256,000 characters. Null: none. Omit for the assistant's.",
+    }),
+    additionalInstructions: t.string({
+      description: 'Instructions to append to the effective ones, after a blank line: at most 256,000 characters.',
+    }),
+    tools: t.field({
+      type: [ToolInput],
+      description: "Tools instead of the assistant's: at most 128. An empty list: none. Omit for the assistant's.",
+    }),
+    temperature: t.float({
+      description: "Sampling temperature, 0 to 2. Null: the provider's default. Omit for the assistant's.",
+    }),
+    topP: t.float({
+      description: "Nucleus sampling, 0 to 1. Null: the provider's default. Omit for the assistant's.",
+    }),
+    maxPromptTokens: t.int({
+      description:
+        'Limit on the prompt tokens of all steps of the run together, at least 1. At the limit the run ends INCOMPLETE with MAX_PROMPT_TOKENS. Omit for no limit.',
+    }),
+    maxCompletionTokens: t.int({
+      description:
+        "Limit on the completion tokens of all steps of the run together, at least 1. At the limit the run ends INCOMPLETE with MAX_COMPLETION_TOKENS. Null: no limit. Omit for the assistant's.",
+    }),
+    maxSteps: t.int({
+      defaultValue: 20,
+      description:
+        'Limit on the number of steps: 1 to 1,000, default 20. At the limit the run ends INCOMPLETE with MAX_STEPS.',
+    }),
     toolChoice: t.field({
       type: 'JSON',
-      description: '"none", "auto", "required", or { "type": "function", "function": { "name" } }.',
+      description:
+        'Whether and which tool the model must call, as in OpenAI\'s tool_choice: `"none"`, `"auto"`, `"required"` or `{ "type": "function", "function": { "name": "…" } }`. Omit for `"auto"`.',
     }),
     pluginTokens: t.field({
       type: [PluginTokenInput],
-      description: 'What plug-ins that act for a user are shown: kept sealed until the run ends, and never shown.',
+      description:
+        'Tokens of the end user for plugins with `userToken` auth: at most 128. Stored encrypted until the run ends, and never returned.',
     }),
     parallelToolCalls: t.boolean({
       defaultValue: true,
-      description: 'Whether the model may make several calls at once.',
+      description: 'Whether the model may make several tool calls in one step. Default true.',
     }),
     responseFormat: t.field({
       type: 'JSON',
-      description: "How the answer is shaped, in the form of OpenAI's response_format.",
+      description:
+        "Format of the answer, as in OpenAI's response_format: type `text`, `json_object` or `json_schema`. Null: text. Omit for the assistant's.",
     }),
     truncation: t.field({
       type: TruncationInput,
-      description: 'How much of the conversation the model is told; absent: AUTO.',
+      description: 'How much of the conversation goes into the prompt. Omit for AUTO.',
     }),
     whenBusy: t.field({
       type: WhenBusy,
       defaultValue: 'ENQUEUE',
-      description: 'What to do when another run of the thread is not finished.',
+      description: 'What to do if the thread has a run that has not ended. Default ENQUEUE.',
     }),
-    metadata: t.field({ type: 'Metadata', description: 'Your own pairs.' }),
-    idempotencyKey: t.string({ description: 'The same key within 24 h answers the first run: 1 to 200 characters.' }),
+    metadata: t.field({
+      type: 'Metadata',
+      description:
+        'Key-value pairs to attach to the run: at most 16, keys of 1 to 64 and values of at most 512 characters.',
+    }),
+    idempotencyKey: t.string({
+      description:
+        'Makes retries safe: 1 to 200 characters. A request with a key used within the last 24 h returns the first run and changes nothing. The API keys of a workspace share one set of idempotency keys; each end user has a separate one.',
+    }),
   }),
 });
 
 const RegenerateInput = builder.inputType('RegenerateInput', {
-  description: 'What to answer anew.',
+  description: 'The thread whose last answer to regenerate, and settings to override.',
   fields: (t) => ({
-    threadId: t.id({ required: true, description: 'The thread.' }),
-    model: t.string({ description: 'Another model.' }),
-    instructions: t.string({ description: 'Other instructions.' }),
-    pluginTokens: t.field({ type: [PluginTokenInput], description: 'As in createRun.' }),
+    threadId: t.id({ required: true, description: 'The thread whose last answer to regenerate.' }),
+    model: t.string({ description: "The model, as `provider/model`. Omit for the last run's." }),
+    instructions: t.string({
+      description: "System instructions: at most 256,000 characters. Omit for the last run's.",
+    }),
+    pluginTokens: t.field({
+      type: [PluginTokenInput],
+      description: 'Tokens for plugins, as in createRun. Those of the last run are not kept.',
+    }),
   }),
 });
 
 const ToolOutputInput = builder.inputType('ToolOutputInput', {
-  description: 'The output of one call.',
+  description: 'The output of one function call.',
   fields: (t) => ({
-    toolCallId: t.id({ required: true, description: 'The call.' }),
-    output: t.string({ required: true, description: 'What the model is told: up to 1,000,000 characters.' }),
-    isError: t.boolean({ defaultValue: false, description: 'Whether the call went wrong.' }),
+    toolCallId: t.id({
+      required: true,
+      description: 'The id of the tool call: `toolCalls.id` in `Run.requiredAction`.',
+    }),
+    output: t.string({
+      required: true,
+      description:
+        'The output for the model, of any form: at most 1,000,000 characters. If the call failed: the reason.',
+    }),
+    isError: t.boolean({
+      defaultValue: false,
+      description: 'Whether the call failed. The call is then FAILED, and the model is informed. Default false.',
+    }),
   }),
 });
 
 const SubmitToolOutputsInput = builder.inputType('SubmitToolOutputsInput', {
-  description: 'The outputs of all calls that a run waits for.',
+  description: 'The outputs of all function calls that a run waits for.',
   fields: (t) => ({
-    runId: t.id({ required: true, description: 'The run.' }),
-    outputs: t.field({ type: [ToolOutputInput], required: true, description: 'All of them, at once.' }),
+    runId: t.id({ required: true, description: 'The run that waits.' }),
+    outputs: t.field({
+      type: [ToolOutputInput],
+      required: true,
+      description: 'One output for each call in `Run.requiredAction`, in any order.',
+    }),
   }),
 });
 
 const CancelRunInput = builder.inputType('CancelRunInput', {
-  description: 'A run to cancel.',
-  fields: (t) => ({ id: t.id({ required: true, description: 'The run.' }) }),
+  description: 'The run to cancel.',
+  fields: (t) => ({ id: t.id({ required: true, description: 'The run to cancel.' }) }),
 });
 
 const UpdateRunInput = builder.inputType('UpdateRunInput', {
-  description: 'New pairs for a run.',
+  description: 'The run to update and its new metadata.',
   fields: (t) => ({
-    id: t.id({ required: true, description: 'The run.' }),
-    metadata: t.field({ type: 'Metadata', required: true, description: 'The pairs, in place of all there are.' }),
+    id: t.id({ required: true, description: 'The run to update.' }),
+    metadata: t.field({
+      type: 'Metadata',
+      required: true,
+      description:
+        'Key-value pairs that replace all existing ones: at most 16, keys of 1 to 64 and values of at most 512 characters.',
+    }),
   }),
 });
 
 const newRunPayload = (name: string) =>
   builder.simpleObject(name, {
-    description: 'The new run. Follow it with runEvents.',
+    description: 'The created run. Subscribe to runEvents to stream it.',
     fields: (t) => ({
-      run: t.field({ type: Run, nullable: false, description: 'The run.' }),
-      thread: t.field({ type: Thread, nullable: false, description: 'Its thread.' }),
+      run: t.field({
+        type: Run,
+        nullable: false,
+        description: 'The created run, QUEUED unless it was returned for an idempotency key.',
+      }),
+      thread: t.field({ type: Thread, nullable: false, description: 'The thread of the run.' }),
     }),
   });
 
 const runPayload = (name: string, description: string) =>
   builder.simpleObject(name, {
     description,
-    fields: (t) => ({ run: t.field({ type: Run, nullable: false, description: 'The run as it is now.' }) }),
+    fields: (t) => ({ run: t.field({ type: Run, nullable: false, description: 'The run after the mutation.' }) }),
   });
 
-/** The thread of a run, by its key: plugin-prisma loads what is selected of it. */
+/** A reference to the thread of a run; plugin-prisma loads the selected fields. */
 const threadOf = ({ workspaceId, threadId }: { workspaceId: string; threadId: string }) =>
   ({ workspaceId, id: threadId }) as never;
 
 const CreateRunPayload = newRunPayload('CreateRunPayload');
 const RegeneratePayload = newRunPayload('RegeneratePayload');
-const SubmitToolOutputsPayload = runPayload('SubmitToolOutputsPayload', 'The run that goes on.');
-const CancelRunPayload = runPayload('CancelRunPayload', 'The run that is asked to stop, or has stopped.');
-const UpdateRunPayload = runPayload('UpdateRunPayload', 'The changed run.');
+const SubmitToolOutputsPayload = runPayload('SubmitToolOutputsPayload', 'The run, which continues.');
+const CancelRunPayload = runPayload('CancelRunPayload', 'The run, CANCELLED or CANCELLING.');
+const UpdateRunPayload = runPayload('UpdateRunPayload', 'The updated run.');
 
 builder.mutationFields((t) => ({
   createRun: t.field({
     type: CreateRunPayload,
-    description: 'Starts a run, after appending messages. Messages and a new thread need THREADS_WRITE too.',
+    description:
+      'Creates a run, in one transaction with the new thread and the messages of the input. The run is QUEUED; a worker executes it, and runs of one thread execute one after the other. Subscribe to runEvents for the answer, or use waitForRun. Refused with NotFoundError for an unknown thread, assistant, file or plugin, InvalidInputError for an unknown model or an unavailable tool, ThreadBusyError for `whenBusy: REJECT` on a busy thread, and ForbiddenError without THREADS_WRITE if the input has messages or a thread.',
     errors: resultErrors('CreateRun', [
       NotFoundError,
       InvalidInputError,
@@ -183,7 +261,8 @@ builder.mutationFields((t) => ({
   }),
   regenerate: t.field({
     type: RegeneratePayload,
-    description: 'Drops the answer to the last user message and runs again.',
+    description:
+      "Deletes everything after the last user message of a thread and creates a run that answers it again, with the settings of the thread's last run, or of the thread's assistant if there is no run. All runs of the thread that have not ended are cancelled at once; followers of the thread receive MessageRemoved for each deleted message. Refused with ConflictError if the thread has no user message to answer.",
     errors: resultErrors('Regenerate', [
       NotFoundError,
       ConflictError,
@@ -191,7 +270,13 @@ builder.mutationFields((t) => ({
       ForbiddenError,
       QuotaExceededError,
     ]),
-    args: { input: t.arg({ type: RegenerateInput, required: true, description: 'What to answer anew.' }) },
+    args: {
+      input: t.arg({
+        type: RegenerateInput,
+        required: true,
+        description: 'The thread whose last answer to regenerate.',
+      }),
+    },
     resolve: async (_root, { input }, ctx) => {
       const run = await regenerate(ctx, input);
       return { run, thread: threadOf(run) };
@@ -199,23 +284,25 @@ builder.mutationFields((t) => ({
   }),
   submitToolOutputs: t.field({
     type: SubmitToolOutputsPayload,
-    description: 'Answers all calls that a run waits for, and lets it go on.',
+    description:
+      'Submits the outputs of all function calls that a run waits for. The run becomes QUEUED and continues. Refused with RunNotWaitingError unless the run is REQUIRES_ACTION (for example, if it was cancelled or has expired), and with InvalidInputError if an output is missing, duplicate or for another call; nothing is stored then.',
     errors: resultErrors('SubmitToolOutputs', [NotFoundError, RunNotWaitingError, InvalidInputError, ForbiddenError]),
-    args: { input: t.arg({ type: SubmitToolOutputsInput, required: true, description: 'The outputs.' }) },
+    args: { input: t.arg({ type: SubmitToolOutputsInput, required: true, description: 'The run and the outputs.' }) },
     resolve: async (_root, { input }, ctx) => ({ run: await submitToolOutputs(ctx, input) }),
   }),
   cancelRun: t.field({
     type: CancelRunPayload,
-    description: 'Stops a run; asking twice changes nothing, and one that has ended is refused.',
+    description:
+      'Cancels a run. A QUEUED or REQUIRES_ACTION run is CANCELLED at once; an executing run is CANCELLING until its worker has stopped. Text written so far is kept, as an INCOMPLETE message. The next queued run of the thread then starts. Cancelling again changes nothing; a run that has ended is refused with ConflictError.',
     errors: resultErrors('CancelRun', [NotFoundError, ConflictError, InvalidInputError, ForbiddenError]),
-    args: { input: t.arg({ type: CancelRunInput, required: true, description: 'Which one.' }) },
+    args: { input: t.arg({ type: CancelRunInput, required: true, description: 'The run to cancel.' }) },
     resolve: async (_root, { input }, ctx) => ({ run: await cancelRun(ctx, input) }),
   }),
   updateRun: t.field({
     type: UpdateRunPayload,
-    description: "Replaces a run's pairs.",
+    description: 'Replaces the metadata of a run, in any status.',
     errors: resultErrors('UpdateRun', [NotFoundError, InvalidInputError, ForbiddenError]),
-    args: { input: t.arg({ type: UpdateRunInput, required: true, description: 'The pairs.' }) },
+    args: { input: t.arg({ type: UpdateRunInput, required: true, description: 'The run and its new metadata.' }) },
     resolve: async (_root, { input }, ctx) => ({ run: await updateRun(ctx, input) }),
   }),
 }));
@@ -223,11 +310,15 @@ builder.mutationFields((t) => ({
 builder.queryField('waitForRun', (t) =>
   t.field({
     type: Run,
-    description: 'Waits on the server: answers when the run has ended or requires action, or with WaitTimeoutError.',
+    description:
+      'Waits until a run has ended or is REQUIRES_ACTION, and returns it. If that takes longer than `timeoutSeconds`, returns WaitTimeoutError with the run; call again to continue waiting. For clients that cannot use subscriptions.',
     errors: resultErrors('WaitForRun', [NotFoundError, WaitTimeoutError]),
     args: {
-      id: t.arg.id({ required: true, description: 'The run.' }),
-      timeoutSeconds: t.arg.int({ defaultValue: 60, description: 'How long to wait: 0 to 600.' }),
+      id: t.arg.id({ required: true, description: 'The run to wait for.' }),
+      timeoutSeconds: t.arg.int({
+        defaultValue: 60,
+        description: 'Time limit of the wait, in seconds: 0 to 600, default 60.',
+      }),
     },
     resolve: async (_root, { id, timeoutSeconds }, ctx) => {
       const { revoked, release } = ctx.access.watch();

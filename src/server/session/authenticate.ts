@@ -14,11 +14,7 @@ import { codedError } from '../../graphql/schema/error.ts';
 import type { Quota } from './quota.ts';
 import { idOf, Session } from './session.ts';
 
-/** For so long a credential that was good is taken to be so without asking again. */
-const rememberMs = 2000;
 const maxRemembered = 10_000;
-/** How often the credentials of open streams and sockets are looked at again; a hint on the bus does it at once. */
-const confirmEveryMs = 2000;
 /** How many are looked at with one statement. */
 const confirmBatch = 1000;
 
@@ -125,7 +121,7 @@ export class Authenticator {
       if (found instanceof Error) throw found;
       return found as Principal;
     });
-    this.#remembered.set(id, { until: Date.now() + rememberMs, admission });
+    this.#remembered.set(id, { until: Date.now() + this.#services.timing.credential.cacheMs, admission });
     admission.catch(() => this.#remembered.delete(id));
     if (this.#remembered.size > maxRemembered) this.#remembered.delete(this.#remembered.keys().next().value as string);
     return admission;
@@ -134,7 +130,7 @@ export class Authenticator {
   /** Keeps looking at a session's credential until `unwatch`. */
   watch(session: Session): void {
     this.#watched.add(session);
-    this.#timer ??= setInterval(() => this.#tick(), confirmEveryMs).unref();
+    this.#timer ??= setInterval(() => this.#tick(), this.#services.timing.credential.checkMs).unref();
   }
 
   unwatch(session: Session): void {

@@ -1,6 +1,6 @@
 import { createRemoteJWKSet, errors, type JWTVerifyGetKey, jwtVerify } from 'jose';
 import { z } from 'zod';
-import type { OidcSettings } from '../../config.ts';
+import type { OidcSettings } from '../../config/config.ts';
 import { userScopes } from '../../domain/access/access.ts';
 import type { ExternalTokens } from '../../domain/access/credential.ts';
 import { CredentialError } from '../../domain/error.ts';

@@ -11,15 +11,18 @@ const maxDocumentBytes = 5_000_000;
 /** Reads what plug-ins offer: from documents, from where documents are, and from MCP servers. */
 export class Plugins implements PluginReader {
   readonly #safe: SafeFetch;
+  readonly #readDocumentMs: number;
 
-  constructor(safe: SafeFetch) {
+  constructor(safe: SafeFetch, { readDocumentMs }: { readDocumentMs: number }) {
     this.#safe = safe;
+    this.#readDocumentMs = readDocumentMs;
   }
 
   async readOpenApi(source: OpenApiSource, signal: AbortSignal): Promise<ReadPlugin> {
     const { url, serverUrl, selected, most } = source;
     const document = url === null ? (source.document ?? '') : await this.#download(url, signal);
-    return { document, ...(await readInThread(document, { serverUrl, documentUrl: url, selected, most }, signal)) };
+    const within = { signal, timeoutMs: this.#readDocumentMs };
+    return { document, ...(await readInThread(document, { serverUrl, documentUrl: url, selected, most }, within)) };
   }
 
   async readMcp(source: McpSource, signal: AbortSignal): Promise<ReadPlugin> {

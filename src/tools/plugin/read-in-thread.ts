@@ -3,7 +3,6 @@ import { InvalidPluginError } from '../tool.ts';
 import type { ReadOperations } from './limits.ts';
 import type { HttpOperation, OpenApiOptions } from './openapi.ts';
 
-const timeoutMs = 15_000;
 /** How long a thread is kept that reads nothing: starting one takes longer than most documents. */
 const idleMs = 30_000;
 
@@ -69,7 +68,7 @@ function keep(thread: ReadingThread): void {
 export async function readInThread(
   text: string,
   options: OpenApiOptions,
-  signal: AbortSignal,
+  { signal, timeoutMs }: { signal: AbortSignal; timeoutMs: number },
 ): Promise<ReadOperations<HttpOperation>> {
   signal.throwIfAborted();
   const thread = idle.pop() ?? new ReadingThread();

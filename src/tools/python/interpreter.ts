@@ -43,7 +43,7 @@ export class InterpreterDiedError extends Error {
 /** What is waited for: an answer of a type, within a time, with so much beside it. */
 interface Expectation {
   type: FromSandbox['type'];
-  seconds: number;
+  ms: number;
   /** How large the body of the answer may be. */
   bodyBytes: number;
   /** How much may be printed before it. */
@@ -57,12 +57,17 @@ interface Waiting extends Expectation {
   reject: (error: Error) => void;
 }
 
-const startSeconds = 60;
-/** How long it may take what is asked of it beside programs, and how long a program beside its time. */
-const answerSeconds = 30;
-/** The same, for a wheel: some are large, and are compiled. */
-const installSeconds = 90;
-const graceSeconds = 2;
+/** The time limits of an interpreter, in milliseconds. */
+export interface InterpreterTiming {
+  startMs: number;
+  /** Of a request that runs no program. */
+  requestMs: number;
+  /** Of installing a wheel: some are large, and are compiled. */
+  installMs: number;
+  /** How long a program may take to stop after its time is over. */
+  graceMs: number;
+}
+
 const maxSnapshotBytes = 200_000_000;
 /** The smallest pieces of output that an honest sandbox sends are seldom: so many frames come with one answer at most. */
 const maxFrames = 50_000;
@@ -73,6 +78,7 @@ export class Interpreter {
   /** Resolves when it can be asked. */
   readonly ready: Promise<Buffer>;
   readonly #child: ChildProcess;
+  readonly #timing: InterpreterTiming;
   readonly #maxRssBytes: number;
   readonly #watch: NodeJS.Timeout;
   #waiting: Waiting | null = null;
@@ -83,14 +89,15 @@ export class Interpreter {
   #chunks: Buffer[] = [];
   #length = 0;
 
-  constructor(options: InterpreterOptions) {
+  constructor(options: InterpreterOptions, timing: InterpreterTiming) {
+    this.#timing = timing;
     const { memoryMb, fileBytes, makesSnapshot = false } = options;
     this.#maxRssBytes = (memoryMb + besideMb) * 1_048_576 + fileBytes;
     this.#child = startSandbox(options);
     const first = makesSnapshot
       ? ({ type: 'snapshot', bodyBytes: maxSnapshotBytes } as const)
       : ({ type: 'ready' } as const);
-    this.ready = this.#expect({ ...nothing, seconds: startSeconds, ...first }).then(({ body }) => body);
+    this.ready = this.#expect({ ...nothing, ms: timing.startMs, ...first }).then(({ body }) => body);
     this.ready.catch(() => {});
     this.#child.stdin?.on('error', () => {});
     const output = this.#child.stdio[3] as Duplex;
@@ -124,26 +131,32 @@ export class Interpreter {
   /** Runs a program; what it prints goes to `onOutput`. Returns how it ended, and the bytes of the files that it wrote. */
   async run(request: RunRequest, onOutput: Expectation['onOutput']): Promise<{ done: Done; body: Buffer }> {
     const { seconds, outputBytes, fileBytes: bodyBytes } = request;
-    const expected = { type: 'done', seconds: seconds + graceSeconds, bodyBytes, outputBytes, onOutput } as const;
+    const expected = {
+      type: 'done',
+      ms: seconds * 1000 + this.#timing.graceMs,
+      bodyBytes,
+      outputBytes,
+      onOutput,
+    } as const;
     const { message, body } = await this.#ask(request, new Uint8Array(), expected);
     return { done: message as Done, body };
   }
 
   /** Writes a file below /mnt/data. Throws SandboxError when there is no room for it. */
   async put(path: string, bytes: Uint8Array): Promise<void> {
-    await this.#ask({ type: 'put', path }, bytes, { ...nothing, type: 'ok', seconds: answerSeconds });
+    await this.#ask({ type: 'put', path }, bytes, { ...nothing, type: 'ok', ms: this.#timing.requestMs });
   }
 
   /** The names of modules that a program imports and that are not there. */
   async missing(code: string): Promise<string[]> {
-    const expected = { ...nothing, type: 'missing', seconds: answerSeconds } as const;
+    const expected = { ...nothing, type: 'missing', ms: this.#timing.requestMs } as const;
     const { message } = await this.#ask({ type: 'imports', code }, new Uint8Array(), expected);
     return (message as Extract<FromSandbox, { type: 'missing' }>).names;
   }
 
   /** Installs a wheel. Throws SandboxError when it cannot be. */
   async install(name: string, wheel: Uint8Array): Promise<void> {
-    await this.#ask({ type: 'install', name }, wheel, { ...nothing, type: 'ok', seconds: installSeconds });
+    await this.#ask({ type: 'install', name }, wheel, { ...nothing, type: 'ok', ms: this.#timing.installMs });
   }
 
   /** Throws InterpreterDiedError, and SandboxError when it answers that something went wrong. */
@@ -160,7 +173,7 @@ export class Interpreter {
     return new Promise((resolve, reject) => {
       if (!this.isAlive) return reject(new InterpreterDiedError(this.#cause));
       this.#frames = 0;
-      const timer = setTimeout(() => this.kill('late'), expected.seconds * 1000).unref();
+      const timer = setTimeout(() => this.kill('late'), expected.ms).unref();
       this.#waiting = { ...expected, timer, resolve, reject };
     });
   }

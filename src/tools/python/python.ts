@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Logger } from '../../log.ts';
 import type { PythonParts } from './code-interpreter.ts';
-import { Interpreter } from './interpreter.ts';
+import { Interpreter, type InterpreterTiming } from './interpreter.ts';
 import { Packages } from './packages.ts';
 import { InterpreterPool } from './pool.ts';
 import { openSnapshot } from './snapshot.ts';
@@ -21,6 +21,7 @@ export interface PythonSettings {
   packages: string | null;
   /** Where the snapshot is kept that interpreters start from, and wheels that were loaded. */
   cacheFolder: string;
+  timing: InterpreterTiming;
 }
 
 /** The interpreters of a process. Nothing is started before it is asked for. */
@@ -50,13 +51,13 @@ export class Python {
   }
 
   async #open(): Promise<PythonParts> {
-    const { memoryMb, sandboxes, ready, idleMs, packages, cacheFolder } = this.#settings;
+    const { memoryMb, sandboxes, ready, idleMs, packages, cacheFolder, timing } = this.#settings;
     const opened = packages === null ? null : await this.#openPackages(packages);
-    const snapshot = await openSnapshot(cacheFolder, memoryMb).catch((error) => {
+    const snapshot = await openSnapshot(cacheFolder, memoryMb, timing).catch((error) => {
       this.#log.warn({ err: error }, 'no snapshot of Python could be made: interpreters take seconds to start');
       return null;
     });
-    const start = () => new Interpreter({ memoryMb, fileBytes, snapshot });
+    const start = () => new Interpreter({ memoryMb, fileBytes, snapshot }, timing);
     return { pool: new InterpreterPool({ max: sandboxes, ready, idleMs, start }), packages: opened, log: this.#log };
   }
 

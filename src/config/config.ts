@@ -1,7 +1,8 @@
 import { join, resolve } from 'node:path';
 import type { z } from 'zod';
-import { isMistyped } from './secret/key-secret.ts';
-import { variables } from './variables.ts';
+import { isMistyped } from '../secret/key-secret.ts';
+import { variables } from './settings.ts';
+import { defaultTiming, type Timing } from './timing.ts';
 
 /** A setting that stops the start; `message` is the one line to show. */
 export class ConfigError extends Error {}
@@ -60,6 +61,7 @@ export interface Config {
   tools: ToolSettings;
   /** A JSON file that adds to or overrides the built-in table of models and prices. */
   modelCatalog: string | null;
+  timing: Timing;
 }
 
 /** Where files are kept, and how much of them. */
@@ -157,6 +159,7 @@ function configFrom(read: Values): Config {
     maxBodyBytes: read.MAX_BODY_BYTES ?? 8_000_000,
     ...boundsOf(read),
     modelCatalog: read.MODEL_CATALOG ?? null,
+    timing: defaultTiming,
     publicUrl: read.PUBLIC_URL ?? null,
     files: filesFrom(read),
     tools: toolsFrom(read),
