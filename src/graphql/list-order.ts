@@ -1,7 +1,7 @@
 import type { InputFieldMap } from '@pothos/core';
 import { builder } from './builder.ts';
 import type { ListOrder, OrderColumn } from './connection.ts';
-import { type ListArgs, newestFirst } from './list.ts';
+import type { ListArgs } from './list.ts';
 import { OrderDirection } from './schema/order-direction.ts';
 
 type Direction = ListOrder['direction'];
@@ -22,7 +22,10 @@ const descriptionsOf = <Field extends string>(fields: Record<Field, OrderField>)
   ) as Record<Field, { description: string }>;
 
 /** Newest first; clients cannot choose. `list` names the list within its cursors. */
-export const byAge = (list: string): Ordering => ({ args: {}, of: () => newestFirst(list) });
+export const byAge = (list: string): Ordering => ({
+  args: {},
+  of: () => ({ list, columns: [{ name: 'createdAt', type: 'time' }, id], direction: 'DESC' }),
+});
 
 /** By a unique column, in the direction of the argument `order`. */
 export const byColumn = (list: string, column: OrderColumn, defaultValue: Direction): Ordering => ({

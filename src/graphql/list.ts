@@ -7,16 +7,6 @@ import type { GraphContext } from './context.ts';
 /** The paths to the nodes in the selection of a connection. */
 const nodePaths: PathSegment[][] = [['nodes'], ['edges', 'node']];
 
-/** The order by creation time, newest first. */
-export const newestFirst = (list: string): ListOrder => ({
-  list,
-  columns: [
-    { name: 'createdAt', type: 'time' as const },
-    { name: 'id', type: 'text' as const },
-  ],
-  direction: 'DESC' as const,
-});
-
 /** The models that have lists. */
 export type Listed = 'file' | 'plugin' | 'workspace' | 'apiKey' | 'assistant' | 'thread' | 'message' | 'run' | 'step';
 

@@ -113,7 +113,7 @@ builder.mutationFields((t) => ({
   createApiKey: t.field({
     type: secretPayload('CreateApiKeyPayload', 'The API key that was created, with its secret.'),
     description:
-      'Creates an API key. Refuses scopes, workspaces and an expiry beyond those of your own key (ForbiddenError), and workspaces that you may not act in (NotFoundError).',
+      'Creates an API key. Refused with ForbiddenError for scopes, workspaces or an expiry beyond those of your own key, and with NotFoundError for workspaces that you may not act in.',
     errors: resultErrors('CreateApiKey', [NotFoundError, InvalidInputError, ForbiddenError]),
     args: { input: t.arg({ type: CreateApiKeyInput, required: true, description: 'The API key to create.' }) },
     resolve: (_root, { input }, ctx) => createApiKey(ctx, input),
@@ -121,7 +121,7 @@ builder.mutationFields((t) => ({
   updateApiKey: t.field({
     type: nodePayload('UpdateApiKeyPayload', 'apiKey', ApiKey, 'The API key that was updated.'),
     description:
-      'Updates the name, scopes, workspaces or expiry of an API key. If the key loses a permission, its open streams close within 5 s. Refuses a key that can do more than your own, before or after the update (ForbiddenError), and the admin key (ConflictError).',
+      'Updates the name, scopes, workspaces or expiry of an API key. If the key loses a permission, its open streams close within 5 s. Refused with ForbiddenError if the key can do more than your own, before or after the update, and with ConflictError for the admin key.',
     errors: resultErrors('UpdateApiKey', refused),
     args: { input: t.arg({ type: UpdateApiKeyInput, required: true, description: 'The fields to update.' }) },
     resolve: async (_root, { input }, ctx) => ({ apiKey: await updateApiKey(ctx, input) }),
@@ -129,7 +129,7 @@ builder.mutationFields((t) => ({
   rotateApiKey: t.field({
     type: secretPayload('RotateApiKeyPayload', 'The API key with its new secret.'),
     description:
-      'Replaces the secret of an API key. The previous secret remains valid for `graceSeconds`. Refuses an expired or revoked key and the admin key (ConflictError), and a key that can do more than your own (ForbiddenError).',
+      'Replaces the secret of an API key. The previous secret remains valid for `graceSeconds`. Refused with ConflictError for an expired or revoked key and for the admin key, and with ForbiddenError if the key can do more than your own.',
     errors: resultErrors('RotateApiKey', refused),
     args: { input: t.arg({ type: RotateApiKeyInput, required: true, description: 'The API key to rotate.' }) },
     resolve: (_root, { input }, ctx) => rotateApiKey(ctx, input),
@@ -137,7 +137,7 @@ builder.mutationFields((t) => ({
   revokeApiKey: t.field({
     type: nodePayload('RevokeApiKeyPayload', 'apiKey', ApiKey, 'The API key that was revoked.'),
     description:
-      'Revokes an API key and the session tokens that were created with it, for good. Their requests are refused and their open streams close within 5 s; runs continue. Revoking a key again changes nothing. Refuses the admin key (ConflictError), and a key that can do more than your own (ForbiddenError).',
+      'Revokes an API key and the session tokens that were created with it, for good. Their requests are refused and their open streams close within 5 s; runs continue. Revoking a key again changes nothing. Refused with ConflictError for the admin key, and with ForbiddenError if the key can do more than your own.',
     errors: resultErrors('RevokeApiKey', refused),
     args: { input: t.arg({ type: RevokeApiKeyInput, required: true, description: 'The API key to revoke.' }) },
     resolve: async (_root, { input }, ctx) => ({ apiKey: await revokeApiKey(ctx, input) }),

@@ -171,7 +171,7 @@ builder.mutationFields((t) => ({
   uploadFile: t.field({
     type: nodePayload('UploadFilePayload', 'file', File, 'The file that was stored.'),
     description:
-      'Stores a file. To use it, pass its id in `fileIds` of a message, a thread or an assistant. A file that an end user uploads belongs to them. Refuses a file that is too large (InvalidInputError), and a workspace or an end user that reached the limit of bytes or files (QuotaExceededError).',
+      'Stores a file. To use it, pass its id in `fileIds` of a message, a thread or an assistant. A file that an end user uploads belongs to them. Refused with InvalidInputError if the file is too large, and with QuotaExceededError if the workspace or the end user has no room for more bytes or files.',
     errors: resultErrors('UploadFile', [InvalidInputError, QuotaExceededError, ForbiddenError]),
     args: { input: t.arg({ type: UploadFileInput, required: true, description: 'The file to store.' }) },
     resolve: async (_root, { input }, ctx) => ({ file: await uploadFile(ctx, input) }),
@@ -179,7 +179,7 @@ builder.mutationFields((t) => ({
   deleteFile: t.field({
     type: deletedPayload('DeleteFilePayload'),
     description:
-      'Deletes a file everywhere: from threads, messages, assistants and the search index, with the outputs of searches that found it. Runs continue without it. End users can delete only their own files; others are refused with ForbiddenError.',
+      'Deletes a file everywhere: from threads, messages, assistants and the search index, with the outputs of searches that found it. Runs continue without it. Refused with ForbiddenError if an end user does not own the file.',
     errors: resultErrors('DeleteFile', [NotFoundError, InvalidInputError, ForbiddenError]),
     args: { input: t.arg({ type: DeleteFileInput, required: true, description: 'The file to delete.' }) },
     resolve: async (_root, { input }, ctx) => ({ deletedId: await deleteFile(ctx, input) }),

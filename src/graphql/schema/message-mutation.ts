@@ -44,7 +44,7 @@ builder.mutationFields((t) => ({
   createMessage: t.field({
     type: nodePayload('CreateMessagePayload', 'message', Message, 'The message that was added.'),
     description:
-      'Adds a message to a thread without starting a run. If a run is active, it continues without the message; the next run reads it. Refuses unknown files (NotFoundError).',
+      'Adds a message to a thread without starting a run. If a run is active, it continues without the message; the next run reads it. Refused with NotFoundError for an unknown thread or file.',
     errors: resultErrors('CreateMessage', [NotFoundError, InvalidInputError, ForbiddenError]),
     args: { input: t.arg({ type: CreateMessageInput, required: true, description: 'The message to add.' }) },
     resolve: async (_root, { input }, ctx) => ({ message: await createMessage(ctx, input) }),
@@ -67,7 +67,7 @@ builder.mutationFields((t) => ({
   deleteMessage: t.field({
     type: deletedPayload('DeleteMessagePayload'),
     description:
-      'Deletes one message; the messages after it remain. Refuses with ConflictError while a run is writing the message: cancel the run first.',
+      'Deletes one message; the messages after it remain. Refused with ConflictError while a run is writing the message: cancel the run first.',
     errors: resultErrors('DeleteMessage', [NotFoundError, ConflictError, InvalidInputError, ForbiddenError]),
     args: { input: t.arg({ type: DeleteMessageInput, required: true, description: 'The message to delete.' }) },
     resolve: async (_root, { input }, ctx) => ({ deletedId: await deleteMessage(ctx, input) }),

@@ -64,7 +64,7 @@ builder.mutationFields((t) => ({
   createSessionToken: t.field({
     type: CreateSessionTokenPayload,
     description:
-      'Creates a short-lived token for the browser of one end user. It acts in the workspace of this request, sees and changes only the threads of that user, and can use assistants. It expires with your key at the latest, and revoking the key revokes it. Refuses scopes that your key does not have (ForbiddenError), and scopes that end users cannot have (InvalidInputError).',
+      'Creates a short-lived token for the browser of one end user. It acts in the workspace of this request, sees and changes only the threads of that user, and can use assistants. It expires with your key at the latest, and revoking the key revokes it. Refused with ForbiddenError for scopes that your key does not have, and with InvalidInputError for scopes that end users cannot have.',
     errors: resultErrors('CreateSessionToken', [InvalidInputError, ForbiddenError]),
     args: {
       input: t.arg({

@@ -62,7 +62,7 @@ builder.mutationFields((t) => ({
   createThread: t.field({
     type: nodePayload('CreateThreadPayload', 'thread', Thread, 'The thread that was created.'),
     description:
-      'Creates a thread with its first messages. Refuses an unknown assistant or file (NotFoundError), and an end user who names another owner (ForbiddenError). createRun can create a thread and start a run in one request.',
+      'Creates a thread with its first messages. Refused with NotFoundError for an unknown assistant or file, and with ForbiddenError if an end user names another owner. createRun can create a thread and start a run in one request.',
     errors: resultErrors('CreateThread', [NotFoundError, InvalidInputError, ForbiddenError]),
     args: { input: t.arg({ type: CreateThreadInput, required: true, description: 'The thread to create.' }) },
     resolve: async (_root, { input }, ctx) => ({ thread: await createThread(ctx, input) }),
@@ -70,7 +70,7 @@ builder.mutationFields((t) => ({
   updateThread: t.field({
     type: nodePayload('UpdateThreadPayload', 'thread', Thread, 'The thread that was updated.'),
     description:
-      'Updates a thread, or archives and restores it. Runs are not affected. Refuses an unknown assistant or file (NotFoundError).',
+      'Updates a thread, or archives and restores it. Runs are not affected. Refused with NotFoundError for an unknown thread, assistant or file.',
     errors: resultErrors('UpdateThread', [NotFoundError, InvalidInputError, ForbiddenError]),
     args: { input: t.arg({ type: UpdateThreadInput, required: true, description: 'The fields to update.' }) },
     resolve: async (_root, { input }, ctx) => ({ thread: await updateThread(ctx, input) }),
@@ -86,7 +86,7 @@ builder.mutationFields((t) => ({
   forkThread: t.field({
     type: nodePayload('ForkThreadPayload', 'thread', Thread, 'The fork that was created.'),
     description:
-      'Creates a thread with copies of the messages of another thread, through the given message. The fork has the same assistant, owner and files; runs are not copied. Refuses with ConflictError while one of the messages is being written.',
+      'Creates a thread with copies of the messages of another thread, through the given message. The fork has the same assistant, owner and files; runs are not copied. Refused with ConflictError while one of the messages is being written.',
     errors: resultErrors('ForkThread', [NotFoundError, ConflictError, InvalidInputError, ForbiddenError]),
     args: { input: t.arg({ type: ForkThreadInput, required: true, description: 'The messages to copy.' }) },
     resolve: async (_root, { input }, ctx) => ({ thread: await forkThread(ctx, input) }),

@@ -159,7 +159,7 @@ builder.mutationFields((t) => ({
   updateWorkspace: t.field({
     type: workspacePayload('UpdateWorkspacePayload', 'The workspace that was updated.'),
     description:
-      'Renames a workspace or updates its settings. Refuses a default model that no configured provider has (InvalidInputError), and a workspace that you may not act in (NotFoundError).',
+      'Renames a workspace or updates its settings. Refused with InvalidInputError for a default model that no configured provider has, and with NotFoundError for a workspace that you may not act in.',
     errors: resultErrors('UpdateWorkspace', [NotFoundError, InvalidInputError, ForbiddenError]),
     args: { input: t.arg({ type: UpdateWorkspaceInput, required: true, description: 'The fields to update.' }) },
     resolve: (_root, { input }, ctx) => updateWorkspace(ctx, input),
@@ -167,7 +167,7 @@ builder.mutationFields((t) => ({
   deleteWorkspace: t.field({
     type: deletedPayload('DeleteWorkspacePayload'),
     description:
-      'Deletes a workspace. It disappears immediately and its credentials stop working, then its runs are cancelled; its data is purged in the background. Refuses the default workspace and the one that this request acts in (ConflictError).',
+      'Deletes a workspace. It disappears immediately and its credentials stop working, then its runs are cancelled; its data is purged in the background. Refused with ConflictError for the default workspace and for the one that this request acts in.',
     errors: resultErrors('DeleteWorkspace', [NotFoundError, ConflictError, InvalidInputError, ForbiddenError]),
     args: { input: t.arg({ type: DeleteWorkspaceInput, required: true, description: 'The workspace to delete.' }) },
     resolve: async (_root, { input }, ctx) => ({ deletedId: await deleteWorkspace(ctx, input) }),
