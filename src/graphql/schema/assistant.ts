@@ -180,7 +180,7 @@ builder.mutationFields((t) => ({
   createAssistant: t.field({
     type: nodePayload('CreateAssistantPayload', 'assistant', Assistant, 'The assistant that was created.'),
     description:
-      'Creates an assistant. Only API keys may do this. Refused with InvalidInputError for a model or tool that the server is not configured for, and with NotFoundError for unknown files and plugins.',
+      'Creates an assistant. Refused with InvalidInputError for a model or tool that the server is not configured for, and with NotFoundError for unknown files and plugins. End users are refused with ForbiddenError.',
     errors: resultErrors('CreateAssistant', [NotFoundError, InvalidInputError, ForbiddenError]),
     args: { input: t.arg({ type: CreateAssistantInput, required: true, description: 'The assistant to create.' }) },
     resolve: async (_root, { input }, ctx) => ({ assistant: await createAssistant(ctx, input) }),
@@ -188,7 +188,7 @@ builder.mutationFields((t) => ({
   updateAssistant: t.field({
     type: nodePayload('UpdateAssistantPayload', 'assistant', Assistant, 'The assistant that was updated.'),
     description:
-      'Updates an assistant. Only API keys may do this. Existing runs keep the configuration that they were created with. Refused as createAssistant is, and with NotFoundError for an unknown assistant.',
+      'Updates an assistant. Existing runs keep the configuration that they were created with. Refused as createAssistant is, and with NotFoundError for an unknown assistant. End users are refused with ForbiddenError.',
     errors: resultErrors('UpdateAssistant', [NotFoundError, InvalidInputError, ForbiddenError]),
     args: { input: t.arg({ type: UpdateAssistantInput, required: true, description: 'The fields to update.' }) },
     resolve: async (_root, { input }, ctx) => ({ assistant: await updateAssistant(ctx, input) }),
@@ -196,7 +196,7 @@ builder.mutationFields((t) => ({
   deleteAssistant: t.field({
     type: deletedPayload('DeleteAssistantPayload'),
     description:
-      'Deletes an assistant. Only API keys may do this. Refused with ConflictError if it has threads, unless `deleteThreads` is true: then its threads are deleted first and their unfinished runs cancelled. Runs and messages in other threads remain, without the link to the assistant.',
+      'Deletes an assistant. Refused with ConflictError if it has threads, unless `deleteThreads` is true: then its threads are deleted first and their unfinished runs cancelled. Runs and messages in other threads remain, without the link to the assistant. End users are refused with ForbiddenError.',
     errors: resultErrors('DeleteAssistant', [NotFoundError, ConflictError, InvalidInputError, ForbiddenError]),
     args: { input: t.arg({ type: DeleteAssistantInput, required: true, description: 'The assistant to delete.' }) },
     resolve: async (_root, { input }, ctx) => ({ deletedId: await deleteAssistant(ctx, input) }),
