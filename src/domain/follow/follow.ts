@@ -6,9 +6,9 @@ import type { DomainContext } from '../context.ts';
 import { NotFoundError } from '../error.ts';
 import { stillOpen } from '../log/thread-change.ts';
 import { findRun } from '../run/run.ts';
-import { isTerminal } from '../run/run-status.ts';
+import { isTerminal } from '../run-status.ts';
 import { type CursorScope, decodeCursor } from './cursor.ts';
-import { type Checkpoint, type FeedItem, Follower, type OpenText, textsOpenedBy } from './follower.ts';
+import { type Checkpoint, type FeedItem, Follower, type OpenText, openTexts } from './follower.ts';
 import type { ThreadFeed } from './thread-feed.ts';
 
 /** The texts that were open at each of some positions, in the order in which they were opened; those of a run if given. */
@@ -30,7 +30,7 @@ export async function openTextsAt(
     openers
       .filter((event) => event.threadId === threadId && event.seq <= seq && (event.closedSeq ?? 0) > seq)
       .filter((event) => runId === null || event.runId === runId)
-      .flatMap(textsOpenedBy),
+      .flatMap(openTexts),
   );
 }
 

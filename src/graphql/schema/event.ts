@@ -1,6 +1,7 @@
 import type { StepStatus as StepStatusValue, StepType as StepTypeValue } from '../../db/generated/client.ts';
 import { followRun, followThread } from '../../domain/follow/follow.ts';
 import type { FeedItem } from '../../domain/follow/follower.ts';
+import { eventKind, eventKinds, type FeedItemType, textKinds } from '../../domain/log/event-kinds.ts';
 import { builder } from '../builder.ts';
 import type { GraphContext } from '../context.ts';
 import { guardedIterator } from '../guarded-iterator.ts';
@@ -241,47 +242,38 @@ const messageRemoved = builder.objectRef<EventItem>('MessageRemoved').implement(
   }),
 });
 
-const typeByEvent = {
-  RUN_STATUS_CHANGED: 'RunStatusChanged',
-  STEP_STARTED: 'StepStarted',
-  STEP_ENDED: 'StepEnded',
-  MESSAGE_STARTED: 'MessageStarted',
-  MESSAGE_ENDED: 'MessageEnded',
-  MESSAGE_ADDED: 'MessageAdded',
-  MESSAGE_REMOVED: 'MessageRemoved',
-  TOOL_CALL_STARTED: 'StepDelta',
-  REASONING_STARTED: '',
-} as const;
-const typeByChannel = {
-  TEXT: 'MessageDelta',
-  REASONING: 'ReasoningDelta',
-  ARGUMENTS: 'StepDelta',
-  OUTPUT: 'StepDelta',
-} as const;
+/** The object types of events and deltas. A new kind of event (`eventKinds`) does not compile without its type here. */
+const itemTypes = {
+  RunStatusChanged: runStatusChanged,
+  StepStarted: stepStarted,
+  StepDelta: stepDelta,
+  StepEnded: stepEnded,
+  MessageStarted: messageStarted,
+  MessageDelta: messageDelta,
+  MessageEnded: messageEnded,
+  ReasoningDelta: reasoningDelta,
+  MessageAdded: messageAdded,
+  MessageRemoved: messageRemoved,
+} as const satisfies Record<FeedItemType, unknown>;
 
-const typeOf = (item: FeedItem) => (item.kind === 'event' ? typeByEvent[item.event.type] : typeByChannel[item.channel]);
+const typeOf = (item: FeedItem) =>
+  item.kind === 'event' ? eventKind(item.event.type).graphType : textKinds[item.channel].graphType;
 
-const runEventTypes = [
-  runStatusChanged,
-  stepStarted,
-  stepDelta,
-  stepEnded,
-  messageStarted,
-  messageDelta,
-  messageEnded,
-  reasoningDelta,
-];
+const threadOnly = new Set(
+  Object.values(eventKinds).flatMap((kind) => (kind.stream === 'thread' ? kind.graphType : [])),
+);
+const allTypes = Object.entries(itemTypes) as Array<[FeedItemType, (typeof itemTypes)[FeedItemType]]>;
 
 const RunEvent = builder.unionType('RunEvent', {
   description: 'An event of a run. More types can be added: ignore those you do not know.',
-  types: runEventTypes,
+  types: allTypes.flatMap(([name, type]) => (threadOnly.has(name as never) ? [] : [type])),
   resolveType: (item) => typeOf(item as FeedItem),
 });
 
 const ThreadEvent = builder.unionType('ThreadEvent', {
   description:
     'An event of a thread: of any of its runs, or of a message that a client added, edited or removed. More types can be added: ignore those you do not know.',
-  types: [...runEventTypes, messageAdded, messageRemoved],
+  types: allTypes.map(([, type]) => type),
   resolveType: (item) => typeOf(item as FeedItem),
 });
 
