@@ -2,7 +2,7 @@ import type { InputFieldMap } from '@pothos/core';
 import { builder } from './builder.ts';
 import type { ListOrder, OrderColumn } from './connection.ts';
 import type { ListArgs } from './list.ts';
-import { OrderDirection } from './schema/order-direction.ts';
+import { OrderDirection } from './order-direction.ts';
 
 type Direction = ListOrder['direction'];
 /** A field that clients can order a list by: its column, and what the column holds. */

@@ -1,15 +1,13 @@
 import type { StepStatus as StepStatusValue, StepType as StepTypeValue } from '../../db/generated/client.ts';
-import { followRun, followThread } from '../../domain/follow/follow.ts';
 import type { FeedItem } from '../../domain/follow/follower.ts';
 import { eventKind, eventKinds, type FeedItemType, textKinds } from '../../domain/log/event-kinds.ts';
 import { builder } from '../builder.ts';
-import type { GraphContext } from '../context.ts';
-import { guardedIterator } from '../guarded-iterator.ts';
 import { Message, MessageStatus } from './message.ts';
 import { Run } from './run.ts';
 import { RunStatus } from './run-status.ts';
 import { Step } from './step.ts';
 import { StepStatus, StepType } from './step-status.ts';
+import { callDelta, idsOf, ToolCallDelta } from './tool-call-delta.ts';
 
 type EventItem = Extract<FeedItem, { kind: 'event' }>;
 type DeltaItem = Extract<FeedItem, { kind: 'delta' }>;
@@ -33,9 +31,6 @@ const EventInterface = builder.interfaceRef<FeedItem>('Event').implement({
     threadId: t.exposeID('threadId', { description: 'The thread that the event belongs to.' }),
   }),
 });
-
-/** The ids in a feed item: those of its event, or of the event that opened its growing text. */
-const idsOf = (item: FeedItem) => (item.kind === 'event' ? item.event : item.opener);
 
 const runStatusChanged = builder.objectRef<EventItem>('RunStatusChanged').implement({
   description:
@@ -75,47 +70,6 @@ const stepStarted = builder.objectRef<EventItem>('StepStarted').implement({
     }),
   }),
 });
-
-interface CallDelta {
-  index: number;
-  id: string;
-  kind: string;
-  name: string | null;
-  arguments: string | null;
-  output: string | null;
-}
-
-const ToolCallDelta = builder.objectRef<CallDelta>('ToolCallDelta').implement({
-  description:
-    'What is new in a tool call. The first one of a call announces it: `arguments` and `output` are null. Each later one has a delta of either text to append.',
-  fields: (t) => ({
-    index: t.exposeInt('index', { description: 'Position of the call in its step: 0, 1, 2 …' }),
-    id: t.exposeID('id', { nullable: true, description: 'Id of the tool call, as in `ToolCall.id`.' }),
-    kind: t.exposeString('kind', {
-      description:
-        'Kind of the tool: `function`, `code_interpreter`, `text_to_image`, `plugin`, `file_search` or `web_search`.',
-    }),
-    name: t.exposeString('name', {
-      nullable: true,
-      description: 'The name by which the model called the tool: of a function, of a plugin operation, or the kind.',
-    }),
-    arguments: t.exposeString('arguments', {
-      nullable: true,
-      description: 'Delta of the arguments (JSON text as the model writes it) to append. Null: no new arguments.',
-    }),
-    output: t.exposeString('output', {
-      nullable: true,
-      description: 'Delta of the output to append. Null: no new output.',
-    }),
-  }),
-});
-
-function callDelta(item: FeedItem): CallDelta {
-  const { toolCallId, value } = idsOf(item);
-  const call = JSON.parse(value ?? '{}') as { index: number; kind: string; name: string };
-  const delta = item.kind === 'delta' ? { [item.channel === 'OUTPUT' ? 'output' : 'arguments']: item.text } : {};
-  return { arguments: null, output: null, ...call, id: toolCallId ?? '', ...delta };
-}
 
 const stepDelta = builder.objectRef<FeedItem>('StepDelta').implement({
   description:
@@ -264,56 +218,17 @@ const threadOnly = new Set(
 );
 const allTypes = Object.entries(itemTypes) as Array<[FeedItemType, (typeof itemTypes)[FeedItemType]]>;
 
-const RunEvent = builder.unionType('RunEvent', {
+/** The items of a run's stream. */
+export const RunEvent = builder.unionType('RunEvent', {
   description: 'An event of a run. More types can be added: ignore those you do not know.',
   types: allTypes.flatMap(([name, type]) => (threadOnly.has(name as never) ? [] : [type])),
   resolveType: (item) => typeOf(item as FeedItem),
 });
 
-const ThreadEvent = builder.unionType('ThreadEvent', {
+/** The items of a thread's stream. */
+export const ThreadEvent = builder.unionType('ThreadEvent', {
   description:
     'An event of a thread: of any of its runs, or of a message that a client added, edited or removed. More types can be added: ignore those you do not know.',
   types: allTypes.map(([, type]) => type),
   resolveType: (item) => typeOf(item as FeedItem),
 });
-
-type Follow = (
-  ctx: GraphContext,
-  id: string,
-  after: string | null,
-  signal: AbortSignal,
-) => Promise<AsyncIterableIterator<FeedItem>>;
-
-const subscribeTo = (follow: Follow) => (ctx: GraphContext, id: string, after: string | null | undefined) =>
-  guardedIterator(ctx, (signal) => follow(ctx, id, after ?? null, signal));
-
-builder.subscriptionFields((t) => ({
-  runEvents: t.field({
-    type: RunEvent,
-    description:
-      "Streams every event of one run, in order and exactly once, and completes after its terminal status. The stream starts at the first event, however late you connect; pass `after` to resume. It ends with a top-level error: NOT_FOUND if no visible run has this id or its thread is deleted, BAD_USER_INPUT for an invalid cursor, UNAUTHENTICATED when the credential expires or is revoked, RATE_LIMITED if too many streams are open. If the workspace's `recordSteps` is not FULL, reasoning, arguments and outputs are not replayed once the run has ended.",
-    args: {
-      runId: t.arg.id({ required: true, description: 'The run to follow.' }),
-      after: t.arg.string({
-        description:
-          'Resume after this cursor: `cursor` of the last event you received, or `Run.eventCursor` from a query. Omit to start at the first event.',
-      }),
-    },
-    subscribe: (_root, { runId, after }, ctx) => subscribeTo(followRun)(ctx, runId, after),
-    resolve: (item) => item as never,
-  }),
-  threadEvents: t.field({
-    type: ThreadEvent,
-    description:
-      'Streams every event of a thread, in order and exactly once: those of all its runs, and of messages that clients add, edit or remove. The stream stays open until you unsubscribe. It starts at the present; to show a thread without gaps, query it together with `eventCursor` and pass that as `after`. It ends with a top-level error: NOT_FOUND if no visible thread has this id or it is deleted, BAD_USER_INPUT for an invalid cursor, UNAUTHENTICATED when the credential expires or is revoked, RATE_LIMITED if too many streams are open.',
-    args: {
-      threadId: t.arg.id({ required: true, description: 'The thread to follow.' }),
-      after: t.arg.string({
-        description:
-          'Resume after this cursor: `cursor` of the last event you received, or `Thread.eventCursor` from a query. Omit to receive only what happens from now on.',
-      }),
-    },
-    subscribe: (_root, { threadId, after }, ctx) => subscribeTo(followThread)(ctx, threadId, after),
-    resolve: (item) => item as never,
-  }),
-}));

@@ -1,4 +1,4 @@
-import { builder } from '../builder.ts';
+import { builder } from './builder.ts';
 
 /** The direction of a list's order. */
 export const OrderDirection = builder.enumType('OrderDirection', {
