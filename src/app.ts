@@ -39,7 +39,7 @@ import { createHttpServer } from './server/http/http.ts';
 import { EventStreams } from './server/live/event-stream.ts';
 import { SharedResults } from './server/live/shared-results.ts';
 import { serveWebSocket } from './server/live/websocket.ts';
-import { Authenticator } from './server/session/authenticate.ts';
+import { Authenticator } from './server/session/authenticator.ts';
 import { Oidc } from './server/session/oidc.ts';
 import { Quota } from './server/session/quota.ts';
 import { maskError } from './server/yoga/use-error-codes.ts';
@@ -247,29 +247,26 @@ async function openFiles(
 
 async function listen(config: Config, services: Services, closing: Closing): Promise<string> {
   const { log, database, queue } = services;
-  const uses = new KeyUsage(database, log);
-  closing.add(() => uses.close());
-  const authenticator = new Authenticator(
-    services,
-    config.oidc && new Oidc(config.oidc),
-    uses,
-    new Quota(config.quota),
-  );
+  const usage = new KeyUsage(database, log);
+  closing.add(() => usage.close());
+  const externalTokens = config.oidc && new Oidc(config.oidc);
+  const authenticator = new Authenticator({ services, externalTokens, usage, quota: new Quota(config.quota) });
   closing.add(async () => authenticator.close());
   const origins = new Cors(config.corsOrigins);
   const { graphiql, introspection, maxBodyBytes, liveness } = config;
-  const events = new SharedResults(maskError(log));
-  const yoga = createGraphServer({ schema: buildSchema(), authenticator, events, log, graphiql, introspection });
+  const timing = config.timing.socket;
+  const results = new SharedResults(maskError(log));
+  const yoga = createGraphServer({ schema: buildSchema(), authenticator, results, log, graphiql, introspection });
   const isReady = async () => {
     await database.$queryRaw`SELECT 1`;
     await queue.ping();
   };
-  const eventStreams = new EventStreams({ yoga, authenticator, events, log });
+  const eventStreams = new EventStreams({ yoga, authenticator, results, log, timing });
   const { files: uploads } = config;
   const parts = { yoga, services, authenticator, eventStreams, origins, isReady };
   const server = createHttpServer({ ...parts, liveness, maxBodyBytes, uploads, log });
-  const maxPayloadBytes = maxBodyBytes;
-  const sockets = serveWebSocket(server, { yoga, authenticator, events, origins, log, maxPayloadBytes, liveness });
+  const bounds = { maxPayloadBytes: maxBodyBytes, liveness, timing };
+  const sockets = serveWebSocket(server, { yoga, authenticator, results, origins, log, ...bounds });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(config.port, config.host, resolve);
