@@ -83,16 +83,16 @@ export class EventStreams {
 
   /** Serves a request of the protocol. `body`: of a POST. */
   async serve(request: IncomingMessage, response: ServerResponse, body: string | null): Promise<void> {
-    const asked = sseRequest({ request, body });
-    const [answer, { status, statusText, headers }] = await this.#handle(asked);
-    const stream = this.#streamOf(asked);
+    const sse = sseRequest({ request, body });
+    const [events, { status, statusText, headers }] = await this.#handle(sse);
+    const stream = this.#streamOf(sse);
     // Only an accepted operation has a result on the stream.
-    if (status !== 202) stream?.results.delete(asked);
+    if (status !== 202) stream?.results.delete(sse);
     else if (request.method === 'POST') stream?.countOperation();
-    if (status !== 201) this.#reserved.get(asked)?.closed.abort();
+    if (status !== 201) this.#reserved.get(sse)?.closed.abort();
     response.writeHead(status, statusText, { ...headers, 'x-accel-buffering': 'no' });
-    if (answer === null || typeof answer === 'string') response.end(answer);
-    else await stream?.send(answer, response, this.#onError);
+    if (events === null || typeof events === 'string') response.end(events);
+    else await stream?.send(events, response, this.#onError);
   }
 
   /** The token of the stream that a request may use, or the response that refuses it. */

@@ -1,33 +1,27 @@
-import type { IncomingMessage, Server } from 'node:http';
+import type { Server } from 'node:http';
 import { GraphQLError } from 'graphql';
 import type { ServerOptions } from 'graphql-ws';
 import { type Extra, useServer } from 'graphql-ws/use/ws';
-import { WebSocket, WebSocketServer } from 'ws';
-import type { Timing } from '../../config/timing.ts';
+import { WebSocket } from 'ws';
 import { DomainError, RateLimitedError } from '../../domain/error.ts';
 import type { Logger } from '../../log.ts';
-import type { Cors } from '../http/cors.ts';
 import type { Authenticator } from '../session/authenticator.ts';
 import { paramsCredential } from '../session/request-credential.ts';
 import { requestError } from '../session/request-error.ts';
 import { executors, sessionOperation } from '../yoga/execute-operation.ts';
 import { maskError } from '../yoga/use-error-codes.ts';
 import type { Yoga } from '../yoga/yoga.ts';
-import { ClientSocket } from './client-socket.ts';
+import { type AcceptOptions, acceptSockets } from './accept-sockets.ts';
+import type { ClientSocket } from './client-socket.ts';
 import { closeCode } from './close-code.ts';
-import type { LivenessLimits } from './liveness.ts';
 import type { SharedResults } from './shared-results.ts';
 import { SocketSession } from './socket-session.ts';
 
-interface WebSocketOptions {
+interface WebSocketOptions extends AcceptOptions {
   yoga: Yoga;
   authenticator: Authenticator;
   results: SharedResults;
-  origins: Cors;
   log: Logger;
-  maxPayloadBytes: number;
-  liveness: LivenessLimits;
-  timing: Timing['socket'];
 }
 
 type Params = Record<string, unknown>;
@@ -65,21 +59,6 @@ export function serveWebSocket(server: Server, options: WebSocketOptions): { clo
     clearTimeout(timer);
   };
   return { close };
-}
-
-function acceptSockets(server: Server, { origins, maxPayloadBytes, liveness, timing }: WebSocketOptions) {
-  const sockets = new WebSocketServer({ noServer: true, maxPayload: maxPayloadBytes, WebSocket: ClientSocket });
-  sockets.on('connection', (socket, request) => socket.start(request.socket, liveness, timing.finalMessageMs));
-  server.on('upgrade', (request: IncomingMessage, socket, head) => {
-    // Node.js has removed its listeners: an unhandled reset would end the process.
-    socket.on('error', () => socket.destroy());
-    const refuse = (status: string) => socket.end(`HTTP/1.1 ${status}\r\n\r\n`, () => socket.destroy());
-    const [path] = (request.url ?? '/').split('?', 1);
-    if (path !== '/graphql') return refuse('404 Not Found');
-    if (!origins.allows(request)) return refuse('403 Forbidden');
-    sockets.handleUpgrade(request, socket, head, (webSocket) => sockets.emit('connection', webSocket, request));
-  });
-  return sockets;
 }
 
 const socketOf = (extra: Extra) => extra.socket as ClientSocket;
