@@ -26,8 +26,8 @@ export interface MultipartOperation {
 const help =
   'Send "operations", then "map", then the files: https://github.com/jaydenseric/graphql-multipart-request-spec';
 const malformed = (message: string) => new BodyError(400, `${message} ${help}`);
-const tooLarge = (what: string, maxBytes: number) =>
-  new BodyError(413, `${what} is larger than the limit of ${maxBytes} bytes.`);
+const tooLarge = (name: string, maxBytes: number) =>
+  new BodyError(413, `${name} is larger than the limit of ${maxBytes} bytes.`);
 
 /**
  * Reads an operation with files. Files are written to `staging` as they arrive; an Upload larger than its limit has no

@@ -37,42 +37,47 @@ const everything: IntrospectionOptions = {
 const wholeSchema = parse(getIntrospectionQuery(everything));
 
 /** The estimated number of values that the introspection of a document reads from a schema with `types` types. */
-function introspectionCost({ definitions }: DocumentNode, types: number): number {
+function introspectionCost(document: DocumentNode, types: number): number {
+  const costOf = selectionCost(document, types);
+  return document.definitions.flatMap(introspectionIn).reduce((sum, selectionSet) => sum + costOf(selectionSet), 0);
+}
+
+/** The selections of `__schema` and `__type` in a definition, without those in fragments that it spreads. */
+function introspectionIn(node: object): SelectionSetNode[] {
+  const { selectionSet } = node as { selectionSet?: SelectionSetNode };
+  return (selectionSet?.selections ?? []).flatMap((selection) => {
+    if (selection.kind === Kind.FRAGMENT_SPREAD || !selection.selectionSet) return [];
+    const isIntrospection = selection.kind === Kind.FIELD && /^__(schema|type)$/.test(selection.name.value);
+    return isIntrospection ? [selection.selectionSet] : introspectionIn(selection);
+  });
+}
+
+/** Returns a function that estimates the cost of a selection set in a document. */
+function selectionCost({ definitions }: DocumentNode, types: number): (selectionSet: SelectionSetNode) => number {
   const fragments = new Map(
     definitions.flatMap((node) => (node.kind === Kind.FRAGMENT_DEFINITION ? [[node.name.value, node]] : [])),
   );
-  const costs = new Map<string, number>();
-  const costOfSpread = (name: string): number => {
-    const known = costs.get(name);
+  const fragmentCosts = new Map<string, number>();
+  const costOfFragment = (name: string): number => {
+    const known = fragmentCosts.get(name);
     if (known !== undefined) return known;
     // Ends the recursion of a fragment that spreads itself, which another validation rule refuses.
-    costs.set(name, 0);
+    fragmentCosts.set(name, 0);
     const fragment = fragments.get(name);
     const cost = fragment ? costOf(fragment.selectionSet) : 0;
-    costs.set(name, cost);
+    fragmentCosts.set(name, cost);
     return cost;
   };
   const costOf = ({ selections }: SelectionSetNode): number =>
     selections.reduce((sum, selection) => {
-      if (selection.kind === Kind.FRAGMENT_SPREAD) return sum + costOfSpread(selection.name.value);
+      if (selection.kind === Kind.FRAGMENT_SPREAD) return sum + costOfFragment(selection.name.value);
       const inner = selection.selectionSet ? costOf(selection.selectionSet) : 0;
       if (selection.kind === Kind.INLINE_FRAGMENT) return sum + inner;
       const { value: name } = selection.name;
       const size = name === 'types' ? types : (sizes[name] ?? 1);
       return sum + (ownCosts[name] ?? 1) + size * inner;
     }, 0);
-
-  let total = 0;
-  const find = ({ selections }: SelectionSetNode): void => {
-    for (const selection of selections) {
-      if (selection.kind === Kind.FRAGMENT_SPREAD || !selection.selectionSet) continue;
-      const isIntrospection = selection.kind === Kind.FIELD && /^__(schema|type)$/.test(selection.name.value);
-      if (isIntrospection) total += costOf(selection.selectionSet);
-      else find(selection.selectionSet);
-    }
-  };
-  for (const node of definitions) if ('selectionSet' in node) find(node.selectionSet);
-  return total;
+  return costOf;
 }
 
 /**
