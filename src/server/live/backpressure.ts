@@ -3,8 +3,8 @@ import type { WebSocket } from 'ws';
 import { serverLimits } from '../limits.ts';
 
 /**
- * Bounds what is buffered for one WebSocket client. While the client has not read what is buffered, nothing is read from it,
- * and `whenWritable` holds back further events.
+ * Bounds the messages buffered for one WebSocket client. While they exceed the limit, nothing is read from the client, and
+ * `whenWritable` holds back further events.
  */
 export class Backpressure {
   readonly #socket: WebSocket;

@@ -12,8 +12,8 @@ export class ClientSocket extends WebSocket {
   #finalMessageMs = 0;
 
   /**
-   * Starts to watch the client. `stream`: the TCP socket. `finalMessageMs`: how long a closing client may take to read what
-   * is buffered and to answer the close frame.
+   * Starts to watch the client. `stream`: the TCP socket. `finalMessageMs`: how long a closing client may take to read the
+   * buffered messages and to answer the close frame.
    */
   start(stream: Socket, liveness: LivenessLimits, finalMessageMs: number): void {
     this.#finalMessageMs = finalMessageMs;

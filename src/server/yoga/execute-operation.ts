@@ -80,7 +80,7 @@ export async function sessionOperation(
   return { ...prepared.argsWith(await prepared.createContext()), rootValue: { execute: prepared.execute } };
 }
 
-/** The functions with which the WebSocket and SSE servers execute what `sessionOperation` returns. */
+/** The functions with which the WebSocket and SSE servers execute the arguments of `sessionOperation`. */
 export const executors = (results: SharedResults) => ({
   execute: (args: ExecutionArgs) => (args.rootValue as { execute: Execute }).execute(args),
   // Sessions are authenticated and `SharedResults` masks errors: yoga's plugins would add nothing to an event but cost.

@@ -26,7 +26,7 @@ function withCode(error: GraphQLError, code: string): GraphQLError {
 }
 
 /**
- * Returns a function that converts any error to what clients can see: domain errors and coded errors unchanged; any other
+ * Returns a function that converts any error to one that clients can see. Domain errors and coded errors keep their content; any other
  * one is logged and replaced by INTERNAL_SERVER_ERROR with the request id of the log entry.
  */
 export function maskError(log: Logger) {

@@ -42,7 +42,7 @@ export type Yoga = YogaServerInstance<Transport, GraphContext & Anonymous>;
 
 const neverAborted = new AbortController().signal;
 
-/** A cache of what documents are parsed to, with a bounded size: any client can send documents. */
+/** A cache of parsed documents, or of their errors, with a bounded size: any client can send documents. */
 const documentCache = <Value extends object>() =>
   new LRUCache<string, Value>({
     maxSize: serverLimits.cachedDocuments,
