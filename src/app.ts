@@ -253,7 +253,8 @@ async function listen(config: Config, services: Services, closing: Closing): Pro
   const authenticator = new Authenticator({ services, externalTokens, usage, quota: new Quota(config.quota) });
   closing.add(async () => authenticator.close());
   const origins = new Cors(config.corsOrigins);
-  const { graphiql, introspection, maxBodyBytes, liveness } = config;
+  const { graphiql, introspection, maxBodyBytes } = config;
+  const liveness = { ...config.liveness, pingMs: config.liveness.askEveryMs };
   const timing = config.timing.socket;
   const results = new SharedResults(maskError(log));
   const yoga = createGraphServer({ schema: buildSchema(), authenticator, results, log, graphiql, introspection });

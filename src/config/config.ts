@@ -49,7 +49,7 @@ export interface Config {
   /** What may be open at a time, in each process, for a key and for an end user. */
   quota: Record<'socket' | 'stream' | 'upload', { key: number; user: number }>;
   /** When sockets and streams are given up. */
-  liveness: { pingMs: number; silentMs: number; idleMs: number };
+  liveness: { askEveryMs: number; silentMs: number; idleMs: number };
   /** Origins whose pages may talk to the graph; `*`: all. */
   corsOrigins: '*' | readonly string[];
   introspection: boolean;
@@ -216,7 +216,7 @@ function boundsOf(read: Values): Pick<Config, 'quota' | 'liveness'> {
       upload: { key: 100, user: 5 },
     },
     liveness: {
-      pingMs: 15_000,
+      askEveryMs: 15_000,
       silentMs: (read.SOCKET_SILENT_SECONDS ?? 120) * 1000,
       idleMs: (read.SOCKET_IDLE_SECONDS ?? 600) * 1000,
     },

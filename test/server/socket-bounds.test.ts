@@ -8,7 +8,7 @@ import { all, joined, until } from '../support/client.ts';
 import { ModelServer } from '../support/model-server.ts';
 import { openSocket } from '../support/raw-socket.ts';
 
-const liveness = { pingMs: 100, silentMs: 1500, idleMs: 600_000 };
+const liveness = { askEveryMs: 100, silentMs: 1500, idleMs: 600_000 };
 let model: ModelServer;
 let app: TestApp;
 beforeAll(async () => {

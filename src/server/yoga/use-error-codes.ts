@@ -26,8 +26,8 @@ function withCode(error: GraphQLError, code: string): GraphQLError {
 }
 
 /**
- * Returns a function that converts any error to one that clients can see. Domain errors and coded errors keep their content; any other
- * one is logged and replaced by INTERNAL_SERVER_ERROR with the request id of the log entry.
+ * Returns a function that converts any error to one that clients can see. Domain errors and coded errors keep their
+ * content; any other error is logged and replaced by INTERNAL_SERVER_ERROR with the request id of the log entry.
  */
 export function maskError(log: Logger) {
   return (error: unknown): Error => {
