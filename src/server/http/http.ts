@@ -2,13 +2,13 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import helmet from 'helmet';
 import type { Services } from '../../domain/context.ts';
 import type { Logger } from '../../log.ts';
+import { type Cors, couldBeForged, isPageView } from '../cors.ts';
 import { serverLimits } from '../limits.ts';
 import type { EventStreams } from '../live/event-stream.ts';
 import { type LivenessLimits, watchResponse } from '../live/liveness.ts';
 import type { Authenticator } from '../session/authenticator.ts';
 import type { Transport, Yoga } from '../yoga/yoga.ts';
 import { readBody, sendBodyError } from './body.ts';
-import { type Cors, couldBeForged, isPageView } from './cors.ts';
 import { serveFastJson } from './fast-json.ts';
 import { serveFile } from './file-route.ts';
 import { sendJson } from './json-response.ts';

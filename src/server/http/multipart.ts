@@ -4,6 +4,7 @@ import { Busboy, type BusboyFileStream, type BusboyInstance } from '@fastify/bus
 import type { StagedBytes, Staging } from '../../files/staging.ts';
 import { Upload } from '../../files/upload.ts';
 import { serverLimits } from '../limits.ts';
+import type { ParsedOperation } from '../yoga/yoga.ts';
 import { BodyError } from './body.ts';
 
 /** The limits of one multipart request. */
@@ -14,13 +15,6 @@ export interface UploadLimits {
   uploads: number;
   /** Bytes of the operation with its variables. */
   bodyBytes: number;
-}
-
-/** An operation of the GraphQL multipart request specification, with Uploads in its variables. */
-export interface MultipartOperation {
-  query: string;
-  variables?: Record<string, unknown>;
-  operationName?: string;
 }
 
 const help =
@@ -38,7 +32,7 @@ export async function readMultipart(
   staging: Staging,
   limits: UploadLimits,
   staged: StagedBytes[],
-): Promise<MultipartOperation> {
+): Promise<ParsedOperation> {
   const parser = openParser(request, limits);
   const stage = async (stream: BusboyFileStream) => {
     const bytes = await staging.add(stream, limits.uploadBytes);
@@ -162,8 +156,8 @@ function limitSize(request: IncomingMessage, maxBytes: number, fail: (error: Err
 }
 
 /** The operation, with each file at its path in the map. Throws BodyError if a path or a file is missing. */
-function operationOf(fields: Map<string, string>, files: Map<string, Upload>): MultipartOperation {
-  const operation = objectIn(fields, 'operations') as unknown as MultipartOperation;
+function operationOf(fields: Map<string, string>, files: Map<string, Upload>): ParsedOperation {
+  const operation = objectIn(fields, 'operations') as unknown as ParsedOperation;
   if (typeof operation.query !== 'string') throw malformed('"operations" has no query.');
   for (const [key, paths] of Object.entries(objectIn(fields, 'map'))) {
     const file = files.get(key);

@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server } from 'node:http';
 import { WebSocketServer } from 'ws';
 import type { Timing } from '../../config/timing.ts';
-import type { Cors } from '../http/cors.ts';
+import type { Cors } from '../cors.ts';
 import { ClientSocket } from './client-socket.ts';
 import type { LivenessLimits } from './liveness.ts';
 

@@ -10,11 +10,11 @@ import { requestCredential } from '../session/request-credential.ts';
 import { errorResponse, requestError } from '../session/request-error.ts';
 import type { Session } from '../session/session.ts';
 import { executors, isSubscription, type OperationParams, sessionOperation } from '../yoga/execute-operation.ts';
+import type { SharedResults } from '../yoga/shared-results.ts';
 import { maskError } from '../yoga/use-error-codes.ts';
 import type { Yoga } from '../yoga/yoga.ts';
 import { errorResult, withErrorResults } from './error-results.ts';
 import { ReservedStream } from './reserved-stream.ts';
-import type { SharedResults } from './shared-results.ts';
 import {
   hasTokenHeader,
   jsonResponse,

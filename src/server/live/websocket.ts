@@ -9,12 +9,12 @@ import type { Authenticator } from '../session/authenticator.ts';
 import { paramsCredential } from '../session/request-credential.ts';
 import { requestError } from '../session/request-error.ts';
 import { executors, sessionOperation } from '../yoga/execute-operation.ts';
+import type { SharedResults } from '../yoga/shared-results.ts';
 import { maskError } from '../yoga/use-error-codes.ts';
 import type { Yoga } from '../yoga/yoga.ts';
 import { type AcceptOptions, acceptSockets } from './accept-sockets.ts';
 import type { ClientSocket } from './client-socket.ts';
 import { closeCode } from './close-code.ts';
-import type { SharedResults } from './shared-results.ts';
 import { SocketSession } from './socket-session.ts';
 
 interface WebSocketOptions extends AcceptOptions {

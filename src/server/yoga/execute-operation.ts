@@ -7,8 +7,8 @@ import {
   type OperationTypeNode,
 } from 'graphql';
 import { type GraphContext, graphContext } from '../../graphql/context.ts';
-import type { SharedResults } from '../live/shared-results.ts';
 import type { Session } from '../session/session.ts';
+import type { SharedResults } from './shared-results.ts';
 import type { Anonymous } from './use-authentication.ts';
 import { invalid } from './use-error-codes.ts';
 import type { Transport, Yoga } from './yoga.ts';

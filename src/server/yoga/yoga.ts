@@ -5,18 +5,24 @@ import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
 import { LRUCache } from 'lru-cache';
 import { type GraphContext, graphContext } from '../../graphql/context.ts';
 import type { Logger } from '../../log.ts';
-import { graphiql } from '../http/graphiql.ts';
-import type { MultipartOperation } from '../http/multipart.ts';
 import { serverLimits } from '../limits.ts';
-import type { SharedResults } from '../live/shared-results.ts';
 import type { Authenticator } from '../session/authenticator.ts';
 import { headerCredential } from '../session/request-credential.ts';
 import { requestError } from '../session/request-error.ts';
+import { graphiql } from './graphiql.ts';
+import type { SharedResults } from './shared-results.ts';
 import { type Anonymous, useAuthentication } from './use-authentication.ts';
 import { maskError, useErrorCodes } from './use-error-codes.ts';
 import { useHiddenSchema } from './use-hidden-schema.ts';
 import { useLimits } from './use-limits.ts';
 import { useMaskedIncrements } from './use-masked-increments.ts';
+
+/** An operation that the transport has read from the body of a request. */
+export interface ParsedOperation {
+  query: string;
+  variables?: Record<string, unknown>;
+  operationName?: string;
+}
 
 /** What the transport passes to yoga with a request. */
 export interface Transport {
@@ -25,7 +31,7 @@ export interface Transport {
   /** Aborts when the client of an HTTP request disconnects. */
   disconnected?: AbortSignal;
   /** The operation of a multipart request. */
-  operation?: MultipartOperation;
+  operation?: ParsedOperation;
   /** The error of a credential that has been refused: there is no need to look it up again. */
   credentialError?: unknown;
 }
