@@ -18,29 +18,32 @@ import {
   startToolCall,
 } from '../domain/run/step.ts';
 import type { Usage } from '../domain/run/usage.ts';
-import type { RunWriter } from './delta-writer.ts';
+import { contentParts } from './call-model.ts';
+import type { RunExecution } from './run-execution.ts';
 import type { Toolbox } from './toolbox.ts';
 
-/** A call as the model made it. */
+/** A call as the model streamed it. */
 export interface ModelCall {
+  /** The id of its row. */
   id: string;
   name: string;
+  /** The text of the arguments, unchecked. */
   arguments: string;
 }
 
-/** What came of one answer of the model. */
+/** The result of one answer of the model. */
 export interface Turn {
   calls: ModelCall[];
   finish: LanguageModelV4FinishReason['unified'];
-  /** null: the provider did not say. */
+  /** null: the provider reported none. */
   usage: Usage | null;
-  /** All of the answer's text. */
+  /** The text of the answer's last message. */
   text: string;
-  /** How long the answer took, from its first part to its last, in milliseconds. */
+  /** The time from the first content part to the end of the answer, in milliseconds. */
   generationMs: number;
 }
 
-/** What a run asks of its model, but for the prompt. */
+/** The options of a model call, without the prompt. `usedTokens`: the completion tokens that the run has used. */
 export function callOptions(
   { models }: DomainContext,
   run: Run,
@@ -74,20 +77,9 @@ function responseFormatFor(format: ResponseFormat | null): LanguageModelV4CallOp
   return { type: 'json', name, description, schema };
 }
 
-/** The parts that something of the answer comes with. */
-const answering = new Set<LanguageModelV4StreamPart['type']>([
-  'text-delta',
-  'reasoning-delta',
-  'tool-input-start',
-  'tool-call',
-]);
-
 /** Turns the parts that a model streams into steps, messages, calls and growing texts of its run. */
 export class TurnWriter {
-  readonly #ctx: DomainContext;
-  readonly #run: Run;
-  readonly #writer: RunWriter;
-  readonly #toolbox: Toolbox;
+  readonly #execution: RunExecution;
   readonly #calls = new Map<string, ModelCall>();
   #steps: number;
   #step: OpenStep | null = null;
@@ -98,18 +90,15 @@ export class TurnWriter {
   #hasAnswered = false;
   #turn: Pick<Turn, 'finish' | 'usage'> = { finish: 'other', usage: null };
 
-  /** `steps`: how many the run has. */
-  constructor(ctx: DomainContext, run: Run, writer: RunWriter, toolbox: Toolbox, steps: number) {
-    this.#ctx = ctx;
+  /** `steps`: the number of steps that the run already has. */
+  constructor(execution: RunExecution, steps: number) {
+    this.#execution = execution;
     this.#steps = steps;
-    this.#run = run;
-    this.#writer = writer;
-    this.#toolbox = toolbox;
   }
 
-  /** Takes the next part; resolves when the next one may come. */
+  /** Processes the next part. Resolves when the writer is ready for another one. */
   async onPart(part: LanguageModelV4StreamPart): Promise<void> {
-    if (answering.has(part.type)) this.#firstAt ??= performance.now();
+    if (contentParts.has(part.type)) this.#firstAt ??= performance.now();
     if (part.type === 'text-delta') return this.#onText(part.delta);
     if (part.type === 'reasoning-delta') return this.#onReasoning(part.delta);
     if (part.type === 'tool-input-start') return this.#startCall(part.id, part.toolName);
@@ -118,12 +107,12 @@ export class TurnWriter {
     if (part.type === 'finish') this.#turn = { finish: part.finishReason.unified, usage: usageFrom(part.usage) };
   }
 
-  /** The step that is open; null: none. */
+  /** The open step; null: no step is open. */
   get step(): OpenStep | null {
     return this.#step;
   }
 
-  /** How many steps the run has now. */
+  /** The number of steps of the run. */
   get steps(): number {
     return this.#steps;
   }
@@ -133,7 +122,7 @@ export class TurnWriter {
     return this.#steps - 1;
   }
 
-  /** What came of it all, after the last part. */
+  /** The result, after the last part. */
   turn(): Turn {
     const generationMs = this.#firstAt === null ? 0 : performance.now() - this.#firstAt;
     return { ...this.#turn, text: this.#text, generationMs, calls: [...this.#calls.values()] };
@@ -142,35 +131,37 @@ export class TurnWriter {
   async #onText(text: string): Promise<void> {
     if (text === '') return;
     if (this.#calls.size > 0) {
-      this.#ctx.log.warn({ runId: this.#run.id }, 'the model wrote text behind its calls; it is left out');
+      this.#execution.ctx.log.warn({ runId: this.#execution.run.id }, 'text after tool calls dropped');
       return;
     }
     if (this.#messageId === null) {
       await this.#endReasoning();
       const at = this.#step ?? this.#nextIndex();
-      const step = await this.#change(async (change) => startMessage(this.#ctx, change, this.#run, at));
+      const step = await this.#change(async (change) =>
+        startMessage(this.#execution.ctx, change, this.#execution.run, at),
+      );
       this.#step = step;
       this.#messageId = step.messageId;
     }
     this.#text += text;
-    this.#writer.append(this.#messageId, 'TEXT', text);
+    this.#execution.writer.append(this.#messageId, 'TEXT', text);
   }
 
   async #onReasoning(text: string): Promise<void> {
     if (text === '') return;
     if (!this.#isReasoning) {
       await this.#change(async (change) => {
-        this.#step ??= openStep(this.#ctx, change, this.#run.id, this.#nextIndex());
+        this.#step ??= openStep(this.#execution.ctx, change, this.#execution.run.id, this.#nextIndex());
         startReasoning(change, this.#step);
       });
       this.#isReasoning = true;
     }
-    this.#writer.append((this.#step as OpenStep).id, 'REASONING', text);
+    this.#execution.writer.append((this.#step as OpenStep).id, 'REASONING', text);
   }
 
-  /** What the model thought is stored before what it then does begins: followers are told in that order. */
+  /** Stores the reasoning before the message or call that follows it begins: subscribers receive them in this order. */
   async #endReasoning(): Promise<void> {
-    if (this.#isReasoning) await this.#writer.drain({ store: true });
+    if (this.#isReasoning) await this.#execution.writer.drain({ store: true });
   }
 
   async #startCall(providerId: string, name: string): Promise<void> {
@@ -178,8 +169,14 @@ export class TurnWriter {
     if (this.#messageId) await this.#endMessage();
     else if (this.#calls.size === 0) await this.#endReasoning();
     const call = await this.#change(async (change) => {
-      this.#step ??= openStep(this.#ctx, change, this.#run.id, this.#nextIndex());
-      const started = startToolCall(this.#ctx, change, this.#step, name, this.#toolbox.reference(name));
+      this.#step ??= openStep(this.#execution.ctx, change, this.#execution.run.id, this.#nextIndex());
+      const started = startToolCall(
+        this.#execution.ctx,
+        change,
+        this.#step,
+        name,
+        this.#execution.toolbox.reference(name),
+      );
       this.#step.toolCalls.push(started);
       return started;
     });
@@ -190,21 +187,21 @@ export class TurnWriter {
     const call = this.#calls.get(providerId);
     if (!call || text === '') return;
     call.arguments += text;
-    this.#writer.append(call.id, 'ARGUMENTS', text);
+    this.#execution.writer.append(call.id, 'ARGUMENTS', text);
   }
 
-  /** The whole call: all there is from providers that do not stream arguments. */
+  /** The complete call. Providers that do not stream arguments send nothing else. */
   async #onCall(providerId: string, name: string, input: string): Promise<void> {
     await this.#startCall(providerId, name);
     if (this.#calls.get(providerId)?.arguments === '') this.#onArguments(providerId, input);
   }
 
-  /** The model wrote first and calls now: what it wrote is a step of its own. */
+  /** Ends a message that calls follow: the message is a step, and the calls are the next one. */
   async #endMessage(): Promise<void> {
-    await this.#writer.drain({ store: false });
-    const texts = this.#writer.texts();
+    await this.#execution.writer.drain({ store: false });
+    const texts = this.#execution.writer.texts();
     await this.#change((change) =>
-      closeOpenStep(change, this.#run.id, { status: 'COMPLETED', incompleteReason: null }, texts),
+      closeOpenStep(change, this.#execution.run.id, { status: 'COMPLETED', incompleteReason: null }, texts),
     );
     this.#step = null;
     this.#text = '';
@@ -213,9 +210,14 @@ export class TurnWriter {
   }
 
   #change<T>(work: (change: ThreadChange) => Promise<T>): Promise<T> {
-    const isFirst = this.#run.firstTokenAt === null && !this.#hasAnswered;
+    const isFirst = this.#execution.run.firstTokenAt === null && !this.#hasAnswered;
     this.#hasAnswered = true;
-    return changeRun(this.#ctx, this.#run, work, isFirst ? { firstTokenAt: new Date() } : undefined);
+    return changeRun(
+      this.#execution.ctx,
+      this.#execution.run,
+      work,
+      isFirst ? { firstTokenAt: new Date() } : undefined,
+    );
   }
 }
 
@@ -229,5 +231,5 @@ function usageFrom({ inputTokens, outputTokens }: LanguageModelV4Usage): Usage |
   };
 }
 
-/** Whatever a server calls a number of tokens, as one that can be stored and added to others. */
+/** A token count as reported by a provider, forced into a range that can be stored and summed. */
 const countOf = (tokens = 0): number => Math.round(Math.min(Math.max(tokens, 0), 100_000_000)) || 0;
