@@ -15,7 +15,7 @@ export async function formatFault(offload: Offload, run: Run, text: string): Pro
   if (!parsed) return fault('The answer is not JSON, which responseFormat requires.');
   if (format.type === 'json_object') {
     const isObject = typeof parsed.value === 'object' && parsed.value !== null && !Array.isArray(parsed.value);
-    return isObject ? null : fault('The answer is not a JSON object, which responseFormat requires.');
+    return isObject ? null : fault('The answer is JSON, but not an object, which responseFormat requires.');
   }
   const { name, schema } = format.json_schema;
   if (!schema) return null;
