@@ -23,7 +23,7 @@ import { releaseAllIngestions } from './domain/search/ingest-claim.ts';
 import { Worker } from './engine/worker.ts';
 import { DiskFileStore } from './files/disk.ts';
 import { Staging } from './files/staging.ts';
-import { buildSchema } from './graphql/schema.ts';
+import { buildSchema } from './graphql/schema/schema.ts';
 import { createLog, type Logger } from './log.ts';
 import { Offload } from './offload/offload.ts';
 import type { Embedder } from './providers/embedder.ts';

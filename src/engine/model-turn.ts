@@ -7,16 +7,10 @@ import type {
 import type { Run } from '../db/generated/client.ts';
 import type { DomainContext } from '../domain/context.ts';
 import type { ThreadChange } from '../domain/log/thread-change.ts';
+import { closeOpenStep } from '../domain/run/close-step.ts';
 import type { ResponseFormat, ToolChoice } from '../domain/run/generation.ts';
 import { changeRun } from '../domain/run/lease.ts';
-import {
-  closeOpenStep,
-  type OpenStep,
-  openStep,
-  startMessage,
-  startReasoning,
-  startToolCall,
-} from '../domain/run/step.ts';
+import { type OpenStep, openStep, startMessage, startReasoning, startToolCall } from '../domain/run/step.ts';
 import type { Usage } from '../domain/run/usage.ts';
 import { contentParts } from './call-model.ts';
 import type { RunExecution } from './run-execution.ts';
