@@ -23,10 +23,8 @@ export async function formatFault(offload: Offload, run: Run, text: string): Pro
     const violations = await offload.schemaFault(run.workspaceId, schema as Record<string, unknown>, parsed.value);
     return violations === null ? null : fault(`The answer does not match the schema ${name}: ${violations}.`);
   } catch (error) {
-    const isSlow = error instanceof OffloadTimeoutError;
-    return fault(
-      `The answer could not be checked against the schema ${name}: ${isSlow ? 'the check takes too long' : (error as Error).message}.`,
-    );
+    const reason = error instanceof OffloadTimeoutError ? 'the check takes too long' : (error as Error).message;
+    return fault(`The answer could not be checked against the schema ${name}: ${reason}.`);
   }
 }
 

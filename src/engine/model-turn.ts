@@ -1,20 +1,11 @@
-import type {
-  LanguageModelV4CallOptions,
-  LanguageModelV4FinishReason,
-  LanguageModelV4StreamPart,
-  LanguageModelV4Usage,
-} from '@ai-sdk/provider';
-import type { Run } from '../db/generated/client.ts';
-import type { DomainContext } from '../domain/context.ts';
+import type { LanguageModelV4FinishReason, LanguageModelV4StreamPart, LanguageModelV4Usage } from '@ai-sdk/provider';
 import type { ThreadChange } from '../domain/log/thread-change.ts';
 import { closeOpenStep } from '../domain/run/close-step.ts';
-import type { ResponseFormat, ToolChoice } from '../domain/run/generation.ts';
 import { changeRun } from '../domain/run/lease.ts';
 import { type OpenStep, openStep, startMessage, startReasoning, startToolCall } from '../domain/run/step.ts';
 import type { Usage } from '../domain/run/usage.ts';
 import { contentParts } from './call-model.ts';
 import type { RunExecution } from './run-execution.ts';
-import type { Toolbox } from './toolbox.ts';
 
 /** A call as the model streamed it. */
 export interface ModelCall {
@@ -35,40 +26,6 @@ export interface Turn {
   text: string;
   /** The time from the first content part to the end of the answer, in milliseconds. */
   generationMs: number;
-}
-
-/** The options of a model call, without the prompt. `usedTokens`: the completion tokens that the run has used. */
-export function callOptions(
-  { models }: DomainContext,
-  run: Run,
-  toolbox: Toolbox,
-  usedTokens: number,
-): Omit<LanguageModelV4CallOptions, 'prompt'> {
-  const tools = toolbox.forModel;
-  const format = run.responseFormat as ResponseFormat | null;
-  return {
-    temperature: run.temperature ?? undefined,
-    topP: run.topP ?? undefined,
-    maxOutputTokens: run.maxCompletionTokens === null ? undefined : run.maxCompletionTokens - usedTokens,
-    responseFormat: responseFormatFor(format),
-    providerOptions: models.providerOptions(run.model, {
-      oneCallAtATime: tools.length > 0 && !run.parallelToolCalls,
-      strictSchema: format?.type === 'json_schema' ? (format.json_schema.strict ?? false) : null,
-    }),
-    ...(tools.length > 0 ? { tools, toolChoice: toolChoiceFor(run.toolChoice as ToolChoice | null) } : {}),
-  };
-}
-
-function toolChoiceFor(choice: ToolChoice | null): LanguageModelV4CallOptions['toolChoice'] {
-  if (choice === null) return { type: 'auto' };
-  return typeof choice === 'string' ? { type: choice } : { type: 'tool', toolName: choice.function.name };
-}
-
-function responseFormatFor(format: ResponseFormat | null): LanguageModelV4CallOptions['responseFormat'] {
-  if (format === null || format.type === 'text') return undefined;
-  if (format.type === 'json_object') return { type: 'json' };
-  const { name, description, schema } = format.json_schema;
-  return { type: 'json', name, description, schema };
 }
 
 /** Turns the parts that a model streams into steps, messages, calls and growing texts of its run. */
@@ -124,33 +81,33 @@ export class TurnWriter {
 
   async #onText(text: string): Promise<void> {
     if (text === '') return;
+    const { ctx, run, writer } = this.#execution;
     if (this.#calls.size > 0) {
-      this.#execution.ctx.log.warn({ runId: this.#execution.run.id }, 'text after tool calls dropped');
+      ctx.log.warn({ runId: run.id }, 'text after tool calls dropped');
       return;
     }
     if (this.#messageId === null) {
       await this.#endReasoning();
       const at = this.#step ?? this.#nextIndex();
-      const step = await this.#change(async (change) =>
-        startMessage(this.#execution.ctx, change, this.#execution.run, at),
-      );
+      const step = await this.#change(async (change) => startMessage(ctx, change, run, at));
       this.#step = step;
       this.#messageId = step.messageId;
     }
     this.#text += text;
-    this.#execution.writer.append(this.#messageId, 'TEXT', text);
+    writer.append(this.#messageId, 'TEXT', text);
   }
 
   async #onReasoning(text: string): Promise<void> {
     if (text === '') return;
+    const { ctx, run, writer } = this.#execution;
     if (!this.#isReasoning) {
       await this.#change(async (change) => {
-        this.#step ??= openStep(this.#execution.ctx, change, this.#execution.run.id, this.#nextIndex());
+        this.#step ??= openStep(ctx, change, run.id, this.#nextIndex());
         startReasoning(change, this.#step);
       });
       this.#isReasoning = true;
     }
-    this.#execution.writer.append((this.#step as OpenStep).id, 'REASONING', text);
+    writer.append((this.#step as OpenStep).id, 'REASONING', text);
   }
 
   /** Stores the reasoning before the message or call that follows it begins: subscribers receive them in this order. */
@@ -162,15 +119,10 @@ export class TurnWriter {
     if (this.#calls.has(providerId)) return;
     if (this.#messageId) await this.#endMessage();
     else if (this.#calls.size === 0) await this.#endReasoning();
+    const { ctx, run, toolbox } = this.#execution;
     const call = await this.#change(async (change) => {
-      this.#step ??= openStep(this.#execution.ctx, change, this.#execution.run.id, this.#nextIndex());
-      const started = startToolCall(
-        this.#execution.ctx,
-        change,
-        this.#step,
-        name,
-        this.#execution.toolbox.reference(name),
-      );
+      this.#step ??= openStep(ctx, change, run.id, this.#nextIndex());
+      const started = startToolCall(ctx, change, this.#step, name, toolbox.reference(name));
       this.#step.toolCalls.push(started);
       return started;
     });
@@ -192,11 +144,10 @@ export class TurnWriter {
 
   /** Ends a message that calls follow: the message is a step, and the calls are the next one. */
   async #endMessage(): Promise<void> {
-    await this.#execution.writer.drain({ store: false });
-    const texts = this.#execution.writer.texts();
-    await this.#change((change) =>
-      closeOpenStep(change, this.#execution.run.id, { status: 'COMPLETED', incompleteReason: null }, texts),
-    );
+    const { run, writer } = this.#execution;
+    await writer.drain({ store: false });
+    const outcome = { status: 'COMPLETED', incompleteReason: null } as const;
+    await this.#change((change) => closeOpenStep(change, run.id, outcome, writer.texts()));
     this.#step = null;
     this.#text = '';
     this.#messageId = null;
@@ -204,14 +155,10 @@ export class TurnWriter {
   }
 
   #change<T>(work: (change: ThreadChange) => Promise<T>): Promise<T> {
-    const isFirst = this.#execution.run.firstTokenAt === null && !this.#hasAnswered;
+    const { ctx, run } = this.#execution;
+    const isFirst = run.firstTokenAt === null && !this.#hasAnswered;
     this.#hasAnswered = true;
-    return changeRun(
-      this.#execution.ctx,
-      this.#execution.run,
-      work,
-      isFirst ? { firstTokenAt: new Date() } : undefined,
-    );
+    return changeRun(ctx, run, work, isFirst ? { firstTokenAt: new Date() } : undefined);
   }
 }
 

@@ -5,7 +5,8 @@ import type { OpenStep } from '../domain/run/step.ts';
 import type { Usage } from '../domain/run/usage.ts';
 import { formatFault } from './answer-format.ts';
 import { callModel } from './call-model.ts';
-import { callOptions, type Turn, TurnWriter } from './model-turn.ts';
+import { callOptions } from './model-options.ts';
+import { type Turn, TurnWriter } from './model-turn.ts';
 import { fitPrompt } from './prompt.ts';
 import type { RunExecution } from './run-execution.ts';
 import type { RunUsage } from './run-usage.ts';
@@ -54,7 +55,7 @@ export async function runLoop(execution: RunExecution): Promise<RunOutcome | nul
 async function callWithPrompt(execution: RunExecution, hasSteps: boolean, turnWriter: TurnWriter): Promise<boolean> {
   const { ctx, run, toolbox, usage, offload, timeouts, signal } = execution;
   const transcript = await readTranscript(ctx, run, hasSteps);
-  const options = callOptions(ctx, run, toolbox, usage.completionTokens);
+  const options = callOptions(execution);
   const fitting = fitPrompt({ offload, owner: run.workspaceId }, transcript, toolTextsOf(toolbox), {
     contextWindow: ctx.models.describe(run.model).contextWindow,
     remaining: run.maxPromptTokens === null ? null : run.maxPromptTokens - usage.promptTokens,

@@ -13,7 +13,7 @@ import { PromptFiles } from './prompt-files.ts';
 
 type StepOfRun = Step & { toolCalls: ToolCall[] };
 
-/** A part of a prompt that is included or omitted as a whole: a message of the thread, or a step of the run with its calls and results. */
+/** A part of a prompt, included or omitted as a whole: a message of the thread, or a step with its calls and their results. */
 export interface Unit {
   messages: LanguageModelV4Message[];
   kind: 'message' | 'step';
