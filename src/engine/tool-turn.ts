@@ -4,10 +4,10 @@
  *   ModelCall     model-turn.ts assembles it from the parts that the model streams, and opens its row
  *   CheckedCall   check-calls.ts checks name and arguments: valid, or with an error for the model;
  *                 toolbox.ts knows which names exist, and whether the server or the client runs them
- *   PendingCall   storeCalls (domain/run/tool-step.ts) completes the rows and marks the first calls as begun;
- *                 a valid call of the server is then pending here, and make-calls.ts makes it
- *   NextAction    once no call of the server is left, finishCalls (domain/run/tool-step.ts) decides: `go on` with the model,
- *                 or `wait`, because the client has to answer calls (REQUIRES_ACTION) or the run has ended
+ *   PendingCall   a valid call of the server, which make-calls.ts makes; storeCalls (domain/run/tool-step.ts) has completed
+ *                 its row, and has marked the first calls as begun
+ *   NextAction    what storeCalls, and finishCalls after the last call of the server, decide: `make` the pending calls,
+ *                 `go on` with the model, or `wait`: the client must answer calls (REQUIRES_ACTION), or the run has ended
  */
 import { untilAborted } from '../async/until-aborted.ts';
 import type { ToolCall } from '../db/generated/client.ts';
