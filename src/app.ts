@@ -152,7 +152,7 @@ async function open(
   if (config.role !== 'api') {
     const offload = new Offload(config.timing.offload);
     closing.add(() => offload.close());
-    const worker = new Worker(services, { concurrency: config.workerConcurrency, patience: config.model, offload });
+    const worker = new Worker(services, { concurrency: config.workerConcurrency, timeouts: config.model, offload });
     closing.add(() => worker.stop());
     await worker.start();
     if (config.tools.python.ready > 0) python.warmUp();
