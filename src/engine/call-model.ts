@@ -39,7 +39,8 @@ export async function* callModel(
       return;
     } catch (error) {
       signal.throwIfAborted();
-      const wait = hasContent ? null : waitBeforeRetry(error, model.modelId, tries, patience.retries);
+      const isFinal = hasContent || tries >= patience.retries;
+      const wait = isFinal ? null : waitBeforeRetry(error, model.modelId, tries + 1);
       if (wait === null) throw error;
       await delay(wait, undefined, { signal });
     }
