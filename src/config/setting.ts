@@ -28,7 +28,7 @@ export class Setting<T> {
   readonly kind: Kind<unknown>;
   readonly default: Default;
   readonly sentence: string;
-  /** The type of the value. No such property exists. */
+  /** Carries the type of the value. There is no such property at run time. */
   declare readonly value: T;
 
   constructor(variable: string, kind: Kind<unknown>, standard: Default, sentence: string) {
@@ -79,7 +79,7 @@ export function setting(variable: string, kind: Kind<unknown>, standard: Default
 
 type Fields = Readonly<Record<string, Setting<unknown>>>;
 
-/** Settings that make sense together only: null unless all required ones are given, or, if none is required, any of them. */
+/** Settings that have an effect only together. The group is null unless it is enabled. */
 export class OptionalGroup<F extends Fields> {
   readonly fields: F;
 
@@ -87,15 +87,20 @@ export class OptionalGroup<F extends Fields> {
     this.fields = fields;
   }
 
-  /** Throws ConfigError where only some of the required settings are given. */
-  isGiven(environment: Environment): boolean {
+  /** The settings that enable the group: all required ones are needed. Where none is required, any setting is enough. */
+  get enabling(): Setting<unknown>[] {
     const all = Object.values(this.fields);
     const needed = all.filter((field) => field.default === required);
-    const given = needed.filter((field) => field.isGiven(environment));
-    if (needed.length === 0) return all.some((field) => field.isGiven(environment));
-    if (given.length === 0 || given.length === needed.length) return given.length > 0;
-    const names = new Intl.ListFormat('en').format(needed.map(({ variable }) => variable));
-    throw new ConfigError(`${names} go together: set both, or neither.`);
+    return needed.length > 0 ? needed : all;
+  }
+
+  /** Throws ConfigError where only some of the required settings are given. */
+  isEnabled(environment: Environment): boolean {
+    const given = this.enabling.filter((field) => field.isGiven(environment));
+    if (given.length === 0) return false;
+    if (given.length === this.enabling.length || given.every((field) => field.default !== required)) return true;
+    const names = new Intl.ListFormat('en').format(this.enabling.map(({ variable }) => variable));
+    throw new ConfigError(`${names} go together: set all of them, or none.`);
   }
 }
 
@@ -125,7 +130,7 @@ function readNode(node: SettingTree[string], environment: Environment): unknown 
   if (!(node instanceof OptionalGroup)) return readTree(node, environment);
   // A setting without effect is still checked.
   const values = readTree(node.fields, environment);
-  return node.isGiven(environment) ? values : null;
+  return node.isEnabled(environment) ? values : null;
 }
 
 /** All settings of a tree, in the order of their declaration. */

@@ -22,7 +22,7 @@ export interface Timing {
     /** How often threads past the time to live of their workspace are deleted. */
     readonly retentionMs: number;
   };
-  /** How often a feed reads its thread although the bus said nothing: the bus may lose the last message. */
+  /** How often a feed reads its thread without a message from the bus, which may lose the last message. */
   readonly feedPollMs: number;
   readonly bus: {
     readonly pingMs: number;

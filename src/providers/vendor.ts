@@ -1,5 +1,5 @@
 import type { EmbeddingModelV4, EmbeddingModelV4CallOptions, ImageModelV4, LanguageModelV4 } from '@ai-sdk/provider';
-import { type OptionalGroup, required, type Setting } from '../config/setting.ts';
+import type { OptionalGroup, Setting } from '../config/setting.ts';
 import type { EmbeddingUse } from './embedder.ts';
 import type { KnownModel } from './known-models.ts';
 
@@ -15,7 +15,7 @@ export interface Vendor {
   /** The part of a model's id before the slash. */
   readonly name: string;
   readonly label: string;
-  /** The vendor is configured when all required settings are given; where none is required, when any is given. */
+  /** The vendor is configured when the group is enabled. */
   readonly settings: OptionalGroup<{ apiKey: Setting<string | null>; baseURL: Setting<string> }>;
   /** Whether a model without a vendor in its name is one of this vendor. */
   readonly claims: (model: string) => boolean;
@@ -40,12 +40,8 @@ export interface Provider {
   embeddingOptions?(use: EmbeddingUse, dimensions: number | null): EmbeddingModelV4CallOptions['providerOptions'];
 }
 
-/** The variables that configure a vendor, each of which is enough where none is required. */
-export function variablesOf({ settings }: Vendor): string[] {
-  const all = Object.values(settings.fields);
-  const needed = all.filter((setting) => setting.default === required);
-  return (needed.length > 0 ? needed : all).map(({ variable }) => variable);
-}
+/** The variables that configure a vendor. */
+export const variablesOf = ({ settings }: Vendor) => settings.enabling.map(({ variable }) => variable);
 
 /** A list of alternatives in words: `A, B or C`. */
 export const either = (names: string[]) => new Intl.ListFormat('en-GB', { type: 'disjunction' }).format(names);

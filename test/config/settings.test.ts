@@ -103,7 +103,7 @@ test('the defaults of some settings follow from others', () => {
 
 test('settings that make sense together only are read together', () => {
   const issuer = { OIDC_ISSUER: 'https://id.example.com' };
-  const together = 'OIDC_ISSUER and OIDC_AUDIENCE go together: set both, or neither.';
+  const together = 'OIDC_ISSUER and OIDC_AUDIENCE go together: set all of them, or none.';
   expect(() => readConfig(issuer)).toThrow(new ConfigError(together));
   expect(() => readConfig({ OIDC_AUDIENCE: 'graph' })).toThrow(new ConfigError(together));
   expect(readConfig({ ...issuer, OIDC_AUDIENCE: 'graph' }).config.oidc).toEqual({
