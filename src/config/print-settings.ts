@@ -23,13 +23,13 @@ function valuesOf({ kind: { accepts, bounds, short } }: Setting<unknown>): strin
   return bounds ? `${bounds.min} to ${bounds.max} ${bounds.unit}`.trim() : (short ?? accepts);
 }
 
-/** A Markdown table. The last column is not padded. */
+/** A Markdown table as the formatter of the repository aligns it. */
 function tableOf(rows: string[][]): string {
   const widths = header.map((_, column) => Math.max(...rows.map((row) => (row[column] as string).length)));
   const line = (cells: string[]) =>
-    `| ${cells.map((cell, column) => (column < cells.length - 1 ? cell.padEnd(widths[column] as number) : cell)).join(' | ')} |`;
+    `| ${cells.map((cell, column) => cell.padEnd(widths[column] as number)).join(' | ')} |`;
   const [first, ...others] = rows as [string[], ...string[][]];
-  const rule = widths.map((width, column) => '-'.repeat(column < widths.length - 1 ? width : 3));
+  const rule = widths.map((width) => '-'.repeat(width));
   return [first, rule, ...others].map(line).join('\n');
 }
 

@@ -5,7 +5,7 @@ import { type Computed, computed, optional, required, setting, unset } from './s
 
 const { bytes, seconds, whole } = kind;
 
-const production = setting('NODE_ENV', kind.environment, '', 'The value `production` changes three defaults.');
+const production = setting('NODE_ENV', kind.environment, '', 'With `production`, three defaults change.');
 const openUnlessProduction = (open: string, closed: string, words: string): Computed =>
   computed(`${words} in production`, (environment) => (production.read(environment) ? closed : open));
 const trueUnlessProduction = openUnlessProduction('true', 'false', '`true`; `false`');
@@ -13,11 +13,11 @@ const dataDir = setting('DATA_DIR', kind.folder, '.data', 'Folder of database, g
 
 const server = {
   host: setting('HOST', kind.host, '127.0.0.1', 'Address to listen on.'),
-  port: setting('PORT', whole(0, 65_535), 4000, 'TCP port to listen on; 0 selects a free port.'),
+  port: setting('PORT', whole(0, 65_535), 4000, 'TCP port; 0 selects a free one.'),
   publicUrl: setting('PUBLIC_URL', kind.originUrl, unset('`HOST`:`PORT`'), 'URL of the server in links to files.'),
   role: setting('ROLE', kind.oneOf('all', 'api', 'worker'), 'all', 'Serve clients, execute runs, or both.'),
   workerConcurrency: setting('WORKER_CONCURRENCY', whole(1, 1000), 50, 'Runs that a process executes at a time.'),
-  logLevel: setting('LOG_LEVEL', kind.logLevel, 'info', 'Lowest level of the JSON log lines on stderr.'),
+  logLevel: setting('LOG_LEVEL', kind.logLevel, 'info', 'Lowest level of the log, JSON on stderr.'),
   production,
   graphiql: setting('GRAPHIQL', kind.flag, trueUnlessProduction, 'Serve GraphiQL to browsers at `/graphql`.'),
   introspection: setting('INTROSPECTION', kind.flag, trueUnlessProduction, 'Let clients query the schema.'),
@@ -38,13 +38,13 @@ const connections = {
     'DATABASE_URL',
     kind.url('postgres', 'postgresql'),
     unset('embedded'),
-    'PostgreSQL 15 or newer to use instead of the embedded database.',
+    'PostgreSQL 15 or newer instead of the embedded one.',
   ),
   redisUrl: setting(
     'REDIS_URL',
     kind.url('redis', 'rediss'),
     unset('PostgreSQL'),
-    'Redis server or cluster node for live messages between instances.',
+    'Redis server or cluster node for live messages.',
   ),
 };
 
