@@ -44,7 +44,7 @@ export async function* callModel(
 ): AsyncGenerator<LanguageModelV4StreamPart> {
   const { head, rest } = await retry(() => beginAnswer(streamOnce(model, options, timeouts, signal)), {
     tries: timeouts.retries + 1,
-    wait: (error, failed) => waitBeforeRetry(error, model.modelId, failed - 1, timeouts.retries),
+    wait: (error, failed) => waitBeforeRetry(error, model.modelId, failed),
     signal,
   });
   try {
