@@ -1,3 +1,4 @@
+import { type IteratorSource, iterator } from '../async/iterator.ts';
 import type { GraphContext } from './context.ts';
 
 /**
@@ -9,8 +10,8 @@ import type { GraphContext } from './context.ts';
  */
 export async function guardedIterator<T>(
   { access, signal }: Pick<GraphContext, 'access' | 'signal'>,
-  open: (signal: AbortSignal) => Promise<AsyncIterableIterator<T>>,
-): Promise<AsyncIterableIterator<T>> {
+  open: (signal: AbortSignal) => Promise<IteratorSource<T>>,
+): Promise<AsyncGenerator<T, undefined, void>> {
   const stop = new AbortController();
   const { revoked, release } = access.watch();
   const onRevoked = () => stop.abort();
@@ -33,8 +34,7 @@ export async function guardedIterator<T>(
   const done = { done: true as const, value: undefined };
   const close = async () => {
     stopWatching();
-    await source.return?.();
-    return done;
+    await source.close();
   };
   const next = async () => {
     try {
@@ -48,8 +48,7 @@ export async function guardedIterator<T>(
   if (signal.aborted) onDisconnected();
   else signal.addEventListener('abort', onDisconnected);
   let hasThrownReason = false;
-  const iterator: AsyncIterableIterator<T> = {
-    [Symbol.asyncIterator]: () => iterator,
+  return iterator({
     next: async () => {
       const result = stop.signal.aborted ? done : await next();
       if (!revoked.aborted && !result.done) return result;
@@ -58,11 +57,6 @@ export async function guardedIterator<T>(
       hasThrownReason = true;
       throw revoked.reason;
     },
-    return: close,
-    throw: async (error) => {
-      await close();
-      throw error;
-    },
-  };
-  return iterator;
+    close,
+  });
 }

@@ -1,7 +1,8 @@
 import { readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { ConfigError, readConfig } from '../../src/config/config.ts';
+import { readConfig } from '../../src/config/config.ts';
+import { ConfigError } from '../../src/config/config-error.ts';
 import { ServerProcess } from '../support/process.ts';
 
 const startedAt = Date.now();
@@ -41,7 +42,7 @@ test('a server with another SECRET_KEY refuses to start and names the fix', asyn
   const secretKey = (await readFile(path, 'utf8')).trim();
   await rm(path);
   await expect(server.start()).rejects.toThrow(
-    /^the server ended at its start: SECRET_KEY is not the one that this database was set up with: set it to that one .*\n$/,
+    /^the server ended at its start: SECRET_KEY is not the key with which this database was set up\. Set it to that key.*\n$/,
   );
   const again = server.with({ SECRET_KEY: secretKey });
   await again.start();
@@ -54,13 +55,13 @@ test('a server with another SECRET_KEY refuses to start and names the fix', asyn
 }, 60_000);
 
 test.each([
-  [{ SECRET_KEY: 'short' }, 'SECRET_KEY is not valid: it accepts at least 32 printable characters without spaces.'],
+  [{ SECRET_KEY: 'short' }, 'SECRET_KEY is not valid: it accepts 32 to 500 printable characters without spaces.'],
   [{ CORS_ORIGINS: 'app.example.com' }, 'CORS_ORIGINS is not valid'],
   [{ CORS_ORIGINS: 'https://app.example.com/path' }, 'CORS_ORIGINS is not valid'],
   [{ OIDC_ISSUER: 'https://id.example.com' }, 'OIDC_ISSUER and OIDC_AUDIENCE go together'],
   [
     { ADMIN_KEY: `ag_${'x'.repeat(49)}` },
-    'ADMIN_KEY is not valid: it looks like a key of this server, but has a typo.',
+    'ADMIN_KEY is not valid: it accepts 16 to 200 printable characters without spaces; a generated key (ag_…) must have no typing error.',
   ],
 ])('an invalid setting is refused with one line: %o', (environment, line) => {
   expect(() => readConfig(environment)).toThrow(ConfigError);

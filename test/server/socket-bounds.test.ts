@@ -6,11 +6,13 @@ import { WebSocket } from 'ws';
 import { startTestApp } from '../support/app.ts';
 import { all, joined, until } from '../support/client.ts';
 import { openSocket } from '../support/raw-socket.ts';
+import { fastTiming } from '../support/timing.ts';
 import { useApp, useModel } from '../support/use-app.ts';
 
-const liveness = { askEveryMs: 100, silentMs: 1500, idleMs: 600_000 };
+const liveness = { silentMs: 1500, idleMs: 600_000 };
+const timing = { ...fastTiming, socket: { ...fastTiming.socket, livenessMs: 100 } };
 const model = useModel();
-const app = useApp({ model, environment: { MAX_SOCKETS_PER_USER: '1' }, config: { liveness } });
+const app = useApp({ model, environment: { MAX_SOCKETS_PER_USER: '1' }, config: { liveness, timing } });
 
 const follow =
   'subscription($id: ID!) { runEvents(runId: $id) { __typename ... on Event { cursor } ... on MessageDelta { text } ... on RunStatusChanged { status } } }';
@@ -114,7 +116,7 @@ test('the server stops reading from an unauthenticated client that does not read
 });
 
 test('an idle socket is closed, and one with a subscription or with requests is not', async () => {
-  await using app = await startTestApp({}, { liveness: { ...liveness, silentMs: 60_000, idleMs: 1000 } });
+  await using app = await startTestApp({}, { liveness: { ...liveness, silentMs: 60_000, idleMs: 1000 }, timing });
   const thread = await app.client.createThread();
   const busy = await openSocket(app.client);
   busy.send('1', `subscription { threadEvents(threadId: "${thread.id}") { __typename } }`);

@@ -5,8 +5,8 @@ import { hashOf, prefixOf } from '../../secret/key-secret.ts';
 import type { Vault } from '../../secret/vault.ts';
 
 /**
- * Makes sure that this is the server's own SECRET_KEY: another one would open nothing that is kept in the database.
- * Returns false when the database was set up with another one.
+ * Whether the secret key is the one with which the database was set up: another one could not open the sealed secrets. Stores
+ * a check of the key in a new database.
  */
 export async function isOwnSecretKey(database: Database, vault: Vault): Promise<boolean> {
   const secretCheck = vault.hash('check', 'assistant-graph');
@@ -15,15 +15,15 @@ export async function isOwnSecretKey(database: Database, vault: Vault): Promise<
   return server.secretCheck === secretCheck;
 }
 
-/** Whether the server has a first key with a secret that somebody knows. */
+/** Whether the admin key has a secret. */
 export async function hasAdminKey(database: Database): Promise<boolean> {
   return (await database.apiKeySecret.findFirst({ where: { key: { isAdminKey: true } } })) !== null;
 }
 
 /**
- * Makes sure that the default workspace is there and that a first key opens it with every scope. `replace`: the secret
- * takes the place of any earlier one; else it is taken only where there is none. Several instances may do this at
- * once. Returns whether the secret is that of the first key.
+ * Creates the default workspace and the admin key, which has every scope, where they are missing. `replace`: the secret
+ * replaces an earlier one; otherwise it is used only where there is none. Instances may call this concurrently. Returns
+ * whether the secret is that of the admin key.
  */
 export async function ensureAdminKey(
   database: Database,
@@ -33,32 +33,32 @@ export async function ensureAdminKey(
 ): Promise<boolean> {
   const hash = hashOf({ vault }, secret);
   return database.$transaction(async (tx) => {
-    // One instance after the other.
+    // The lock serializes the instances.
     await tx.$executeRaw`LOCK TABLE "Workspace" IN SHARE ROW EXCLUSIVE MODE`;
     const { id: workspaceId } =
       (await tx.workspace.findFirst({ where: { isDefault: true } })) ??
       (await tx.workspace.create({ data: { id: newId('Workspace'), name: 'Default', isDefault: true } }));
     const data = { scopes: Object.values(Scope), allWorkspaces: true };
-    const first =
+    const key =
       (await tx.apiKey.findFirst({ where: { isAdminKey: true } })) ??
       (await tx.apiKey.create({
         data: {
           ...data,
           workspaceId,
           id: newId('ApiKey'),
-          name: 'First key',
+          name: 'Admin key',
           prefix: prefixOf(secret),
           isAdminKey: true,
         },
       }));
-    const where = { workspaceId, keyId: first.id };
+    const where = { workspaceId, keyId: key.id };
     const kept = await tx.apiKeySecret.findFirst({ where });
     if (kept && (kept.hash === hash || !replace)) return kept.hash === hash;
     await tx.apiKeySecret.deleteMany({ where });
     await tx.apiKeySecret.create({ data: { ...where, hash } });
-    // A first key of an earlier version may lack what has been added since.
+    // The admin key of an earlier version may lack newer scopes.
     await tx.apiKey.update({
-      where: { workspaceId_id: { workspaceId, id: first.id } },
+      where: { workspaceId_id: { workspaceId, id: key.id } },
       data: { ...data, prefix: prefixOf(secret), revokedAt: null, expiresAt: null },
     });
     return true;

@@ -14,7 +14,7 @@ type KeyActor = Extract<Actor, { kind: 'API_KEY' }>;
  * what either may do cannot change between the check and the change. `id` null: only the acting key, to make
  * another. The rows of `work` may be those of other workspaces that a key is let into, so its client is not bound to one.
  * Throws NotFoundError; ForbiddenError without WORKSPACE_ADMIN or for a key that can do more than the actor's own;
- * ConflictError for the first key, which is the operator's; CredentialError when the acting key has ended meanwhile.
+ * ConflictError for the admin key, which the operator sets; CredentialError when the acting key has ended meanwhile.
  */
 export function changeKeys<Id extends string | null, T>(
   ctx: DomainContext,
@@ -60,7 +60,8 @@ function actorNow(ctx: DomainContext, row: KeyWithWorkspaces | undefined): KeyAc
 function manageable(ctx: DomainContext, actor: KeyActor, id: string, rows: KeyWithWorkspaces[]): KeyWithWorkspaces {
   const key = rows.find((row) => row.id === id && row.workspaceId === ctx.workspaceId);
   if (!key) throw new NotFoundError(id);
-  if (key.isAdminKey) throw new ConflictError('The first key is changed with ADMIN_KEY, where the server is started.');
+  if (key.isAdminKey)
+    throw new ConflictError('Only the operator changes the admin key, with ADMIN_KEY at the start of the server.');
   // Its own, too: a secret in its grace ends before the key does, and may not outlive that by way of a new one.
   requireWithinOwn(actor, grantOf(key));
   return key;

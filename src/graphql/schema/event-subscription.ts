@@ -1,3 +1,4 @@
+import type { IteratorSource } from '../../async/iterator.ts';
 import { followRun, followThread } from '../../domain/follow/follow.ts';
 import type { FeedItem } from '../../domain/follow/follower.ts';
 import { builder } from '../builder.ts';
@@ -10,7 +11,7 @@ type Follow = (
   id: string,
   after: string | null,
   signal: AbortSignal,
-) => Promise<AsyncIterableIterator<FeedItem>>;
+) => Promise<IteratorSource<FeedItem>>;
 
 const subscribeTo = (follow: Follow) => (ctx: GraphContext, id: string, after: string | null | undefined) =>
   guardedIterator(ctx, (signal) => follow(ctx, id, after ?? null, signal));
