@@ -131,10 +131,15 @@ async function everything(): Promise<string> {
     await database.assistant.findMany({ where }),
     await database.thread.findMany({
       where: { ...where, OR: [{ owner: null }, { owner: { not: 'mallory' } }] },
-      include: { messages: true, events: true, runs: { include: { steps: { include: { toolCalls: true } } } } },
+      include: {
+        messages: true,
+        events: { orderBy: { seq: 'asc' } },
+        runs: { include: { steps: { include: { toolCalls: true } } } },
+      },
     }),
     await database.apiKey.findMany({
       where,
+      orderBy: { id: 'asc' },
       include: { secrets: true, otherWorkspaces: true },
       omit: { lastUsedAt: true },
     }),
