@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { bindToWorkspace, UnscopedQueryError } from '../src/db/client.ts';
 import { Client } from './support/client.ts';
 import { type OperationKind, operationFor, type RootField, rootFields } from './support/schema-cases.ts';
+import { fastTiming } from './support/timing.ts';
 import { upload } from './support/upload.ts';
 import { useApp } from './support/use-app.ts';
 
@@ -11,7 +12,9 @@ const minimal = JSON.stringify({
   info: { title: 'x', version: '1' },
   paths: { '/a': { get: { responses: { 200: { description: 'x' } } } } },
 });
-const app = useApp();
+// The number of statements must not depend on the age of a cached credential.
+const credential = { ...fastTiming.credential, cacheMs: 600_000 };
+const app = useApp({ config: { timing: { ...fastTiming, credential } } });
 /** Clients that may not see the objects in `ids`. */
 let strangers: Record<'key' | 'user', Client>;
 /** Invalid credentials, and the code that refuses each. */

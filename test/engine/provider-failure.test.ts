@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { TestApp } from '../support/app.ts';
 import { all, joined, shape } from '../support/client.ts';
 import type { Answer } from '../support/model-server.ts';
 import { useApp, useModel } from '../support/use-app.ts';
@@ -6,11 +7,12 @@ import { useApp, useModel } from '../support/use-app.ts';
 const secret = 'sk-very-secret-value-0123456789';
 
 const model = useModel();
-const app = useApp({
-  model,
-  environment: { OPENAI_API_KEY: secret },
-  config: { model: { timeoutMs: 300, stallMs: 300, retries: 2 } },
-});
+const environment = { OPENAI_API_KEY: secret };
+const patience = { timeoutMs: 20_000, stallMs: 20_000, retries: 2 };
+const app = useApp({ model, environment, config: { model: patience } });
+/** Gives up a silent model soon, so it is only for the cases in which the model is silent. */
+const impatient = useApp({ model, environment, config: { model: { ...patience, timeoutMs: 300, stallMs: 300 } } });
+const appFor = (name: string) => (name.includes('silen') ? impatient : app);
 
 const fail =
   (status: number, message = 'No', headers: Record<string, string> = {}): Answer =>
@@ -23,9 +25,9 @@ const say =
     await respond.end();
   };
 
-async function outcome() {
-  const run = await app.client.ask('Go on');
-  return app.client.finished(
+async function outcome(on: TestApp = app) {
+  const run = await on.client.ask('Go on');
+  return on.client.finished(
     run.id,
     'id status lastError { code message retryable } messages { nodes { text status incompleteReason } }',
   );
@@ -40,9 +42,9 @@ describe('a temporary failure before the first delta is retried', () => {
     ['a connection that is dropped', (respond) => respond.destroy()],
     ['silence', () => {}],
   ];
-  test.each(helped)('%s', async (_name, answer) => {
+  test.each(helped)('%s', async (name, answer) => {
     model.answers(answer, say('Well'));
-    expect(await outcome()).toMatchObject({ status: 'COMPLETED', messages: { nodes: [{ text: 'Well' }] } });
+    expect(await outcome(appFor(name))).toMatchObject({ status: 'COMPLETED', messages: { nodes: [{ text: 'Well' }] } });
     expect(model.requests).toHaveLength(2);
   });
 });
@@ -59,9 +61,9 @@ describe('a permanent failure ends the run FAILED', () => {
     ['repeated 500', fail(500, 'Oops', soon), 'server_error', true, 3],
     ['repeated silence', () => {}, 'provider_timeout', true, 3],
   ];
-  test.each(final)('%s', async (_name, answer, code, retryable, requests) => {
+  test.each(final)('%s', async (name, answer, code, retryable, requests) => {
     model.answers(answer);
-    const run = await outcome();
+    const run = await outcome(appFor(name));
     expect(run).toMatchObject({ status: 'FAILED', lastError: { code, retryable } });
     expect(run.lastError.message).not.toContain(secret);
     expect(model.requests).toHaveLength(requests);
@@ -103,16 +105,16 @@ describe('an answer that fails midway is not retried, and its text is kept', () 
       'stream_broken',
     ],
   ];
-  test.each(broken)('%s', async (_name, answer, code) => {
+  test.each(broken)('%s', async (name, answer, code) => {
     model.answers(answer);
-    const run = await outcome();
+    const run = await outcome(appFor(name));
     expect(run).toMatchObject({
       status: 'FAILED',
       lastError: { code, retryable: true },
       messages: { nodes: [{ text: 'Half', status: 'INCOMPLETE', incompleteReason: 'run_failed' }] },
     });
     expect(model.requests).toHaveLength(1);
-    expect(joined(await all(app.client.follow(run.id)))).toBe('Half');
+    expect(joined(await all(appFor(name).client.follow(run.id)))).toBe('Half');
   });
 });
 
