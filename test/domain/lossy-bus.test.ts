@@ -86,7 +86,7 @@ async function followAnyhow(clients: Client[], runId: string, random: () => numb
     const client = clients[Math.floor(random() * clients.length)] as Client;
     const after = events.at(-1)?.cursor;
     const stream = random() < 0.5 ? client.follow(runId, after) : client.followBySse(runId, after);
-    const readUntil = events.length + 1 + Math.floor(random() * 40);
+    const readUntil = events.length + 1 + Math.floor(random() * 15);
     for await (const event of stream) {
       events.push(event);
       if (events.length >= readUntil) break;

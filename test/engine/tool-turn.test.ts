@@ -72,7 +72,9 @@ describe('parallel calls', () => {
 
   test('are limited in number', async () => {
     held = [];
-    const plugins = await Promise.all(Array.from({ length: 12 }, () => register(app.client)));
+    const plugins: object[] = [];
+    // One at a time: reading a document has a time limit.
+    while (plugins.length < 12) plugins.push(await register(app.client));
     const words = ['get_slow', ...Array.from({ length: 11 }, (_, index) => `get_slow_${index + 2}`)].join(' ');
     const run = await app.client.ask(words, { tools: plugins });
     await expect.poll(() => held.length).toBe(8);
