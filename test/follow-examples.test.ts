@@ -57,7 +57,7 @@ const clients: Record<string, (url: string, key: string, variables: Variables) =
   },
 };
 
-const words = Array.from({ length: 60 }, (_, index) => `第${index}个🙂`).join(' ');
+const words = Array.from({ length: 40 }, (_, index) => `第${index}个🙂`).join(' ');
 
 describe.each(Object.entries(clients))('following with %s', (_name, followWith) => {
   test('shows every delta once and in order over a connection that breaks repeatedly', async () => {
