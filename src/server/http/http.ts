@@ -1,5 +1,4 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import helmet from 'helmet';
 import type { Services } from '../../domain/context.ts';
 import type { StagedBytes } from '../../files/staging.ts';
 import type { Logger } from '../../log.ts';
@@ -13,6 +12,7 @@ import { answerFastJson } from './fast-json.ts';
 import { serveFile } from './file-route.ts';
 import { answerJson } from './json-response.ts';
 import { type MultipartOperation, readMultipart, type UploadLimits } from './multipart.ts';
+import { pageHeaders } from './page-headers.ts';
 
 /** What the routes need. `isReady` throws, with a reason for the log, while the server cannot do its work. */
 export interface HttpOptions {
@@ -71,28 +71,6 @@ async function ready(response: ServerResponse, { isReady, log }: HttpOptions): P
   }
 }
 
-/** What a browser is told about a page of ours: GraphiQL brings all it needs with it, and talks to this server alone. */
-const protectPage = helmet({
-  contentSecurityPolicy: {
-    useDefaults: false,
-    directives: {
-      defaultSrc: ["'none'"],
-      // The page is one document: its scripts and styles stand in it.
-      scriptSrc: ["'unsafe-inline'"],
-      styleSrc: ["'unsafe-inline'"],
-      imgSrc: ['data:'],
-      fontSrc: ['data:'],
-      connectSrc: ["'self'"],
-      workerSrc: ['blob:'],
-      baseUri: ["'none'"],
-      formAction: ["'none'"],
-      frameAncestors: ["'none'"],
-    },
-  },
-  // TLS ends before us, where it is known for which hosts that holds.
-  strictTransportSecurity: false,
-});
-
 async function serveGraph(request: IncomingMessage, response: ServerResponse, options: HttpOptions): Promise<void> {
   if (await options.origins.answer(request, response)) return;
   response.setHeader('x-content-type-options', 'nosniff');
@@ -100,7 +78,7 @@ async function serveGraph(request: IncomingMessage, response: ServerResponse, op
     const message = 'Any web page could have sent this: add the header "graphql-require-preflight: 1", or a key.';
     return answerJson(response, 403, { errors: [{ message, extensions: { code: 'FORBIDDEN' } }] });
   }
-  if (request.method === 'GET' && isPageView(request.headers.accept)) protectPage(request, response, () => {});
+  if (request.method === 'GET' && isPageView(request.headers.accept)) response.setHeaders(pageHeaders);
   const gone = new AbortController();
   response.once('close', () => {
     if (!response.writableFinished) gone.abort();
