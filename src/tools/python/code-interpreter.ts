@@ -1,8 +1,9 @@
 import { buffer } from 'node:stream/consumers';
 import { untilAborted } from '../../async/until-aborted.ts';
 import type { Logger } from '../../log.ts';
+import type { EndCause } from '../../process/guarded-process.ts';
 import { type CallContext, type CallResult, type ServerTool, ToolError } from '../tool.ts';
-import { type DeathCause, type Done, InterpreterDiedError, SandboxError } from './interpreter.ts';
+import { type Done, InterpreterDiedError, SandboxError } from './interpreter.ts';
 import type { Packages } from './packages.ts';
 import type { CheckedOut, InterpreterPool } from './pool.ts';
 import { WheelError } from './wheel-source.ts';
@@ -43,7 +44,7 @@ export function codeInterpreter(open: () => Promise<PythonParts>, timeoutSeconds
   };
 }
 
-const deaths: Record<DeathCause, { code: string; message: string }> = {
+const deaths: Record<EndCause, { code: string; message: string }> = {
   late: { code: 'timeout', message: 'The interpreter did not answer in time, and was stopped.' },
   killed: { code: 'cancelled', message: 'The program was stopped.' },
   memory: { code: 'out_of_memory', message: 'The program used more memory than it may, and was stopped.' },

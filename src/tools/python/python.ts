@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import type { Logger } from '../../log.ts';
 import type { PythonParts } from './code-interpreter.ts';
-import { Interpreter, type InterpreterTiming } from './interpreter.ts';
+import { Interpreter } from './interpreter.ts';
 import { Packages } from './packages.ts';
 import { InterpreterPool } from './pool.ts';
 import { openSnapshot } from './snapshot.ts';
+import type { InterpreterTiming } from './start-sandbox.ts';
 import { WheelFolder, WheelIndex } from './wheel-source.ts';
 
 /** What the files of an interpreter may hold together. */

@@ -6,14 +6,14 @@ import { SandboxFiles } from './sandbox-files.ts';
 import { prepareForPyodide, takeAway } from './sandbox-hardening.ts';
 import { cells, doors, imports } from './sandbox-python.ts';
 
-/** The folder of Pyodide, a snapshot to start from ('': none), the room for files in bytes, and whether to make a snapshot. */
-const [, , folder = '', snapshot = '', fileBytes = '0', mode = ''] = process.argv;
+/**
+ * Pyodide's folder, the snapshot to start from ('': none), the limit of all files in bytes, the time limits of an
+ * installation and of other requests in milliseconds, and 'snapshot' to make a snapshot.
+ */
+const [, , folder = '', snapshot = '', fileBytes = '0', requestMs = '0', installMs = '0', mode = ''] = process.argv;
 const now = Date.now;
-const pieceBytes = 4096;
-const pieceMs = 20;
-/** So long may take what the server asks beside programs. */
-const otherSeconds = 20;
-const installSeconds = 80;
+const flushBytes = 4096;
+const flushMs = 20;
 
 prepareForPyodide();
 const { loadPyodide } = await import(`${folder}/pyodide.mjs`);
@@ -54,7 +54,7 @@ const stream = {
     room -= fitting.length;
     if (fitting.length > 0) printed.push(fitting);
     printedBytes += fitting.length;
-    if (printedBytes >= pieceBytes || now() - printedAt >= pieceMs) {
+    if (printedBytes >= flushBytes || now() - printedAt >= flushMs) {
       printedAt = now();
       flush();
     }
@@ -68,7 +68,7 @@ python.setStdin({ isatty: false, stdin: () => null });
 let deadline = Number.POSITIVE_INFINITY;
 python.setInterruptBuffer({
   get 0() {
-    if (printedBytes > 0 && now() - printedAt >= pieceMs) {
+    if (printedBytes > 0 && now() - printedAt >= flushMs) {
       printedAt = now();
       flush();
     }
@@ -102,7 +102,7 @@ async function install(name: string, bytes: Uint8Array): Promise<void> {
 
 async function answer(): Promise<void> {
   const { message, body } = nextMessage();
-  deadline = now() + (message.type === 'install' ? installSeconds : otherSeconds) * 1000;
+  deadline = now() + Number(message.type === 'install' ? installMs : requestMs);
   if (message.type === 'put') {
     files.put(message.path, body);
     tell({ type: 'ok' });

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { access, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Interpreter, type InterpreterTiming } from './interpreter.ts';
-import { pyodideFolder } from './start-sandbox.ts';
+import { Interpreter } from './interpreter.ts';
+import { type InterpreterTiming, pyodideFolder } from './start-sandbox.ts';
 
 const fileBytes = 1_000_000;
 
