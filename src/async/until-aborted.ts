@@ -1,4 +1,7 @@
-/** Settles with the promise, or rejects with the signal's reason if the signal aborts first. For work that reacts late, or never, to its signal. */
+/**
+ * Settles with the promise, or rejects with the signal's reason if the signal aborts first. For work that reacts late, or
+ * never, to its signal.
+ */
 export function untilAborted<T>(promise: PromiseLike<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const abort = () => reject(signal.reason);

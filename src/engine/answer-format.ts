@@ -1,7 +1,8 @@
 import type { Run } from '../db/generated/client.ts';
 import type { RunFault } from '../domain/error.ts';
 import type { ResponseFormat } from '../domain/run/generation.ts';
-import { type Offload, OffloadTimeoutError } from '../offload/offload.ts';
+import type { Offload } from '../offload/offload.ts';
+import { OffloadTimeoutError } from '../offload/offload-error.ts';
 
 /**
  * Whether a whole answer is what the run's `responseFormat` promises; null: it is. Providers are asked for that form, but

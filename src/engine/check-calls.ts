@@ -1,6 +1,7 @@
 import type { Run } from '../db/generated/client.ts';
 import type { CheckedCall } from '../domain/run/tool-step.ts';
-import { type Offload, OffloadTimeoutError } from '../offload/offload.ts';
+import type { Offload } from '../offload/offload.ts';
+import { OffloadTimeoutError } from '../offload/offload-error.ts';
 import type { ModelCall } from './model-turn.ts';
 import type { Toolbox } from './toolbox.ts';
 import { parsedArguments } from './transcript.ts';
