@@ -1,5 +1,5 @@
 import { isTerm, wordsToFind } from '../../ingest/search-words.ts';
-import type { FileSearchResult } from '../../tools/tool.ts';
+import type { FileSearchResult } from '../../tools/search-result.ts';
 import type { DomainContext } from '../context.ts';
 import { maxLiteralQueryCharacters, maxQueryWords } from '../limits.ts';
 
