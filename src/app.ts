@@ -45,6 +45,7 @@ import { Quota } from './server/session/quota.ts';
 import { maskError } from './server/yoga/use-error-codes.ts';
 import { createGraphServer } from './server/yoga/yoga.ts';
 import { HostPolicy } from './tools/plugin/address.ts';
+import { DocumentReader } from './tools/plugin/document-reader.ts';
 import { Plugins } from './tools/plugin/plugin-reader.ts';
 import { SafeFetch } from './tools/plugin/safe-fetch.ts';
 import { Python } from './tools/python/python.ts';
@@ -132,7 +133,9 @@ async function open(
   const safe = new SafeFetch(new HostPolicy(config.tools.pluginHosts));
   closing.add(() => safe.close());
   const tools = new Tools({ python, images, safe, searchUrl: config.tools.searchUrl });
-  const plugins = new Plugins(safe, config.timing.offload);
+  const documents = new DocumentReader(config.timing.offload);
+  closing.add(() => documents.close());
+  const plugins = new Plugins(safe, documents);
   const services: Services = {
     database,
     bus,
