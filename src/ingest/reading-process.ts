@@ -5,8 +5,6 @@ import { buffer } from 'node:stream/consumers';
 import { kindOf } from './kind.ts';
 import { maxCharactersPerFile } from './limits.ts';
 import { type ReaderMessage, type ReadPart, UnreadableError } from './protocol.ts';
-import { textOfCsv } from './readers/csv.ts';
-import { textOfHtml } from './readers/html.ts';
 import { decodeText } from './readers/text.ts';
 
 const output = 3;
@@ -23,10 +21,10 @@ function send(message: ReaderMessage): void {
   }
 }
 
+// Each reader loads a large library: only the one that the file needs is loaded.
 async function* partsOf(bytes: Buffer): AsyncGenerator<ReadPart> {
   const kind = kindOf(mimeType, bytes);
   if (kind === 'pdf') {
-    // The readers of PDF and Word take long to load.
     const { pagesOfPdf } = await import('./readers/pdf.ts');
     yield* pagesOfPdf(bytes);
     return;
@@ -37,8 +35,8 @@ async function* partsOf(bytes: Buffer): AsyncGenerator<ReadPart> {
 async function textOf(kind: Exclude<ReturnType<typeof kindOf>, 'pdf'>, bytes: Buffer): Promise<string> {
   if (kind === 'docx') return (await import('./readers/docx.ts')).textOfDocx(bytes);
   const text = decodeText(bytes);
-  if (kind === 'html') return textOfHtml(text);
-  return kind === 'csv' ? textOfCsv(text) : text;
+  if (kind === 'html') return (await import('./readers/html.ts')).textOfHtml(text);
+  return kind === 'csv' ? (await import('./readers/csv.ts')).textOfCsv(text) : text;
 }
 
 try {

@@ -67,15 +67,15 @@ describe('a file is read and found, whatever it is', () => {
 
 describe('what cannot be read says why', () => {
   test.each([
-    ['a PDF that is none', 'fake.pdf', 'hello', /no PDF/],
+    ['a PDF that is none', 'fake.pdf', 'hello', /not a PDF/],
     ['a broken PDF', 'broken.pdf', pdfOf(['x']).subarray(0, 200), /broken/],
     ['a PDF without text', 'scan.pdf', pdfOf(['']), /no text/],
-    ['a Word document that is none', 'fake.docx', 'hello', /no Word document/],
-    ['a zip that is no Word document', 'archive.docx', zipOf({ 'a.txt': 'x' }), /no Word document/],
+    ['a Word document that is none', 'fake.docx', 'hello', /not a Word document/],
+    ['a zip that is no Word document', 'archive.docx', zipOf({ 'a.txt': 'x' }), /not a Word document/],
     ['a zip bomb', 'bomb.docx', zipOf({ 'word/document.xml': new Uint8Array(60_000_000) }), /too large/],
     ['a zip bomb that lies about its size', 'liar.docx', lyingZip('word/document.xml', 5_000_000), /too large/],
     ['a broken Word document', 'cut.docx', docxOf(['x']).subarray(0, 300), /broken/],
-    ['bytes that are no text', 'binary.txt', Buffer.from([1, 0, 2, 0, 0, 3]), /no text/],
+    ['bytes that are no text', 'binary.txt', Buffer.from([1, 0, 2, 0, 0, 3]), /not text/],
     ['nothing at all', 'empty.txt', '', /no text/],
   ])('%s', async (_name, name, content, why) => {
     const { ingestion } = await read(content, name);

@@ -73,7 +73,7 @@ describe("the MCP project's own server", () => {
   test('may answer with pictures and structures', async () => {
     const { id } = await registered();
     expect((await call(id, 'get-tiny-image')).output).toMatch(
-      /\[The file answer\.png, \d+ bytes, is kept in the conversation\.\]/,
+      /\[The file answer\.png, \d+ bytes, was added to the conversation\.\]/,
     );
     expect((await call(id, 'get-structured-content {"location":"New York"}')).output).toContain('temperature');
     const { files } = await app.client.data('{ files(filter: { search: "answer.png" }) { nodes { mimeType url } } }');

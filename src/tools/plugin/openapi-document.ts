@@ -65,17 +65,21 @@ function checked(document: unknown): JsonObject {
     }
     if (typeof value !== 'object' || value === null) return;
     for (const [key, inner] of Object.entries(value)) {
-      if (key === '__proto__') throw new InvalidPluginError('The document has a key __proto__. Remove it.');
-      if (key === '$ref' && typeof inner === 'string' && !inner.startsWith('#/')) {
-        throw new InvalidPluginError(
-          `The document refers to ${inner.slice(0, 100)}. Bundle it into one document: only local references are followed.`,
-        );
-      }
+      requireSafe(key, inner);
       visit(inner, depth + 1);
     }
   };
   visit(document, 0);
   return JSON.parse(JSON.stringify(document)) as JsonObject;
+}
+
+/** Throws InvalidPluginError for a key that changes the prototype and for a reference to another document. */
+function requireSafe(key: string, value: unknown): void {
+  if (key === '__proto__') throw new InvalidPluginError('The document has a key __proto__. Remove it.');
+  if (key !== '$ref' || typeof value !== 'string' || value.startsWith('#/')) return;
+  throw new InvalidPluginError(
+    `The document refers to ${value.slice(0, 100)}. Bundle it into one document: only local references are followed.`,
+  );
 }
 
 /** Resolves a value that may be a reference, or a chain of them. Throws InvalidPluginError for a broken or circular reference. */

@@ -1,4 +1,4 @@
-/** What is loaded before a snapshot is taken. */
+/** The modules that are loaded before a snapshot is taken. */
 export const imports = `
 import ast, traceback, asyncio, builtins, linecache, random, sys, os, posix, json, math, re, io, time, warnings, importlib, signal
 import importlib.util
@@ -6,8 +6,8 @@ from pyodide.code import eval_code_async, find_imports
 `;
 
 /**
- * Defines `_run` and `_missing`. A program is a cell: its names stay for the next one, its last expression is shown as a
- * notebook shows it, and what goes wrong is told with the lines of the program alone.
+ * Defines `_run` and `_missing`. A program is a cell, as in a notebook: its names stay for the next one, the value of its
+ * last expression is printed, and a traceback shows only lines of the program.
  */
 export const cells = `
 def _make():
@@ -16,7 +16,7 @@ def _make():
     over = monotonic()
 
     def dozing(seconds):
-        # In pieces, between which it is seen whether the time of the program is over.
+        # Sleeps in short intervals and checks the program's deadline between them.
         end = monotonic() + seconds
         sleep(min(seconds, 0.05))
         while (left := end - monotonic()) > 0:
@@ -26,7 +26,7 @@ def _make():
     time.sleep = dozing
 
     def interrupt(number, frame):
-        # What waits is not in the middle of anything: it is ended otherwise.
+        # Only program code is interrupted. A program that awaits is ended by the timeout of 'wait_for'.
         while frame is not None:
             if frame.f_code.co_filename.startswith('<cell '):
                 raise KeyboardInterrupt
@@ -108,8 +108,8 @@ _run, _missing = _make()
 del _make
 `;
 
-/** Takes away what leads from Python to JavaScript by its front doors. What holds is the process around it. */
-export const doors = `
+/** Removes the modules that lead from Python to JavaScript. The actual barrier is the process around it. */
+export const removeJavaScript = `
 import _pyodide._importhook as _hook, gc as _gc
 for _loader in _gc.get_objects():
     if type(_loader).__name__ == 'JsLoader' and hasattr(_loader, 'jsproxy'):
