@@ -28,9 +28,9 @@ export function kindOf(mimeType: string, bytes: Uint8Array): FileKind {
   const declared = kindOfType(mimeType) ?? 'text';
   if (isPdf) return 'pdf';
   if (isZip) return 'docx';
-  if (declared === 'pdf') throw new UnreadableError('The file is not a PDF, although its name or type says so.');
+  if (declared === 'pdf') throw new UnreadableError('The file is not a PDF, despite its name or type.');
   if (declared === 'docx') {
-    throw new UnreadableError('The file is not a Word document, although its name or type says so.');
+    throw new UnreadableError('The file is not a Word document, despite its name or type.');
   }
   return declared;
 }

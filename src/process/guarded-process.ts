@@ -31,7 +31,7 @@ export interface GuardOptions {
  * has no network, no child processes, no threads, no add-ons and no environment. It reads requests from descriptor 0
  * and writes answers to descriptor 3.
  *
- * It does not outlive this process: its program ends when descriptor 0 or 3 is closed, and `kill` is sure.
+ * It does not outlive this process: programs end when descriptor 0 or 3 is closed, at their next read or write.
  */
 export class GuardedProcess {
   readonly input: Writable;

@@ -12,7 +12,7 @@ from pyodide.code import eval_code_async, find_imports
 export const cells = `
 def _make():
     random.seed()
-    sleep, monotonic, show, say, size = time.sleep, time.monotonic, repr, print, len
+    sleep, monotonic, show, emit, size = time.sleep, time.monotonic, repr, print, len
     over = monotonic()
 
     def dozing(seconds):
@@ -64,22 +64,22 @@ def _make():
             value = await wait_for(eval_code_async(code, names, filename=file), seconds + 0.1)
             if value is not None:
                 names['_'] = value
-                say(shown(value))
+                emit(shown(value))
             return 'ok'
         except SystemExit as error:
             if error.code not in (None, 0):
-                say(f'SystemExit: {error.code}', file=sys.stderr)
+                emit(f'SystemExit: {error.code}', file=sys.stderr)
             return 'ok' if error.code in (None, 0) else 'error'
         except (KeyboardInterrupt, TimeoutError) as error:
             if isinstance(error, KeyboardInterrupt) or monotonic() > over:
                 return 'timeout'
-            say(described(error, file), file=sys.stderr, end='')
+            emit(described(error, file), file=sys.stderr, end='')
             return 'error'
         except BaseException as error:
             try:
-                say(described(error, file), file=sys.stderr, end='')
+                emit(described(error, file), file=sys.stderr, end='')
             except BaseException:
-                say(type(error).__name__)
+                emit(type(error).__name__)
             return 'error'
         finally:
             for task in asyncio.all_tasks() - {asyncio.current_task()}:

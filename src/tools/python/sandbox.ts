@@ -14,6 +14,8 @@ const [, , folder = '', snapshot = '', fileBytes = '0', requestMs = '0', install
 const now = Date.now;
 const flushBytes = 4096;
 const flushMs = 20;
+/** How long after its deadline a request that ignores interrupts ends the process. */
+const orphanedMs = 15_000;
 
 prepareForPyodide();
 const { loadPyodide } = await import(`${folder}/pyodide.mjs`);
@@ -65,8 +67,14 @@ const stream = {
 python.setStdout(stream);
 python.setStderr(stream);
 python.setStdin({ isatty: false, stdin: () => null });
-// Python reads this buffer between instructions: after the deadline it finds an interrupt, once a second.
 let deadline = Number.POSITIVE_INFINITY;
+/** The server kills the process long before this moment, unless the server itself was killed. */
+let lastMoment = Number.POSITIVE_INFINITY;
+function limitTime(ms: number): void {
+  deadline = now() + ms;
+  lastMoment = deadline + orphanedMs;
+}
+// Python reads this buffer between instructions: after the deadline it finds an interrupt, once a second.
 python.setInterruptBuffer({
   get 0() {
     if (outputBytes > 0 && now() - flushedAt >= flushMs) {
@@ -74,6 +82,7 @@ python.setInterruptBuffer({
       flush();
     }
     if (now() <= deadline) return 0;
+    if (now() > lastMoment) end(72);
     deadline = now() + 1000;
     return 2;
   },
@@ -89,7 +98,7 @@ harden();
 /** Runs a program until it ends or is interrupted after its time limit. */
 async function runCell(code: string, seconds: number): Promise<'ok' | 'error' | 'timeout'> {
   const startedAt = now();
-  deadline = startedAt + seconds * 1000;
+  limitTime(seconds * 1000);
   const outcome = await run(code, seconds);
   // The program may have caught the interrupt.
   return outcome !== 'ok' && now() - startedAt >= seconds * 1000 ? 'timeout' : outcome;
@@ -104,7 +113,7 @@ async function install(name: string, bytes: Uint8Array): Promise<void> {
 /** Handles the next request. */
 async function handleRequest(): Promise<void> {
   const { request, body } = nextRequest();
-  deadline = now() + Number(request.type === 'install' ? installMs : requestMs);
+  limitTime(Number(request.type === 'install' ? installMs : requestMs));
   if (request.type === 'put') {
     files.put(request.path, body);
     send({ type: 'ok' });
