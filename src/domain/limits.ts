@@ -24,5 +24,8 @@ export const maxQueryWords = 64;
 export const maxLiteralQueryCharacters = 500;
 /** Characters of a query that are embedded; the rest is ignored. */
 export const maxEmbeddedQueryCharacters = 2000;
-/** Vectors that one search compares. A search in more of them goes by words alone: the embedded database is blocked while it compares. */
+/**
+ * Vectors that one search compares. With more of them the search goes by words alone, because the embedded database is
+ * blocked while it compares.
+ */
 export const maxComparedVectors = 50_000;

@@ -15,7 +15,7 @@ const read = (content: string | Uint8Array, name: string) => uploadRead(app.clie
 const search = (query: string, fileIds: string[], input: object = {}) => searchWith(app.client, query, fileIds, input);
 
 describe('a file of each format is read and found', () => {
-  test.each([
+  const cases: Array<[title: string, name: string, content: string | Buffer, query: string]> = [
     ['a text', 'notes.txt', 'The launch code is Heliotrope.', 'launch code'],
     [
       'a text in GB 18030',
@@ -35,15 +35,24 @@ describe('a file of each format is read and found', () => {
     ['a table', 'people.csv', 'name;city\nAda;London\nLin;上海\n', '上海'],
     ['a Word document', 'report.docx', docxOf(['First paragraph', '退款政策：七天内可以退货。']), '退款政策'],
     ['a PDF', 'manual.pdf', pdfOf(['Page one is about cats', '第二页讲退款政策']), '退款'],
-  ])('%s', async (_name, name, content, query) => {
-    const { id, ingestion } = await read(content, name);
-    expect(ingestion).toMatchObject({ status: 'COMPLETED', progress: 1, error: null });
-    const { results } = await search(query, [id]);
-    expect(results[0]).toMatchObject({ file: { id, name } });
-    expect(results[0].text.toLowerCase()).toContain(query.toLowerCase());
-    expect(results[0].score).toBeGreaterThan(0.4);
-    expect(results[0].score).toBeLessThanOrEqual(1);
+  ];
+  let files: Awaited<ReturnType<typeof read>>[];
+  beforeAll(async () => {
+    files = await Promise.all(cases.map(([, name, content]) => read(content, name)));
   });
+
+  test.each(cases.map((given, index) => [...given, index] as const))(
+    '%s',
+    async (_title, name, _content, query, index) => {
+      const { id, ingestion } = files[index] as (typeof files)[number];
+      expect(ingestion).toMatchObject({ status: 'COMPLETED', progress: 1, error: null });
+      const { results } = await search(query, [id]);
+      expect(results[0]).toMatchObject({ file: { id, name } });
+      expect(results[0].text.toLowerCase()).toContain(query.toLowerCase());
+      expect(results[0].score).toBeGreaterThan(0.4);
+      expect(results[0].score).toBeLessThanOrEqual(1);
+    },
+  );
 
   test('a PDF of 500 pages, with the page of each passage', async () => {
     const pages = Array.from({ length: 500 }, (_, index) => `Page ${index + 1}: subject${index + 1}`);
@@ -66,7 +75,7 @@ describe('a file of each format is read and found', () => {
 });
 
 describe('an unreadable file reports the reason', () => {
-  test.each([
+  const cases: Array<[title: string, name: string, content: string | Uint8Array, reason: RegExp]> = [
     ['a file that is not a PDF', 'fake.pdf', 'hello', /not a PDF/],
     ['a broken PDF', 'broken.pdf', pdfOf(['x']).subarray(0, 200), /broken/],
     ['a PDF without text', 'scan.pdf', pdfOf(['']), /no text/],
@@ -77,10 +86,18 @@ describe('an unreadable file reports the reason', () => {
     ['a broken Word document', 'cut.docx', docxOf(['x']).subarray(0, 300), /broken/],
     ['binary data', 'binary.txt', Buffer.from([1, 0, 2, 0, 0, 3]), /not text/],
     ['an empty file', 'empty.txt', '', /no text/],
-  ])('%s', async (_name, name, content, why) => {
-    const { ingestion } = await read(content, name);
-    expect(ingestion).toMatchObject({ status: 'FAILED', error: expect.stringMatching(why) });
+  ];
+  let files: Awaited<ReturnType<typeof read>>[];
+  beforeAll(async () => {
+    files = await Promise.all(cases.map(([, name, content]) => read(content, name)));
   });
+
+  test.each(cases.map(([title, , , reason], index) => [title, reason, index] as const))(
+    '%s',
+    (_title, reason, index) => {
+      expect(files[index]?.ingestion).toMatchObject({ status: 'FAILED', error: expect.stringMatching(reason) });
+    },
+  );
 
   test('a PDF with the name of a text file is read as a PDF', async () => {
     const { id, ingestion } = await read(pdfOf(['heliotrope']), 'notes.txt');

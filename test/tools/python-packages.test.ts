@@ -1,19 +1,23 @@
 import { createHash } from 'node:crypto';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createLog } from '../../src/log.ts';
 import { Packages } from '../../src/tools/python/packages.ts';
+import { openSnapshot } from '../../src/tools/python/snapshot.ts';
 import { WheelIndex } from '../../src/tools/python/wheel-source.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import type { Client } from '../support/client.ts';
 import { zipOf } from '../support/documents.ts';
 import { startEchoServer } from '../support/echo-server.ts';
 import { ServerProcess } from '../support/process.ts';
+import { fastTiming } from '../support/timing.ts';
 
 let app: TestApp;
 let folder: string;
+/** The snapshots of test servers: making one takes seconds. */
+const snapshots = join(tmpdir(), 'assistant-graph-python');
 const pyodide = JSON.parse(
   await readFile(new URL('../../node_modules/pyodide/pyodide-lock.json', import.meta.url), 'utf8'),
 );
@@ -131,6 +135,9 @@ describe('an index of wheels', () => {
       response.writeHead(served[url] ? 200 : 404).end(served[url]);
     });
     await using server = await ServerProcess.prepare({ PYTHON_PACKAGES: `${index.url}/full/` });
+    await openSnapshot(snapshots, 256, fastTiming.python);
+    const isSnapshot = (path: string) => path === snapshots || path.endsWith('.snapshot');
+    await cp(snapshots, join(server.dataDir, 'python'), { recursive: true, filter: isSnapshot });
     await server.start();
     const { client } = server;
     expect((await run('import party\nparty.all("a", "b")', client)).logs).toBe("['Hello, a!', 'Hello, b!']\n");

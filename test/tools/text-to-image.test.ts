@@ -84,11 +84,11 @@ describe('an OpenAI-compatible provider', () => {
       /too often/,
     ],
     [
-      'answers no picture',
+      'returns data that is not an image',
       (response: ServerResponse) =>
         json(response, { created: 1, data: [{ b64_json: Buffer.from('<svg/>').toString('base64') }] }),
       'server_error',
-      /something else than a picture/,
+      /not a supported image/,
     ],
     [
       'breaks off',

@@ -138,7 +138,10 @@ async function requireRoom(ctx: DomainContext, tx: Transaction, sizeBytes: numbe
   }
 }
 
-/** Stores an uploaded file. It belongs to the end user who uploaded it, or to the workspace. Throws InvalidInputError and QuotaExceededError. */
+/**
+ * Stores an uploaded file. It belongs to the end user who uploaded it, or to the workspace. Throws InvalidInputError and
+ * QuotaExceededError.
+ */
 export async function uploadFile(ctx: DomainContext, input: unknown): Promise<File> {
   requireScope(ctx, 'THREADS_WRITE');
   const { file, name } = parse(uploadInput, input);

@@ -1,6 +1,6 @@
 import type { Prisma, Run } from '../../db/generated/client.ts';
 
-/** The files that a run can use: those of its thread, of the thread's messages and of its assistant, and those that runs wrote. */
+/** The files that a run can use: those of its thread, including what runs wrote, of the messages and of the assistant. */
 export function runFiles({ threadId, assistantId }: Pick<Run, 'threadId' | 'assistantId'>): Prisma.FileWhereInput {
   return {
     OR: [

@@ -39,7 +39,10 @@ export async function claimWaitingFile({ database, timing }: Services): Promise<
   return file ?? null;
 }
 
-/** Claims a file that has been read but not embedded: the one whose last attempt is the oldest. Returns null when there is none. */
+/**
+ * Claims a file that has been read but not embedded: the one whose last attempt is the oldest. Returns null when there is
+ * none.
+ */
 export async function claimUnembeddedFile({ database, timing }: Services): Promise<ClaimedFile | null> {
   const [file] = await database.$queryRaw<ClaimedFile[]>`
     UPDATE "File" f SET "ingestionAt" = now(), "ingestionClaim" = ${randomUUID()}

@@ -18,7 +18,10 @@ export async function textOfDocx(bytes: Buffer): Promise<string> {
   }
 }
 
-/** Unpacks a zip file without keeping the content. Returns the names of its entries. Throws UnreadableError for a bomb or a broken file. */
+/**
+ * Unpacks a zip file without keeping the content. Returns the names of its entries. Throws UnreadableError for a bomb or a
+ * broken file.
+ */
 function checkZip(bytes: Buffer): Promise<string[]> {
   return new Promise((resolve, reject) => {
     fromBuffer(bytes, { lazyEntries: true, validateEntrySizes: true, strictFileNames: true }, (error, zip) => {
