@@ -23,7 +23,7 @@ import { releaseAllIngestions } from './domain/search/ingest-claim.ts';
 import { Worker } from './engine/worker.ts';
 import { DiskFileStore } from './files/disk.ts';
 import { Staging } from './files/staging.ts';
-import { buildSchema } from './graphql/schema.ts';
+import { buildSchema } from './graphql/schema/schema.ts';
 import { createLog, type Logger } from './log.ts';
 import { Offload } from './offload/offload.ts';
 import type { Embedder } from './providers/embedder.ts';
@@ -155,7 +155,7 @@ async function open(
   if (config.role !== 'api') {
     const offload = new Offload(config.timing.offload);
     closing.add(() => offload.close());
-    const worker = new Worker(services, { concurrency: config.workerConcurrency, patience: config.model, offload });
+    const worker = new Worker(services, { concurrency: config.workerConcurrency, timeouts: config.model, offload });
     closing.add(() => worker.stop());
     await worker.start();
     if (config.tools.python.ready > 0) python.warmUp();

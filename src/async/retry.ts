@@ -28,7 +28,7 @@ export async function retry<T>(work: () => Promise<T>, options: RetryOptions): P
   }
 }
 
-/** An exponential wait with jitter, in milliseconds: from half of `firstMs * 2^(failed - 1)`, `maxMs` at most, up to all of it. */
+/** An exponential wait in milliseconds, `maxMs` at most, jittered downwards by up to a half. */
 export function backoffMs(failed: number, { firstMs, maxMs }: { firstMs: number; maxMs: number }): number {
   return Math.min(firstMs * 2 ** (failed - 1), maxMs) * (0.5 + Math.random() / 2);
 }

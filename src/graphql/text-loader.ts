@@ -1,5 +1,6 @@
 import type { DomainContext } from '../domain/context.ts';
-import { readTexts, type TextKey, textId } from '../domain/log/growing-text.ts';
+import type { TextKey } from '../domain/log/event-kinds.ts';
+import { readTexts, textId } from '../domain/log/growing-text.ts';
 
 /** Growing texts as they are now, for many owners with a constant number of statements. */
 export async function growingTexts(ctx: DomainContext, keys: readonly TextKey[]): Promise<string[]> {

@@ -2,7 +2,7 @@ import type { Timing } from '../config/timing.ts';
 import { FairPool } from './fair-pool.ts';
 import type * as worker from './worker.ts';
 
-/** How many characters are counted per task: a fraction of the time limit, whatever the text. */
+/** How many characters are counted per task. Even the slowest text of this length stays within the time limit. */
 const maxCharacters = 300_000;
 
 /** CPU-bound work on untrusted input, in worker threads: limited in time, and fair between owners (workspaces). */

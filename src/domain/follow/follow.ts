@@ -1,3 +1,4 @@
+import type { IteratorSource } from '../../async/iterator.ts';
 import type { Run } from '../../db/generated/client.ts';
 import { isId } from '../../id.ts';
 import { requireScope } from '../access/access.ts';
@@ -6,9 +7,9 @@ import type { DomainContext } from '../context.ts';
 import { NotFoundError } from '../error.ts';
 import { stillOpen } from '../log/thread-change.ts';
 import { findRun } from '../run/run.ts';
-import { isTerminal } from '../run/run-status.ts';
+import { isTerminal } from '../run-status.ts';
 import { type CursorScope, decodeCursor } from './cursor.ts';
-import { type Checkpoint, type FeedItem, Follower, type OpenText, textsOpenedBy } from './follower.ts';
+import { type Checkpoint, type FeedItem, Follower, type OpenText, openTexts } from './follower.ts';
 import type { ThreadFeed } from './thread-feed.ts';
 
 /** The texts that were open at each of some positions, in the order in which they were opened; those of a run if given. */
@@ -30,7 +31,7 @@ export async function openTextsAt(
     openers
       .filter((event) => event.threadId === threadId && event.seq <= seq && (event.closedSeq ?? 0) > seq)
       .filter((event) => runId === null || event.runId === runId)
-      .flatMap(textsOpenedBy),
+      .flatMap(openTexts),
   );
 }
 
@@ -74,10 +75,10 @@ interface FollowTarget {
 }
 
 /**
- * What a follower is told, as an iterator. A generator would do, but every event takes its way through it, for each
- * follower; and its `return` would wait for the event that it waits for.
+ * The feed items of one subscription. A source and not a generator: every item passes here for each subscriber, and a
+ * generator's `return` would wait for the item that it waits for.
  */
-class EventIterator implements AsyncIterableIterator<FeedItem> {
+class EventSource implements IteratorSource<FeedItem> {
   readonly #ctx: DomainContext;
   readonly #followed: FollowTarget;
   readonly #signal: AbortSignal;
@@ -92,31 +93,26 @@ class EventIterator implements AsyncIterableIterator<FeedItem> {
   }
 
   async next(): Promise<IteratorResult<FeedItem, undefined>> {
-    if (this.#isOver) return { done: true, value: undefined };
     try {
-      this.#follower ??= await this.#begin();
-      const told = (await this.#follower?.next()) ?? null;
-      if (told && !this.#isOver) return { done: false, value: told };
+      if (!this.#isOver) this.#follower ??= await this.#begin();
+      const item = this.#isOver ? null : ((await this.#follower?.next()) ?? null);
+      if (item && !this.#isOver) return { done: false, value: item };
     } catch (error) {
-      await this.return();
+      await this.close();
       throw error;
     }
-    return this.return();
+    await this.close();
+    return { done: true, value: undefined };
   }
 
-  async return(): Promise<IteratorReturnResult<undefined>> {
+  async close(): Promise<void> {
     this.#isOver = true;
     this.#follower?.releaseBudget();
     if (this.#feed) this.#ctx.feeds.release(this.#feed);
     this.#feed = null;
-    return { done: true, value: undefined };
   }
 
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
-  /** null: there is nothing more to tell. */
+  /** Opens the follower; null: the run has ended and the cursor is behind its last event. */
   async #begin(): Promise<Follower | null> {
     const { scope, run, after, from } = this.#followed;
     const place = await startAt(this.#ctx, scope.threadId, run, after, from);
@@ -145,12 +141,12 @@ export async function followRun(
   runId: string,
   after: string | null,
   signal: AbortSignal,
-): Promise<AsyncIterableIterator<FeedItem>> {
+): Promise<IteratorSource<FeedItem>> {
   requireScope(ctx, 'RUNS_READ');
   const run = await findRun(ctx, runId);
   if (after !== null) decodeCursor(run.threadId, after);
   const scope = { threadId: run.threadId, runNumber: run.number };
-  return new EventIterator(ctx, { scope, run, after, from: run.firstSeq - 1 }, signal);
+  return new EventSource(ctx, { scope, run, after, from: run.firstSeq - 1 }, signal);
 }
 
 /** The same for a whole thread; without a cursor from now on, and without an end. */
@@ -159,16 +155,12 @@ export async function followThread(
   threadId: string,
   after: string | null,
   signal: AbortSignal,
-): Promise<AsyncIterableIterator<FeedItem>> {
+): Promise<IteratorSource<FeedItem>> {
   requireScope(ctx, 'THREADS_READ');
   requireScope(ctx, 'RUNS_READ');
   const where = { id: threadId, ...threadsVisibleTo(ctx.actor) };
   const thread = isId('Thread', threadId) ? await ctx.db.thread.findFirst({ where, select: { lastSeq: true } }) : null;
   if (!thread) throw new NotFoundError(threadId);
   if (after !== null) decodeCursor(threadId, after);
-  return new EventIterator(
-    ctx,
-    { scope: { threadId, runNumber: null }, run: null, after, from: thread.lastSeq },
-    signal,
-  );
+  return new EventSource(ctx, { scope: { threadId, runNumber: null }, run: null, after, from: thread.lastSeq }, signal);
 }

@@ -1,7 +1,7 @@
 import type { Event, Message, Run } from '../../db/generated/client.ts';
 import { NotFoundError } from '../error.ts';
-import { keysOpenedBy, type TextKey } from '../log/growing-text.ts';
-import { isTerminal } from '../run/run-status.ts';
+import { carriesMessage, endsText, eventKind, type TextKey, textsOpenedBy } from '../log/event-kinds.ts';
+import { isTerminal } from '../run-status.ts';
 import { type CatchUpBudget, endOfDelta } from './catch-up-budget.ts';
 import { type CursorScope, encodeCursor } from './cursor.ts';
 import type { ThreadFeed } from './thread-feed.ts';
@@ -24,18 +24,10 @@ export interface Checkpoint {
   open: OpenText[];
 }
 
-/** The texts that an event opens. */
-export function textsOpenedBy(opener: Event): OpenText[] {
-  return keysOpenedBy(opener).map((key) => ({ ...key, opener, offset: 0 }));
+/** The texts that an event opens, for a follower that has nothing of them. */
+export function openTexts(opener: Event): OpenText[] {
+  return textsOpenedBy(opener).map((key) => ({ ...key, opener, offset: 0 }));
 }
-
-/** Whether an event ends the text. */
-function ends(event: Event, text: OpenText): boolean {
-  if (event.type === 'MESSAGE_ENDED') return text.channel === 'TEXT' && text.ownerId === event.messageId;
-  return event.type === 'STEP_ENDED' && text.channel !== 'TEXT' && text.opener.stepId === event.stepId;
-}
-
-const messageEvents = new Set<Event['type']>(['MESSAGE_STARTED', 'MESSAGE_ENDED', 'MESSAGE_ADDED']);
 
 /** One reader's place in a thread. All it holds is the last event it was told and an offset for each open text. */
 export class Follower {
@@ -80,7 +72,7 @@ export class Follower {
     while (!this.#signal.aborted && !this.#isOver) {
       const event = this.#skipOthers();
       // The row of a message that has ended has its text, too.
-      const message = event && messageEvents.has(event.type) ? await this.#feed.messageOf(event) : null;
+      const message = event && carriesMessage(event.type) ? await this.#feed.messageOf(event) : null;
       // What a text has grown to is told before whatever happened next, as those heard it who were there.
       const growth = this.#growth();
       const delta = growth instanceof Promise ? await growth : growth;
@@ -127,11 +119,11 @@ export class Follower {
   #deliverEvent(event: Event, message: Message | null): FeedItem | null {
     this.#next += 1;
     this.#seq = event.seq;
-    this.#open = [...this.#open.filter((text) => !ends(event, text)), ...textsOpenedBy(event)];
+    this.#open = [...this.#open.filter((text) => !endsText(event, text, text.opener)), ...openTexts(event)];
     this.#isOver = this.#isLast(event);
     // A message that has been removed since cannot be shown; its removal comes later in the log. What only opens a text
     // says nothing by itself.
-    if ((messageEvents.has(event.type) && !message) || event.type === 'REASONING_STARTED') return null;
+    if ((carriesMessage(event.type) && !message) || eventKind(event.type).graphType === null) return null;
     const place = this.#position(event.at, event);
     return this.#feed.share(place.cursor, (): FeedItem => ({ kind: 'event', event, message, ...place }));
   }

@@ -1,5 +1,6 @@
 import type { Database } from '../../db/client.ts';
-import { readTexts, type TextKey, textId } from '../log/growing-text.ts';
+import type { TextKey } from '../log/event-kinds.ts';
+import { readTexts, textId } from '../log/growing-text.ts';
 
 /**
  * How much is kept, so that texts that ended are there for followers who have not come to their end yet: these newest ones in any

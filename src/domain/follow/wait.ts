@@ -5,7 +5,7 @@ import type { DomainContext } from '../context.ts';
 import { WaitTimeoutError } from '../error.ts';
 import { absentOr, parse } from '../input.ts';
 import { findRun } from '../run/run.ts';
-import { isAtRest } from '../run/run-status.ts';
+import { isAtRest } from '../run-status.ts';
 import type { ThreadFeed } from './thread-feed.ts';
 
 const waitInput = z.object({

@@ -1,6 +1,7 @@
 import type { TextChannel } from '../../bus/bus.ts';
 import type { Database, Transaction } from '../../db/client.ts';
-import type { Event } from '../../db/generated/client.ts';
+import { executingSql } from '../run-status.ts';
+import { type TextKey, textKinds } from './event-kinds.ts';
 
 /** A delta of a growing text that a run's executor hands over, with the fence under which it may write. */
 export interface TextDelta {
@@ -13,12 +14,6 @@ export interface TextDelta {
   /** In UTF-16 code units from the start of the text. */
   offset: number;
   text: string;
-}
-
-/** Names one growing text. */
-export interface TextKey {
-  ownerId: string;
-  channel: TextChannel;
 }
 
 /** The key as a text. */
@@ -40,7 +35,7 @@ export async function storeDeltas(database: Database, deltas: TextDelta[]): Prom
     ), live AS (
       SELECT "workspaceId", "id" FROM "Run" r
       WHERE ("workspaceId", "id", "fence") IN (SELECT "workspaceId", "runId", "fence" FROM delta)
-        AND "status" IN ('IN_PROGRESS', 'CANCELLING')
+        AND "status" IN ${executingSql}
       FOR SHARE
     ), stored AS (
       INSERT INTO "TextDelta" ("workspaceId", "runId", "ownerId", "channel", "offset", "text")
@@ -50,14 +45,6 @@ export async function storeDeltas(database: Database, deltas: TextDelta[]): Prom
     )
     SELECT "id" FROM live`;
   return new Set(live.map(({ id }) => id));
-}
-
-/** The texts that grow from an event on. */
-export function keysOpenedBy({ type, messageId, stepId, toolCallId }: Event): TextKey[] {
-  const open = (ownerId: string | null, channel: TextChannel): TextKey => ({ ownerId: ownerId ?? '', channel });
-  if (type === 'MESSAGE_STARTED') return [open(messageId, 'TEXT')];
-  if (type === 'REASONING_STARTED') return [open(stepId, 'REASONING')];
-  return type === 'TOOL_CALL_STARTED' ? [open(toolCallId, 'ARGUMENTS'), open(toolCallId, 'OUTPUT')] : [];
 }
 
 /** A text as the database can store it: without NUL and half characters. */
@@ -84,44 +71,44 @@ export async function readDeltasOfRun(tx: Transaction, runId: string): Promise<M
 
 /**
  * The texts as they are now, by `textId`: from the deltas while they grow, from the row they belong to once they have
- * ended. The deltas are read first: a text that ends in between is then found whole in its row.
+ * ended. The deltas are read first, so that a text that ends in between is found whole in its row.
  */
 export async function readTexts(
   db: Database,
   workspaceId: string,
   keys: readonly TextKey[],
 ): Promise<Map<string, string>> {
-  const owners = (channels: TextChannel[]) => [
-    ...new Set(keys.filter(({ channel }) => channels.includes(channel)).map(({ ownerId }) => ownerId)),
-  ];
-  const where = (ids: string[]) => ({ workspaceId, id: { in: ids } });
   const deltas = await db.textDelta.findMany({
     where: { workspaceId, ownerId: { in: keys.map(({ ownerId }) => ownerId) } },
     select: { ownerId: true, channel: true, offset: true, text: true },
     orderBy: [{ ownerId: 'asc' }, { channel: 'asc' }, { offset: 'asc' }],
   });
   const texts = new Map([...Map.groupBy(deltas, textId)].map(([id, list]) => [id, joinDeltas(list)]));
-  const longer = (key: TextKey, text: string | null) => {
-    if ((text ?? '').length >= (texts.get(textId(key)) ?? '').length) texts.set(textId(key), text ?? '');
-  };
-  const [messages, steps, calls] = [owners(['TEXT']), owners(['REASONING']), owners(['ARGUMENTS', 'OUTPUT'])];
-  if (messages.length > 0) {
-    const rows = await db.message.findMany({ where: where(messages), select: { id: true, text: true } });
-    for (const { id, text } of rows) longer({ ownerId: id, channel: 'TEXT' }, text);
-  }
-  if (steps.length > 0) {
-    const rows = await db.step.findMany({ where: where(steps), select: { id: true, reasoning: true } });
-    for (const { id, reasoning } of rows) longer({ ownerId: id, channel: 'REASONING' }, reasoning);
-  }
-  if (calls.length > 0) {
-    const rows = await db.toolCall.findMany({
-      where: where(calls),
-      select: { id: true, arguments: true, output: true },
-    });
-    for (const row of rows) {
-      longer({ ownerId: row.id, channel: 'ARGUMENTS' }, row.arguments);
-      longer({ ownerId: row.id, channel: 'OUTPUT' }, row.output);
+  const tables = Map.groupBy(keys, ({ channel }) => textKinds[channel].table);
+  for (const [table, ofTable] of tables) {
+    const rows = await readRows(db, table, workspaceId, [...new Set(ofTable.map(({ ownerId }) => ownerId))]);
+    for (const { channel, ownerId } of ofTable) {
+      const row = rows.get(ownerId);
+      if (!row) continue;
+      const id = textId({ ownerId, channel });
+      const ended = row[textKinds[channel].column] ?? '';
+      if (ended.length >= (texts.get(id) ?? '').length) texts.set(id, ended);
     }
   }
   return texts;
+}
+
+type TextColumns = Partial<Record<(typeof textKinds)[TextChannel]['column'], string | null>>;
+
+/** The columns of rows that hold texts which have ended, by the id of the row. */
+async function readRows(
+  db: Database,
+  table: (typeof textKinds)[TextChannel]['table'],
+  workspaceId: string,
+  ids: string[],
+): Promise<Map<string, TextColumns>> {
+  const columns = Object.values(textKinds).flatMap((kind) => (kind.table === table ? [[kind.column, true]] : []));
+  const query = { where: { workspaceId, id: { in: ids } }, select: { id: true, ...Object.fromEntries(columns) } };
+  const reader = db[table] as unknown as { findMany(args: typeof query): Promise<Array<TextColumns & { id: string }>> };
+  return new Map((await reader.findMany(query)).map((row) => [row.id, row]));
 }

@@ -1,9 +1,11 @@
 import { type BusMessage, threadTopic } from '../../bus/bus.ts';
 import type { Transaction } from '../../db/client.ts';
-import { type EventType, type Message, Prisma, type Run } from '../../db/generated/client.ts';
+import { type Message, Prisma, type Run } from '../../db/generated/client.ts';
 import { threadsVisibleTo } from '../access/scope.ts';
 import type { DomainContext } from '../context.ts';
 import { NotFoundError } from '../error.ts';
+import { executingSql } from '../run-status.ts';
+import { eventKind } from './event-kinds.ts';
 import { PendingWrites } from './pending-writes.ts';
 
 /** The `closedSeq` of an event whose texts are still growing: the largest Int of PostgreSQL. */
@@ -13,11 +15,11 @@ export const stillOpen = 2_147_483_647;
 export type Entry = Omit<Prisma.EventCreateManyInput, 'workspaceId' | 'threadId' | 'seq' | 'at' | 'closedSeq'>;
 
 interface LogOptions {
-  closes?: { messageId: string } | { stepId: string };
+  /** The row of the event's message, or the columns of it that are new, for followers in this process. */
   message?: Partial<Message>;
+  /** false: the event ends no text, although its kind does. */
+  hasTexts?: boolean;
 }
-
-const opening = new Set<EventType>(['MESSAGE_STARTED', 'REASONING_STARTED', 'TOOL_CALL_STARTED']);
 
 /** The columns of a thread that a change reads and writes under the row lock. */
 export interface LockedThread {
@@ -31,17 +33,24 @@ export interface LockedThread {
   lastActiveAt: Date;
 }
 
+const threadColumns = [
+  'id',
+  'assistantId',
+  'owner',
+  'activeRunId',
+  'lastSeq',
+  'lastPosition',
+  'lastRun',
+  'lastActiveAt',
+] as const satisfies Array<keyof LockedThread>;
+type MissingColumn = Exclude<keyof LockedThread, (typeof threadColumns)[number]>;
+const threadSql = Prisma.raw(threadColumns.map((name) => `t."${name}"`).join(', '));
+
 /** The columns of `LockedThread`, for Prisma. */
-export const lockedColumns = {
-  id: true,
-  assistantId: true,
-  owner: true,
-  activeRunId: true,
-  lastSeq: true,
-  lastPosition: true,
-  lastRun: true,
-  lastActiveAt: true,
-} as const satisfies Record<keyof LockedThread, true>;
+export const lockedColumns = Object.fromEntries(threadColumns.map((name) => [name, true])) as Record<
+  keyof LockedThread,
+  MissingColumn extends never ? true : never
+>;
 
 /** What an executor needs to know of its run, read under the lock of the thread and of the run. */
 export type LockedRun = Pick<Run, 'id' | 'number' | 'fence' | 'status' | 'recordSteps' | 'startedAt'>;
@@ -68,15 +77,16 @@ export class ThreadChange {
   }
 
   /**
-   * Adds to the log; returns the number of the event. Events that open growing texts stay open until another `closes`
-   * them: the text of a message, or the reasoning and the calls of a step. `message`: its row, or what is new of it, for
-   * followers in this process.
+   * Adds an event to the log and returns its number. An event that opens growing texts (`eventKinds`) stays open until
+   * another one ends the texts of its message or of its step.
    */
-  log(entry: Entry, { closes, message }: LogOptions = {}): number {
+  log(entry: Entry, { message, hasTexts = true }: LogOptions = {}): number {
     this.thread.lastSeq += 1;
     const seq = this.thread.lastSeq;
-    this.#events.push({ ...entry, seq, closedSeq: opening.has(entry.type) ? stillOpen : null });
-    if (closes) this.#closing.push({ seq, ...closes });
+    const { opens, ends } = eventKind(entry.type);
+    this.#events.push({ ...entry, seq, closedSeq: opens.length > 0 ? stillOpen : null });
+    if (ends === 'message') this.#closing.push({ seq, messageId: entry.messageId ?? '' });
+    if (ends === 'step' && hasTexts) this.#closing.push({ seq, stepId: entry.stepId ?? '' });
     if (message) this.#messages.push({ seq, message });
     return seq;
   }
@@ -178,8 +188,8 @@ export async function changeThread<T>(
 async function lockThread(ctx: DomainContext, tx: Transaction, threadId: string): Promise<LockedThread> {
   const { owner } = threadsVisibleTo(ctx.actor);
   const [thread] = await tx.$queryRaw<LockedThread[]>`
-    SELECT "id", "assistantId", "owner", "activeRunId", "lastSeq", "lastPosition", "lastRun", "lastActiveAt"
-    FROM "Thread" WHERE "workspaceId" = ${ctx.workspaceId} AND "id" = ${threadId} FOR UPDATE`;
+    SELECT ${threadSql} FROM "Thread" t
+    WHERE t."workspaceId" = ${ctx.workspaceId} AND t."id" = ${threadId} FOR UPDATE`;
   if (!thread || (owner !== undefined && thread.owner !== owner)) throw new NotFoundError(threadId);
   return thread;
 }
@@ -192,11 +202,11 @@ async function lockWithRun(
   { id, fence }: { id: string; fence: number },
 ): Promise<{ thread: LockedThread; run: LockedRun }> {
   const [row] = await tx.$queryRaw<Array<LockedThread & Omit<LockedRun, 'id'> & { runId: string }>>`
-    SELECT t."id", t."assistantId", t."owner", t."activeRunId", t."lastSeq", t."lastPosition", t."lastRun", t."lastActiveAt",
+    SELECT ${threadSql},
       r."id" AS "runId", r."number", r."fence", r."status", r."recordSteps", r."startedAt"
     FROM "Thread" t JOIN "Run" r ON r."workspaceId" = t."workspaceId" AND r."threadId" = t."id"
     WHERE t."workspaceId" = ${ctx.workspaceId} AND t."id" = ${threadId}
-      AND r."id" = ${id} AND r."fence" = ${fence} AND r."status" IN ('IN_PROGRESS', 'CANCELLING')
+      AND r."id" = ${id} AND r."fence" = ${fence} AND r."status" IN ${executingSql}
     FOR UPDATE OF t FOR NO KEY UPDATE OF r`;
   if (!row) throw new NotFoundError(threadId);
   const { runId, number, fence: current, status, recordSteps, startedAt, ...thread } = row;

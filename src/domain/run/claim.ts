@@ -2,6 +2,7 @@ import { threadTopic } from '../../bus/bus.ts';
 import { claimLock } from '../../db/advisory-locks.ts';
 import type { Run } from '../../db/generated/client.ts';
 import type { Services } from '../context.ts';
+import { executingSql } from '../run-status.ts';
 
 /** What came of claiming. */
 export interface Claimed {
@@ -23,7 +24,7 @@ export async function claimQueuedRuns({ database, bus, timing }: Services, limit
     database.$queryRaw<Array<Run & { seq: number | null; now: Date; isMoreWaiting: boolean }>>`
       WITH workspace AS (
         SELECT w."id", w."maxConcurrentRuns", w."maxRunSeconds", (
-          SELECT count(*) FROM "Run" r WHERE r."workspaceId" = w."id" AND r."status" IN ('IN_PROGRESS', 'CANCELLING')
+          SELECT count(*) FROM "Run" r WHERE r."workspaceId" = w."id" AND r."status" IN ${executingSql}
         ) AS "busy"
         FROM "Workspace" w
         WHERE w."deletedAt" IS NULL AND EXISTS (SELECT FROM "Run" r WHERE r."workspaceId" = w."id" AND r."status" = 'QUEUED')

@@ -1,10 +1,12 @@
 import type { Database } from '../../db/client.ts';
-import { type Run, RunStatus } from '../../db/generated/client.ts';
+import type { Run, RunStatus } from '../../db/generated/client.ts';
 import type { DomainContext } from '../context.ts';
 import { NotFoundError } from '../error.ts';
 import { changeThread, type LockedRun, type ThreadChange } from '../log/thread-change.ts';
+import { executing, isExecuting } from '../run-status.ts';
+import { closeOpenStep } from './close-step.ts';
 import { endRun, type RunEnd, type RunEnding } from './run.ts';
-import { closeOpenStep, findOpenStep } from './step.ts';
+import { findOpenStep } from './step.ts';
 
 /** The run is executed by somebody else now, or has been ended from outside: whoever gets this stops at once. */
 export class LeaseLostError extends Error {
@@ -15,8 +17,6 @@ export class LeaseLostError extends Error {
 
 /** A run in the hands of a worker: every write names the fence under which it was claimed. */
 export type ClaimedRun = Run;
-
-const executing: RunStatus[] = ['IN_PROGRESS', 'CANCELLING'];
 
 /** A run over which so many workers have died is not given to another. */
 const maxLosses = 3;
@@ -30,7 +30,7 @@ export async function takeOverRun(ctx: DomainContext, threadId: string, runId: s
   try {
     return await changeThread(ctx, threadId, async (change) => {
       const run = await change.tx.run.findFirst({ where: { id: runId } });
-      const isExecuted = run && executing.includes(run.status) && change.thread.activeRunId === runId;
+      const isExecuted = run && isExecuting(run.status) && change.thread.activeRunId === runId;
       if (!isExecuted || (run.leasedUntil && run.leasedUntil > change.now)) return null;
       return takeOver(ctx, change, run);
     });
@@ -67,7 +67,7 @@ async function takeOver(ctx: DomainContext, change: ThreadChange, run: Run): Pro
 /** Keeps the run for another while. Returns its status, or null when the lease is lost. */
 export async function renewLease(ctx: DomainContext, run: ClaimedRun): Promise<RunStatus | null> {
   const [renewed] = await ctx.db.run.updateManyAndReturn({
-    where: { id: run.id, fence: run.fence, status: { in: executing } },
+    where: { id: run.id, fence: run.fence, status: { in: [...executing] } },
     data: { leasedUntil: new Date(Date.now() + ctx.timing.run.leaseMs) },
     select: { status: true },
   });
@@ -107,7 +107,7 @@ export function finishRun(ctx: DomainContext, run: ClaimedRun, end: RunEnd, more
 export async function handBackRun(ctx: DomainContext, run: ClaimedRun): Promise<void> {
   await ctx.db.$transaction(async (tx) => {
     const { count } = await tx.run.updateMany({
-      where: { id: run.id, fence: run.fence, status: { in: executing } },
+      where: { id: run.id, fence: run.fence, status: { in: [...executing] } },
       data: { leasedUntil: null, fence: run.fence + 1 },
     });
     if (count === 0) return;
@@ -134,13 +134,13 @@ export async function findStrandedRuns(
   const now = new Date();
   const select = { workspaceId: true, threadId: true, id: true };
   const leaderless = await database.run.findMany({
-    where: { status: { in: executing }, OR: [{ leasedUntil: { lt: now } }, { leasedUntil: null }] },
+    where: { status: { in: [...executing] }, OR: [{ leasedUntil: { lt: now } }, { leasedUntil: null }] },
     orderBy: { createdAt: 'asc' },
     select,
     take: 100,
   });
   const expired = await database.run.findMany({
-    where: { status: RunStatus.REQUIRES_ACTION, endedAt: null, expiresAt: { lt: now } },
+    where: { status: 'REQUIRES_ACTION', endedAt: null, expiresAt: { lt: now } },
     select,
     take: 100,
   });

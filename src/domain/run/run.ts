@@ -10,8 +10,9 @@ import { ConflictError, NotFoundError } from '../error.ts';
 import { absentOr, metadata, parse } from '../input.ts';
 import { storable } from '../log/growing-text.ts';
 import { changeThread, type ThreadChange } from '../log/thread-change.ts';
-import { isTerminal, statusesBefore } from './run-status.ts';
-import { closeOpenStep, type OpenStep, type StepOutcome } from './step.ts';
+import { isTerminal, statusesBefore } from '../run-status.ts';
+import { closeOpenStep, type StepOutcome } from './close-step.ts';
+import type { OpenStep } from './step.ts';
 import { redactSteps } from './step-recording.ts';
 
 /** How a run ends. */

@@ -1,5 +1,6 @@
 import type { Prisma, Run, StepRecording } from '../../db/generated/client.ts';
 import type { Services } from '../context.ts';
+import { eventTypesOfSteps } from '../log/event-kinds.ts';
 import type { ThreadChange } from '../log/thread-change.ts';
 
 /** How many runs one statement deletes the steps of. */
@@ -44,7 +45,7 @@ export async function deleteUnrecordedSteps({ database }: Services, signal: Abor
       ), entry AS (
         DELETE FROM "Event" v USING ended e
         WHERE v."workspaceId" = e."workspaceId" AND v."threadId" = e."threadId" AND v."runId" = e."id"
-          AND v."type" IN ('STEP_STARTED', 'STEP_ENDED', 'REASONING_STARTED', 'TOOL_CALL_STARTED')
+          AND v."type" = ANY(${eventTypesOfSteps}::"EventType"[])
       )
       UPDATE "Run" r SET "stepsUntil" = NULL FROM ended e
       WHERE r."workspaceId" = e."workspaceId" AND r."id" = e."id" RETURNING r."id"`;

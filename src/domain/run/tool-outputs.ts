@@ -5,8 +5,9 @@ import type { DomainContext } from '../context.ts';
 import { type InputIssue, InvalidInputError, RunNotWaitingError } from '../error.ts';
 import { absentOr, parse, textUpTo } from '../input.ts';
 import { changeThread, type ThreadChange } from '../log/thread-change.ts';
+import { closeOpenStep } from './close-step.ts';
 import { enterStatus, findRun, notifyWorkers } from './run.ts';
-import { closeOpenStep, findOpenStep, type OpenStep } from './step.ts';
+import { findOpenStep, type OpenStep } from './step.ts';
 
 /** What is said of a call that its client could not make. */
 export const clientFailure = 'The client answered that the call failed; the output says why.';

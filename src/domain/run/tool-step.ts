@@ -3,9 +3,10 @@ import type { CallResult } from '../../tools/tool.ts';
 import type { DomainContext } from '../context.ts';
 import { storable } from '../log/growing-text.ts';
 import type { LockedRun, ThreadChange } from '../log/thread-change.ts';
+import { closeOpenStep } from './close-step.ts';
 import { type ClaimedRun, changeRun } from './lease.ts';
 import { endRun, enterStatus } from './run.ts';
-import { closeOpenStep, findOpenStep, type OpenStep } from './step.ts';
+import { findOpenStep, type OpenStep } from './step.ts';
 import type { Usage } from './usage.ts';
 
 /** A call whose arguments are complete. */

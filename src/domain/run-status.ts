@@ -1,4 +1,4 @@
-import type { RunStatus } from '../../db/generated/client.ts';
+import { Prisma, type RunStatus } from '../db/generated/client.ts';
 
 /**
  * The state machine of a run: from each status, those that may follow. QUEUED follows REQUIRES_ACTION when the tool
@@ -27,3 +27,12 @@ export const statusesBefore = (status: RunStatus): RunStatus[] =>
   (Object.keys(nextStatuses) as RunStatus[]).filter((from) =>
     (nextStatuses[from] as readonly RunStatus[]).includes(status),
   );
+
+/** The statuses in which a worker holds the run. */
+export const executing = ['IN_PROGRESS', 'CANCELLING'] as const satisfies RunStatus[];
+
+/** Whether a worker holds the run. */
+export const isExecuting = (status: RunStatus): boolean => (executing as readonly RunStatus[]).includes(status);
+
+/** `executing` as an SQL list of constants, which the planner can compare with partial indexes. */
+export const executingSql = Prisma.raw(`(${executing.map((status) => `'${status}'`).join(', ')})`);

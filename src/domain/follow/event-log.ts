@@ -1,0 +1,131 @@
+import type { Database } from '../../db/client.ts';
+import type { Event } from '../../db/generated/client.ts';
+
+/** How many of the newest events are kept, and how many are read at once. A follower further behind reads the database. */
+const maxEvents = 200;
+
+const none: readonly Event[] = [];
+
+/** What an event log tells its feed. */
+interface LogListener {
+  /** The log begins: events up to now are delivered as the database has them. */
+  onBegin(): void;
+  /** New events, in order, before any follower gets them. */
+  onEvents(events: readonly Event[]): void;
+}
+
+/**
+ * The newest events of one thread, shared by its followers. Announced events are appended without a read while none is
+ * missing; otherwise the log is stale and the next reader reads the database, once for all.
+ */
+export class EventLog {
+  readonly #database: Database;
+  readonly #thread: { workspaceId: string; threadId: string };
+  readonly #listener: LogListener;
+  #events: Event[] = [];
+  /** All events from this number on are in `#events`; null: nothing has been read yet. */
+  #from: number | null = null;
+  #reading: Promise<void> | null = null;
+  #isStale = true;
+  #isGone = false;
+
+  constructor(database: Database, thread: { workspaceId: string; threadId: string }, listener: LogListener) {
+    this.#database = database;
+    this.#thread = thread;
+    this.#listener = listener;
+  }
+
+  /** Whether the thread has been deleted; known after `after` found nothing. */
+  get isGone(): boolean {
+    return this.#isGone;
+  }
+
+  /** There may be events that were not announced here: the next reader reads the database. */
+  markStale(): void {
+    this.#isStale = true;
+  }
+
+  /** Whether an event with this number is the next one, and none before it is missing. */
+  isNext(seq: number | undefined): boolean {
+    const newest = this.#newest;
+    return newest !== null && !this.#isStale && !this.#reading && seq === newest + 1;
+  }
+
+  /** Appends events that follow the newest one. */
+  append(events: Event[]): void {
+    this.#listener.onEvents(events);
+    this.#events.push(...events);
+    const surplus = this.#events.length - maxEvents;
+    if (surplus > 0) this.#events.splice(0, surplus);
+    this.#from = this.#events[0]?.seq ?? this.#from;
+  }
+
+  /**
+   * The events after `seq`, in order, at most `maxEvents`; none when there is nothing new. Not a promise where they are
+   * known: every delta asks.
+   */
+  after(seq: number): readonly Event[] | Promise<readonly Event[]> {
+    const isKnown = !this.#isStale && !this.#reading && this.#from !== null && seq + 1 >= this.#from;
+    if (isKnown) return seq === this.#newest ? none : this.#events.filter((event) => event.seq > seq);
+    return this.#readAfter(seq);
+  }
+
+  async #readAfter(seq: number): Promise<readonly Event[]> {
+    while (this.#isStale || this.#reading) {
+      this.#reading ??= this.#refresh().finally(() => {
+        this.#reading = null;
+      });
+      await this.#reading;
+    }
+    if (this.#from !== null && seq + 1 >= this.#from) return this.#events.filter((event) => event.seq > seq);
+    return this.#read(seq);
+  }
+
+  /** Reads what is new. A failed read leaves the log stale. */
+  async #refresh(): Promise<void> {
+    this.#isStale = false;
+    try {
+      const newest = this.#newest;
+      if (newest === null) await this.#begin();
+      else await this.#readNew(newest);
+    } catch (error) {
+      this.#isStale = true;
+      throw error;
+    }
+  }
+
+  async #begin(): Promise<void> {
+    const last = await this.#lastSeq();
+    this.#isGone = last === null;
+    this.#from = (last ?? 0) + 1;
+    this.#listener.onBegin();
+  }
+
+  async #readNew(newest: number): Promise<void> {
+    const events = await this.#read(newest);
+    if (events.length === maxEvents) this.#isStale = true;
+    if (events.length === 0) this.#isGone = (await this.#lastSeq()) === null;
+    this.append(events);
+  }
+
+  #read(after: number): Promise<Event[]> {
+    return this.#database.event.findMany({
+      where: { ...this.#thread, seq: { gt: after } },
+      orderBy: { seq: 'asc' },
+      take: maxEvents,
+    });
+  }
+
+  /** The number of the newest known event; null: nothing has been read yet. */
+  get #newest(): number | null {
+    return this.#events.at(-1)?.seq ?? (this.#from === null ? null : this.#from - 1);
+  }
+
+  /** The number of the thread's newest event; null: the thread is deleted. */
+  async #lastSeq(): Promise<number | null> {
+    const { workspaceId, threadId } = this.#thread;
+    const where = { workspaceId, id: threadId };
+    const thread = await this.#database.thread.findFirst({ where, select: { lastSeq: true } });
+    return thread?.lastSeq ?? null;
+  }
+}
