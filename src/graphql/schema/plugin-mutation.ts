@@ -3,22 +3,23 @@ import { ForbiddenError, InvalidInputError, NotFoundError, QuotaExceededError } 
 import { deletePlugin, refreshPlugin, registerPlugin, updatePlugin } from '../../domain/tool/plugin.ts';
 import { isId } from '../../id.ts';
 import { builder } from '../builder.ts';
-import { newestFirst, rootList } from '../list.ts';
-import { deletedPayload, resultErrors } from '../result-union.ts';
+import { listOf } from '../list-of.ts';
+import { byAge } from '../list-order.ts';
+import { deletedPayload, nodePayload, resultErrors } from '../result-union.ts';
 import { Plugin } from './plugin.ts';
 
-const PluginEdge = builder.edgeObject({
-  type: Plugin,
-  name: 'PluginEdge',
-  description: 'A plugin in a list, with its cursor.',
+const plugins = listOf(Plugin, {
+  model: 'plugin',
+  noun: 'plugin',
+  order: byAge('plugins'),
+  where: (_filter, ctx) => {
+    requireScope(ctx, 'ASSISTANTS_READ');
+    return {};
+  },
 });
-const PluginConnection = builder.connectionObject(
-  { type: Plugin, name: 'PluginConnection', description: 'A page of plugins.' },
-  PluginEdge,
-);
 
-builder.queryFields((t) => ({
-  plugin: t.prismaField({
+builder.queryField('plugin', (t) =>
+  t.prismaField({
     type: Plugin,
     nullable: true,
     description: 'Returns a plugin. Null if no plugin of the workspace has this id.',
@@ -28,25 +29,8 @@ builder.queryFields((t) => ({
       return isId('Plugin', id) ? ctx.db.plugin.findFirst({ ...query, where: { id } }) : null;
     },
   }),
-  plugins: t.connection(
-    {
-      type: Plugin,
-      description: 'Lists the plugins of the workspace, newest first.',
-      resolve: async (_root, args, ctx, info) => {
-        requireScope(ctx, 'ASSISTANTS_READ');
-        const list = {
-          model: 'plugin',
-          typeName: 'Plugin',
-          order: newestFirst('plugins'),
-          where: {},
-        } as const;
-        return rootList(ctx.db, ctx, info, list as never, args) as never;
-      },
-    },
-    PluginConnection,
-    PluginEdge,
-  ),
-}));
+);
+builder.queryField('plugins', plugins.root('Lists the plugins of the workspace, newest first.'));
 
 const SecretPlace = builder.enumType('SecretPlace', {
   description: 'Where a request carries a secret.',
@@ -189,20 +173,9 @@ const DeletePluginInput = builder.inputType('DeletePluginInput', {
   fields: (t) => ({ id: t.id({ required: true, description: 'The plugin to delete.' }) }),
 });
 
-const pluginPayload = (name: string, description: string) =>
-  builder.simpleObject(name, {
-    description,
-    fields: (t) => ({
-      plugin: t.field({ type: Plugin, nullable: false, description: 'The plugin after the mutation.' }),
-    }),
-  });
-const RegisterPluginPayload = pluginPayload('RegisterPluginPayload', 'The registered plugin.');
-const UpdatePluginPayload = pluginPayload('UpdatePluginPayload', 'The updated plugin.');
-const RefreshPluginPayload = pluginPayload('RefreshPluginPayload', 'The plugin with its current operations.');
-
 builder.mutationFields((t) => ({
   registerPlugin: t.field({
-    type: RegisterPluginPayload,
+    type: nodePayload('RegisterPluginPayload', 'plugin', Plugin, 'The registered plugin.'),
     description:
       'Registers an external API as a plugin. The server reads the OpenAPI document, or lists the tools of the MCP server, and stores the operations; give them to assistants and runs as `plugin` tools. Refused with InvalidInputError if the source cannot be read, lacks a selected operation, or offers more than 128 operations and none are selected; with QuotaExceededError in a workspace with 1,000 plugins; with ForbiddenError for end users. Only public addresses can be reached, and those that PLUGIN_HOSTS allows.',
     errors: resultErrors('RegisterPlugin', [InvalidInputError, QuotaExceededError, ForbiddenError]),
@@ -210,7 +183,7 @@ builder.mutationFields((t) => ({
     resolve: async (_root, { input }, ctx) => ({ plugin: await registerPlugin(ctx, input, ctx.signal) }),
   }),
   updatePlugin: t.field({
-    type: UpdatePluginPayload,
+    type: nodePayload('UpdatePluginPayload', 'plugin', Plugin, 'The updated plugin.'),
     description:
       'Updates a plugin. With `operations` or `serverUrl` the document or the server is read again; if that fails, the mutation is refused with InvalidInputError and nothing changes. Runs that are executing keep the plugin as it was when they started or resumed. The source cannot be changed: register another plugin. End users are refused with ForbiddenError.',
     errors: resultErrors('UpdatePlugin', [NotFoundError, InvalidInputError, ForbiddenError]),
@@ -218,7 +191,7 @@ builder.mutationFields((t) => ({
     resolve: async (_root, { input }, ctx) => ({ plugin: await updatePlugin(ctx, input, ctx.signal) }),
   }),
   refreshPlugin: t.field({
-    type: RefreshPluginPayload,
+    type: nodePayload('RefreshPluginPayload', 'plugin', Plugin, 'The plugin with its current operations.'),
     description:
       'Reads the document or the server again and replaces the operations of the plugin. If that fails, the mutation is refused with InvalidInputError and nothing changes. Runs that are executing keep the operations they have. End users are refused with ForbiddenError.',
     errors: resultErrors('RefreshPlugin', [NotFoundError, InvalidInputError, ForbiddenError]),

@@ -1,8 +1,9 @@
 import { builder } from '../builder.ts';
+import { metadataDescription, newMetadataDescription } from '../scalar.ts';
 import { MessageInput } from './message-input.ts';
-import { TruncationStrategy } from './run-status.ts';
-import { CreateThreadInput } from './thread.ts';
+import { CreateThreadInput } from './thread-mutation.ts';
 import { ToolInput } from './tool.ts';
+import { TruncationStrategy } from './truncation.ts';
 
 const WhenBusy = builder.enumType('WhenBusy', {
   description: 'What createRun does if the thread has a run that has not ended.',
@@ -116,11 +117,7 @@ export const CreateRunInput = builder.inputType('CreateRunInput', {
       defaultValue: 'ENQUEUE',
       description: 'What to do if the thread has a run that has not ended. Default ENQUEUE.',
     }),
-    metadata: t.field({
-      type: 'Metadata',
-      description:
-        'Key-value pairs to attach to the run: at most 16, keys of 1 to 64 and values of at most 512 characters.',
-    }),
+    metadata: t.field({ type: 'Metadata', description: metadataDescription }),
     idempotencyKey: t.string({
       description:
         'Makes retries safe: 1 to 200 characters. A request with a key used within the last 24 h returns the first run and changes nothing. The API keys of a workspace share one set of idempotency keys; each end user has a separate one.',
@@ -183,11 +180,6 @@ export const UpdateRunInput = builder.inputType('UpdateRunInput', {
   description: 'The run to update and its new metadata.',
   fields: (t) => ({
     id: t.id({ required: true, description: 'The run to update.' }),
-    metadata: t.field({
-      type: 'Metadata',
-      required: true,
-      description:
-        'Key-value pairs that replace all existing ones: at most 16, keys of 1 to 64 and values of at most 512 characters.',
-    }),
+    metadata: t.field({ type: 'Metadata', required: true, description: newMetadataDescription }),
   }),
 });

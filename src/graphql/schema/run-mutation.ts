@@ -15,7 +15,7 @@ import { createRun } from '../../domain/run/create-run.ts';
 import { cancelRun, updateRun } from '../../domain/run/run.ts';
 import { submitToolOutputs } from '../../domain/run/tool-outputs.ts';
 import { builder } from '../builder.ts';
-import { resultErrors } from '../result-union.ts';
+import { nodePayload, resultErrors } from '../result-union.ts';
 import { Run } from './run.ts';
 import {
   CancelRunInput,
@@ -39,21 +39,12 @@ const newRunPayload = (name: string) =>
     }),
   });
 
-const runPayload = (name: string, description: string) =>
-  builder.simpleObject(name, {
-    description,
-    fields: (t) => ({ run: t.field({ type: Run, nullable: false, description: 'The run after the mutation.' }) }),
-  });
-
 /** A reference to the thread of a run; plugin-prisma loads the selected fields. */
 const threadOf = ({ workspaceId, threadId }: { workspaceId: string; threadId: string }) =>
   ({ workspaceId, id: threadId }) as never;
 
 const CreateRunPayload = newRunPayload('CreateRunPayload');
 const RegeneratePayload = newRunPayload('RegeneratePayload');
-const SubmitToolOutputsPayload = runPayload('SubmitToolOutputsPayload', 'The run, which continues.');
-const CancelRunPayload = runPayload('CancelRunPayload', 'The run, CANCELLED or CANCELLING.');
-const UpdateRunPayload = runPayload('UpdateRunPayload', 'The updated run.');
 
 builder.mutationFields((t) => ({
   createRun: t.field({
@@ -98,7 +89,7 @@ builder.mutationFields((t) => ({
     },
   }),
   submitToolOutputs: t.field({
-    type: SubmitToolOutputsPayload,
+    type: nodePayload('SubmitToolOutputsPayload', 'run', Run, 'The run, which continues.'),
     description:
       'Submits the outputs of all function calls that a run waits for. The run becomes QUEUED and continues. Refused with RunNotWaitingError unless the run is REQUIRES_ACTION (for example, if it was cancelled or has expired), and with InvalidInputError if an output is missing, duplicate or for another call; nothing is stored then.',
     errors: resultErrors('SubmitToolOutputs', [NotFoundError, RunNotWaitingError, InvalidInputError, ForbiddenError]),
@@ -106,7 +97,7 @@ builder.mutationFields((t) => ({
     resolve: async (_root, { input }, ctx) => ({ run: await submitToolOutputs(ctx, input) }),
   }),
   cancelRun: t.field({
-    type: CancelRunPayload,
+    type: nodePayload('CancelRunPayload', 'run', Run, 'The run, CANCELLED or CANCELLING.'),
     description:
       'Cancels a run. A QUEUED or REQUIRES_ACTION run is CANCELLED at once; an executing run is CANCELLING until its worker has stopped. Text written so far is kept, as an INCOMPLETE message. The next queued run of the thread then starts. Cancelling again changes nothing; a run that has ended is refused with ConflictError.',
     errors: resultErrors('CancelRun', [NotFoundError, ConflictError, InvalidInputError, ForbiddenError]),
@@ -114,7 +105,7 @@ builder.mutationFields((t) => ({
     resolve: async (_root, { input }, ctx) => ({ run: await cancelRun(ctx, input) }),
   }),
   updateRun: t.field({
-    type: UpdateRunPayload,
+    type: nodePayload('UpdateRunPayload', 'run', Run, 'The updated run.'),
     description: 'Replaces the metadata of a run, in any status.',
     errors: resultErrors('UpdateRun', [NotFoundError, InvalidInputError, ForbiddenError]),
     args: { input: t.arg({ type: UpdateRunInput, required: true, description: 'The run and its new metadata.' }) },

@@ -3,11 +3,11 @@ import { inRunsVisibleTo } from '../../domain/access/scope.ts';
 import { usageOf } from '../../domain/run/usage.ts';
 import { isId } from '../../id.ts';
 import { builder } from '../builder.ts';
-import { childList } from '../list.ts';
+import { listOf } from '../list-of.ts';
+import { byColumn } from '../list-order.ts';
 import { growingTexts } from '../text-loader.ts';
 import { Run } from './run.ts';
-import { errorOf, RunError } from './run-status.ts';
-import { OrderDirection } from './scope.ts';
+import { errorOf, RunError } from './run-error.ts';
 import { StepStatus, StepType } from './step-status.ts';
 import { FunctionToolCall, ToolCall } from './tool-call.ts';
 import { UsageType } from './usage.ts';
@@ -83,15 +83,12 @@ export const Step = builder.prismaNode('Step', {
   }),
 });
 
-const StepEdge = builder.edgeObject({
-  type: Step,
-  name: 'StepEdge',
-  description: 'A step in a list, with its cursor.',
+const steps = listOf(Step, {
+  model: 'step',
+  noun: 'step',
+  order: byColumn('steps', { name: 'index', type: 'number' }, 'ASC'),
+  where: () => ({}),
 });
-const StepConnection = builder.connectionObject(
-  { type: Step, name: 'StepConnection', description: 'A page of steps.' },
-  StepEdge,
-);
 
 builder.queryField('step', (t) =>
   t.prismaField({
@@ -121,8 +118,8 @@ const RequiredAction = builder
     }),
   });
 
-builder.prismaObjectFields(Run, (t) => ({
-  requiredAction: t.field({
+builder.prismaObjectField(Run, 'requiredAction', (t) =>
+  t.field({
     type: RequiredAction,
     nullable: true,
     description:
@@ -136,31 +133,9 @@ builder.prismaObjectFields(Run, (t) => ({
       return status === 'REQUIRES_ACTION' ? { toolCalls: waiting } : null;
     },
   }),
-  steps: t.connection(
-    {
-      type: Step,
-      description: 'The steps of the run, by `index`.',
-      args: {
-        order: t.arg({
-          type: OrderDirection,
-          defaultValue: 'ASC',
-          description: 'ASC (default): first step first. DESC: last step first.',
-        }),
-      },
-      ...childList({
-        relation: 'steps',
-        model: 'step',
-        typeName: 'Step',
-        parentColumn: 'runId',
-        order: ({ order }) => ({
-          list: 'steps',
-          direction: order ?? 'ASC',
-          columns: [{ name: 'index', type: 'number' }],
-        }),
-        where: () => ({}),
-      }),
-    },
-    StepConnection,
-    StepEdge,
-  ),
-}));
+);
+builder.prismaObjectField(
+  Run,
+  'steps',
+  steps.child({ description: 'The steps of the run, by `index`.', relation: 'steps', parentColumn: 'runId' }),
+);

@@ -5,7 +5,7 @@ import type { GraphContext } from '../context.ts';
 import { growingTexts } from '../text-loader.ts';
 import { File, filesById } from './file.ts';
 import { Plugin, pluginsById } from './plugin.ts';
-import { errorOf, RunError } from './run-status.ts';
+import { errorOf, RunError } from './run-error.ts';
 import { StepStatus } from './step-status.ts';
 
 const typeNames = {
