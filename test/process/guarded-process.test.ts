@@ -1,16 +1,17 @@
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { GuardedProcess } from '../../src/process/guarded-process.ts';
 
-const folder = fileURLToPath(new URL('../fixtures/guarded/', import.meta.url));
+const program = fileURLToPath(new URL('../fixtures/guarded/program.ts', import.meta.url));
 const start = (...args: string[]) =>
   new GuardedProcess({
-    program: `${folder}program.ts`,
+    program,
     args,
-    readable: [folder],
+    readable: [`${dirname(program)}/`],
     heapMb: 64,
     maxRssBytes: 400_000_000,
   });
