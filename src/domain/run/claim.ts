@@ -1,10 +1,8 @@
 import { threadTopic } from '../../bus/bus.ts';
+import { claimLock } from '../../db/advisory-locks.ts';
 import type { Run } from '../../db/generated/client.ts';
 import type { Services } from '../context.ts';
 import { executingSql } from '../run-status.ts';
-
-/** Any fixed number: the advisory lock under which one process after the other claims, so that limits hold exactly. */
-const claimLock = 7_242_026;
 
 /** What came of claiming. */
 export interface Claimed {

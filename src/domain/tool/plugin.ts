@@ -117,7 +117,16 @@ async function readOperations(
   const read =
     kind === 'MCP'
       ? ctx.plugins.readMcp({ ...wanted, url: url ?? '', auth }, signal)
-      : ctx.plugins.readOpenApi({ ...wanted, document: url === null ? document : null, url, serverUrl }, signal);
+      : ctx.plugins.readOpenApi(
+          {
+            ...wanted,
+            workspaceId: ctx.workspaceId,
+            document: url === null ? document : null,
+            url,
+            serverUrl,
+          },
+          signal,
+        );
   const offered = await read.catch((error) => {
     if (error instanceof InvalidPluginError) throw InvalidInputError.at(path, error.message);
     throw error;
