@@ -2,7 +2,7 @@ import { fileSearch } from './file-search.ts';
 import { mcpTools } from './plugin/mcp.ts';
 import { openApiTools } from './plugin/openapi-tools.ts';
 import type { SafeFetch } from './plugin/safe-fetch.ts';
-import type { PluginSource } from './plugin.ts';
+import type { PluginSource } from './plugin-source.ts';
 import { codeInterpreter } from './python/code-interpreter.ts';
 import type { Python } from './python/python.ts';
 import { type ImageModels, textToImage } from './text-to-image.ts';

@@ -1,4 +1,4 @@
-import type { PluginAuth } from '../plugin.ts';
+import type { PluginAuth } from '../plugin-source.ts';
 import { ToolError } from '../tool.ts';
 
 /** The part of a request that authenticates it. */

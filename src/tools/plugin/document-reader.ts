@@ -1,7 +1,7 @@
 import type { Timing } from '../../config/timing.ts';
 import { FairPool } from '../../offload/fair-pool.ts';
 import { documentReaderHeapMb } from '../limits.ts';
-import { InvalidPluginError } from '../plugin.ts';
+import { InvalidPluginError } from '../plugin-source.ts';
 import type * as worker from './document-worker.ts';
 import type { HttpOperation, OpenApiOptions } from './openapi.ts';
 import type { ReadOperations } from './operation-limits.ts';

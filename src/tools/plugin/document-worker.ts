@@ -1,6 +1,6 @@
 // The functions of the threads that read OpenAPI documents.
 import { begin, type Task } from '../../offload/task.ts';
-import { InvalidPluginError } from '../plugin.ts';
+import { InvalidPluginError } from '../plugin-source.ts';
 import { type HttpOperation, type OpenApiOptions, readOpenApi } from './openapi.ts';
 import type { ReadOperations } from './operation-limits.ts';
 

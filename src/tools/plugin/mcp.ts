@@ -1,7 +1,7 @@
 import type { Client } from '@modelcontextprotocol/client';
 import type { CallContext } from '../call-context.ts';
 import { maxDescriptionCharacters, maxMcpResponseBytes, mcpCallMs, mcpConnectMs, mcpTotalMs } from '../limits.ts';
-import { InvalidPluginError, type PluginSource } from '../plugin.ts';
+import { InvalidPluginError, type PluginSource } from '../plugin-source.ts';
 import { type CallResult, type ServerTool, ToolError } from '../tool.ts';
 import { credentialOf, type RequestCredential, redact, secretsOf } from './auth.ts';
 import { legalName } from './operation-name.ts';

@@ -1,7 +1,7 @@
 import { validate } from '@readme/openapi-parser';
 import { parseDocument } from 'yaml';
 import { maxDocumentBytes, maxDocumentDepth, maxDocumentNodes, maxReferenceSteps, maxYamlAliases } from '../limits.ts';
-import { InvalidPluginError } from '../plugin.ts';
+import { InvalidPluginError } from '../plugin-source.ts';
 import { isObject, type Json, type JsonObject } from './json.ts';
 
 /** Reads an OpenAPI document: 3.0 or 3.1, JSON or YAML. Throws InvalidPluginError with what is wrong with it. */

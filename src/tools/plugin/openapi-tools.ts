@@ -2,7 +2,7 @@ import type { RequestInit, Response } from 'undici';
 import { retry } from '../../async/retry.ts';
 import type { CallContext } from '../call-context.ts';
 import { maxOpenApiResponseBytes, openApiCallMs } from '../limits.ts';
-import type { PluginSource } from '../plugin.ts';
+import type { PluginSource } from '../plugin-source.ts';
 import { readLimited, TooLongError } from '../read-limited.ts';
 import { type CallResult, type ServerTool, ToolError } from '../tool.ts';
 import { credentialOf, redact, secretsOf } from './auth.ts';

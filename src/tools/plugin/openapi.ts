@@ -1,5 +1,5 @@
 import { maxDescriptionCharacters } from '../limits.ts';
-import { InvalidPluginError } from '../plugin.ts';
+import { InvalidPluginError } from '../plugin-source.ts';
 import { type Json, type JsonObject, listIn, objectIn, textIn } from './json.ts';
 import { follow, readDocument } from './openapi-document.ts';
 import { SchemaBundle } from './openapi-schema.ts';

@@ -1,5 +1,5 @@
 import { maxParametersCharacters, maxPluginParametersCharacters } from '../limits.ts';
-import { InvalidPluginError, type PluginOperation } from '../plugin.ts';
+import { InvalidPluginError, type PluginOperation } from '../plugin-source.ts';
 
 /** The operations of a document: the names of all, and the selected ones. */
 export interface ReadOperations<Operation> {

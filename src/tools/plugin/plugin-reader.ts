@@ -5,7 +5,7 @@ import {
   type OpenApiSource,
   type PluginReader,
   type ReadPlugin,
-} from '../plugin.ts';
+} from '../plugin-source.ts';
 import { readLimited, TooLongError } from '../read-limited.ts';
 import type { DocumentReader } from './document-reader.ts';
 import { readMcp } from './mcp.ts';
