@@ -3,7 +3,7 @@ import type { Run } from '../db/generated/client.ts';
 import type { DomainContext } from '../domain/context.ts';
 import type { RunEnd } from '../domain/run/run.ts';
 import type { OpenStep } from '../domain/run/step.ts';
-import { findBegunCalls, finishCalls, type NextAction, storeCalls } from '../domain/run/tool-step.ts';
+import { findStartedCalls, finishCalls, type NextAction, storeCalls } from '../domain/run/tool-step.ts';
 import { noUsage, type Usage } from '../domain/run/usage.ts';
 import type { Offload } from '../offload/offload.ts';
 import { formatFault } from './answer-format.ts';
@@ -85,7 +85,7 @@ async function handleCalls(work: RunExecution, turn: Turn): Promise<NextAction> 
 
 /** Goes on with the calls that another worker left in the middle. */
 async function resumeStep({ ctx, run, writer, toolbox, signal }: RunExecution): Promise<NextAction> {
-  const begun = await findBegunCalls(ctx, run.id);
+  const begun = await findStartedCalls(ctx, run.id);
   if (begun === null) return 'go on';
   await resumeCalls(ctx, run, writer, toolbox, begun, signal);
   await writer.drain({ store: false });

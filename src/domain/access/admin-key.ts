@@ -5,8 +5,8 @@ import { hashOf, prefixOf } from '../../secret/key-secret.ts';
 import type { Vault } from '../../secret/vault.ts';
 
 /**
- * Makes sure that this is the server's own SECRET_KEY: another one would open nothing that is kept in the database.
- * Returns false when the database was set up with another one.
+ * Whether SECRET_KEY is the one that the database was set up with; the first start stores a hash of it. With any other
+ * key the server could not decrypt the secrets in the database.
  */
 export async function isOwnSecretKey(database: Database, vault: Vault): Promise<boolean> {
   const secretCheck = vault.hash('check', 'assistant-graph');
@@ -15,15 +15,15 @@ export async function isOwnSecretKey(database: Database, vault: Vault): Promise<
   return server.secretCheck === secretCheck;
 }
 
-/** Whether the server has a first key with a secret that somebody knows. */
+/** Whether an admin key with a secret exists. */
 export async function hasAdminKey(database: Database): Promise<boolean> {
   return (await database.apiKeySecret.findFirst({ where: { key: { isAdminKey: true } } })) !== null;
 }
 
 /**
- * Makes sure that the default workspace is there and that a first key opens it with every scope. `replace`: the secret
- * takes the place of any earlier one; else it is taken only where there is none. Several instances may do this at
- * once. Returns whether the secret is that of the first key.
+ * Creates the default workspace and its admin key, with every scope, unless they exist. `replace`: the secret replaces
+ * an existing one; otherwise it is set only when the key has none. Several instances may call this at the same time.
+ * Returns whether the secret is now that of the admin key.
  */
 export async function ensureAdminKey(
   database: Database,
@@ -33,13 +33,13 @@ export async function ensureAdminKey(
 ): Promise<boolean> {
   const hash = hashOf({ vault }, secret);
   return database.$transaction(async (tx) => {
-    // One instance after the other.
+    // One instance at a time.
     await tx.$executeRaw`LOCK TABLE "Workspace" IN SHARE ROW EXCLUSIVE MODE`;
     const { id: workspaceId } =
       (await tx.workspace.findFirst({ where: { isDefault: true } })) ??
       (await tx.workspace.create({ data: { id: newId('Workspace'), name: 'Default', isDefault: true } }));
     const data = { scopes: Object.values(Scope), allWorkspaces: true };
-    const first =
+    const key =
       (await tx.apiKey.findFirst({ where: { isAdminKey: true } })) ??
       (await tx.apiKey.create({
         data: {
@@ -51,14 +51,14 @@ export async function ensureAdminKey(
           isAdminKey: true,
         },
       }));
-    const where = { workspaceId, keyId: first.id };
-    const kept = await tx.apiKeySecret.findFirst({ where });
-    if (kept && (kept.hash === hash || !replace)) return kept.hash === hash;
+    const where = { workspaceId, keyId: key.id };
+    const current = await tx.apiKeySecret.findFirst({ where });
+    if (current && (current.hash === hash || !replace)) return current.hash === hash;
     await tx.apiKeySecret.deleteMany({ where });
     await tx.apiKeySecret.create({ data: { ...where, hash } });
-    // A first key of an earlier version may lack what has been added since.
+    // The admin key of an earlier version may lack scopes that were added since.
     await tx.apiKey.update({
-      where: { workspaceId_id: { workspaceId, id: first.id } },
+      where: { workspaceId_id: { workspaceId, id: key.id } },
       data: { ...data, prefix: prefixOf(secret), revokedAt: null, expiresAt: null },
     });
     return true;

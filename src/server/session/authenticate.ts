@@ -1,13 +1,8 @@
 import { GraphQLError } from 'graphql';
-import {
-  authenticate,
-  type Credential,
-  type ExternalTokens,
-  isExternalToken,
-  type Principal,
-} from '../../domain/access/credential.ts';
+import { type Credential, type ExternalTokens, isExternalToken } from '../../domain/access/credential.ts';
 import { credentialTopic } from '../../domain/access/credential-change.ts';
 import type { KeyUsage } from '../../domain/access/key-usage.ts';
+import { authenticate, type Principal } from '../../domain/access/principal.ts';
 import type { Services } from '../../domain/context.ts';
 import { CredentialError, DomainError, RateLimitedError } from '../../domain/error.ts';
 import { codedError } from '../../graphql/schema/error.ts';
