@@ -6,7 +6,10 @@ export abstract class DomainError extends Error {
   abstract readonly code: string;
 }
 
-/** No row with the ID is visible to the actor. An ID of another workspace and one that never existed give the same error. */
+/**
+ * No row with the ID is visible to the actor. An ID of another workspace and one that never existed give the same
+ * error.
+ */
 export class NotFoundError extends DomainError {
   readonly code = 'NOT_FOUND';
   readonly id: string;

@@ -1,5 +1,5 @@
-// Limits of the domain that a user can meet. Limits that an operator sets are in config/, those of operations in graphql/limits.ts.
-// Characters are UTF-16 code units.
+// Limits of the domain that a user can meet. Limits that an operator sets are in config/, those of operations in
+// graphql/limits.ts. Characters are UTF-16 code units.
 
 /** Limits of values that several nouns have. */
 export const inputLimits = {
@@ -107,7 +107,10 @@ export const runLimits = {
   waitSeconds: 600,
   /** Seconds that `waitForRun` waits by default. */
   defaultWaitSeconds: 60,
-  /** Bytes of messages that a run reads from its thread; older messages are omitted. System messages have the same limit of their own. */
+  /**
+   * Bytes of messages that a run reads from its thread; older messages are omitted. System messages have the same limit
+   * of their own.
+   */
   conversationBytes: 32_000_000,
   /** Workers that can be lost while they execute a run; then the run fails. */
   lostWorkers: 3,

@@ -35,7 +35,10 @@ export function noCredential(): CredentialError {
   return new CredentialError('MISSING', howTo);
 }
 
-/** Whether a secret has the form of a signed JWT (RFC 7515, 7.1). With a configured identity provider, it is one of its tokens. */
+/**
+ * Whether a secret has the form of a signed JWT (RFC 7515, 7.1). With a configured identity provider, it is one of its
+ * tokens.
+ */
 export const isExternalToken = (secret: string) => /^ey[\w-]*\.[\w-]+\.[\w-]*$/.test(secret);
 
 /** Reads what a credential claims and verifies signatures. Never rejects: an error becomes a refused claim. */

@@ -77,7 +77,10 @@ export function isSessionToken(text: string): boolean {
   }
 }
 
-/** Verifies a session token and returns its claims. Throws CredentialError when it has expired or has no valid signature. */
+/**
+ * Verifies a session token and returns its claims. Throws CredentialError when it has expired or has no valid
+ * signature.
+ */
 export async function readSessionToken({ signingKeys }: Services, token: string): Promise<SessionClaims> {
   try {
     const keyOf = async ({ kid = '' }: { kid?: string }) => {

@@ -57,7 +57,9 @@ export async function createAssistant(ctx: DomainContext, input: unknown): Promi
   });
 }
 
-/** Replaces the files of an assistant; absent: keeps them. Throws NotFoundError for a file that the actor cannot see. */
+/**
+ * Replaces the files of an assistant; absent: keeps them. Throws NotFoundError for a file that the actor cannot see.
+ */
 async function setAssistantFiles(ctx: DomainContext, tx: Transaction, assistantId: string, ids: string[] | undefined) {
   if (ids === undefined) return;
   await requireFiles(ctx, tx, ids);

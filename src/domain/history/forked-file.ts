@@ -4,7 +4,10 @@ import { NotFoundError } from '../error.ts';
 import type { Annotation } from '../thread/annotation.ts';
 import { filesIn, type MessagePart } from '../thread/content.ts';
 
-/** Keeps the source of a fork from being deleted until the fork is committed. Throws NotFoundError when it is deleted already. */
+/**
+ * Keeps the source of a fork from being deleted until the fork is committed. Throws NotFoundError when it is deleted
+ * already.
+ */
 export async function lockSourceThread(tx: Transaction, workspaceId: string, sourceId: string): Promise<void> {
   const rows = await tx.$queryRaw<unknown[]>`
     SELECT 1 FROM "Thread" WHERE "workspaceId" = ${workspaceId} AND "id" = ${sourceId} FOR KEY SHARE`;

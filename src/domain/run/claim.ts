@@ -9,7 +9,9 @@ const claimLock = 7_242_026;
 /** The result of a claim. */
 export interface Claimed {
   runs: Run[];
-  /** Whether claimable runs are left: for a worker with capacity, or for when their workspace has fewer runs executing. */
+  /**
+   * Whether claimable runs are left: for a worker with capacity, or for when their workspace has fewer runs executing.
+   */
   isMoreWaiting: boolean;
 }
 

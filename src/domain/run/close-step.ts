@@ -85,7 +85,10 @@ async function closeMessage(change: ThreadChange, step: Step, outcome: StepOutco
   change.log(entry, { message: ended });
 }
 
-/** The columns of a message that refer to the results of its run's tools: annotations, and images that no message shows yet. */
+/**
+ * The columns of a message that refer to the results of its run's tools: annotations, and images that no message shows
+ * yet.
+ */
 async function referencesOf(
   change: ThreadChange,
   { runId, messageId }: Step,

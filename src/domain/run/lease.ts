@@ -9,7 +9,9 @@ import { closeOpenStep } from './close-step.ts';
 import { endRun, type RunEnd, type RunEnding } from './run.ts';
 import { findOpenStep } from './step.ts';
 
-/** Another worker executes the run now, or it was ended from outside. The worker that gets this error must stop at once. */
+/**
+ * Another worker executes the run now, or it was ended from outside. The worker that gets this error must stop at once.
+ */
 export class LeaseLostError extends Error {
   constructor(runId: string) {
     super(`The lease of ${runId} is lost.`);
@@ -53,7 +55,8 @@ async function takeOver(ctx: DomainContext, change: ThreadChange, run: Run): Pro
     await endRun(ctx, change, run, end, { step, data: { losses } });
     return null;
   }
-  // A step with started calls stays open for the next worker: its arguments are complete, and some calls may have ended.
+  // A step with started calls stays open for the next worker: its arguments are complete, and some calls may have
+  // ended.
   const open = await findOpenStep(change, run.id);
   const hasStartedCalls = open?.toolCalls.some(({ startedAt }) => startedAt !== null) === true;
   if (!hasStartedCalls) await closeOpenStep(change, run.id, step, undefined, open);
@@ -126,7 +129,10 @@ export interface StrandedRun {
   id: string;
 }
 
-/** Up to 100 runs whose lease ran out, and up to 100 parked runs past their expiry. Reads over all workspaces, as the sweep does. */
+/**
+ * Up to 100 runs whose lease ran out, and up to 100 parked runs past their expiry. Reads over all workspaces, as the
+ * sweep does.
+ */
 export async function findStrandedRuns(
   database: Database,
 ): Promise<{ leaderless: StrandedRun[]; expired: StrandedRun[] }> {

@@ -6,7 +6,9 @@ import type { ThreadChange } from '../log/thread-change.ts';
 /** The number of runs whose steps one statement deletes. */
 const batchSize = 200;
 
-/** Removes the step contents that the workspace does not record, when a run ends. Returns columns of the run to update. */
+/**
+ * Removes the step contents that the workspace does not record, when a run ends. Returns columns of the run to update.
+ */
 export async function redactSteps(
   { timing }: Pick<Services, 'timing'>,
   change: ThreadChange,

@@ -71,7 +71,10 @@ const rejectedColumns = (error: string, now: Date) =>
     endedAt: now,
   }) as const;
 
-/** Continues after the server has made its calls of a step: parks the run when calls are left for its client, else ends the step. */
+/**
+ * Continues after the server has made its calls of a step: parks the run when calls are left for its client, else ends
+ * the step.
+ */
 export function finishCalls(ctx: DomainContext, run: ClaimedRun): Promise<NextAction> {
   return changeRun(ctx, run, async (change, current) =>
     current.status === 'CANCELLING' ? endCancelled(ctx, change, current, {}) : continueOrWait(change, current, {}),
@@ -88,7 +91,9 @@ async function endCancelled(
   return 'wait';
 }
 
-/** Ends the step when no call is open; otherwise parks the run until its client submits outputs, or until `expiresAt`. */
+/**
+ * Ends the step when no call is open; otherwise parks the run until its client submits outputs, or until `expiresAt`.
+ */
 async function continueOrWait(
   change: ThreadChange,
   current: LockedRun,

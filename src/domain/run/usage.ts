@@ -1,6 +1,9 @@
 import type { ModelInfo } from '../../providers/model-catalog.ts';
 
-/** The tokens that a step or a run used. Prompt tokens include cached tokens, completion tokens include reasoning tokens. */
+/**
+ * The tokens that a step or a run used. Prompt tokens include cached tokens, completion tokens include reasoning
+ * tokens.
+ */
 export interface Usage {
   promptTokens: number;
   completionTokens: number;

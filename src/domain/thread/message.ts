@@ -27,7 +27,9 @@ export type MessageInput = z.output<typeof messageInput>;
 const createInput = z.object({ threadId: z.string(), message: messageInput });
 const editInput = z.object({ id: z.string(), ...contentFields }).superRefine(checkContent);
 
-/** The sort key of a message in the conversation. The answer of a run follows the run's input, whenever it was written. */
+/**
+ * The sort key of a message in the conversation. The answer of a run follows the run's input, whenever it was written.
+ */
 export const conversationOrder = ({
   position,
   run,

@@ -109,7 +109,9 @@ const tool = z
     return z.NEVER;
   });
 
-/** The name by which a model calls a tool. For a plugin its ID: the names of its operations are known at the run only. */
+/**
+ * The name by which a model calls a tool. For a plugin its ID: the names of its operations are known at the run only.
+ */
 const nameOf = (tool: Tool): string => {
   if (tool.type === 'function') return tool.name;
   return tool.type === 'plugin' ? tool.pluginId : tool.type;
