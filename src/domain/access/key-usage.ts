@@ -11,7 +11,7 @@ export class KeyUsage {
 
   constructor(database: Database, log: Logger) {
     this.#database = database;
-    const write = () => this.write().catch((error) => log.warn({ err: error }, 'writing key usage failed'));
+    const write = () => this.write().catch((error) => log.warn({ err: error }, 'key usage write failed'));
     this.#timer = setInterval(write, writeEveryMs).unref();
   }
 
