@@ -1,5 +1,5 @@
 // npm run schema: prints the schema to schema.graphql, which is committed.
 import { writeFile } from 'node:fs/promises';
-import { printedSchema } from '../src/graphql/print-schema.ts';
+import { printedSchema } from '../src/graphql/schema/print-schema.ts';
 
 await writeFile(new URL('../schema.graphql', import.meta.url), printedSchema());

@@ -7,12 +7,12 @@ import { MemoryBus } from './bus/memory.ts';
 import { postgresLink } from './bus/postgres.ts';
 import { redisLink } from './bus/redis.ts';
 import { RemoteBus } from './bus/remote.ts';
-import { type Config, ConfigError, type Secrets } from './config/config.ts';
+import { Closing } from './closing.ts';
+import type { Config, Secrets } from './config/config.ts';
 import type { Database, StatementListener } from './db/client.ts';
 import { openPglite } from './db/pglite.ts';
 import { openPostgres } from './db/postgres.ts';
 import { openVectors } from './db/vectors.ts';
-import { ensureAdminKey, hasAdminKey, isOwnSecretKey } from './domain/access/admin-key.ts';
 import { KeyUsage } from './domain/access/key-usage.ts';
 import { SigningKeys } from './domain/access/signing-key.ts';
 import type { Services } from './domain/context.ts';
@@ -23,25 +23,27 @@ import { releaseAllIngestions } from './domain/search/ingest-claim.ts';
 import { Worker } from './engine/worker.ts';
 import { DiskFileStore } from './files/disk.ts';
 import { Staging } from './files/staging.ts';
-import { buildSchema } from './graphql/schema.ts';
+import { buildSchema } from './graphql/schema/schema.ts';
 import { createLog, type Logger } from './log.ts';
 import { Offload } from './offload/offload.ts';
+import { openAdminKey, openVault } from './open-secrets.ts';
 import type { Embedder } from './providers/embedder.ts';
 import { openEmbedder } from './providers/embedding-model.ts';
 import { ImageModelRegistry } from './providers/image-models.ts';
 import type { ModelCatalog } from './providers/model-catalog.ts';
 import { ModelRegistry } from './providers/registry.ts';
+import { openProviders, type Providers } from './providers/vendors.ts';
 import { BossQueue } from './queue/pg-boss.ts';
 import { SecretFiles } from './secret/secret-files.ts';
-import { Vault } from './secret/vault.ts';
-import { Cors } from './server/http/cors.ts';
+import type { Vault } from './secret/vault.ts';
+import { Cors } from './server/cors.ts';
 import { createHttpServer } from './server/http/http.ts';
 import { EventStreams } from './server/live/event-stream.ts';
-import { SharedResults } from './server/live/shared-results.ts';
 import { serveWebSocket } from './server/live/websocket.ts';
-import { Authenticator } from './server/session/authenticate.ts';
+import { Authenticator } from './server/session/authenticator.ts';
 import { Oidc } from './server/session/oidc.ts';
 import { Quota } from './server/session/quota.ts';
+import { SharedResults } from './server/yoga/shared-results.ts';
 import { maskError } from './server/yoga/use-error-codes.ts';
 import { createGraphServer } from './server/yoga/yoga.ts';
 import { HostPolicy } from './tools/plugin/address.ts';
@@ -50,155 +52,105 @@ import { SafeFetch } from './tools/plugin/safe-fetch.ts';
 import { Python } from './tools/python/python.ts';
 import { Tools } from './tools/tools.ts';
 
-/** Parts that tests bring themselves. */
+/** What tests replace or observe. */
 export interface Overrides {
-  /** For the embedded database in memory: a dump of a migrated one. */
+  /** A dump of a migrated database, with which the embedded database in memory starts. */
   snapshot?: Blob;
-  /** Keep the embedded database in memory, whatever DATA_DIR says. */
+  /** Keeps the embedded database, files and secrets out of DATA_DIR. */
   inMemory?: boolean;
   log?: Logger;
-  /** Puts something between the server and its bus. */
+  /** Wraps the bus of the server. */
   wrapBus?: (bus: Bus) => Bus;
-  /** Hears of each statement that goes to the database. */
+  /** Receives each SQL statement. */
   onStatement?: StatementListener;
 }
 
-/** A server that is up. */
+/** A running server. */
 export interface App extends AsyncDisposable {
-  /** Where it listens, without a path; null for a worker without an API. */
+  /** The origin at which the server listens; null for a worker without an API. */
   readonly url: string | null;
-  /** The first key; null when another process or an earlier start has set it, and this one does not know it. */
+  /** The admin key; null when another process or an earlier start has set it and this process does not know it. */
   readonly adminKey: string | null;
-  /** Whether this start has made the first key: then it is worth showing. */
-  readonly isNew: boolean;
+  /** Whether this start generated the admin key. It is shown once. */
+  readonly isNewAdminKey: boolean;
   readonly models: ModelCatalog;
   readonly services: Services;
-  /** Drains and closes everything, in order; resolves when nothing is left. */
+  /** Drains and closes all parts in order. */
   stop(): Promise<void>;
 }
 
-/** Things to close, in the reverse order of their opening. */
-class Closing {
-  readonly #steps: Array<() => Promise<void>> = [];
-
-  add(step: () => Promise<void>): void {
-    this.#steps.unshift(step);
-  }
-
-  async run(log: Logger): Promise<void> {
-    for (const step of this.#steps.splice(0)) await step().catch((error) => log.error({ err: error }, 'stop'));
-  }
+/** What the parts are opened with. */
+interface Start {
+  readonly config: Config;
+  readonly secrets: Secrets;
+  readonly overrides: Overrides;
+  readonly log: Logger;
+  /** Each part adds the step that closes it. */
+  readonly closing: Closing;
 }
 
-/** Wires a server from its configuration and starts it. Throws ConfigError and DataDirInUseError with a line to show. */
+/** The requests with files that may be open at a time. Each holds a file descriptor and disk space. */
+const uploadQuota = { key: 100, user: 5 };
+
+/** Opens and starts all parts of a server. Throws ConfigError, UnknownModelError or DataDirInUseError with a line to show. */
 export async function startApp(config: Config, secrets: Secrets, overrides: Overrides = {}): Promise<App> {
   const log = overrides.log ?? createLog(config.logLevel);
   const closing = new Closing();
   try {
-    return await open(config, secrets, overrides, log, closing);
+    return await open({ config, secrets, overrides, log, closing });
   } catch (error) {
     await closing.run(log);
     throw error;
   }
 }
 
-async function open(
-  config: Config,
-  secrets: Secrets,
-  overrides: Overrides,
-  log: Logger,
-  closing: Closing,
-): Promise<App> {
-  const models = await ModelRegistry.open({
-    alibaba: secrets.alibaba,
-    openai: secrets.openai,
-    defaultModel: config.defaultModel,
-    demoDelayMs: config.demoDelayMs,
-    catalogFile: config.modelCatalog,
-  });
-  const { embedding } = config.tools;
-  const embedder = embedding && openEmbedder({ ...secrets, ...embedding });
-  const { database, queue } = await openStorage(config, overrides, log, closing);
-  const kept = new SecretFiles(config.dataDir, overrides.inMemory === true);
-  const vault = await openVault(secrets, kept, database);
-  const { wrapBus = (bus: Bus) => bus } = overrides;
-  const bus = wrapBus(await openBus(config, secrets, vault, log));
-  closing.add(() => bus.close());
-  const signingKeys = new SigningKeys(database, vault, config.timing.credential.cacheMs);
-  const feeds = new ThreadFeeds({ database, bus, pollMs: config.timing.feedPollMs });
-  const filing = await openFiles(config, overrides, vault, closing);
-  const python = openPython(config, overrides, log, closing);
-  const images = new ImageModelRegistry({ ...secrets, defaultModel: config.tools.imageModel });
-  const safe = new SafeFetch(new HostPolicy(config.tools.pluginHosts));
-  closing.add(() => safe.close());
-  const tools = new Tools({ python, images, safe, searchUrl: config.tools.searchUrl });
-  const plugins = new Plugins(safe, config.timing.offload);
+async function open(start: Start): Promise<App> {
+  const { config, secrets, log, closing } = start;
+  const { role, timing } = config;
+  const providers = openProviders(secrets.providers);
+  const models = await openModels(config, providers);
+  const embedder = config.tools.embedding && openEmbedder(providers, config.tools.embedding);
+  const { database, queue } = await openStorage(start);
+  const secretFiles = new SecretFiles(config.dataDir, start.overrides.inMemory === true);
+  const vault = await openVault(secrets, secretFiles, database);
+  const bus = await openBus(start, vault);
+  const python = openPython(start);
   const services: Services = {
-    database,
-    bus,
-    queue,
-    models,
-    feeds,
-    vault,
-    signingKeys,
-    log,
-    tools,
-    plugins,
-    embedder: embedder && (await vectorsWith(embedder, database, log)),
-    timing: config.timing,
-    ...filing,
+    ...{ database, queue, vault, bus, models, log, timing },
+    signingKeys: new SigningKeys(database, vault, timing.credential.cacheMs),
+    feeds: new ThreadFeeds({ database, bus, pollMs: timing.feedPollMs }),
+    embedder: embedder && (await withVectors(embedder, database, log)),
+    ...(await openFiles(start, vault)),
+    ...openTools(start, providers, python),
   };
-  const firstKey = await openFirstKey(secrets, kept, services);
-  if (config.role !== 'api') {
-    const offload = new Offload(config.timing.offload);
-    closing.add(() => offload.close());
-    const worker = new Worker(services, { concurrency: config.workerConcurrency, patience: config.model, offload });
-    closing.add(() => worker.stop());
-    await worker.start();
-    if (config.tools.python.ready > 0) python.warmUp();
-  }
-  const url = config.role === 'worker' ? null : await listen(config, services, closing);
+  const adminKey = await openAdminKey(secrets, secretFiles, services);
+  if (role !== 'api') await startWorker(start, services, python);
+  const url = role === 'worker' ? null : await listen(config, services, closing);
   const stop = () => closing.run(log);
-  return { url, ...firstKey, models, services, stop, [Symbol.asyncDispose]: stop };
+  return { url, ...adminKey, models, services, stop, [Symbol.asyncDispose]: stop };
 }
 
-/** Carries hints over Redis where there is one, else over the database that instances share. */
-async function openBus(
-  { databaseUrl, timing }: Config,
-  { redisUrl }: Secrets,
-  vault: Vault,
-  log: Logger,
-): Promise<Bus> {
-  const busLog = log.child({ part: 'bus' });
-  // SECRET_KEY is the same for all processes of a server, and another one for each server.
-  const name = vault.hash('bus', 'name').slice(0, 12);
-  if (redisUrl) return RemoteBus.open(redisLink(redisUrl, name, timing.bus.answerMs), busLog, timing.bus);
-  return databaseUrl
-    ? RemoteBus.open(postgresLink(databaseUrl, timing.bus.answerMs), busLog, timing.bus)
-    : new MemoryBus();
-}
+const openModels = ({ defaultModel, demoDelayMs, modelCatalog }: Config, providers: Providers) =>
+  ModelRegistry.open({ providers, defaultModel, demoDelayMs, catalogFile: modelCatalog });
 
-async function openStorage(
-  config: Config,
-  overrides: Overrides,
-  log: Logger,
-  closing: Closing,
-): Promise<{ database: Database; queue: BossQueue }> {
+/** Opens PostgreSQL where DATABASE_URL names one, else the embedded database. */
+async function openStorage(start: Start): Promise<{ database: Database; queue: BossQueue }> {
+  const { config, secrets, overrides, log, closing } = start;
   const queueLog = log.child({ part: 'queue' });
-  if (config.databaseUrl) {
+  if (secrets.databaseUrl) {
     const { client, close } = await openPostgres(
-      { url: config.databaseUrl, connections: config.databaseConnections },
-      (error) => log.warn({ err: error }, 'connection lost'),
+      { url: secrets.databaseUrl, connections: config.databaseConnections },
+      (error) => log.warn({ err: error }, 'database connection lost'),
       overrides.onStatement,
     );
     closing.add(close);
-    const queue = await BossQueue.open({ url: config.databaseUrl }, queueLog);
+    const queue = await BossQueue.open({ url: secrets.databaseUrl }, queueLog);
     closing.add(() => queue.close());
     return { database: client, queue };
   }
   const { snapshot, onStatement } = overrides;
-  const where = overrides.inMemory ? { snapshot } : { dataDir: config.dataDir };
-  const { client, pglite, close } = await openPglite({ ...where, onStatement });
+  const location = overrides.inMemory ? { snapshot } : { dataDir: config.dataDir };
+  const { client, pglite, close } = await openPglite({ ...location, onStatement });
   closing.add(close);
   await releaseAllLeases(client);
   await releaseAllIngestions({ database: client });
@@ -207,36 +159,39 @@ async function openStorage(
   return { database: client, queue };
 }
 
-/** What makes vectors of passages; null where the database cannot keep them. */
-async function vectorsWith(embedder: Embedder, database: Database, log: Logger): Promise<Embedder | null> {
-  const why = await openVectors(database);
-  if (why === null) return embedder;
-  log.warn(`EMBEDDING_MODEL has no effect: ${why}. Files are searched by their words alone.`);
+/** Opens the bus on Redis where REDIS_URL names one, else on the shared PostgreSQL, else in the process. */
+async function openBus({ config, secrets, overrides, log, closing }: Start, vault: Vault): Promise<Bus> {
+  const { wrapBus = (bus: Bus) => bus } = overrides;
+  const bus = wrapBus(await openLink(config, secrets, vault, log.child({ part: 'bus' })));
+  closing.add(() => bus.close());
+  return bus;
+}
+
+async function openLink({ timing }: Config, secrets: Secrets, vault: Vault, log: Logger): Promise<Bus> {
+  const { redisUrl, databaseUrl } = secrets;
+  const { answerMs } = timing.bus;
+  // All processes of a server share SECRET_KEY, and no other server has it.
+  const name = vault.hash('bus', 'name').slice(0, 12);
+  if (redisUrl) return RemoteBus.open(redisLink(redisUrl, name, answerMs), log, timing.bus);
+  if (databaseUrl) return RemoteBus.open(postgresLink(databaseUrl, answerMs), log, timing.bus);
+  return new MemoryBus();
+}
+
+/** The embedder; null where the database cannot store vectors. */
+async function withVectors(embedder: Embedder, database: Database, log: Logger): Promise<Embedder | null> {
+  const reason = await openVectors(database);
+  if (reason === null) return embedder;
+  log.warn({ reason }, 'EMBEDDING_MODEL has no effect, files are searched by words only');
   return null;
 }
 
-/** The interpreters of Python: nothing is started before it is asked for. */
-function openPython(
-  { tools, dataDir, timing }: Config,
-  { inMemory }: Overrides,
-  log: Logger,
-  closing: Closing,
-): Python {
-  // What stands in it is the same for everybody, and nobody's data.
-  const cacheFolder = join(inMemory ? tmpdir() : dataDir, inMemory ? 'assistant-graph-python' : 'python');
-  const python = new Python({ ...tools.python, cacheFolder, timing: timing.python }, log.child({ part: 'python' }));
-  closing.add(() => python.close());
-  return python;
-}
-
 async function openFiles(
-  { files, publicUrl }: Config,
-  { inMemory }: Overrides,
+  { config, overrides, closing }: Start,
   vault: Vault,
-  closing: Closing,
 ): Promise<Pick<Services, 'files' | 'staging' | 'fileLinks' | 'fileLimits'>> {
-  const folder = inMemory ? await mkdtemp(join(tmpdir(), 'assistant-graph-files-')) : files.folder;
-  if (inMemory) closing.add(() => rm(folder, { recursive: true }));
+  const { files, publicUrl } = config;
+  const folder = overrides.inMemory ? await mkdtemp(join(tmpdir(), 'assistant-graph-files-')) : files.folder;
+  if (overrides.inMemory) closing.add(() => rm(folder, { recursive: true }));
   return {
     files: new DiskFileStore(folder),
     staging: await Staging.open(join(folder, 'incoming')),
@@ -245,31 +200,62 @@ async function openFiles(
   };
 }
 
+/** The Python interpreters. None starts before its first use. */
+function openPython({ config, overrides, log, closing }: Start): Python {
+  const { tools, dataDir, timing } = config;
+  // The cache holds packages and no data of users, so that servers under test share it.
+  const cacheFolder = overrides.inMemory ? join(tmpdir(), 'assistant-graph-python') : join(dataDir, 'python');
+  const python = new Python({ ...tools.python, cacheFolder, timing: timing.python }, log.child({ part: 'python' }));
+  closing.add(() => python.close());
+  return python;
+}
+
+function openTools(
+  { config, closing }: Start,
+  providers: Providers,
+  python: Python,
+): Pick<Services, 'tools' | 'plugins'> {
+  const { imageModel, pluginHosts, searchUrl } = config.tools;
+  const images = new ImageModelRegistry(providers, imageModel);
+  const safe = new SafeFetch(new HostPolicy(pluginHosts));
+  closing.add(() => safe.close());
+  return { tools: new Tools({ python, images, safe, searchUrl }), plugins: new Plugins(safe, config.timing.offload) };
+}
+
+async function startWorker({ config, closing }: Start, services: Services, python: Python): Promise<void> {
+  const offload = new Offload(config.timing.offload);
+  closing.add(() => offload.close());
+  const worker = new Worker(services, { concurrency: config.workerConcurrency, timeouts: config.model, offload });
+  closing.add(() => worker.stop());
+  await worker.start();
+  if (config.tools.python.ready > 0) python.warmUp();
+}
+
+/** Starts the HTTP and WebSocket server. Returns its origin. */
 async function listen(config: Config, services: Services, closing: Closing): Promise<string> {
   const { log, database, queue } = services;
-  const uses = new KeyUsage(database, log);
-  closing.add(() => uses.close());
-  const authenticator = new Authenticator(
-    services,
-    config.oidc && new Oidc(config.oidc),
-    uses,
-    new Quota(config.quota),
-  );
+  const usage = new KeyUsage(database, log);
+  closing.add(() => usage.close());
+  const externalTokens = config.oidc && new Oidc(config.oidc);
+  const quota = new Quota({ ...config.quota, upload: uploadQuota });
+  const authenticator = new Authenticator({ services, externalTokens, usage, quota });
   closing.add(async () => authenticator.close());
   const origins = new Cors(config.corsOrigins);
-  const { graphiql, introspection, maxBodyBytes, liveness } = config;
-  const events = new SharedResults(maskError(log));
-  const yoga = createGraphServer({ schema: buildSchema(), authenticator, events, log, graphiql, introspection });
+  const { graphiql, introspection, maxBodyBytes } = config;
+  const timing = config.timing.socket;
+  const liveness = { ...config.liveness, pingMs: timing.livenessMs };
+  const results = new SharedResults(maskError(log));
+  const yoga = createGraphServer({ schema: buildSchema(), authenticator, results, log, graphiql, introspection });
   const isReady = async () => {
     await database.$queryRaw`SELECT 1`;
     await queue.ping();
   };
-  const eventStreams = new EventStreams({ yoga, authenticator, events, log });
+  const eventStreams = new EventStreams({ yoga, authenticator, results, log, timing });
   const { files: uploads } = config;
   const parts = { yoga, services, authenticator, eventStreams, origins, isReady };
   const server = createHttpServer({ ...parts, liveness, maxBodyBytes, uploads, log });
-  const maxPayloadBytes = maxBodyBytes;
-  const sockets = serveWebSocket(server, { yoga, authenticator, events, origins, log, maxPayloadBytes, liveness });
+  const bounds = { maxPayloadBytes: maxBodyBytes, liveness, timing };
+  const sockets = serveWebSocket(server, { yoga, authenticator, results, origins, log, ...bounds });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(config.port, config.host, resolve);
@@ -286,23 +272,4 @@ async function listen(config: Config, services: Services, closing: Closing): Pro
   const url = `http://${host}:${port}`;
   services.fileLinks.reachedAt(url);
   return url;
-}
-
-/** What the secrets of the server are hashed and sealed with. Throws ConfigError when the database knows another key. */
-async function openVault(secrets: Secrets, kept: SecretFiles, database: Database): Promise<Vault> {
-  const vault = new Vault(secrets.secretKey ?? (await kept.read('secret-key')) ?? (await kept.make('secret-key')));
-  if (await isOwnSecretKey(database, vault)) return vault;
-  throw new ConfigError(
-    'SECRET_KEY is not the one that this database was set up with: set it to that one (the first server keeps it in DATA_DIR/secret-key).',
-  );
-}
-
-/** The first key: ADMIN_KEY, else the one that is kept, else a new one if nobody has set one yet. */
-async function openFirstKey(secrets: Secrets, kept: SecretFiles, { database, vault }: Services) {
-  const given = secrets.adminKey ?? (await kept.read('admin-key'));
-  const isNew = given === null && !(await hasAdminKey(database));
-  const secret = given ?? (isNew ? await kept.make('admin-key') : null);
-  const isFirst = secret !== null && (await ensureAdminKey(database, vault, secret, secrets.adminKey !== null));
-  if (isNew && !isFirst) await kept.forget('admin-key');
-  return { adminKey: isFirst ? secret : null, isNew: isNew && isFirst };
 }

@@ -1,40 +1,45 @@
 import { join } from 'node:path';
 import type { App } from './app.ts';
 import type { Config, Secrets } from './config/config.ts';
+import { allVariables } from './providers/vendors.ts';
 
-/** What the terminal says when the server is up: where it is, how to get in, which model answers, what to try. */
+/** The text for the terminal after the start: the address, the admin key, the default model, and requests to try. */
 export function greeting(app: App, config: Config, secrets: Secrets): string {
   if (app.url === null) return 'assistant-graph worker is up.';
-  const { defaultModel } = app.models;
-  const isUnreached =
-    defaultModel === 'demo' && (secrets.alibaba ?? secrets.openai) !== null && config.defaultModel === null;
-  const model = isUnreached
-    ? 'demo (the configured provider did not list a model: set DEFAULT_MODEL)'
-    : defaultModel === 'demo'
-      ? 'demo, built in (set DASHSCOPE_API_KEY, OPENAI_API_KEY or OPENAI_BASE_URL for a real one)'
-      : defaultModel;
-  const path = join(config.dataDir, 'admin-key');
-  const known = app.adminKey === null ? 'the first key that was set for this database' : `in ${path}`;
-  const kept = app.isNew ? `${app.adminKey}   (kept in ${path})` : known;
-  const key = secrets.adminKey === null ? kept : 'the one in ADMIN_KEY';
+  const keyFile = join(config.dataDir, 'admin-key');
   const isKept = secrets.adminKey === null && app.adminKey !== null;
   const curl = (query: string) =>
     `  curl -s ${app.url}/graphql -H "authorization: Bearer $KEY" -H 'content-type: application/json' -d '${JSON.stringify({ query })}'`;
   return [
     '',
-    `  assistant-graph is up.`,
+    '  assistant-graph is up.',
     '',
     `  ${config.graphiql ? 'GraphiQL' : 'Graph   '}   ${app.url}/graphql`,
-    `  Key        ${key}`,
-    `  Model      ${model}`,
-    `  Data       ${config.databaseUrl ? 'PostgreSQL' : config.dataDir}`,
+    `  Admin key  ${adminKeyLine(app, secrets, keyFile)}`,
+    `  Model      ${modelLine(app, config, secrets)}`,
+    `  Data       ${secrets.databaseUrl ? 'PostgreSQL' : config.dataDir}`,
     '',
     '  Try:',
-    `  KEY=${isKept ? `$(cat ${path})` : '<your key>'}`,
+    `  KEY=${isKept ? `$(cat ${keyFile})` : '<your key>'}`,
     curl('{ models { id } }'),
     curl(
       'mutation { createRun(input: { thread: { messages: [{ text: "Hello!" }] } }) { ... on CreateRunPayload { run { id } } } }',
     ),
     '',
   ].join('\n');
+}
+
+function adminKeyLine(app: App, secrets: Secrets, keyFile: string): string {
+  if (secrets.adminKey !== null) return 'the value of ADMIN_KEY';
+  if (app.adminKey === null) return 'set at an earlier start, or by another process';
+  return app.isNewAdminKey ? `${app.adminKey}   (kept in ${keyFile})` : `kept in ${keyFile}`;
+}
+
+function modelLine({ models }: App, config: Config, secrets: Secrets): string {
+  if (models.defaultModel !== 'demo') return models.defaultModel;
+  if (config.defaultModel === 'demo') return 'demo, built in';
+  const isConfigured = Object.values(secrets.providers).some((provider) => provider !== null);
+  return isConfigured
+    ? 'demo (the configured provider lists no model: set DEFAULT_MODEL)'
+    : `demo, built in (set ${allVariables()} to use a provider)`;
 }

@@ -1,6 +1,6 @@
 import { TypeID, typeid } from 'typeid-js';
 
-/** The prefix of every kind of id (https://github.com/jetify-com/typeid): one id in the row, the graph and the log. */
+/** The prefixes of ids (https://github.com/jetify-com/typeid). Rows, the graph and the log use the same id. */
 const idPrefixes = {
   Assistant: 'asst',
   Thread: 'thread',
@@ -14,17 +14,17 @@ const idPrefixes = {
   Plugin: 'plugin',
 } as const;
 
-/** What an id can name. */
+/** The kinds of things that have an id. */
 export type IdKind = keyof typeof idPrefixes;
 
 const kindByPrefix = new Map(Object.entries(idPrefixes).map(([kind, prefix]) => [prefix as string, kind as IdKind]));
 
-/** A new id of that kind: the prefix and a UUIDv7, so that ids sort by the time they were made. */
+/** A new id: the prefix of the kind and a UUIDv7, so that ids sort by creation time. */
 export function newId(kind: IdKind): string {
   return typeid(idPrefixes[kind]).toString();
 }
 
-/** What the id names, or null when it is not an id of ours. */
+/** The kind of an id; null for a malformed id. */
 export function idKind(id: string): IdKind | null {
   const kind = kindByPrefix.get(id.slice(0, id.lastIndexOf('_')));
   if (!kind) return null;
@@ -36,12 +36,12 @@ export function idKind(id: string): IdKind | null {
   }
 }
 
-/** Whether the text is a well-formed id of that kind. A malformed id is answered like an unknown one. */
+/** Whether a text is a well-formed id of the kind. Callers treat a malformed id like an unknown one. */
 export function isId(kind: IdKind, id: string): boolean {
   return idKind(id) === kind;
 }
 
-/** A new id for one request, to find it in the log. */
+/** A new id of a request, which its log lines carry. */
 export function newRequestId(): string {
   return typeid('req').toString();
 }

@@ -2,7 +2,7 @@ import { type Logger, pino } from 'pino';
 
 export type { Logger };
 
-/** What may never reach a log line, wherever in an object it stands. */
+/** The properties whose values are replaced in log lines, at the first and second level of an object. */
 const secretPaths = [
   'authorization',
   '*.authorization',
@@ -15,8 +15,7 @@ const secretPaths = [
 ];
 
 /**
- * A JSON logger on stderr, so that stdout keeps what the server says to a person.
- * `level` is one of pino's, or `silent`.
+ * Creates a logger of JSON lines on stderr; stdout has the greeting. `level`: one of pino's levels, or `silent`.
  */
 export function createLog(level: string): Logger {
   return pino(

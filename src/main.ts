@@ -1,16 +1,16 @@
 import { enableCompileCache } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
-// The entry: checks the version of Node.js, and starts the server with the settings of the environment.
+// The entry point: checks the version of Node.js and starts the server.
 const oldest = 24;
 if (Number(process.versions.node.split('.')[0]) < oldest) {
   console.error(
-    `assistant-graph needs Node.js ${oldest} or newer; this is ${process.version}. "npm start" brings its own.`,
+    `assistant-graph needs Node.js ${oldest} or newer; this is ${process.version}. "npm start" uses the one that npm installed.`,
   );
   process.exit(1);
 }
 
-// Compiled code is kept between starts, which halves the time of a start. Without write access nothing is kept.
+// A compile cache halves the time of the next start. Without write access there is none.
 enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/node', import.meta.url)));
 
 const { serve } = await import('./serve.ts');

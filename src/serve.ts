@@ -1,30 +1,31 @@
 import { flushCompileCache } from 'node:module';
-import { type Config, ConfigError, readConfig, type Secrets } from './config/config.ts';
+import { type Config, readConfig, type Secrets } from './config/config.ts';
+import { ConfigError } from './config/config-error.ts';
 
-/** How a start fails for a reason that the operator can mend: one line on stderr, without a stack. */
+/** The line for a failed start whose reason the operator can fix; null: the stack is needed. */
 async function lineFor(error: unknown): Promise<string | null> {
   const { DataDirInUseError } = await import('./db/lock.ts');
   const { UnknownModelError } = await import('./providers/model-catalog.ts');
   if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') {
-    return 'PORT is in use: stop the process that listens there, or set PORT to another.';
+    return 'PORT is in use: stop the process that listens on it, or set PORT to another port.';
   }
   const isKnown = [ConfigError, DataDirInUseError, UnknownModelError].some((known) => error instanceof known);
   return isKnown ? (error as Error).message : null;
 }
 
 /**
- * Starts the server, prints where it listens, and stops it on SIGTERM or SIGINT; a second signal ends the process at
- * once. Ends the process with code 1 and one line on stderr when the start fails. `read`: the configuration to start with.
+ * Starts the server, prints a greeting, and stops the server on SIGTERM or SIGINT. A second signal ends the process
+ * immediately. Exits with code 1 and one line on stderr when the start fails. `read`: reads the configuration.
  */
 export async function serve(read: () => { config: Config; secrets: Secrets } = readConfig): Promise<void> {
   try {
     const { config, secrets } = read();
-    // The rest of the code takes seconds to load: settings are checked first.
+    // The settings are checked first: the rest of the code takes seconds to load.
     const { startApp } = await import('./app.ts');
     const { greeting } = await import('./greeting.ts');
     const app = await startApp(config, secrets);
     console.log(greeting(app, config, secrets));
-    // A killed process writes nothing at its end.
+    // A killed process would not write its compile cache.
     setImmediate(flushCompileCache);
     let isStopping = false;
     const stop = async () => {

@@ -105,9 +105,9 @@ test('only app.ts names drivers', () => {
   expect([...new Set(users.map(({ file }) => file))]).toEqual(['app.ts']);
 });
 
-test('only config.ts reads the environment', () => {
+test('only config/config.ts reads the environment', () => {
   const readers = files.filter((file) => readFileSync(join(src, file), 'utf8').includes('process.env'));
-  expect(readers).toEqual(['config.ts']);
+  expect(readers).toEqual(['config/config.ts']);
 });
 
 test('only domain/run.ts changes the status of a run', () => {

@@ -132,7 +132,11 @@ async function everything(): Promise<string> {
       where: { ...where, OR: [{ owner: null }, { owner: { not: 'mallory' } }] },
       include: { messages: true, events: true, runs: { include: { steps: { include: { toolCalls: true } } } } },
     }),
-    await database.apiKey.findMany({ where, include: { secrets: true, entries: true }, omit: { lastUsedAt: true } }),
+    await database.apiKey.findMany({
+      where,
+      include: { secrets: true, otherWorkspaces: true },
+      omit: { lastUsedAt: true },
+    }),
     await database.signingKey.findMany(),
     await database.plugin.findMany({ where }),
     await database.file.findMany({

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { buildSchema, isEnumType, isInputObjectType, isInterfaceType, isObjectType, parse } from 'graphql';
 import { expect, test } from 'vitest';
-import { printedSchema } from '../src/graphql/print-schema.ts';
+import { printedSchema } from '../src/graphql/schema/print-schema.ts';
 
 const printed = printedSchema();
 

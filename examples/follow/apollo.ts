@@ -1,15 +1,15 @@
-// With Apollo Client: new ApolloClient({ cache, link: new GraphQLWsLink(createClient({ …, retryAttempts: 0 })) }).
+// For Apollo Client: new ApolloClient({ cache, link: new GraphQLWsLink(createClient({ …, retryAttempts: 0 })) }).
 import { type ApolloClient, CombinedGraphQLErrors, type DocumentNode } from '@apollo/client';
 import { type Connect, type Event, follow, iterate, refuse } from './follow.ts';
 
-/** `query` takes `$after: String` and has one field, whose events select `cursor`. */
+/** Returns a function that follows `query`: a subscription with `$after: String` and one field, which selects `cursor`. */
 export function followByApollo<E extends Event>(
   client: ApolloClient,
   query: DocumentNode,
   variables: Record<string, unknown>,
 ) {
   const connect: Connect<E> = async function* (after, signal) {
-    // Events are not things with an identity: the cache has no use for them.
+    // Events have no identity: caching them would be useless.
     const results = client.subscribe<Record<string, E>>({
       query,
       variables: { ...variables, after },

@@ -1,15 +1,15 @@
-// Following a run or a thread so that nothing is missed and nothing comes twice, whatever happens to the connection.
-// Copy this file and the one of your client beside it; it needs nothing else.
+// Streams the events of a run or a thread without gaps or duplicates, across lost connections.
+// To use it, copy this file and the one for your client. It has no dependencies.
 
-/** What every event has: the place behind it. */
+/** What `follow` needs of an event: the position after it. */
 export interface Event {
   cursor: string;
 }
 
-/** Opens one connection and reads it until it ends: all events after a cursor, or from the first. */
+/** Opens one connection and yields the events after a cursor until the stream completes; `after` null: from the start. */
 export type Connect<E extends Event> = (after: string | null, signal: AbortSignal) => AsyncIterable<E>;
 
-/** The server has said no: asking again would not help. */
+/** The server refused the subscription, or ended it for good: a new attempt would fail, too. */
 export class Refused extends Error {
   readonly code: string | undefined;
   constructor({ message, extensions }: GraphError) {
@@ -18,26 +18,27 @@ export class Refused extends Error {
   }
 }
 
-/** An error as GraphQL servers send it. */
+/** An error in a GraphQL response. */
 export interface GraphError {
   message: string;
   extensions?: Record<string, unknown>;
 }
 
-/** Errors that pass: with these the connection is made again. */
-const passing = new Set<unknown>(['INTERNAL_SERVER_ERROR', 'RATE_LIMITED']);
+/** Codes of temporary errors: `follow` reconnects after these. */
+const temporary = new Set<unknown>(['INTERNAL_SERVER_ERROR', 'RATE_LIMITED']);
 
-/** Throws what an answer refuses, so that a broken connection and a refusal can be told apart. */
+/** Throws the first error of a response: as Refused, or as an Error if it is temporary. Does nothing without errors. */
 export function refuse(errors: readonly GraphError[] | undefined): void {
   const [error] = errors ?? [];
   if (!error) return;
-  throw passing.has(error.extensions?.code) ? new Error(error.message) : new Refused(error);
+  throw temporary.has(error.extensions?.code) ? new Error(error.message) : new Refused(error);
 }
 
 /**
- * Every event once and in order, over as many connections as it takes: after each break it connects again, later and later,
- * and goes on behind the last event that it gave out. Ends when the server says that there is no more, or the signal aborts;
- * throws Refused. Keep `cursor` of the last event to go on later with `after`, on another machine if need be.
+ * Yields every event exactly once and in order, over as many connections as necessary. After a lost connection it
+ * reconnects with exponential backoff and resumes after the last event that it yielded. Ends when the server completes the
+ * stream or the signal aborts; throws Refused. To resume later, also on another machine, store the `cursor` of the last
+ * event and pass it as `after`.
  */
 export async function* follow<E extends Event>(
   connect: Connect<E>,
@@ -63,7 +64,7 @@ export async function* follow<E extends Event>(
       signal.removeEventListener('abort', close);
       close();
     }
-    // Not all at the same moment, when a server with many followers has restarted.
+    // Random, so that the clients of a restarted server do not all reconnect at the same moment.
     await pause(waitMs * (0.5 + Math.random() / 2), signal);
     waitMs = Math.min(waitMs * 2, maxWaitMs);
   }
@@ -81,30 +82,30 @@ function pause(ms: number, signal: AbortSignal): Promise<void> {
   });
 }
 
-/** What clients call that tell of results by callbacks. */
+/** The callbacks that a client library calls with its results. */
 export interface Sink<T> {
   next(value: T): void;
   error(error: unknown): void;
   complete(): void;
 }
 
-/** The results of a client with callbacks, one after the other. `subscribe` returns what ends it. */
+/** Turns a client library with callbacks into an async iterator. `subscribe` returns a function that unsubscribes. */
 export async function* iterate<T>(
   subscribe: (sink: Sink<T>) => () => void,
   signal: AbortSignal,
 ): AsyncGenerator<T, void> {
-  const waiting: T[] = [];
+  const queue: T[] = [];
   let end: { error?: unknown } | null = signal.aborted ? {} : null;
   let wake = () => {};
-  const finish = (how: { error?: unknown }) => {
-    end ??= how;
+  const finish = (result: { error?: unknown }) => {
+    end ??= result;
     wake();
   };
   const stop = () => finish({});
   signal.addEventListener('abort', stop);
   const unsubscribe = subscribe({
     next: (value) => {
-      waiting.push(value);
+      queue.push(value);
       wake();
     },
     error: (error) => finish({ error }),
@@ -112,7 +113,7 @@ export async function* iterate<T>(
   });
   try {
     for (;;) {
-      while (waiting.length > 0) yield waiting.shift() as T;
+      while (queue.length > 0) yield queue.shift() as T;
       if (end && 'error' in end) throw end.error;
       if (end) return;
       await new Promise<void>((resolve) => {

@@ -1,8 +1,8 @@
-// With graphql-ws: createClient({ url, connectionParams, retryAttempts: 0 }), because `follow` connects again, with the cursor.
+// For graphql-ws: createClient({ url, connectionParams, retryAttempts: 0 }). `follow` reconnects, because it has the cursor.
 import type { Client } from 'graphql-ws';
 import { type Connect, type Event, follow, type GraphError, refuse } from './follow.ts';
 
-/** `query` takes `$after: String` and has one field, whose events select `cursor`. */
+/** Returns a function that follows `query`: a subscription with `$after: String` and one field, which selects `cursor`. */
 export function followByGraphqlWs<E extends Event>(client: Client, query: string, variables: Record<string, unknown>) {
   const connect: Connect<E> = async function* (after, signal) {
     const results = client.iterate<Record<string, E>>({ query, variables: { ...variables, after } });
@@ -13,7 +13,7 @@ export function followByGraphqlWs<E extends Event>(client: Client, query: string
         if (data) yield Object.values(data)[0] as E;
       }
     } catch (error) {
-      // What the server refuses comes as a list; anything else is a connection that broke.
+      // A list of GraphQL errors is a refusal; anything else is a broken connection.
       if (Array.isArray(error)) refuse(error as GraphError[]);
       throw error;
     }

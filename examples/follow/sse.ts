@@ -1,33 +1,33 @@
-// With nothing but fetch: server-sent events, in a browser or in Node.js.
+// Server-sent events with `fetch` alone, in a browser or in Node.js.
 import { type Connect, type Event, follow, type GraphError, refuse } from './follow.ts';
 
-/** The server sends a comment every 12 s: a connection that is silent for longer is gone, even if nobody said so. */
+/** The server sends a comment every 12 s. A connection that is silent for this long is considered broken. */
 const silentMs = 30_000;
 
-/** The event stream that a response is, or what it says instead. */
-async function streamIn(response: Response): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
+/** The body of a response that is an event stream. Throws the GraphQL error of any other response. */
+async function eventStreamOf(response: Response): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
   const isStream = response.headers.get('content-type')?.startsWith('text/event-stream');
   if (isStream && response.body) return response.body;
   refuse(((await response.json()) as { errors?: GraphError[] }).errors);
-  throw new Error(`The server answered ${response.status}.`);
+  throw new Error(`The server responded with HTTP status ${response.status}.`);
 }
 
-/** The blocks of an event stream, as they come; `heard` is called with every sign of life. */
-async function* blocksOf(body: ReadableStream<Uint8Array<ArrayBuffer>>, heard: () => void): AsyncGenerator<string> {
+/** The blocks of an event stream as they arrive. Calls `onData` with each chunk, comments included. */
+async function* blocksOf(body: ReadableStream<Uint8Array<ArrayBuffer>>, onData: () => void): AsyncGenerator<string> {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let text = '';
   for (;;) {
     const { value, done } = await reader.read();
-    // A stream that is over says so; one that just ends has broken.
-    if (done) throw new Error('The connection broke.');
-    heard();
+    // A complete stream ends with an event `complete`, which ends the loop below. One that ends before it is broken.
+    if (done) throw new Error('The event stream ended without `complete`.');
+    onData();
     const blocks = (text + value).split('\n\n');
     text = blocks.pop() as string;
     yield* blocks;
   }
 }
 
-/** `query` takes `$after: String` and has one field, whose events select `cursor`. */
+/** Returns a function that follows `query`: a subscription with `$after: String` and one field, which selects `cursor`. */
 export function followBySse<E extends Event>(
   url: string,
   headers: Record<string, string>,
@@ -37,7 +37,7 @@ export function followBySse<E extends Event>(
   const connect: Connect<E> = async function* (after, signal) {
     const silence = new AbortController();
     const timer = { id: setTimeout(() => silence.abort(), silentMs) };
-    const heard = () => {
+    const restartTimer = () => {
       clearTimeout(timer.id);
       timer.id = setTimeout(() => silence.abort(), silentMs);
     };
@@ -48,7 +48,7 @@ export function followBySse<E extends Event>(
         body: JSON.stringify({ query, variables: { ...variables, after } }),
         signal: AbortSignal.any([signal, silence.signal]),
       });
-      for await (const block of blocksOf(await streamIn(response), heard)) {
+      for await (const block of blocksOf(await eventStreamOf(response), restartTimer)) {
         if (/^event: ?complete$/m.test(block)) return;
         const [, json] = /^data: ?(.+)$/m.exec(block) ?? [];
         if (!json) continue;

@@ -1,11 +1,11 @@
-// With urql: a client whose subscriptionExchange forwards to createClient({ …, retryAttempts: 0 }) of graphql-ws.
+// For urql: a client whose subscriptionExchange forwards to createClient({ …, retryAttempts: 0 }) of graphql-ws.
 import type { Client, OperationResult } from '@urql/core';
 import { type Connect, type Event, follow, iterate, refuse, type Sink } from './follow.ts';
 
-/** `query` takes `$after: String` and has one field, whose events select `cursor`. */
+/** Returns a function that follows `query`: a subscription with `$after: String` and one field, which selects `cursor`. */
 export function followByUrql<E extends Event>(client: Client, query: string, variables: Record<string, unknown>) {
   const connect: Connect<E> = async function* (after, signal) {
-    // `subscribe` alone does not tell of the end: the last result says that it was the last.
+    // urql has no completion callback: `hasNext` is false in the last result.
     const subscribe = (sink: Sink<OperationResult<Record<string, E>>>) =>
       client.subscription<Record<string, E>>(query, { ...variables, after }).subscribe((result) => {
         sink.next(result);
@@ -16,7 +16,7 @@ export function followByUrql<E extends Event>(client: Client, query: string, var
       if (error?.networkError) throw error.networkError;
       refuse(error?.graphQLErrors);
       const event = data && (Object.values(data)[0] as E);
-      // With the end urql tells the last event again.
+      // On completion urql repeats the last event.
       if (!event || event.cursor === last) continue;
       last = event.cursor;
       yield event;

@@ -1,4 +1,5 @@
-// A picture: start the server with IMAGE_MODEL (IMAGE_MODEL=demo draws without a model), then node examples/tools/draw.ts
+// Generates an image: node examples/tools/draw.ts
+// The server needs IMAGE_MODEL, for example IMAGE_MODEL=demo, which draws without a provider.
 import { run } from './graph.ts';
 
 await run('draw a lighthouse at dawn', [{ textToImage: {} }]);

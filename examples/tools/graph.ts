@@ -1,12 +1,12 @@
-// What the examples beside this file share: asking the graph, uploading a file, and running with tools to the end.
-// KEY: the key that the server printed (by default the one in .data/admin-key). URL: where the server is.
+// Shared by the examples in this folder: sending an operation, uploading a file, and streaming a run with tools.
+// Environment: KEY is the API key (default: the one in .data/admin-key), URL the server (default: http://127.0.0.1:4000).
 import { readFile } from 'node:fs/promises';
 
 const url = process.env.URL ?? 'http://127.0.0.1:4000';
 const key = process.env.KEY ?? (await readFile('.data/admin-key', 'utf8').catch(() => '')).trim();
 const headers = { authorization: `Bearer ${key}` };
 
-/** What the operations of these examples answer. */
+/** The results of the operations in these examples. */
 interface Data {
   createRun: { run: { id: string } };
   uploadFile: { file: { id: string } };
@@ -18,7 +18,7 @@ interface NamedFile {
   url: string;
 }
 
-/** An event of a run: each has some of these. */
+/** An event of a run. Each type of event has some of these fields. */
 interface RunEvent {
   toolCall?: { arguments: string | null; output: string | null };
   text?: string;
@@ -33,14 +33,14 @@ interface RunEvent {
   };
 }
 
-/** Sends an operation; throws what the server refuses. */
+/** Sends an operation and returns its data. Throws if the server returns an error or refuses the mutation. */
 export async function graph(query: string, variables: object = {}): Promise<Data> {
   const body = JSON.stringify({ query, variables });
   const init = { method: 'POST', headers: { ...headers, 'content-type': 'application/json' }, body };
   return dataOf(await fetch(`${url}/graphql`, init));
 }
 
-/** Uploads a file, by the GraphQL multipart request convention; returns its id. */
+/** Uploads a file as a GraphQL multipart request; returns its id. */
 export async function upload(name: string, content: string): Promise<string> {
   const query = `mutation($input: UploadFileInput!) { uploadFile(input: $input) {
     ... on UploadFilePayload { file { id } } ... on Error { message } } }`;
@@ -59,27 +59,27 @@ async function dataOf(response: Response): Promise<Data> {
   return data as Data;
 }
 
-const events = `subscription($id: ID!) { runEvents(runId: $id) {
+const runEvents = `subscription($id: ID!) { runEvents(runId: $id) {
   ... on StepDelta { toolCall { name arguments output } }
   ... on MessageDelta { text }
   ... on RunStatusChanged { status run { lastError { message } steps { nodes { toolCalls { error { message }
     ... on CodeInterpreterToolCall { files { name url } } ... on TextToImageToolCall { images { name url } } } } } } } } }`;
 
-/** Starts a run with a message and some tools, and prints what happens, as it happens. */
-export async function run(text: string, tools: object[], more: object = {}): Promise<void> {
-  const start = `mutation($input: CreateRunInput!) { createRun(input: $input) {
+/** Starts a run with a message and tools, and prints its events. `threadFields`: for example `fileIds`. */
+export async function run(text: string, tools: object[], threadFields: object = {}): Promise<void> {
+  const createRunMutation = `mutation($input: CreateRunInput!) { createRun(input: $input) {
     ... on CreateRunPayload { run { id } } ... on Error { message } } }`;
-  const thread = { messages: [{ text }], ...more };
-  const { createRun } = await graph(start, { input: { thread, tools } });
+  const thread = { messages: [{ text }], ...threadFields };
+  const { createRun } = await graph(createRunMutation, { input: { thread, tools } });
   const response = await fetch(`${url}/graphql`, {
     method: 'POST',
     headers: { ...headers, 'content-type': 'application/json', accept: 'text/event-stream' },
-    body: JSON.stringify({ query: events, variables: { id: createRun.run.id } }),
+    body: JSON.stringify({ query: runEvents, variables: { id: createRun.run.id } }),
   });
-  let rest = '';
+  let incomplete = '';
   for await (const chunk of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
-    const blocks = (rest + chunk).split('\n\n');
-    rest = blocks.pop() ?? '';
+    const blocks = (incomplete + chunk).split('\n\n');
+    incomplete = blocks.pop() ?? '';
     for (const block of blocks) {
       const event = /^data: ?(.+)$/m.exec(block)?.[1];
       if (event) print(JSON.parse(event).data.runEvents);
@@ -87,12 +87,13 @@ export async function run(text: string, tools: object[], more: object = {}): Pro
   }
 }
 
-function print({ toolCall, text, status, run: now }: RunEvent): void {
+/** Prints the deltas of an event and, at the end of the run, its errors and files. */
+function print({ toolCall, text, status, run: state }: RunEvent): void {
   process.stdout.write(text ?? toolCall?.arguments ?? toolCall?.output ?? '');
-  if (!now || (status !== 'COMPLETED' && status !== 'FAILED')) return;
+  if (!state || (status !== 'COMPLETED' && status !== 'FAILED')) return;
   console.log();
-  if (now.lastError) console.error(now.lastError.message);
-  for (const { toolCalls } of now.steps.nodes) {
+  if (state.lastError) console.error(state.lastError.message);
+  for (const { toolCalls } of state.steps.nodes) {
     for (const { files = [], images = [], error } of toolCalls) {
       if (error) console.error(error.message);
       for (const file of [...files, ...images]) console.log(`${file.name}: ${file.url}`);

@@ -1,6 +1,7 @@
-// The tools of an MCP server: node examples/tools/mcp.ts
-// MCP: its address. For one on this machine: npx @modelcontextprotocol/server-everything streamableHttp (port 3001), and the server
-// started with PLUGIN_HOSTS=127.0.0.1 npm start
+// Registers an MCP server as a plugin and calls one of its tools: node examples/tools/mcp.ts
+// Environment: MCP is the address of the MCP server. To run one on this machine (port 3001):
+// npx @modelcontextprotocol/server-everything streamableHttp
+// Then allow its address: PLUGIN_HOSTS=127.0.0.1 npm start
 import { graph, run } from './graph.ts';
 
 const address = process.env.MCP ?? 'http://127.0.0.1:3001/mcp';

@@ -1,5 +1,5 @@
-// A business interface by its OpenAPI document: node examples/tools/openapi.ts
-// API: where the interface is. One on this machine has to be allowed: PLUGIN_HOSTS=127.0.0.1 npm start
+// Registers an HTTP API by its OpenAPI document and calls one of its operations: node examples/tools/openapi.ts
+// Environment: API is the address of the API. To use one on this machine, allow it: PLUGIN_HOSTS=127.0.0.1 npm start
 import { graph, run } from './graph.ts';
 
 const api = process.env.API ?? 'https://petstore3.swagger.io/api/v3';

@@ -10,19 +10,19 @@ export interface IteratorSource<T> {
  * An async iterator over a source, in the shape of an async generator. Unlike a generator, its `return` does not wait for
  * a pending `next`, and no value passes through a frame of its own: live events take this path for each subscriber.
  */
-export function iterator<T>({ next, close }: IteratorSource<T>): AsyncGenerator<T, undefined, void> {
+export function iterator<T>(source: IteratorSource<T>): AsyncGenerator<T, undefined, void> {
   const self: AsyncGenerator<T, undefined, void> = {
-    next,
+    next: () => source.next(),
     return: async () => {
-      await close();
+      await source.close();
       return { done: true, value: undefined };
     },
     throw: async (error) => {
-      await close();
+      await source.close();
       throw error;
     },
     [Symbol.asyncIterator]: () => self,
-    [Symbol.asyncDispose]: async () => void (await close()),
+    [Symbol.asyncDispose]: async () => void (await source.close()),
   };
   return self;
 }

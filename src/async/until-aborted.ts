@@ -1,10 +1,13 @@
-/** The promise, or the signal's reason, whichever comes first: not everything that is waited for heeds a signal in time. */
+/**
+ * Settles with the promise, or rejects with the signal's reason if the signal aborts first. For work that reacts late, or
+ * never, to its signal.
+ */
 export function untilAborted<T>(promise: PromiseLike<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const abort = () => reject(signal.reason);
     if (signal.aborted) abort();
     else signal.addEventListener('abort', abort, { once: true });
-    // Also when nobody waits for it any more: a rejection that nobody hears ends the process.
+    // The promise keeps its handlers after an abort: an unhandled rejection would end the process.
     promise.then(resolve, reject).then(() => signal.removeEventListener('abort', abort));
   });
 }

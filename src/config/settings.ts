@@ -1,86 +1,152 @@
-import { z } from 'zod';
+import { join } from 'node:path';
+import { vendors } from '../providers/vendors.ts';
+import * as kind from './kind.ts';
+import { type Computed, computed, optional, required, setting, unset } from './setting.ts';
 
-const whole = (min: number, max: number) =>
-  z.string().regex(/^\d+$/).transform(Number).pipe(z.number().min(min).max(max));
-const httpUrl = z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/\/+$/, ''));
-const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
-const claim = z.string().min(1).max(200);
-const originShape = /^(https?:\/\/[a-z0-9.-]+(:\d+)?|https?:\/\/\[[0-9a-f:]+\](:\d+)?|null)$/i;
-const origins = z.string().transform((text, ctx) => {
-  if (text.trim() === '*') return '*' as const;
-  const list = text.split(',').map((origin) => origin.trim().toLowerCase());
-  if (!list.every((origin) => originShape.test(origin))) ctx.addIssue('no origin');
-  return list;
-});
-const hostShape = /^[a-z0-9.-]+$|^[0-9a-f:.]+(\/\d{1,3})?$/;
-const hosts = z.string().transform((text, ctx) => {
-  const list = text.split(',').map((host) => host.trim().toLowerCase());
-  if (!list.every((host) => hostShape.test(host))) ctx.addIssue('no host');
-  return list;
-});
-const key = z.string().regex(/^[\x21-\x7e]+$/);
+const { bytes, seconds, whole } = kind;
 
-/** Each variable: what it accepts, in words for the one line of refusal, and how it is read. */
-export const variables = {
-  HOST: ['an address to listen on, for example 127.0.0.1 or ::', z.string().regex(/^[\w.:-]+$/)],
-  PORT: ['a whole number from 0 to 65535', whole(0, 65_535)],
-  DATA_DIR: ['a folder', z.string().min(1)],
-  DATABASE_URL: ['a postgres:// or postgresql:// address', z.url({ protocol: /^postgres(ql)?$/ })],
-  DATABASE_CONNECTIONS: ['a whole number from 2 to 1000', whole(2, 1000)],
-  REDIS_URL: ['a redis:// or rediss:// address', z.url({ protocol: /^rediss?$/ })],
-  ADMIN_KEY: ['at least 16 printable characters without spaces', key.min(16).max(200)],
-  SECRET_KEY: ['at least 32 printable characters without spaces', key.min(32).max(500)],
-  ROLE: ['all, api or worker', z.enum(['all', 'api', 'worker'])],
-  DASHSCOPE_API_KEY: ['a key without spaces', key],
-  DASHSCOPE_BASE_URL: ['an http(s) address', httpUrl],
-  OPENAI_API_KEY: ['a key without spaces', key],
-  OPENAI_BASE_URL: ['an http(s) address', httpUrl],
-  DEFAULT_MODEL: ['a model, for example alibaba/qwen-plus or demo', z.string().regex(/^\S{1,200}$/)],
-  DEMO_DELAY_MS: ['a whole number of milliseconds from 0 to 10000', whole(0, 10_000)],
-  MODEL_TIMEOUT_SECONDS: ['a whole number of seconds from 1 to 3600', whole(1, 3600)],
-  MODEL_STALL_SECONDS: ['a whole number of seconds from 1 to 3600', whole(1, 3600)],
-  MODEL_RETRIES: ['a whole number from 0 to 10', whole(0, 10)],
-  MODEL_CATALOG: ['a path to a JSON file', z.string().min(1)],
-  WORKER_CONCURRENCY: ['a whole number from 1 to 1000', whole(1, 1000)],
-  MAX_BODY_BYTES: ['a whole number from 1024 to 1000000000', whole(1024, 1_000_000_000)],
-  MAX_SOCKETS_PER_KEY: ['a whole number from 1 to 1000000', whole(1, 1_000_000)],
-  MAX_SOCKETS_PER_USER: ['a whole number from 1 to 1000000', whole(1, 1_000_000)],
-  MAX_STREAMS_PER_KEY: ['a whole number from 1 to 1000000', whole(1, 1_000_000)],
-  MAX_STREAMS_PER_USER: ['a whole number from 1 to 1000000', whole(1, 1_000_000)],
-  SOCKET_SILENT_SECONDS: ['a whole number of seconds from 10 to 3600', whole(10, 3600)],
-  SOCKET_IDLE_SECONDS: ['a whole number of seconds from 10 to 86400', whole(10, 86_400)],
-  PUBLIC_URL: ['an http(s) address without a path', httpUrl.refine((url) => new URL(url).pathname === '/')],
-  FILES_DIR: ['a folder', z.string().min(1)],
-  MAX_UPLOAD_BYTES: ['a whole number from 1 to 2000000000', whole(1, 2_000_000_000)],
-  MAX_UPLOADS: ['a whole number from 1 to 100', whole(1, 100)],
-  MAX_WORKSPACE_FILE_BYTES: ['a whole number from 1 to 1000000000000000', whole(1, 1e15)],
-  MAX_USER_FILE_BYTES: ['a whole number from 1 to 1000000000000000', whole(1, 1e15)],
-  FILE_URL_SECONDS: ['a whole number of seconds from 10 to 86400', whole(10, 86_400)],
-  PYTHON_MEMORY_MB: ['a whole number of megabytes from 128 to 4096', whole(128, 4096)],
-  PYTHON_SANDBOXES: ['a whole number from 1 to 1000', whole(1, 1000)],
-  PYTHON_READY: ['a whole number from 0 to 100', whole(0, 100)],
-  PYTHON_IDLE_SECONDS: ['a whole number of seconds from 10 to 86400', whole(10, 86_400)],
-  PYTHON_PACKAGES: [
-    'a folder of wheels, or the http(s) address of a release of Pyodide',
-    z.union([httpUrl, z.string().regex(/^(?!\w+:\/\/)./s)]),
-  ],
-  EMBEDDING_MODEL: ['an embedding model, for example alibaba/text-embedding-v4', z.string().regex(/^[^/\s]+\/\S+$/)],
-  EMBEDDING_DIMENSIONS: ['a whole number from 1 to 16000', whole(1, 16_000)],
-  IMAGE_MODEL: ['an image model, for example openai/gpt-image-1-mini', z.string().regex(/^[^/\s]+\/\S+$|^demo$/)],
-  SEARCH_URL: ['the http(s) address of a SearXNG', httpUrl],
-  PLUGIN_HOSTS: ['hosts and ranges such as crm.internal or 10.1.0.0/16, separated by commas', hosts],
-  CORS_ORIGINS: ['origins such as https://app.example.com, separated by commas, or *', origins],
-  INTROSPECTION: ['true or false', flag],
-  OIDC_ISSUER: ['an http(s) address', z.url({ protocol: /^https?$/ })],
-  OIDC_AUDIENCE: ['a text', z.string().min(1).max(500)],
-  OIDC_JWKS_URI: ['an http(s) address', z.url({ protocol: /^https?$/ })],
-  OIDC_USER_CLAIM: ['the name of a claim, for example sub', claim],
-  OIDC_WORKSPACE_CLAIM: ['the name of a claim', claim],
-  OIDC_SCOPES_CLAIM: ['the name of a claim, for example scope', claim],
-  GRAPHIQL: ['true or false', flag],
-  LOG_LEVEL: [
-    'trace, debug, info, warn, error, fatal or silent',
-    z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),
-  ],
-  NODE_ENV: ['any word', z.string()],
-} as const;
+const production = setting('NODE_ENV', kind.environment, '', 'With `production`, three defaults change.');
+const openUnlessProduction = (open: string, closed: string, words: string): Computed =>
+  computed(`${words} in production`, (environment) => (production.read(environment) ? closed : open));
+const trueUnlessProduction = openUnlessProduction('true', 'false', '`true`; `false`');
+const dataDir = setting('DATA_DIR', kind.folder, '.data', 'Folder of database, generated keys and files.');
+
+const server = {
+  host: setting('HOST', kind.host, '127.0.0.1', 'Address to listen on.'),
+  port: setting('PORT', whole(0, 65_535), 4000, 'TCP port; 0 selects a free one.'),
+  publicUrl: setting('PUBLIC_URL', kind.originUrl, unset('`HOST`:`PORT`'), 'URL of the server in links to files.'),
+  role: setting('ROLE', kind.oneOf('all', 'api', 'worker'), 'all', 'Serve clients, execute runs, or both.'),
+  workerConcurrency: setting('WORKER_CONCURRENCY', whole(1, 1000), 50, 'Runs that a process executes at a time.'),
+  logLevel: setting('LOG_LEVEL', kind.logLevel, 'info', 'Lowest level of the log, JSON on stderr.'),
+  production,
+  graphiql: setting('GRAPHIQL', kind.flag, trueUnlessProduction, 'Serve GraphiQL to browsers at `/graphql`.'),
+  introspection: setting('INTROSPECTION', kind.flag, trueUnlessProduction, 'Let clients query the schema.'),
+  corsOrigins: setting(
+    'CORS_ORIGINS',
+    kind.origins,
+    openUnlessProduction('*', '', '`*`; none'),
+    'Origins whose pages may call the server.',
+  ),
+};
+
+const storage = {
+  dataDir,
+  databaseConnections: setting('DATABASE_CONNECTIONS', whole(2, 1000), 20, 'Most PostgreSQL connections of a process.'),
+};
+const connections = {
+  databaseUrl: setting(
+    'DATABASE_URL',
+    kind.url('postgres', 'postgresql'),
+    unset('embedded'),
+    'PostgreSQL 15 or newer instead of the embedded one.',
+  ),
+  redisUrl: setting(
+    'REDIS_URL',
+    kind.url('redis', 'rediss'),
+    unset('PostgreSQL'),
+    'Redis server or cluster node for live messages.',
+  ),
+};
+
+const keys = {
+  adminKey: setting('ADMIN_KEY', kind.adminKey(16, 200), unset('generated'), 'Secret of the admin key.'),
+  secretKey: setting('SECRET_KEY', kind.printable(32, 500), unset('generated'), 'Secret that protects stored keys.'),
+};
+
+const identity = {
+  oidc: optional({
+    issuer: setting('OIDC_ISSUER', kind.url('http', 'https'), required, 'Issuer of the accepted tokens.'),
+    audience: setting('OIDC_AUDIENCE', kind.text(500), required, 'Audience of the accepted tokens.'),
+    jwksUri: setting('OIDC_JWKS_URI', kind.url('http', 'https'), unset('discovered'), 'Location of the public keys.'),
+    userClaim: setting('OIDC_USER_CLAIM', kind.claimName, 'sub', 'Claim with the id of the user.'),
+    workspaceClaim: setting('OIDC_WORKSPACE_CLAIM', kind.claimName, null, 'Claim with the workspace.'),
+    scopesClaim: setting('OIDC_SCOPES_CLAIM', kind.claimName, 'scope', 'Claim with the scopes.'),
+  }),
+};
+
+const models = {
+  defaultModel: setting('DEFAULT_MODEL', kind.modelName, unset('see below'), 'Model where nothing else names one.'),
+  modelCatalog: setting('MODEL_CATALOG', kind.jsonFile, null, 'File that overrides the table of models.'),
+  model: {
+    timeoutMs: setting('MODEL_TIMEOUT_SECONDS', seconds(1, 3600), 60, 'Maximum wait for the start of an answer.'),
+    stallMs: setting('MODEL_STALL_SECONDS', seconds(1, 3600), 60, 'Maximum pause within an answer.'),
+    retries: setting('MODEL_RETRIES', whole(0, 10), 3, 'Retries of a call that fails before its first token.'),
+  },
+  demoDelayMs: setting('DEMO_DELAY_MS', whole(0, 10_000, 'milliseconds'), 40, 'Pause of the demo before each word.'),
+};
+const providers = Object.fromEntries(vendors.map(({ name, settings }) => [name, settings]));
+
+const limits = {
+  maxBodyBytes: setting('MAX_BODY_BYTES', bytes(1024, 1e9), 8e6, 'Maximum size of a request or socket message.'),
+  quota: {
+    socket: {
+      key: setting('MAX_SOCKETS_PER_KEY', whole(1, 1e6), 10_000, 'Open sockets and event streams of a key.'),
+      user: setting('MAX_SOCKETS_PER_USER', whole(1, 1e6), 100, 'Open sockets and event streams of an end user.'),
+    },
+    stream: {
+      key: setting('MAX_STREAMS_PER_KEY', whole(1, 1e6), 20_000, 'Open subscriptions and waits of a key.'),
+      user: setting('MAX_STREAMS_PER_USER', whole(1, 1e6), 500, 'Open subscriptions and waits of an end user.'),
+    },
+  },
+  liveness: {
+    silentMs: setting('SOCKET_SILENT_SECONDS', seconds(10, 3600), 120, 'Maximum silence of a client.'),
+    idleMs: setting('SOCKET_IDLE_SECONDS', seconds(10, 86_400), 600, 'Maximum time of a socket without operations.'),
+  },
+};
+
+const files = {
+  files: {
+    folder: setting(
+      'FILES_DIR',
+      kind.folder,
+      computed('`DATA_DIR`/files', (environment) => join(dataDir.read(environment), 'files')),
+      'Folder of the uploaded and generated files.',
+    ),
+    uploadBytes: setting('MAX_UPLOAD_BYTES', bytes(1, 2e9), 100e6, 'Maximum size of a file.'),
+    uploads: setting('MAX_UPLOADS', whole(1, 100), 10, 'Maximum number of files in a request.'),
+    workspaceBytes: setting(
+      'MAX_WORKSPACE_FILE_BYTES',
+      bytes(1, 1e15),
+      10e9,
+      'Total size of the files of a workspace.',
+    ),
+    userBytes: setting('MAX_USER_FILE_BYTES', bytes(1, 1e15), 1e9, 'Total size of the files of an end user.'),
+    linkMs: setting('FILE_URL_SECONDS', seconds(10, 86_400), 900, 'Minimum validity of a link to a file.'),
+  },
+};
+
+const tools = {
+  tools: {
+    python: {
+      memoryMb: setting('PYTHON_MEMORY_MB', whole(128, 4096, 'megabytes'), 512, 'Memory of a Python interpreter.'),
+      sandboxes: setting('PYTHON_SANDBOXES', whole(1, 1000), 8, 'Maximum number of interpreters of a worker.'),
+      ready: setting('PYTHON_READY', whole(0, 100), 1, 'Interpreters kept ready, some 200 MB each.'),
+      idleMs: setting('PYTHON_IDLE_SECONDS', seconds(10, 86_400), 600, 'Maximum idle time of an interpreter.'),
+      packages: setting('PYTHON_PACKAGES', kind.wheels, null, 'Source of Python packages, see [tools.md](tools.md).'),
+    },
+    embedding: optional({
+      model: setting('EMBEDDING_MODEL', kind.embeddingModelName, required, 'Model that embeds files for search.'),
+      dimensions: setting('EMBEDDING_DIMENSIONS', whole(1, 16_000), unset("the model's"), 'Dimensions of the vectors.'),
+    }),
+    imageModel: setting('IMAGE_MODEL', kind.imageModelName, unset('see below'), 'Model of the tool `textToImage`.'),
+    searchUrl: setting('SEARCH_URL', kind.baseUrl, null, 'SearXNG instance of the tool `webSearch`.'),
+    pluginHosts: setting('PLUGIN_HOSTS', kind.hosts, '', 'Hosts that plugins may call although they are not public.'),
+  },
+};
+
+/** The settings of the configuration, named and grouped as the server reads them. */
+export const settings = { ...server, ...storage, ...identity, ...models, ...limits, ...files, ...tools };
+
+/** The settings that no log, error or response may show. */
+export const secretSettings = { ...connections, ...keys, providers };
+
+/** The same settings as the documentation groups them. */
+export const sections = {
+  Server: server,
+  Storage: { ...storage, ...connections },
+  Access: { ...keys, ...identity },
+  Models: { providers, ...models },
+  Limits: limits,
+  Files: files,
+  Tools: tools,
+};

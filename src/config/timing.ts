@@ -22,7 +22,7 @@ export interface Timing {
     /** How often threads past the time to live of their workspace are deleted. */
     readonly retentionMs: number;
   };
-  /** How often a feed reads its thread although the bus said nothing: the bus may lose the last message. */
+  /** How often a feed reads its thread without a message from the bus, which may lose the last message. */
   readonly feedPollMs: number;
   readonly bus: {
     readonly pingMs: number;
@@ -46,6 +46,8 @@ export interface Timing {
     readonly finalMessageMs: number;
     /** How long a reserved event stream waits for its client to open it. */
     readonly openStreamMs: number;
+    /** How often the server checks that the client of a socket or stream is alive and reads. */
+    readonly livenessMs: number;
   };
   readonly offload: {
     readonly countTokensMs: number;
@@ -94,7 +96,7 @@ export const defaultTiming: Timing = {
   feedPollMs: 5000,
   bus: { pingMs: 5000, answerMs: 5000, firstRetryMs: 100, maxRetryMs: 5000 },
   credential: { cacheMs: 2000, checkMs: 2000 },
-  socket: { credentialMs: 10_000, closeMs: 1000, finalMessageMs: 5000, openStreamMs: 30_000 },
+  socket: { credentialMs: 10_000, closeMs: 1000, finalMessageMs: 5000, openStreamMs: 30_000, livenessMs: 15_000 },
   offload: { countTokensMs: 5000, checkSchemaMs: 1000, readDocumentMs: 15_000, queueMs: 30_000, checkQueueMs: 10_000 },
   ingestion: {
     readMs: 120_000,

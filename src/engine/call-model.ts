@@ -1,48 +1,68 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import {
   APICallError,
   type LanguageModelV4,
   type LanguageModelV4CallOptions,
   type LanguageModelV4StreamPart,
 } from '@ai-sdk/provider';
+import { retry } from '../async/retry.ts';
 import { untilAborted } from '../async/until-aborted.ts';
 import { BrokenStreamError, ModelTimeoutError, waitBeforeRetry } from '../providers/model-error.ts';
 
-/** How long to wait for a model, and how often to try again. */
+/** How long to wait for a model, and how often to retry. */
 export interface ModelTimeouts {
+  /** The time limit until the first part of the answer, in milliseconds. */
   timeoutMs: number;
+  /** The time limit between two parts, in milliseconds. */
   stallMs: number;
   retries: number;
 }
 
-/** Parts that carry something of the answer: after one of them a call is not made again. */
-const content = new Set(['text-delta', 'reasoning-delta', 'tool-input-start', 'tool-call']);
+/** The parts that carry content of an answer. */
+export const contentParts: ReadonlySet<string> = new Set<LanguageModelV4StreamPart['type']>([
+  'text-delta',
+  'reasoning-delta',
+  'tool-input-start',
+  'tool-call',
+]);
+
+/** An answer that has begun: the parts up to its first content, and a stream of the others. */
+interface BegunAnswer {
+  head: LanguageModelV4StreamPart[];
+  rest: AsyncGenerator<LanguageModelV4StreamPart>;
+}
 
 /**
- * Calls a model and hands on what it streams. A call that fails before anything of the answer has come is made again,
- * where that may help: after what the provider asks for, else after a growing, jittered while.
- * Throws what the last call failed with; the signal's reason when it aborts.
+ * Calls a model and yields the parts that it streams. A call that fails before the first content part is retried if the error
+ * allows it, after the wait that the provider asks for, else after an exponential wait with jitter. Throws the error of the last
+ * call, or the signal's reason when it aborts.
  */
 export async function* callModel(
   model: LanguageModelV4,
   options: LanguageModelV4CallOptions,
-  patience: ModelTimeouts,
+  timeouts: ModelTimeouts,
   signal: AbortSignal,
 ): AsyncGenerator<LanguageModelV4StreamPart> {
-  for (let tries = 0; ; tries += 1) {
-    let hasContent = false;
-    try {
-      for await (const part of streamOnce(model, options, patience, signal)) {
-        hasContent ||= content.has(part.type);
-        yield part;
-      }
-      return;
-    } catch (error) {
-      signal.throwIfAborted();
-      const wait = hasContent ? null : waitBeforeRetry(error, model.modelId, tries, patience.retries);
-      if (wait === null) throw error;
-      await delay(wait, undefined, { signal });
-    }
+  const { head, rest } = await retry(() => beginAnswer(streamOnce(model, options, timeouts, signal)), {
+    tries: timeouts.retries + 1,
+    wait: (error, failed) => waitBeforeRetry(error, model.modelId, failed),
+    signal,
+  });
+  try {
+    yield* head;
+    yield* rest;
+  } finally {
+    // Closes the stream also if the consumer stops within the head.
+    await rest.return(undefined);
+  }
+}
+
+async function beginAnswer(rest: AsyncGenerator<LanguageModelV4StreamPart>): Promise<BegunAnswer> {
+  const head: LanguageModelV4StreamPart[] = [];
+  for (;;) {
+    const { done, value } = await rest.next();
+    if (done) return { head, rest };
+    head.push(value);
+    if (contentParts.has(value.type)) return { head, rest };
   }
 }
 
@@ -53,9 +73,9 @@ async function* streamOnce(
   signal: AbortSignal,
 ): AsyncGenerator<LanguageModelV4StreamPart> {
   const silence = new AbortController();
-  const giveUp = (ms: number, what: string) =>
-    setTimeout(() => silence.abort(new ModelTimeoutError(`The model ${what} for ${ms / 1000} s.`)), ms);
-  let timer = giveUp(timeoutMs, 'did not begin to answer');
+  const startTimer = (ms: number, failure: string) =>
+    setTimeout(() => silence.abort(new ModelTimeoutError(`The model ${failure} for ${ms / 1000} s.`)), ms);
+  let timer = startTimer(timeoutMs, 'did not begin to answer');
   const abortSignal = AbortSignal.any([signal, silence.signal]);
   let reader: ReadableStreamDefaultReader<LanguageModelV4StreamPart> | undefined;
   try {
@@ -66,18 +86,18 @@ async function* streamOnce(
       const { done, value } = await untilAborted(reader.read(), abortSignal);
       if (done) break;
       clearTimeout(timer);
-      timer = giveUp(stallMs, 'fell silent in the middle of its answer');
+      timer = startTimer(stallMs, 'paused in the middle of its answer');
       if (value.type === 'error') throw asError(value.error);
       isFinished ||= value.type === 'finish' && value.finishReason.raw !== undefined;
       yield value;
     }
-    if (!isFinished) throw new BrokenStreamError('The answer of the model broke off.');
+    if (!isFinished) throw new BrokenStreamError('The answer of the model ended without a finish reason.');
   } catch (error) {
     if (abortSignal.aborted) throw abortSignal.reason;
     const isKnown = error instanceof BrokenStreamError || APICallError.isInstance(error);
     throw isKnown
       ? error
-      : new BrokenStreamError('The answer of the model broke off, or could not be read.', { cause: error });
+      : new BrokenStreamError('The answer of the model was interrupted or could not be read.', { cause: error });
   } finally {
     clearTimeout(timer);
     await reader?.cancel().catch(() => {});

@@ -1,28 +1,29 @@
-import type { Run } from '../db/generated/client.ts';
 import type { CheckedCall } from '../domain/run/tool-step.ts';
-import { type Offload, OffloadTimeoutError } from '../offload/offload.ts';
+import { OffloadTimeoutError } from '../offload/offload-error.ts';
 import type { ModelCall } from './model-turn.ts';
-import type { Toolbox } from './toolbox.ts';
+import type { RunExecution } from './run-execution.ts';
 import { parsedArguments } from './transcript.ts';
 
-/** The calls of an answer, each with what is wrong with it, if nobody can make it: that is told to the model. */
-export function checkCalls(offload: Offload, run: Run, toolbox: Toolbox, calls: ModelCall[]): Promise<CheckedCall[]> {
+/**
+ * Checks the calls of an answer: their number, the names of their tools, and the arguments against the schemas. A call that
+ * cannot be made has an error, which becomes its output for the model.
+ */
+export function checkCalls(execution: RunExecution, calls: ModelCall[]): Promise<CheckedCall[]> {
+  const { run, toolbox } = execution;
   return Promise.all(
     calls.map(async (call, index) => {
       const isOneTooMany = !run.parallelToolCalls && index > 0;
       const error = isOneTooMany
-        ? 'Make one call at a time. This one was not made.'
-        : await faultOf(offload, run, toolbox, call);
+        ? 'Make one call at a time. This call was not made.'
+        : await argumentFault(execution, call);
       const isServers = toolbox.serverTool(call.name) !== null;
       return { id: call.id, arguments: call.arguments, error, isServers };
     }),
   );
 }
 
-async function faultOf(
-  offload: Offload,
-  run: Run,
-  toolbox: Toolbox,
+async function argumentFault(
+  { offload, run, toolbox }: RunExecution,
   { name, arguments: text }: ModelCall,
 ): Promise<string | null> {
   const parameters = toolbox.parametersOf(name);
@@ -31,10 +32,10 @@ async function faultOf(
   if (value === null) return 'The arguments are not a JSON object.';
   try {
     const fault = await offload.schemaFault(run.workspaceId, parameters, value);
-    return fault && `The arguments do not fit the schema of ${name}: ${fault}.`;
+    return fault && `The arguments do not match the schema of ${name}: ${fault}.`;
   } catch (error) {
     const isSlow = error instanceof OffloadTimeoutError;
-    // A schema that refers to what is not there says nothing about the arguments: the client sees to them.
+    // An invalid schema proves nothing about the arguments: the tool has to check them.
     return isSlow ? 'The arguments take too long to check against the schema.' : null;
   }
 }

@@ -1,4 +1,5 @@
 import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
+import { coalesce } from '../async/coalesce.ts';
 import { type Bus, type TextChannel, threadTopic } from '../bus/bus.ts';
 import type { Database } from '../db/client.ts';
 import type { Services } from '../domain/context.ts';
@@ -6,33 +7,39 @@ import { storable, storeDeltas, type TextDelta, textId } from '../domain/log/gro
 import type { ClaimedRun } from '../domain/run/lease.ts';
 import type { Logger } from '../log.ts';
 
-/** The growing texts of one run, as its executor writes them. */
+/** Writes the growing texts of one run. */
 export interface RunWriter {
-  /** Adds to a text; followers see it as soon as it is stored. */
+  /** Appends to a text. Returns at once; subscribers receive the delta as soon as it is persisted. */
   append(ownerId: string, channel: TextChannel, text: string): void;
-  /** Goes on with a text that another worker began. */
+  /** Sets the present content of a text that another worker began, without a delta. */
   resume(ownerId: string, channel: TextChannel, text: string): void;
-  /** The texts as they stand, by `textId`. */
+  /** The current texts by `textId`, including what is not persisted yet. */
   texts(): Map<string, string>;
-  /** Resolves when nothing of this run is on its way to the database any more; `store: false` drops what had not left. */
+  /** Resolves when no delta of this run is being persisted. `store: false` drops the deltas that still wait. */
   drain(options: { store: boolean }): Promise<void>;
 }
 
 /**
- * Writes the growing texts of all runs that this process executes. What has come in while a statement was under way
- * goes with the next one, so the number of statements follows the database, not the number of tokens or runs. A delta is
- * told to followers only after it is stored: what a client has seen can be read again, whoever dies.
+ * Writes the growing texts of all runs that this process executes, in batches. A delta passes four stations in this order:
+ *
+ * 1. `append` adds it to the pending deltas, joined with its predecessor of the same text.
+ * 2. A flush takes all pending deltas and persists them with one statement, under the fences of their runs. Deltas that
+ *    arrive meanwhile go with the next flush, so the number of statements depends on the database, not on tokens or runs.
+ * 3. Only then the deltas are published: what a subscriber has received can always be read again.
+ * 4. A delta whose fence has passed is not published; its run is reported lost (`onLost`).
+ *
+ * A flush that the database refuses is repeated until it succeeds or its runs are closed.
  */
 export class DeltaWriter {
   readonly #database: Database;
   readonly #bus: Bus;
   readonly #log: Logger;
   readonly #retryMs: number;
-  /** Pieces not yet on their way, by run and text: neighbours are joined. */
+  /** The deltas that wait for a flush, by run and text. */
   readonly #pending = new Map<string, Map<string, TextDelta>>();
   readonly #onLost = new Map<string, () => void>();
-  #flushing: Promise<void> | null = null;
-  /** The batch that is on its way. */
+  readonly #flush = coalesce(() => this.#flushPending());
+  /** The batch that is being persisted. */
   #storing: Promise<void> | null = null;
 
   constructor({ database, bus, log, timing }: Pick<Services, 'database' | 'bus' | 'log' | 'timing'>) {
@@ -42,15 +49,15 @@ export class DeltaWriter {
     this.#retryMs = timing.run.deltaRetryMs;
   }
 
-  /** For a run that this process has claimed. `onLost` is called when it turns out to be another's by now. */
+  /** Returns a writer for a claimed run. `onLost` is called when another worker has claimed the run. */
   open(run: ClaimedRun, onLost: () => void): RunWriter {
     const texts = new Map<string, string>();
-    const held = new Map<string, string>();
+    const halves = new Map<string, string>();
     this.#onLost.set(run.id, onLost);
     const append = (ownerId: string, channel: TextChannel, added: string) => {
       const id = textId({ ownerId, channel });
-      const [text, rest] = storableNow(`${held.get(id) ?? ''}${added}`);
-      held.set(id, rest);
+      const [text, half] = storableNow(`${halves.get(id) ?? ''}${added}`);
+      halves.set(id, half);
       if (text === '') return;
       const before = texts.get(id) ?? '';
       texts.set(id, before + text);
@@ -59,7 +66,7 @@ export class DeltaWriter {
     };
     const drain = async ({ store }: { store: boolean }) => {
       if (!store) this.#pending.delete(run.id);
-      // Not until nobody has anything to store any more: others may go on for ever.
+      // Waits only for batches with deltas of this run: those of other runs may follow one another without end.
       while (this.#pending.has(run.id)) await (this.#storing ?? turn());
       await this.#storing;
     };
@@ -79,24 +86,23 @@ export class DeltaWriter {
     const ofRun = this.#pending.get(delta.runId) ?? new Map<string, TextDelta>();
     this.#pending.set(delta.runId, ofRun);
     const id = textId(delta);
-    const neighbour = ofRun.get(id);
-    if (neighbour) neighbour.text += delta.text;
-    else ofRun.set(id, delta);
-    this.#flushing ??= this.#flush().finally(() => {
-      this.#flushing = null;
-    });
+    const predecessor = ofRun.get(id);
+    if (predecessor) predecessor.text += delta.text;
+    else {
+      ofRun.set(id, delta);
+      void this.#flush();
+    }
   }
 
-  async #flush(): Promise<void> {
-    while (this.#pending.size > 0) {
-      // What a provider has sent already comes in first: one statement for all of it.
-      await turn();
-      const deltas = [...this.#pending.values()].flatMap((ofRun) => [...ofRun.values()]);
-      this.#pending.clear();
-      this.#storing = this.#storeAndPublish(deltas);
-      await this.#storing;
-      this.#storing = null;
-    }
+  async #flushPending(): Promise<void> {
+    // Lets everything in that a provider has already sent: one statement for all of it.
+    await turn();
+    if (this.#pending.size === 0) return;
+    const deltas = [...this.#pending.values()].flatMap((ofRun) => [...ofRun.values()]);
+    this.#pending.clear();
+    this.#storing = this.#storeAndPublish(deltas);
+    await this.#storing;
+    this.#storing = null;
   }
 
   async #storeAndPublish(deltas: TextDelta[]): Promise<void> {
@@ -107,6 +113,7 @@ export class DeltaWriter {
     }
   }
 
+  /** Persists deltas. Returns the ids of the runs that this process still holds. */
   async #store(deltas: TextDelta[]): Promise<Set<string>> {
     for (;;) {
       const open = deltas.filter(({ runId }) => this.#onLost.has(runId));
@@ -114,7 +121,7 @@ export class DeltaWriter {
       try {
         return await storeDeltas(this.#database, open);
       } catch (error) {
-        this.#log.error({ err: error, deltas: open.length }, 'deltas could not be stored; trying again');
+        this.#log.error({ err: error, deltas: open.length }, 'delta storage failed');
         await delay(this.#retryMs);
       }
     }
@@ -125,7 +132,7 @@ export class DeltaWriter {
   }
 }
 
-/** What of a text can be stored now, and half a surrogate pair that has to wait for its other half. */
+/** Splits off a trailing high surrogate, which must wait for its other half: [what can be stored now, the half]. */
 function storableNow(text: string): [string, string] {
   const last = text.charCodeAt(text.length - 1);
   const isHalf = last >= 0xd800 && last <= 0xdbff;

@@ -5,30 +5,31 @@ import type { RunEnd } from '../domain/run/run.ts';
 import type { Offload } from '../offload/offload.ts';
 import { faultOf } from '../providers/model-error.ts';
 import type { ModelTimeouts } from './call-model.ts';
-import type { DeltaWriter, RunWriter } from './delta-writer.ts';
+import type { DeltaWriter } from './delta-writer.ts';
+import type { RunExecution } from './run-execution.ts';
 import { type RunOutcome, runLoop } from './run-loop.ts';
 import { RunUsage } from './run-usage.ts';
 import { openToolbox } from './toolbox.ts';
 
-/** Why an execution is broken off from outside. */
+/** Why an execution is stopped from outside. */
 type StopReason = 'cancelled' | 'expired' | 'lease-lost' | 'shutdown';
 
-/** What an execution needs beside the services. */
+/** What all executions of a worker share. */
 export interface ExecutorContext {
   services: Services;
   writer: DeltaWriter;
   offload: Offload;
-  patience: ModelTimeouts;
-  /** Aborted with 'shutdown' when the worker stops. */
+  timeouts: ModelTimeouts;
+  /** Aborts when the worker stops. */
   shutdown: AbortSignal;
 }
 
 /**
- * Executes a run that this worker has claimed, until it ends, waits for its client, or is no longer this worker's; resolves
- * then. Whatever goes wrong on the way ends the run FAILED. `stop` aborts with 'cancelled' when somebody asks for that.
+ * Executes a run that this worker has claimed. Resolves when the run has ended, waits for its client, has been handed back,
+ * or belongs to another worker. Any error of the execution ends the run FAILED. Abort `stop` with 'cancelled' to cancel.
  */
-export async function executeRun(execution: ExecutorContext, run: Run, stop: AbortController): Promise<void> {
-  const { services, shutdown } = execution;
+export async function executeRun(executor: ExecutorContext, run: Run, stop: AbortController): Promise<void> {
+  const { services, shutdown } = executor;
   const ctx = systemContext(services, run.workspaceId);
   const stopFor = (reason: StopReason) => stop.abort(reason);
   const onShutdown = () => stopFor('shutdown');
@@ -37,17 +38,17 @@ export async function executeRun(execution: ExecutorContext, run: Run, stop: Abo
   const renewal = setInterval(() => void keepLease(ctx, run, stopFor), services.timing.run.leaseRenewalMs);
   const deadline = stopAt(run.expiresAt, () => stopFor('expired'));
   try {
-    const writer = execution.writer.open(run, () => stopFor('lease-lost'));
-    await executeClaimed(ctx, execution, run, writer, stop.signal);
+    const writer = executor.writer.open(run, () => stopFor('lease-lost'));
+    await executeClaimed(executor, { ctx, run, writer, signal: stop.signal });
   } finally {
     clearInterval(renewal);
     clearTimeout(deadline);
-    execution.writer.close(run.id);
+    executor.writer.close(run.id);
     shutdown.removeEventListener('abort', onShutdown);
   }
 }
 
-/** The longest that a timer can wait. */
+/** The longest delay that a timer accepts. */
 const maxTimerMs = 2_147_483_647;
 
 function stopAt(at: Date | null, stop: () => void): NodeJS.Timeout | undefined {
@@ -61,60 +62,58 @@ async function keepLease(ctx: DomainContext, run: Run, stopFor: (reason: StopRea
     if (status === null) stopFor('lease-lost');
     if (status === 'CANCELLING') stopFor('cancelled');
   } catch (error) {
-    ctx.log.warn({ err: error, runId: run.id }, 'the lease could not be renewed; trying again');
+    ctx.log.warn({ err: error, runId: run.id }, 'lease renewal failed');
   }
 }
 
-async function executeClaimed(
-  ctx: DomainContext,
-  { offload, patience }: ExecutorContext,
-  run: Run,
-  writer: RunWriter,
-  signal: AbortSignal,
-): Promise<void> {
-  const totals = new RunUsage(run, ctx.models.describe(run.model));
+/** The part of an execution that exists before its tools are known. */
+type ClaimedExecution = Pick<RunExecution, 'ctx' | 'run' | 'writer' | 'signal'>;
+
+async function executeClaimed({ offload, timeouts }: ExecutorContext, claimed: ClaimedExecution): Promise<void> {
+  const { ctx, run, writer, signal } = claimed;
+  const usage = new RunUsage(run, ctx.models.describe(run.model));
   try {
     const toolbox = await openToolbox(ctx, run);
-    const end = await runLoop({ ctx, run, writer, toolbox, totals, offload, patience, signal });
-    if (end) await finish(ctx, run, writer, totals, end);
+    const outcome = await runLoop({ ...claimed, toolbox, usage, offload, timeouts });
+    if (outcome) await finish(claimed, usage, outcome);
   } catch (error) {
     if (error instanceof LeaseLostError || signal.reason === 'lease-lost') return;
     if (signal.reason === 'shutdown') {
       await writer.drain({ store: true });
       return handBackRun(ctx, run);
     }
-    const end = signal.aborted ? endedFor(signal.reason) : failed(ctx, run, error);
-    await finish(ctx, run, writer, totals, { end, usage: null })
-      .catch((fault) => {
-        if (fault instanceof LeaseLostError) return;
-        // Not what went wrong, but telling of it, was too much: the thread goes on all the same.
-        return finishRun(ctx, run, failed(ctx, run, fault));
-      })
-      .catch((fault) => {
-        if (!(fault instanceof LeaseLostError)) throw fault;
-      });
+    const end = signal.aborted ? endFor(signal.reason) : failed(ctx, run, error);
+    await finishAfterError(claimed, usage, end);
   }
 }
 
-/** How a run ends that was broken off. */
-const endedFor = (reason: StopReason): RunEnd => ({ status: reason === 'expired' ? 'EXPIRED' : 'CANCELLED' });
+async function finishAfterError(claimed: ClaimedExecution, usage: RunUsage, end: RunEnd): Promise<void> {
+  const { ctx, run } = claimed;
+  try {
+    await finish(claimed, usage, { end, usage: null }).catch((error) => {
+      if (error instanceof LeaseLostError) throw error;
+      // The outcome could not be stored with the texts of the run: end the run without them, so that its thread continues.
+      return finishRun(ctx, run, failed(ctx, run, error));
+    });
+  } catch (error) {
+    if (!(error instanceof LeaseLostError)) throw error;
+  }
+}
+
+/** How a stopped run ends. */
+const endFor = (reason: StopReason): RunEnd => ({ status: reason === 'expired' ? 'EXPIRED' : 'CANCELLED' });
 
 function failed(ctx: DomainContext, run: Run, error: unknown): RunEnd {
   const fault = faultOf(error, run.model);
-  // A provider's error carries the whole conversation: only what is of this server's own making is logged as it is.
+  // The error of a provider contains the whole conversation: the log gets the error itself only if this server made it.
   const own = fault.code === 'internal_error' ? { err: error } : {};
   ctx.log.warn({ ...own, runId: run.id, code: fault.code, fault: fault.message }, 'run failed');
   return { status: 'FAILED', error: fault };
 }
 
-async function finish(
-  ctx: DomainContext,
-  run: Run,
-  writer: RunWriter,
-  totals: RunUsage,
-  { end, usage, openStep }: RunOutcome,
-): Promise<void> {
+async function finish({ ctx, run, writer }: ClaimedExecution, total: RunUsage, outcome: RunOutcome): Promise<void> {
+  const { end, usage, openStep } = outcome;
   await writer.drain({ store: false });
-  const step = usage ? { usage, cost: totals.costOf(usage) } : {};
-  await finishRun(ctx, run, end, { texts: writer.texts(), data: totals.columns(), step, openStep });
+  const step = usage ? { usage, cost: total.costOf(usage) } : {};
+  await finishRun(ctx, run, end, { texts: writer.texts(), data: total.columns(), step, openStep });
 }

@@ -1,87 +1,36 @@
-import type {
-  LanguageModelV4CallOptions,
-  LanguageModelV4FinishReason,
-  LanguageModelV4StreamPart,
-  LanguageModelV4Usage,
-} from '@ai-sdk/provider';
-import type { Run } from '../db/generated/client.ts';
-import type { DomainContext } from '../domain/context.ts';
+import type { LanguageModelV4FinishReason, LanguageModelV4StreamPart, LanguageModelV4Usage } from '@ai-sdk/provider';
 import type { ThreadChange } from '../domain/log/thread-change.ts';
 import { closeOpenStep } from '../domain/run/close-step.ts';
-import type { ResponseFormat, ToolChoice } from '../domain/run/generation.ts';
 import { changeRun } from '../domain/run/lease.ts';
 import { type OpenStep, openStep, startMessage, startReasoning, startToolCall } from '../domain/run/step.ts';
 import type { Usage } from '../domain/run/usage.ts';
-import type { RunWriter } from './delta-writer.ts';
-import type { Toolbox } from './toolbox.ts';
+import { contentParts } from './call-model.ts';
+import type { RunExecution } from './run-execution.ts';
 
-/** A call as the model made it. */
+/** A call as the model streamed it. */
 export interface ModelCall {
+  /** The id of its row. */
   id: string;
   name: string;
+  /** The text of the arguments, unchecked. */
   arguments: string;
 }
 
-/** What came of one answer of the model. */
+/** The result of one answer of the model. */
 export interface Turn {
   calls: ModelCall[];
   finish: LanguageModelV4FinishReason['unified'];
-  /** null: the provider did not say. */
+  /** null: the provider reported none. */
   usage: Usage | null;
-  /** All of the answer's text. */
+  /** The text of the answer's last message. */
   text: string;
-  /** How long the answer took, from its first part to its last, in milliseconds. */
+  /** The time from the first content part to the end of the answer, in milliseconds. */
   generationMs: number;
 }
 
-/** What a run asks of its model, but for the prompt. */
-export function callOptions(
-  { models }: DomainContext,
-  run: Run,
-  toolbox: Toolbox,
-  usedTokens: number,
-): Omit<LanguageModelV4CallOptions, 'prompt'> {
-  const tools = toolbox.forModel;
-  const format = run.responseFormat as ResponseFormat | null;
-  return {
-    temperature: run.temperature ?? undefined,
-    topP: run.topP ?? undefined,
-    maxOutputTokens: run.maxCompletionTokens === null ? undefined : run.maxCompletionTokens - usedTokens,
-    responseFormat: responseFormatFor(format),
-    providerOptions: models.providerOptions(run.model, {
-      oneCallAtATime: tools.length > 0 && !run.parallelToolCalls,
-      strictSchema: format?.type === 'json_schema' ? (format.json_schema.strict ?? false) : null,
-    }),
-    ...(tools.length > 0 ? { tools, toolChoice: toolChoiceFor(run.toolChoice as ToolChoice | null) } : {}),
-  };
-}
-
-function toolChoiceFor(choice: ToolChoice | null): LanguageModelV4CallOptions['toolChoice'] {
-  if (choice === null) return { type: 'auto' };
-  return typeof choice === 'string' ? { type: choice } : { type: 'tool', toolName: choice.function.name };
-}
-
-function responseFormatFor(format: ResponseFormat | null): LanguageModelV4CallOptions['responseFormat'] {
-  if (format === null || format.type === 'text') return undefined;
-  if (format.type === 'json_object') return { type: 'json' };
-  const { name, description, schema } = format.json_schema;
-  return { type: 'json', name, description, schema };
-}
-
-/** The parts that something of the answer comes with. */
-const answering = new Set<LanguageModelV4StreamPart['type']>([
-  'text-delta',
-  'reasoning-delta',
-  'tool-input-start',
-  'tool-call',
-]);
-
 /** Turns the parts that a model streams into steps, messages, calls and growing texts of its run. */
 export class TurnWriter {
-  readonly #ctx: DomainContext;
-  readonly #run: Run;
-  readonly #writer: RunWriter;
-  readonly #toolbox: Toolbox;
+  readonly #execution: RunExecution;
   readonly #calls = new Map<string, ModelCall>();
   #steps: number;
   #step: OpenStep | null = null;
@@ -92,18 +41,15 @@ export class TurnWriter {
   #hasAnswered = false;
   #turn: Pick<Turn, 'finish' | 'usage'> = { finish: 'other', usage: null };
 
-  /** `steps`: how many the run has. */
-  constructor(ctx: DomainContext, run: Run, writer: RunWriter, toolbox: Toolbox, steps: number) {
-    this.#ctx = ctx;
+  /** `steps`: the number of steps that the run already has. */
+  constructor(execution: RunExecution, steps: number) {
+    this.#execution = execution;
     this.#steps = steps;
-    this.#run = run;
-    this.#writer = writer;
-    this.#toolbox = toolbox;
   }
 
-  /** Takes the next part; resolves when the next one may come. */
+  /** Processes the next part. Resolves when the writer is ready for another one. */
   async onPart(part: LanguageModelV4StreamPart): Promise<void> {
-    if (answering.has(part.type)) this.#firstAt ??= performance.now();
+    if (contentParts.has(part.type)) this.#firstAt ??= performance.now();
     if (part.type === 'text-delta') return this.#onText(part.delta);
     if (part.type === 'reasoning-delta') return this.#onReasoning(part.delta);
     if (part.type === 'tool-input-start') return this.#startCall(part.id, part.toolName);
@@ -112,12 +58,12 @@ export class TurnWriter {
     if (part.type === 'finish') this.#turn = { finish: part.finishReason.unified, usage: usageFrom(part.usage) };
   }
 
-  /** The step that is open; null: none. */
+  /** The open step; null: no step is open. */
   get step(): OpenStep | null {
     return this.#step;
   }
 
-  /** How many steps the run has now. */
+  /** The number of steps of the run. */
   get steps(): number {
     return this.#steps;
   }
@@ -127,7 +73,7 @@ export class TurnWriter {
     return this.#steps - 1;
   }
 
-  /** What came of it all, after the last part. */
+  /** The result, after the last part. */
   turn(): Turn {
     const generationMs = this.#firstAt === null ? 0 : performance.now() - this.#firstAt;
     return { ...this.#turn, text: this.#text, generationMs, calls: [...this.#calls.values()] };
@@ -135,45 +81,48 @@ export class TurnWriter {
 
   async #onText(text: string): Promise<void> {
     if (text === '') return;
+    const { ctx, run, writer } = this.#execution;
     if (this.#calls.size > 0) {
-      this.#ctx.log.warn({ runId: this.#run.id }, 'the model wrote text behind its calls; it is left out');
+      ctx.log.warn({ runId: run.id }, 'text after tool calls dropped');
       return;
     }
     if (this.#messageId === null) {
       await this.#endReasoning();
       const at = this.#step ?? this.#nextIndex();
-      const step = await this.#change(async (change) => startMessage(this.#ctx, change, this.#run, at));
+      const step = await this.#change(async (change) => startMessage(ctx, change, run, at));
       this.#step = step;
       this.#messageId = step.messageId;
     }
     this.#text += text;
-    this.#writer.append(this.#messageId, 'TEXT', text);
+    writer.append(this.#messageId, 'TEXT', text);
   }
 
   async #onReasoning(text: string): Promise<void> {
     if (text === '') return;
+    const { ctx, run, writer } = this.#execution;
     if (!this.#isReasoning) {
       await this.#change(async (change) => {
-        this.#step ??= openStep(this.#ctx, change, this.#run.id, this.#nextIndex());
+        this.#step ??= openStep(ctx, change, run.id, this.#nextIndex());
         startReasoning(change, this.#step);
       });
       this.#isReasoning = true;
     }
-    this.#writer.append((this.#step as OpenStep).id, 'REASONING', text);
+    writer.append((this.#step as OpenStep).id, 'REASONING', text);
   }
 
-  /** What the model thought is stored before what it then does begins: followers are told in that order. */
+  /** Stores the reasoning before the message or call that follows it begins: subscribers receive them in this order. */
   async #endReasoning(): Promise<void> {
-    if (this.#isReasoning) await this.#writer.drain({ store: true });
+    if (this.#isReasoning) await this.#execution.writer.drain({ store: true });
   }
 
   async #startCall(providerId: string, name: string): Promise<void> {
     if (this.#calls.has(providerId)) return;
     if (this.#messageId) await this.#endMessage();
     else if (this.#calls.size === 0) await this.#endReasoning();
+    const { ctx, run, toolbox } = this.#execution;
     const call = await this.#change(async (change) => {
-      this.#step ??= openStep(this.#ctx, change, this.#run.id, this.#nextIndex());
-      const started = startToolCall(this.#ctx, change, this.#step, name, this.#toolbox.reference(name));
+      this.#step ??= openStep(ctx, change, run.id, this.#nextIndex());
+      const started = startToolCall(ctx, change, this.#step, name, toolbox.reference(name));
       this.#step.toolCalls.push(started);
       return started;
     });
@@ -184,22 +133,21 @@ export class TurnWriter {
     const call = this.#calls.get(providerId);
     if (!call || text === '') return;
     call.arguments += text;
-    this.#writer.append(call.id, 'ARGUMENTS', text);
+    this.#execution.writer.append(call.id, 'ARGUMENTS', text);
   }
 
-  /** The whole call: all there is from providers that do not stream arguments. */
+  /** The complete call. Providers that do not stream arguments send nothing else. */
   async #onCall(providerId: string, name: string, input: string): Promise<void> {
     await this.#startCall(providerId, name);
     if (this.#calls.get(providerId)?.arguments === '') this.#onArguments(providerId, input);
   }
 
-  /** The model wrote first and calls now: what it wrote is a step of its own. */
+  /** Ends a message that calls follow: the message is a step, and the calls are the next one. */
   async #endMessage(): Promise<void> {
-    await this.#writer.drain({ store: false });
-    const texts = this.#writer.texts();
-    await this.#change((change) =>
-      closeOpenStep(change, this.#run.id, { status: 'COMPLETED', incompleteReason: null }, texts),
-    );
+    const { run, writer } = this.#execution;
+    await writer.drain({ store: false });
+    const outcome = { status: 'COMPLETED', incompleteReason: null } as const;
+    await this.#change((change) => closeOpenStep(change, run.id, outcome, writer.texts()));
     this.#step = null;
     this.#text = '';
     this.#messageId = null;
@@ -207,9 +155,10 @@ export class TurnWriter {
   }
 
   #change<T>(work: (change: ThreadChange) => Promise<T>): Promise<T> {
-    const isFirst = this.#run.firstTokenAt === null && !this.#hasAnswered;
+    const { ctx, run } = this.#execution;
+    const isFirst = run.firstTokenAt === null && !this.#hasAnswered;
     this.#hasAnswered = true;
-    return changeRun(this.#ctx, this.#run, work, isFirst ? { firstTokenAt: new Date() } : undefined);
+    return changeRun(ctx, run, work, isFirst ? { firstTokenAt: new Date() } : undefined);
   }
 }
 
@@ -223,5 +172,5 @@ function usageFrom({ inputTokens, outputTokens }: LanguageModelV4Usage): Usage |
   };
 }
 
-/** Whatever a server calls a number of tokens, as one that can be stored and added to others. */
+/** A token count as reported by a provider, forced into a range that can be stored and summed. */
 const countOf = (tokens = 0): number => Math.round(Math.min(Math.max(tokens, 0), 100_000_000)) || 0;

@@ -2,13 +2,13 @@ import type { Prisma, Run } from '../db/generated/client.ts';
 import { addUsage, costOf, noUsage, type Usage, usageOf } from '../domain/run/usage.ts';
 import type { ModelInfo } from '../providers/model-catalog.ts';
 
-/** What a run has used so far, in this execution and before it. */
+/** The usage of a run so far, including earlier executions. */
 export class RunUsage {
   readonly #model: ModelInfo;
   #usage: Usage | null;
   #generationMs: number | null;
   #omittedMessages: number;
-  /** What was told where the provider does not say what it read. */
+  /** The tokens of the prompts sent, for providers that report no usage. */
   #promptTokensSent = 0;
 
   constructor(run: Run, model: ModelInfo) {
@@ -19,16 +19,16 @@ export class RunUsage {
     this.#omittedMessages = run.omittedMessages;
   }
 
-  /** Adds an answer of the model; `usage` null: the provider did not say. */
+  /** Adds an answer of the model; `usage` null: the provider reported none. */
   add(usage: Usage | null, generationMs: number): void {
     if (usage) this.#usage = addUsage(this.#usage ?? noUsage, usage);
     this.#generationMs = (this.#generationMs ?? 0) + Math.round(generationMs);
   }
 
-  /** Notes what the model is about to be told. */
-  recordPrompt(told: { omittedMessages: number; tokens: number | null }): void {
-    this.#omittedMessages = told.omittedMessages;
-    this.#promptTokensSent += told.tokens ?? 0;
+  /** Records the size of a prompt that is about to be sent; `tokens` null: not counted. */
+  recordPrompt(size: { omittedMessages: number; tokens: number | null }): void {
+    this.#omittedMessages = size.omittedMessages;
+    this.#promptTokensSent += size.tokens ?? 0;
   }
 
   get promptTokens(): number {
@@ -39,12 +39,12 @@ export class RunUsage {
     return this.#usage?.completionTokens ?? 0;
   }
 
-  /** What a step costs, as a decimal text; null for a model without a price. */
+  /** The cost of a usage in US dollars, as a decimal text; null for a model without a price. */
   costOf(usage: Usage): string | null {
     return costOf(usage, this.#model);
   }
 
-  /** What goes into the row of the run. */
+  /** The columns of the run's row. */
   columns(): Prisma.RunUncheckedUpdateManyInput {
     const known = { generationMs: this.#generationMs, omittedMessages: this.#omittedMessages };
     return this.#usage ? { ...known, ...this.#usage, cost: this.costOf(this.#usage) } : known;

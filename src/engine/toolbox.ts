@@ -5,41 +5,41 @@ import { readPluginSources } from '../domain/tool/plugin.ts';
 import { storedTools } from '../domain/tool/tool-input.ts';
 import type { FunctionTool, ServerTool } from '../tools/tool.ts';
 
-/** What the row of a call says of its tool. */
+/** How the row of a call refers to its tool. */
 export interface ToolReference {
   kind: ToolKind;
   pluginId: string | null;
   operation: string | null;
 }
 
-/** All that the model of a run can call. */
+/** The tools that the model of a run can call. */
 export class Toolbox {
   readonly #client = new Map<string, FunctionTool>();
   readonly #server = new Map<string, ServerTool>();
 
-  /** Of several tools of one name, which plug-ins can have, each but the first gets a number. */
+  /** Tools of plugins can share a name: each but the first gets a number appended. */
   constructor(client: readonly FunctionTool[], server: readonly ServerTool[]) {
     for (const tool of client) this.#client.set(tool.name, tool);
     for (const tool of server) this.#server.set(this.#freeName(tool.name), tool);
   }
 
-  /** What the server runs under that name; null: nothing. */
+  /** The server tool of a name; null: there is none. */
   serverTool(name: string): ServerTool | null {
     return this.#server.get(name) ?? null;
   }
 
-  /** The schema of the arguments under that name; null: there is no such tool. */
+  /** The schema of a tool's arguments; null: there is no such tool. */
   parametersOf(name: string): Record<string, unknown> | null {
     return (this.#client.get(name) ?? this.#server.get(name))?.parameters ?? null;
   }
 
-  /** What the row of a call under that name says; whatever is not the server's is the client's. */
+  /** How the row of a call refers to the tool of a name. A name that is no server tool counts as a function of the client. */
   reference(name: string): ToolReference {
     const { kind = 'FUNCTION', operation } = this.#server.get(name) ?? {};
     return { kind, pluginId: operation?.pluginId ?? null, operation: operation?.name ?? null };
   }
 
-  /** The tools in the form that providers take. */
+  /** The tools in the form that providers accept. */
   get forModel(): LanguageModelV4FunctionTool[] {
     return [
       ...[...this.#client.values()].map(({ name, description, parameters, strict }) => ({
@@ -52,14 +52,14 @@ export class Toolbox {
   }
 
   #freeName(name: string): string {
-    const isTaken = (one: string) => this.#client.has(one) || this.#server.has(one);
+    const isTaken = (candidate: string) => this.#client.has(candidate) || this.#server.has(candidate);
     let free = name;
     for (let number = 2; isTaken(free); number += 1) free = `${name.slice(0, 60)}_${number}`;
     return free;
   }
 }
 
-/** Opens what the model of a run can call, as it is now. */
+/** Opens the tools of a run. Plugins that have been deleted since the run was created are missing. */
 export async function openToolbox(ctx: DomainContext, run: Run): Promise<Toolbox> {
   const tools = storedTools(run.tools);
   const plugins = await readPluginSources(

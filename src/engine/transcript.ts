@@ -13,27 +13,25 @@ import { PromptFiles } from './prompt-files.ts';
 
 type StepOfRun = Step & { toolCalls: ToolCall[] };
 
-/** What is told whole or not at all: a message of the thread, or a step of the run with its calls and their results. */
+/** A part of a prompt, included or omitted as a whole: a message of the thread, or a step with its calls and their results. */
 export interface Unit {
-  told: LanguageModelV4Message[];
+  messages: LanguageModelV4Message[];
   kind: 'message' | 'step';
-  /** It is told whatever else is left out: system messages, what is to be answered, and what was done last. */
+  /** Never omitted: system messages, the message to answer, and the last step. */
   isPinned: boolean;
 }
 
-/** What there is to tell the model, in order. */
+/** What the model may read, in order. */
 export interface Transcript {
   instructions: string | null;
   units: Unit[];
-  /** How many messages the run's own truncation has left out. */
+  /** How many messages the run's truncation has omitted. */
   omittedMessages: number;
 }
 
 /**
- * What there is to tell: the instructions, the conversation as this run sees it, and what the run has done so far.
- *
- * The answer to a run stands behind the messages that the run was created with, also where later messages came in
- * while it was being written; messages that came after the run was created are not in its transcript.
+ * Reads the transcript of a run: the instructions, the conversation up to the run's creation, and the completed steps of the
+ * run. Messages created after the run are not included, even if they precede an answer of the run in the thread.
  */
 export async function readTranscript(ctx: DomainContext, run: Run, hasSteps: boolean): Promise<Transcript> {
   const { messages: seen, omitted } = await readConversation(ctx, run);
@@ -41,12 +39,12 @@ export async function readTranscript(ctx: DomainContext, run: Run, hasSteps: boo
   const last = run.truncation === 'LAST_MESSAGES' ? (run.truncationLastMessages ?? 0) : earlier.length;
   const kept = earlier.filter(({ role }, index) => role === 'SYSTEM' || index >= earlier.length - last);
   const own = new Map(seen.filter(({ runId }) => runId === run.id).map((message) => [message.id, message]));
-  const messages: Unit[] = [];
+  const units: Unit[] = [];
   const files = new PromptFiles(ctx);
-  // The newest first: their pictures are told rather than those of long ago.
+  // The newest first: if the images exceed the limit, the oldest are omitted.
   for (const [index, message] of [...kept.entries()].reverse()) {
-    messages.unshift({
-      told: await messageForModel(files, message),
+    units.unshift({
+      messages: await messageForModel(files, message),
       kind: 'message',
       isPinned: message.role === 'SYSTEM' || index === kept.length - 1,
     });
@@ -54,7 +52,7 @@ export async function readTranscript(ctx: DomainContext, run: Run, hasSteps: boo
   const steps = hasSteps ? await readSteps(ctx, run, own, files) : [];
   return {
     instructions: run.instructions || null,
-    units: [...messages, ...steps],
+    units: [...units, ...steps],
     omittedMessages: omitted + earlier.length - kept.length,
   };
 }
@@ -81,7 +79,7 @@ function imageForModel(url: string): LanguageModelV4FilePart {
   return { type: 'file', mediaType: 'image/*', data: { type: 'url', url: new URL(url) } };
 }
 
-/** What the run has done: the messages it wrote, and its calls with what they answered. Steps that failed are left out. */
+/** The completed steps of a run: the messages that it wrote, and its calls with their results. */
 async function readSteps(
   ctx: DomainContext,
   run: Run,
@@ -96,9 +94,9 @@ async function readSteps(
   const units: Unit[] = [];
   for (const [index, step] of steps.entries()) {
     const message = step.messageId ? own.get(step.messageId) : undefined;
-    const told =
+    const messages =
       step.type === 'TOOL_CALLS' ? callsForModel(step) : message ? await messageForModel(files, message) : [];
-    units.push({ told, kind: 'step', isPinned: index === steps.length - 1 });
+    units.push({ messages, kind: 'step', isPinned: index === steps.length - 1 });
   }
   return units;
 }
@@ -125,13 +123,13 @@ function callsForModel({ toolCalls }: StepOfRun): LanguageModelV4Prompt {
   ];
 }
 
-/** What a failed call wrote, and why it failed; a client's own words of it are in its output. */
-function failureFor(output: string | null, why: string | null): string {
-  if (!output) return why ?? '';
-  return why === null || why === output || why === clientFailure ? output : `${output}\n${why}`;
+/** The output of a failed call, and the reason unless the output already contains it: a client's reason is its output. */
+function failureFor(output: string | null, reason: string | null): string {
+  if (!output) return reason ?? '';
+  return reason === null || reason === output || reason === clientFailure ? output : `${output}\n${reason}`;
 }
 
-/** The arguments of a call as an object; null when they are no JSON object. An empty text stands for no arguments. */
+/** Parses the arguments of a call. Returns null if they are not a JSON object; an empty text means no arguments. */
 export function parsedArguments(text: string): Record<string, unknown> | null {
   if (text.trim() === '') return {};
   try {

@@ -13,7 +13,7 @@ import type { GraphContext } from './context.ts';
 import { complexityOf, limits, tooComplex } from './limits.ts';
 import { permissionsPlugin } from './permissions-plugin.ts';
 
-/** The scalars of the graph, as resolvers see them. */
+/** The TypeScript types of the graph's scalars. */
 export type Scalars = {
   ID: { Input: string; Output: string };
   DateTime: { Input: Date; Output: Date };
@@ -23,13 +23,13 @@ export type Scalars = {
   Upload: { Input: Upload; Output: never };
 };
 
-/** The type of node that an id names. What is no id of a node goes to a type that has no node of that id, and is null. */
+/** The type of the node with an id. An id that is not a node's maps to File, which has no such row: the node is null. */
 function nodeTypeOf(id: string): string {
   const kind = idKind(id);
   return kind === null || kind === 'ToolCall' ? 'File' : kind;
 }
 
-/** The schema under construction; types add themselves to it when their file is imported. */
+/** The schema under construction. Importing the file of a type adds the type. */
 export const builder = new SchemaBuilder<{
   Context: GraphContext;
   PrismaTypes: PrismaTypes;
@@ -39,7 +39,7 @@ export const builder = new SchemaBuilder<{
   DefaultNodeNullability: false;
   Connection: { totalCount: () => Promise<number> };
 }>({
-  // Refusals of `needs` are members of result unions, as those of the domain are: it stands inside of `errors`.
+  // The permissions plugin runs inside the errors plugin, so its ForbiddenError becomes a member of the result unions.
   plugins: [ErrorsPlugin, ComplexityPlugin, RelayPlugin, PrismaPlugin, SimpleObjectsPlugin, permissionsPlugin],
   defaultFieldNullability: false,
   errors: { defaultTypes: [], directResult: true },
@@ -50,53 +50,82 @@ export const builder = new SchemaBuilder<{
   },
   prisma: { client: (ctx) => ctx.db as never, dmmf: getDatamodel() },
   relay: {
-    // Ids are global as they are: their prefix says what they name.
-    idFieldOptions: { description: 'The id: a prefix that says what it names, and a UUIDv7 (TypeID).' },
+    // Ids are globally unique, so they are not encoded: the prefix identifies the type.
+    idFieldOptions: {
+      description:
+        'The globally unique id, a TypeID: the prefix identifies the type of the node, the rest is a UUIDv7.',
+    },
     encodeGlobalID: (_typename, id) => String(id),
     decodeGlobalID: (id) => ({ typename: nodeTypeOf(id), id }),
     cursorType: 'String',
-    nodesOnConnection: { description: 'The things themselves, without their edges.' },
-    edgesFieldOptions: { nullable: { list: false, items: false }, description: 'The things with their cursors.' },
-    nodeFieldOptions: { nullable: false, description: 'The thing itself.' },
-    cursorFieldOptions: { description: 'The place in the list, for `after` and `before`.' },
-    pageInfoFieldOptions: { description: 'Where this page stands in the list.' },
-    pageInfoTypeOptions: { description: 'Where a page stands in its list.' },
-    hasNextPageFieldOptions: { description: 'Whether there is more behind this page.' },
-    hasPreviousPageFieldOptions: { description: 'Whether there is more before this page.' },
-    startCursorFieldOptions: { description: 'The cursor of the first on this page.' },
-    endCursorFieldOptions: { description: 'The cursor of the last on this page.' },
-    firstArgOptions: { description: 'How many from the start, or from `after` on: at most 100. Default 20.' },
-    lastArgOptions: { description: 'How many from the end, or up to `before`: at most 100.' },
-    afterArgOptions: { description: 'Only what stands behind this cursor.' },
-    beforeArgOptions: { description: 'Only what stands before this cursor.' },
-    nodeTypeOptions: { description: 'Anything that has an id.' },
+    nodesOnConnection: { description: 'The nodes of this page, in order, without their cursors.' },
+    edgesFieldOptions: {
+      nullable: { list: false, items: false },
+      description: 'The nodes of this page, in order, each with its cursor.',
+    },
+    nodeFieldOptions: { nullable: false, description: 'The node at this position of the list.' },
+    cursorFieldOptions: { description: 'The position of the node in the list: pass it as `after` or `before`.' },
+    pageInfoFieldOptions: { description: 'The position of this page in the list.' },
+    pageInfoTypeOptions: { description: 'The position of a page in its list.' },
+    hasNextPageFieldOptions: {
+      description: 'Whether the list has nodes after this page: if so, pass `endCursor` as `after`.',
+    },
+    hasPreviousPageFieldOptions: {
+      description: 'Whether the list has nodes before this page: if so, pass `startCursor` as `before`.',
+    },
+    startCursorFieldOptions: { description: 'The cursor of the first node of this page. Null for an empty page.' },
+    endCursorFieldOptions: { description: 'The cursor of the last node of this page. Null for an empty page.' },
+    firstArgOptions: {
+      description:
+        'The number of nodes from the start of the list, or after `after`: 0 to 100. Default: 20. Not together with `last`.',
+    },
+    lastArgOptions: {
+      description:
+        'The number of nodes from the end of the list, or before `before`: 0 to 100. Not together with `first`.',
+    },
+    afterArgOptions: {
+      description: 'Only nodes after this cursor. The cursor must come from the same list in the same order.',
+    },
+    beforeArgOptions: {
+      description: 'Only nodes before this cursor. The cursor must come from the same list in the same order.',
+    },
+    nodeTypeOptions: { description: 'An object with a globally unique id.' },
     nodeQueryOptions: {
-      description: 'Whatever the id names; null when it names nothing that you may see.',
-      args: { id: { description: 'An id of any kind: its prefix says which.' } },
+      description: 'Returns a node. Null if no visible node has this id.',
+      args: { id: { description: 'The id of a node of any type.' } },
     },
     nodesQueryOptions: {
-      description: 'Whatever the ids name, in their order; null where one names nothing that you may see.',
+      description:
+        'Returns nodes of any types, in the order of the ids. Null in place of a node that does not exist or that you may not see.',
       nullable: { list: false, items: true },
-      args: { ids: { description: 'Up to 100 ids of any kinds.' } },
+      args: { ids: { description: 'At most 100 ids of nodes of any type.' } },
       resolve: (_root, { ids }, _ctx, _info, resolveNodes) => {
-        if (ids.length > limits.pageSize)
-          throw InvalidInputError.at('ids', `Give at most ${limits.pageSize} ids at once.`);
+        if (ids.length > limits.pageSize) throw InvalidInputError.at('ids', `At most ${limits.pageSize} ids.`);
         return resolveNodes(ids) as Promise<unknown[]>;
       },
     },
   },
 });
 
-builder.queryType({ description: 'Reading.' });
+/** Defines the fields of an input type; for fields that several inputs share. */
+export type InputFieldBuilder = PothosSchemaTypes.InputFieldBuilder<
+  (typeof builder)['$inferSchemaTypes'],
+  'InputObject'
+>;
+
+builder.queryType({ description: 'Reads data. A query changes nothing.' });
 builder.mutationType({
   description:
-    'Changing. Each mutation takes one `input` and answers its payload, or one of the refusals that its result union names.',
+    'Changes data. Each mutation takes one `input` and returns a result union: its payload, or one of the errors in the union.',
 });
-builder.subscriptionType({ description: 'Following: over WebSocket (graphql-ws) or SSE, on the same path.' });
+builder.subscriptionType({
+  description: 'Streams events, over WebSocket (graphql-ws) or Server-Sent Events, on the path of the graph.',
+});
 
 builder.globalConnectionField('totalCount', (t) =>
   t.int({
-    description: 'How many there are in the whole list. Counted only when asked for.',
+    description:
+      'The number of nodes in the whole list, regardless of pages. Select it only if you need it: it costs a database query.',
     resolve: ({ totalCount }) => totalCount(),
   }),
 );

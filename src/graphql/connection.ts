@@ -2,16 +2,16 @@ import { InvalidInputError } from '../domain/error.ts';
 import { limits } from './limits.ts';
 import { readTime } from './rfc3339.ts';
 
-/** One column of a list's order. Rows whose order columns are equal are told apart by the last one, which is unique. */
-interface OrderColumn {
+/** One column of a list's order. The last column of an order is unique, so that the order is total. */
+export interface OrderColumn {
   name: string;
   type: 'time' | 'text' | 'number';
   nullable?: boolean;
 }
 
-/** A list, and the order it has. */
+/** A list and its order. */
 export interface ListOrder {
-  /** Names the list within the cursor, so that a cursor of another list is refused. */
+  /** The name of the list in its cursors: a cursor of another list is refused. */
   list: string;
   columns: OrderColumn[];
   direction: 'ASC' | 'DESC';
@@ -32,7 +32,7 @@ export type Condition = Record<string, unknown>;
 
 const separator = '\u001f';
 
-/** What stands before the values: the list, its order, and some of the id of the row that the list hangs on. */
+/** The parts of a cursor before its values: the list, its order, and the end of the parent's id. */
 const headOf = ({ list, columns, direction }: ListOrder) => `${list} ${columns[0]?.name} ${direction}`;
 const tagOf = (parentId: string) => parentId.slice(-8);
 
@@ -54,13 +54,13 @@ function decodeCursor(order: ListOrder, parentId: string | undefined, argument: 
   if (!isOurs || !isWhole) {
     throw InvalidInputError.at(
       argument,
-      'This is no cursor of this list: pass on a cursor that it has given, in the same order.',
+      'This is not a cursor of this list in this order. Pass a cursor from its pages.',
     );
   }
   return values as Value[];
 }
 
-/** A value as `encodeCursor` writes it; undefined: it has not written this. */
+/** Reads a value that `encodeCursor` wrote; undefined if the text cannot come from it. */
 function readValue({ type, nullable }: OrderColumn, text: string): Value | undefined {
   if (text === '') return nullable ? null : undefined;
   const value = text.slice(1);
@@ -70,7 +70,7 @@ function readValue({ type, nullable }: OrderColumn, text: string): Value | undef
   return /^-?\d+$/.test(value) && Math.abs(number) <= 2_147_483_647 ? number : undefined;
 }
 
-/** The rows that come strictly after the values in the ascending or descending order; null is larger than any value. */
+/** Selects the rows strictly after the values in the ascending or descending order. Null is larger than any value. */
 function beyond(columns: OrderColumn[], values: Value[], isAscending: boolean): Condition {
   const [column, ...rest] = columns as [OrderColumn, ...OrderColumn[]];
   const value = values[0] as Value;
@@ -79,7 +79,7 @@ function beyond(columns: OrderColumn[], values: Value[], isAscending: boolean): 
   const equal = { AND: [{ [column.name]: value }, beyond(rest, values.slice(1), isAscending)] };
   const either = { OR: strictly ? [strictly, equal] : [equal] };
   if (column.nullable) return either;
-  // Says nothing new, but lets the database begin at the right place of its index.
+  // Redundant, but lets the database start at the right position of its index.
   return { AND: [{ [column.name]: { [isAscending ? 'gte' : 'lte']: value } }, either] };
 }
 
@@ -91,14 +91,14 @@ function strictlyBeyond({ name, nullable }: OrderColumn, value: Value, isAscendi
 
 const never = ({ name }: OrderColumn): Condition => ({ [name]: { in: [] } });
 
-/** A page of a list: what to ask the database for, and how to answer with the rows that come. */
+/** A page of a list: the database query, and the connection that its rows make. */
 export interface Page {
   query: { where: Condition; orderBy: Condition[]; take: number };
-  /** Rows in the order of the query, up to one more than the page holds. */
+  /** `rows`: the result of the query, in its order, with up to one row more than the page. */
   connection<Node extends object>(rows: Node[], totalCount: () => Promise<number>): Connection<Node>;
 }
 
-/** A page of nodes, as the connection types resolve it. */
+/** A page of nodes, in the form that the connection types resolve. */
 export interface Connection<Node> {
   edges: Array<{ cursor: string; node: Node }>;
   pageInfo: { hasNextPage: boolean; hasPreviousPage: boolean; startCursor: string | null; endCursor: string | null };
@@ -106,18 +106,21 @@ export interface Connection<Node> {
 }
 
 function pageSize({ first, last }: PageArgs): number {
-  if (first != null && last != null) throw InvalidInputError.at('last', 'Give first or last, not both.');
+  if (first != null && last != null) throw InvalidInputError.at('last', 'Use first or last, not both.');
   const [name, size] = last != null ? ['last', last] : ['first', first ?? 20];
   if (size < 0 || size > limits.pageSize) {
-    throw InvalidInputError.at(name, `A page has 0 to ${limits.pageSize} entries; ask for more with after or before.`);
+    throw InvalidInputError.at(
+      name,
+      `A page has 0 to ${limits.pageSize} nodes. Read further pages with after or before.`,
+    );
   }
   return size;
 }
 
 /**
- * Plans a page by keyset: the cursor holds the order values of a row, so that pages are stable while rows come and go,
- * and reading deep into a list costs no more than reading its start. `parentId`: the row that the list hangs on, empty for
- * a root list; while it is not known, a cursor is not checked for it. Throws InvalidInputError for bad arguments.
+ * Plans a page by keyset: a cursor holds the order values of a row. Pages are therefore stable while rows are added and
+ * removed, and a page deep in a list costs no more than the first one. `parentId`: the id of the list's parent, empty for a
+ * root list; if absent, the parent of a cursor is not checked. Throws InvalidInputError for invalid arguments.
  */
 export function planPage(order: ListOrder, args: PageArgs, parentId?: string): Page {
   const size = pageSize(args);

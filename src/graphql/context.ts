@@ -1,37 +1,37 @@
 import DataLoader from 'dataloader';
 import type { DomainContext } from '../domain/context.ts';
 
-/** Answers many keys at once, in their order. */
+/** Loads the values of many keys at once, in the order of the keys. */
 type Batch<Key, Value> = (ctx: DomainContext, keys: readonly Key[]) => Promise<readonly Value[]>;
 
-/** A credential that is being looked at. */
+/** A watch on the credential of a request. */
 export interface Watched {
-  /** Aborts when the credential is no longer good, at most 5 s after that; its reason is the refusal to tell. */
+  /** Aborts at most 5 s after the credential stops being valid. Its reason is the error for the client. */
   readonly revoked: AbortSignal;
-  /** Looks no longer; calling it twice is harmless. */
+  /** Ends the watch. Calling it again does nothing. */
   release(): void;
 }
 
-/** The credential behind a request: for what outlives the moment in which it was found to be good. */
+/** The credential of a request, for operations that outlive the check at their start. */
 export interface Access {
-  /** For a subscription or a wait. Throws RateLimitedError when too many are open. */
+  /** Watches the credential for a subscription or a wait. Throws RateLimitedError when too many are open. */
   watch(): Watched;
 }
 
-/** What resolvers get: the domain's context, and batching for what plugin-prisma does not load. */
+/** The context of resolvers: the domain context, and batched loading for data that plugin-prisma does not load. */
 export interface GraphContext extends DomainContext {
-  /** Aborts when the client goes. */
+  /** Aborts when the client disconnects. */
   readonly signal: AbortSignal;
   readonly access: Access;
-  /** Loads by a batch function; the same key is read once a request, or once an event of a subscription. */
+  /** Loads a key with a batch function. A key is read once per request, or once per event of a subscription. */
   load<Key, Value>(batch: Batch<Key, Value>, key: Key): Promise<Value>;
-  /** Forgets what was loaded: between the events of a subscription. */
+  /** Clears the loaded values. Subscriptions call it between events. */
   forget(): void;
 }
 
 const cacheKey = (key: unknown) => (typeof key === 'object' ? JSON.stringify(key) : key);
 
-/** Adds batching to a domain context, for one operation. */
+/** Adds batched loading to a domain context, for one operation. */
 export function graphContext(ctx: DomainContext, access: Access, signal: AbortSignal): GraphContext {
   const loaders = new Map<unknown, DataLoader<unknown, unknown>>();
   return {

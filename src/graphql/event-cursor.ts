@@ -11,14 +11,16 @@ interface PositionKey {
   runId: string | null;
 }
 
-/** The texts that were open at many positions, with one statement. */
+/** The growing texts at each position, read with one statement. */
 function openTextsOf(ctx: DomainContext, keys: readonly PositionKey[]): Promise<OpenText[][]> {
   return openTextsAt(ctx, keys);
 }
 
 /**
- * The position that an answer reflects. `lastSeq` comes with the row, so that the cursor is no newer than what was read
- * with it; how far the open texts have been read is what the same answer shows of them.
+ * The cursor of the state that a response shows: a subscription that resumes after it misses nothing and repeats nothing.
+ * `lastSeq` is read with the thread's row, so the cursor is never newer than that row. The offsets of growing texts are the
+ * lengths of these texts in the same response: `growingTexts` is loaded once per request. `run` null: a cursor for
+ * `threadEvents`.
  */
 export async function eventCursor(
   ctx: GraphContext,
@@ -27,7 +29,7 @@ export async function eventCursor(
 ): Promise<string> {
   const key = { threadId: thread.id, seq: thread.lastSeq, runId: run?.id ?? null };
   const open = await ctx.load(openTextsOf, key);
-  const read = open.map(({ ownerId, channel }) => ctx.load(growingTexts, { ownerId, channel }));
-  const offsets = (await Promise.all(read)).map(({ length }) => length);
+  const texts = open.map(({ ownerId, channel }) => ctx.load(growingTexts, { ownerId, channel }));
+  const offsets = (await Promise.all(texts)).map(({ length }) => length);
   return encodeCursor({ threadId: thread.id, runNumber: run?.number ?? null }, { seq: thread.lastSeq, offsets });
 }

@@ -1,66 +1,62 @@
+import { type IteratorSource, iterator } from '../async/iterator.ts';
 import type { GraphContext } from './context.ts';
 
 /**
- * An iterator over what `open` gives, whose `return` takes effect at once: a generator that waits for its next value
- * would not hear of it. `open` is awaited first, so that what it throws refuses the subscription. When the credential
- * is no longer good, the iterator throws the refusal; when the client goes, it ends, also if nobody asks it for anything.
+ * An iterator over the source that `open` returns, bound to a client and its credential:
+ * - `open` is awaited first: if it throws, the subscription is refused with that error.
+ * - If the credential is revoked, `next` throws the reason once.
+ * - If the client disconnects, the source is closed at once, even while no `next` is pending.
+ * - `return` takes effect at once. That of a generator would wait for the pending `next`.
  */
 export async function guardedIterator<T>(
   { access, signal }: Pick<GraphContext, 'access' | 'signal'>,
-  open: (signal: AbortSignal) => Promise<AsyncIterableIterator<T>>,
-): Promise<AsyncIterableIterator<T>> {
+  open: (signal: AbortSignal) => Promise<IteratorSource<T>>,
+): Promise<AsyncGenerator<T, undefined, void>> {
   const stop = new AbortController();
   const { revoked, release } = access.watch();
-  const halt = () => stop.abort();
-  const leave = () => void close();
-  const end = () => {
-    revoked.removeEventListener('abort', halt);
-    signal.removeEventListener('abort', leave);
+  const onRevoked = () => stop.abort();
+  const onDisconnected = () => void close();
+  const stopWatching = () => {
+    revoked.removeEventListener('abort', onRevoked);
+    signal.removeEventListener('abort', onDisconnected);
     release();
     stop.abort();
   };
-  revoked.addEventListener('abort', halt);
+  revoked.addEventListener('abort', onRevoked);
   if (revoked.aborted) {
-    end();
+    stopWatching();
     throw revoked.reason;
   }
   const source = await open(stop.signal).catch((error) => {
-    end();
+    stopWatching();
     throw error;
   });
   const done = { done: true as const, value: undefined };
   const close = async () => {
-    end();
-    await source.return?.();
-    return done;
+    stopWatching();
+    await source.close();
   };
   const next = async () => {
     try {
       return await source.next();
     } catch (error) {
-      // Nobody closes an iterator that has thrown.
+      // A consumer does not call `return` on an iterator that has thrown.
       await close();
       throw error;
     }
   };
-  if (signal.aborted) leave();
-  else signal.addEventListener('abort', leave);
-  let isTold = false;
-  const iterator: AsyncIterableIterator<T> = {
-    [Symbol.asyncIterator]: () => iterator,
+  if (signal.aborted) onDisconnected();
+  else signal.addEventListener('abort', onDisconnected);
+  let hasThrownReason = false;
+  return iterator({
     next: async () => {
       const result = stop.signal.aborted ? done : await next();
       if (!revoked.aborted && !result.done) return result;
       await close();
-      if (!revoked.aborted || isTold) return done;
-      isTold = true;
+      if (!revoked.aborted || hasThrownReason) return done;
+      hasThrownReason = true;
       throw revoked.reason;
     },
-    return: close,
-    throw: async (error) => {
-      await close();
-      throw error;
-    },
-  };
-  return iterator;
+    close,
+  });
 }

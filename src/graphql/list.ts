@@ -4,23 +4,13 @@ import type { DomainContext } from '../domain/context.ts';
 import { type Condition, type Connection, type ListOrder, type PageArgs, planPage } from './connection.ts';
 import type { GraphContext } from './context.ts';
 
-/** Where the nodes of a connection stand in its selection. */
+/** The paths to the nodes in the selection of a connection. */
 const nodePaths: PathSegment[][] = [['nodes'], ['edges', 'node']];
 
-/** The order of a list by the time that its rows were made, the newest first. */
-export const newestFirst = (list: string): ListOrder => ({
-  list,
-  columns: [
-    { name: 'createdAt', type: 'time' as const },
-    { name: 'id', type: 'text' as const },
-  ],
-  direction: 'DESC' as const,
-});
-
 /** The models that have lists. */
-type Listed = 'file' | 'plugin' | 'workspace' | 'apiKey' | 'assistant' | 'thread' | 'message' | 'run' | 'step';
+export type Listed = 'file' | 'plugin' | 'workspace' | 'apiKey' | 'assistant' | 'thread' | 'message' | 'run' | 'step';
 
-/** What a model offers for lists; the bound client's delegates differ only in their rows. */
+/** The methods of a Prisma model that lists use. The models differ only in their rows. */
 interface Delegate {
   findMany(args: object): Promise<object[]>;
   count(args: { where: Condition }): Promise<number>;
@@ -28,7 +18,8 @@ interface Delegate {
 }
 
 /**
- * A page of a root list: `where` says what of the model is in it. The database is read only for what is selected.
+ * Resolves a page of a root list of the rows that `where` selects. Reads only what the client selected. Throws
+ * InvalidInputError for invalid page arguments.
  */
 export async function rootList<Node extends object>(
   client: { [model in Listed]?: unknown },
@@ -46,14 +37,14 @@ export async function rootList<Node extends object>(
   return page.connection(rows as Node[], () => delegate.count({ where: list.where }));
 }
 
-/** Both conditions; an empty one is left out, for Prisma to have less to look through. */
+/** Combines two conditions. Empty ones are left out to spare Prisma work. */
 function both(one: Condition, other: Condition): Condition {
   const isEmpty = (condition: Condition) => Object.values(condition).every((value) => value === undefined);
   if (isEmpty(other)) return isEmpty(one) ? {} : one;
   return isEmpty(one) ? other : { AND: [one, other] };
 }
 
-/** Whether more than the total is asked for. */
+/** Whether the client selected anything beside the total. */
 function selectsRows(info: GraphQLResolveInfo): boolean {
   const selections = info.fieldNodes.flatMap(({ selectionSet }) => selectionSet?.selections ?? []);
   return selections.some(
@@ -61,27 +52,27 @@ function selectsRows(info: GraphQLResolveInfo): boolean {
   );
 }
 
-/** The arguments that lists have beside those of their pages. */
+/** The arguments of a list. */
 export interface ListArgs extends PageArgs {
   filter?: unknown;
-  order?: 'ASC' | 'DESC' | null;
-  orderBy?: { field: string; direction: 'ASC' | 'DESC' } | null;
+  order?: ListOrder['direction'] | null;
+  orderBy?: { field: string; direction: ListOrder['direction'] } | null;
 }
 
-/** A list that hangs on a row: the relation, the model in it, and the column that leads back to the parent. */
+/** A list on the rows of a parent: the relation, the model of the list, and its column with the parent's id. */
 export interface ChildList {
   relation: string;
   model: Listed;
   typeName: string;
   parentColumn: string;
-  /** Where its rows are counted; the bound client if not given. */
+  /** The client that counts the rows. Default: the client bound to the workspace of the request. */
   client?: (ctx: DomainContext) => unknown;
   order: (args: ListArgs) => ListOrder;
   where: (args: ListArgs, ctx: GraphContext) => Condition;
 }
 
 interface CountKey {
-  /** Not part of what tells keys apart: it goes with the model. */
+  /** Does not distinguish keys, because it depends on the model. */
   client: ChildList['client'];
   model: Listed;
   parentColumn: string;
@@ -91,7 +82,7 @@ interface CountKey {
 
 const countGroup = ({ model, parentColumn, where }: CountKey) => JSON.stringify([model, parentColumn, where]);
 
-/** Counts for many parents with one statement for each model and condition. */
+/** Counts the rows of many parents, with one statement per model and condition. */
 async function countChildren(ctx: DomainContext, keys: readonly CountKey[]): Promise<number[]> {
   const counts = new Map<string, number>();
   for (const [name, group] of Map.groupBy(keys, countGroup)) {
@@ -104,7 +95,7 @@ async function countChildren(ctx: DomainContext, keys: readonly CountKey[]): Pro
   return keys.map((key) => counts.get(`${countGroup(key)}${key.parentId}`) ?? 0);
 }
 
-/** The options of a connection field for a list that hangs on a row: it is read with its parents, in one statement. */
+/** The options of a connection field for a list on a parent: the list is read together with its parents, in one statement. */
 export function childList(list: ChildList) {
   return {
     select: (args: ListArgs, ctx: GraphContext, nested: (query: never, path: never, type: string) => unknown) => {
@@ -114,7 +105,7 @@ export function childList(list: ChildList) {
       const rows = nested(query as never, { getType: () => list.typeName, paths } as never, list.typeName) as {
         select?: object;
       };
-      // Nothing of the nodes is selected: the order alone tells what pages there are.
+      // No field of the nodes is selected: the columns of the order are enough to build the page.
       const isBare = rows.select && Object.keys(rows.select).length === 0;
       const columns = Object.fromEntries(list.order(args).columns.map(({ name }) => [name, true]));
       return { [list.relation]: isBare ? { ...rows, select: columns } : rows } as never;

@@ -9,7 +9,7 @@ import { requireKey, requireScope } from '../domain/access/access.ts';
 import type { DomainContext } from '../domain/context.ts';
 import { type Permission, permissionOf, permissionOfType, statementOf } from './permissions.ts';
 
-/** The name under which the builder knows this plugin. */
+/** The name by which the builder refers to this Pothos plugin. */
 export const permissionsPlugin = 'permissions';
 
 declare global {
@@ -20,24 +20,26 @@ declare global {
   }
 }
 
-/** Throws ForbiddenError unless the actor has the permission that a field needs. */
+/** Throws ForbiddenError unless the actor has the permission. */
 function check({ actor }: DomainContext, permission: Permission): void {
-  if (permission === 'KEY') requireKey({ actor });
+  if (permission === 'API_KEY') requireKey({ actor });
   else for (const scope of [permission].flat()) requireScope({ actor }, scope as never);
 }
 
-const isOpen = (permission: Permission) => permission === 'ANYONE' || permission === 'PARENT';
+const isOpen = (permission: Permission) => permission === 'ANY_CREDENTIAL' || permission === 'PARENT';
 
-/** Adds the permission of each field to its description, and checks it before the field is resolved. The table is `permissions.ts`. */
+/** Checks the permission of each field (`permissions.ts`) before the field is resolved, and adds it to the description. */
 class PermissionsPlugin<Types extends SchemaTypes> extends BasePlugin<Types> {
   override onTypeConfig(config: PothosTypeConfig): PothosTypeConfig {
     const permission = config.kind === 'Object' ? permissionOfType(config.name) : undefined;
-    return permission === undefined ? config : { ...config, description: described(config.description, permission) };
+    return permission === undefined
+      ? config
+      : { ...config, description: withPermission(config.description, permission) };
   }
 
   override onOutputFieldConfig(config: PothosOutputFieldConfig<Types>): PothosOutputFieldConfig<Types> {
     const { permission, isOwn } = permissionOf(config.parentType, config.name);
-    return isOwn ? { ...config, description: described(config.description, permission) } : config;
+    return isOwn ? { ...config, description: withPermission(config.description, permission) } : config;
   }
 
   override wrapResolve(
@@ -45,7 +47,7 @@ class PermissionsPlugin<Types extends SchemaTypes> extends BasePlugin<Types> {
     config: PothosOutputFieldConfig<Types>,
   ): GraphQLFieldResolver<unknown, Types['Context'], object> {
     const { permission } = permissionOf(config.parentType, config.name);
-    // A subscription has been asked about when it was opened.
+    // Subscriptions are checked once, when they are opened.
     if (isOpen(permission) || config.kind === 'Subscription') return resolve;
     return (parent, args, context, info) => {
       check(context as DomainContext, permission);
@@ -66,7 +68,7 @@ class PermissionsPlugin<Types extends SchemaTypes> extends BasePlugin<Types> {
   }
 }
 
-const described = (text: string | null | undefined, permission: Permission) =>
+const withPermission = (text: string | null | undefined, permission: Permission) =>
   [text, statementOf(permission)].filter(Boolean).join(' ');
 
 SchemaBuilder.registerPlugin(permissionsPlugin, PermissionsPlugin);

@@ -1,24 +1,24 @@
 import type { Scope } from '../db/generated/client.ts';
 
 /**
- * What a credential needs to use something: a scope, or several; `KEY`: an API key, no end user; `ANYONE`: any good
- * credential; `PARENT`: whoever was given the thing that it hangs on.
+ * What a field requires of a credential: a scope, or all of several scopes; `API_KEY`: an API key of any scope, no end
+ * user; `ANY_CREDENTIAL`: no scope; `PARENT`: nothing beyond what the field that returned the object required.
  */
-export type Permission = Scope | readonly Scope[] | 'KEY' | 'ANYONE' | 'PARENT';
+export type Permission = Scope | readonly Scope[] | 'API_KEY' | 'ANY_CREDENTIAL' | 'PARENT';
 
 /**
- * Who may use each field of the root types. The domain asks for the same again, and for what depends on the input; this is
- * where it is said, and enforced before anything is read. A field that is missing here stops the build of the schema.
+ * The permission of each field of the root types, checked before anything is read. The domain checks the same again, and
+ * also what depends on the input. The schema cannot be built while a field is missing here.
  */
 const rootPermissions: Record<'Query' | 'Mutation' | 'Subscription', Record<string, Permission>> = {
   Query: {
-    // What an id names needs what its type needs.
-    node: 'ANYONE',
-    nodes: 'ANYONE',
-    viewer: 'ANYONE',
-    workspace: 'ANYONE',
-    workspaces: 'ANYONE',
-    models: 'ANYONE',
+    // The type of the node has its own permission.
+    node: 'ANY_CREDENTIAL',
+    nodes: 'ANY_CREDENTIAL',
+    viewer: 'ANY_CREDENTIAL',
+    workspace: 'ANY_CREDENTIAL',
+    workspaces: 'ANY_CREDENTIAL',
+    models: 'ANY_CREDENTIAL',
     plugin: 'ASSISTANTS_READ',
     plugins: 'ASSISTANTS_READ',
     file: 'THREADS_READ',
@@ -52,7 +52,7 @@ const rootPermissions: Record<'Query' | 'Mutation' | 'Subscription', Record<stri
     uploadFile: 'THREADS_WRITE',
     deleteFile: 'THREADS_WRITE',
     createRun: 'RUNS_WRITE',
-    // It deletes the answer that was there.
+    // It deletes messages.
     regenerate: ['RUNS_WRITE', 'THREADS_WRITE'],
     submitToolOutputs: 'RUNS_WRITE',
     cancelRun: 'RUNS_WRITE',
@@ -64,7 +64,7 @@ const rootPermissions: Record<'Query' | 'Mutation' | 'Subscription', Record<stri
     updateApiKey: 'WORKSPACE_ADMIN',
     rotateApiKey: 'WORKSPACE_ADMIN',
     revokeApiKey: 'WORKSPACE_ADMIN',
-    createSessionToken: 'KEY',
+    createSessionToken: 'API_KEY',
     rotateSigningKey: 'SERVER_ADMIN',
   },
   Subscription: {
@@ -74,16 +74,16 @@ const rootPermissions: Record<'Query' | 'Mutation' | 'Subscription', Record<stri
 };
 
 /**
- * Who may read the fields of a type, but for its `id`: whoever made or changed a thing may name it. A connection needs what
- * its nodes need. `PARENT` are types that are only reached through others that say what they need. A type that is
- * missing here stops the build of the schema; edges, payloads and errors have nothing of their own.
+ * The permission of all fields of a type except `id`: a credential that may create or change an object may also read its
+ * id. A connection has the permission of its nodes. Edges, payloads and errors are `PARENT`. The schema cannot be built
+ * while another type is missing here.
  */
 const typePermissions: Record<string, Permission> = {
-  Workspace: 'ANYONE',
-  WorkspaceSettings: 'KEY',
-  Viewer: 'ANYONE',
-  Model: 'ANYONE',
-  // A key may know itself; others are in the list of a workspace.
+  Workspace: 'ANY_CREDENTIAL',
+  WorkspaceSettings: 'API_KEY',
+  Viewer: 'ANY_CREDENTIAL',
+  Model: 'ANY_CREDENTIAL',
+  // A key can read itself by `viewer`; only the connection lists others.
   ApiKey: 'PARENT',
   ApiKeyConnection: 'WORKSPACE_ADMIN',
   Assistant: 'ASSISTANTS_READ',
@@ -93,7 +93,7 @@ const typePermissions: Record<string, Permission> = {
   File: 'THREADS_READ',
   Run: 'RUNS_READ',
   Step: 'RUNS_READ',
-  ...of('PARENT', [
+  ...forEach('PARENT', [
     ...['Event', 'RunStatusChanged', 'StepStarted', 'StepDelta', 'StepEnded', 'ToolCallDelta', 'ReasoningDelta'],
     ...['MessageStarted', 'MessageDelta', 'MessageEnded', 'MessageAdded', 'MessageRemoved'],
     ...['TextContent', 'ImageContent', 'RefusalContent', 'Annotation', 'FileCitation', 'FilePath'],
@@ -104,17 +104,17 @@ const typePermissions: Record<string, Permission> = {
   ]),
 };
 
-/** Where a field needs something else than its type. */
+/** Fields whose permission differs from that of their type. */
 const fieldPermissions: Record<string, Permission> = {
-  // What is said in a conversation belongs to its thread, also while it is being said.
+  // The text of a message requires the same scope while it is written as afterwards.
   'MessageDelta.text': 'THREADS_READ',
 };
 
-function of(permission: Permission, types: string[]): Record<string, Permission> {
+function forEach(permission: Permission, types: string[]): Record<string, Permission> {
   return Object.fromEntries(types.map((type) => [type, permission]));
 }
 
-/** What a field permission, and whether it says so itself or its type does. Throws when nobody has said. */
+/** The permission of a field; `isOwn`: it is the field's own, not that of its type. Throws if neither table has one. */
 export function permissionOf(type: string, field: string): { permission: Permission; isOwn: boolean } {
   const own = rootPermissions[type as keyof typeof rootPermissions]?.[field] ?? fieldPermissions[`${type}.${field}`];
   if (own !== undefined) return { permission: own, isOwn: true };
@@ -123,17 +123,18 @@ export function permissionOf(type: string, field: string): { permission: Permiss
   return { permission: field === 'id' ? 'PARENT' : ofType, isOwn: false };
 }
 
-/** What the fields of a type need; undefined when nobody has said. */
+/** The permission of the fields of a type; undefined if the table has none. */
 export function permissionOfType(type: string): Permission | undefined {
   if (type in typePermissions) return typePermissions[type];
   if (/(Edge|Payload|Error)$/.test(type)) return 'PARENT';
   return type.endsWith('Connection') ? typePermissions[type.slice(0, -'Connection'.length)] : undefined;
 }
 
-/** The sentence that the schema says about it; empty where there is nothing to say. */
+/** The sentence about a permission for descriptions in the schema; empty for `PARENT`. */
 export function statementOf(permission: Permission): string {
   if (permission === 'PARENT') return '';
-  if (permission === 'ANYONE') return 'Open to every credential.';
-  if (permission === 'KEY') return 'Needs an API key, of whatever scope.';
-  return `Needs ${[permission].flat().join(' and ')}.`;
+  if (permission === 'ANY_CREDENTIAL') return 'Requires no scope.';
+  if (permission === 'API_KEY') return 'Requires an API key, with any scopes.';
+  const scopes = [permission].flat();
+  return `Requires the scope${scopes.length > 1 ? 's' : ''} ${scopes.join(' and ')}.`;
 }

@@ -1,8 +1,8 @@
 const rfc3339 = /^(\d{4}-\d{2}-\d{2})[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/;
 
 /**
- * A moment of the years 1 to 9999 (UTC), which every database can store, from a text of RFC 3339; null for anything
- * else, such as a day that the calendar does not have.
+ * Parses an RFC 3339 text. Returns null for any other text, for a day that does not exist, and for times outside the
+ * years 1 to 9999 (UTC), which PostgreSQL and `Date` both represent.
  */
 export function readTime(text: string): Date | null {
   const day = rfc3339.exec(text)?.[1];

@@ -3,44 +3,56 @@ import { Upload } from '../files/upload.ts';
 import { builder } from './builder.ts';
 import { readTime } from './rfc3339.ts';
 
-const wrong = (message: string) => new GraphQLError(message, { extensions: { code: 'BAD_USER_INPUT' } });
+const badInput = (message: string) => new GraphQLError(message, { extensions: { code: 'BAD_USER_INPUT' } });
 
 function parseTime(value: unknown): Date {
   const time = typeof value === 'string' ? readTime(value) : null;
-  if (!time) throw wrong('DateTime is a text such as "2026-11-21T08:30:00.000Z", of the years 1 to 9999.');
+  if (!time)
+    throw badInput('DateTime must be an RFC 3339 string of the years 1 to 9999, such as "2026-11-21T08:30:00.000Z".');
   return time;
 }
 
 function parsePairs(value: unknown): Record<string, string> {
   const isMap = typeof value === 'object' && value !== null && !Array.isArray(value);
   const wrongKey = isMap ? Object.entries(value).find(([, inner]) => typeof inner !== 'string')?.[0] : undefined;
-  if (!isMap) throw wrong('Metadata is an object of texts: { "key": "value" }.');
-  if (wrongKey !== undefined) throw wrong(`Metadata values are texts; the one of ${JSON.stringify(wrongKey)} is not.`);
+  if (!isMap) throw badInput('Metadata must be an object with string values: { "key": "value" }.');
+  if (wrongKey !== undefined)
+    throw badInput(`Metadata values must be strings; the value of ${JSON.stringify(wrongKey)} is not.`);
   return value as Record<string, string>;
 }
 
+/** The description of every `metadata` field. */
+export const metadataDescription =
+  'Key-value pairs that you can attach: at most 16, keys of 1 to 64 and values of at most 512 characters.';
+
+/** The description of a `metadata` field whose pairs replace the existing ones. */
+export const newMetadataDescription =
+  'Key-value pairs that replace all existing ones: at most 16, keys of 1 to 64 and values of at most 512 characters.';
+
 builder.scalarType('DateTime', {
-  description: 'A moment: RFC 3339 in UTC with milliseconds, such as `2026-11-21T08:30:00.000Z`.',
+  description:
+    'A point in time: an RFC 3339 string in UTC with milliseconds, such as `2026-11-21T08:30:00.000Z`. Input may have another offset.',
   serialize: (value) => (value as Date).toISOString(),
   parseValue: parseTime,
 });
 
 builder.scalarType('JSON', {
-  description: 'Any JSON value.',
+  description: 'A JSON value of any type, nested at most 64 levels deep in inputs.',
   serialize: (value) => value,
   parseValue: (value) => value,
   parseLiteral: (node, variables) => valueFromASTUntyped(node, variables),
 });
 
 builder.scalarType('Metadata', {
-  description: 'Up to 16 pairs of texts: a key of up to 64 characters, a value of up to 512.',
+  description:
+    'A JSON object with string values, such as `{ "team": "support" }`: at most 16 pairs, keys of 1 to 64 characters, values of at most 512 characters.',
   serialize: (value) => value,
   parseValue: parsePairs,
   parseLiteral: (node, variables) => parsePairs(valueFromASTUntyped(node, variables)),
 });
 
 builder.scalarType('Decimal', {
-  description: 'An amount of money in US dollars, as a decimal text such as `0.0042`.',
+  description: 'An exact amount of money in US dollars: a decimal string such as `0.0042`.',
   serialize: (value) => {
     const text = value.toString();
     return text.includes('e')
@@ -51,20 +63,21 @@ builder.scalarType('Decimal', {
   },
   parseValue: (value) => {
     if (typeof value === 'string' && /^\d+(\.\d+)?$/.test(value)) return value;
-    throw wrong('Decimal is a text such as "0.42".');
+    throw badInput('Decimal must be a decimal string such as "0.42".');
   },
 });
 
 builder.scalarType('Upload', {
-  description: 'A file, sent by the GraphQL multipart request convention.',
+  description:
+    'A file that is uploaded with the request, as the GraphQL multipart request specification describes. Input only, as a variable.',
   serialize: () => {
-    throw wrong('Upload is for input only.');
+    throw badInput('Upload is an input type only.');
   },
   parseValue: (value) => {
     if (value instanceof Upload) return value;
-    throw wrong('Upload is a file sent by the GraphQL multipart request convention.');
+    throw badInput('Upload must be a file of a GraphQL multipart request.');
   },
   parseLiteral: (node) => {
-    throw wrong(`Upload cannot be written in the document (${Kind.VARIABLE} only): ${node.kind}.`);
+    throw badInput(`Upload must be a ${Kind.VARIABLE}, not a ${node.kind}.`);
   },
 });

@@ -1,94 +1,135 @@
 import { MessageChannel } from 'node:worker_threads';
 import { Piscina } from 'piscina';
-import type * as worker from './worker.ts';
+import { untilAborted } from '../async/until-aborted.ts';
+import { OffloadMemoryError, OffloadTimeoutError } from './offload-error.ts';
+import type { Task } from './task.ts';
 
-/** After so long without work a thread ends, and what it has loaded with it. */
+/** How long a thread without work is kept, with the modules that it has loaded. */
 const idleMs = 60_000;
-
-/** Longer than this no machine takes to start a thread. */
+/** The time limit of starting a thread and loading its modules. */
 const maxStartMs = 60_000;
 
-/** The question took too long, or had to wait too long behind others. */
-export class OffloadTimeoutError extends Error {}
+export interface FairPoolOptions {
+  /** The file that the threads run: a module whose exported functions each take one `Task`. */
+  worker: URL;
+  /** How many threads run at most. */
+  threads: number;
+  /** The time limit of a task, from the moment at which its function calls `begin`. */
+  timeoutMs: number;
+  /** How long a task may wait for a free thread. */
+  maxWaitMs: number;
+  /** The limit of the heap of a thread, in MiB; default: the limit of Node.js. */
+  maxHeapMb?: number;
+}
 
-interface Waiting {
+/** The functions of a worker file: `typeof import('./worker.ts')`. */
+type Functions<F> = { [Name in keyof F]: (task: Task<never>) => unknown };
+type InputOf<Function> = Function extends (task: Task<infer Input>) => unknown ? Input : never;
+type OutputOf<Function> = Function extends (task: Task<never>) => infer Output ? Awaited<Output> : never;
+
+/** One task's place in the queue. */
+interface Turn {
   owner: string;
-  start: () => void;
+  started: PromiseWithResolvers<void>;
 }
 
 /**
- * A few threads for one kind of work. Of one owner one question is answered at a time, so that nobody keeps all threads; the
- * time that a question may take is counted from when a thread begins with it.
+ * Threads for one kind of CPU-bound work on untrusted input. A task that exceeds its time or memory ends its thread and
+ * nothing else. Each owner has one task running at a time, so that no owner occupies all threads. Threads have no environment
+ * variables, start on demand, and end after a minute without work.
  */
-export class FairPool {
+export class FairPool<F extends Functions<F>> {
   readonly #pool: Piscina;
-  readonly #threads: number;
-  readonly #timeoutMs: number;
-  readonly #maxWaitMs: number;
+  readonly #options: FairPoolOptions;
   readonly #busy = new Set<string>();
-  readonly #waiting: Waiting[] = [];
+  readonly #waiting: Turn[] = [];
 
-  constructor({ threads, timeoutMs, maxWaitMs }: { threads: number; timeoutMs: number; maxWaitMs: number }) {
-    this.#threads = threads;
-    this.#timeoutMs = timeoutMs;
-    this.#maxWaitMs = maxWaitMs;
-    const filename = new URL('./worker.ts', import.meta.url).href;
-    this.#pool = new Piscina({ filename, minThreads: 0, maxThreads: threads, idleTimeout: idleMs });
+  constructor(options: FairPoolOptions) {
+    this.#options = options;
+    const { worker, threads, maxHeapMb } = options;
+    const resourceLimits = maxHeapMb === undefined ? {} : { maxOldGenerationSizeMb: maxHeapMb };
+    const limits = { minThreads: 0, maxThreads: threads, idleTimeout: idleMs, resourceLimits };
+    this.#pool = new Piscina({ ...limits, filename: worker.href, env: {} });
+    // A thread that runs out of memory after its task was given up: an unhandled 'error' event would end the process.
+    this.#pool.on('error', () => {});
   }
 
-  /** Answers a question of `owner` by a function of the worker. Throws OffloadTimeoutError, and what the function throws. */
-  async run<T>(owner: string, name: keyof typeof worker, question: unknown): Promise<T> {
-    await this.#turn(owner);
-    const stop = new AbortController();
-    const { port1: began, port2: begin } = new MessageChannel();
-    // A thread that is yet to start, on a busy machine, is not what takes too long.
-    let timer = setTimeout(() => stop.abort(), maxStartMs);
-    began.once('message', () => {
+  /**
+   * Runs a function of the worker file for `owner` and resolves with its result. Throws OffloadTimeoutError, OffloadMemoryError,
+   * the signal's reason when it aborts (which ends the task), and a copy of the function's own error, without its class.
+   */
+  async run<Name extends keyof F & string>(
+    owner: string,
+    name: Name,
+    input: InputOf<F[Name]>,
+    signal?: AbortSignal,
+  ): Promise<OutputOf<F[Name]>> {
+    const turn: Turn = { owner, started: Promise.withResolvers() };
+    this.#waiting.push(turn);
+    this.#startNext();
+    try {
+      if (this.#waiting.includes(turn)) await this.#wait(turn, signal);
+      return (await this.#runNow(name, input, signal)) as OutputOf<F[Name]>;
+    } finally {
+      this.#leave(turn);
+    }
+  }
+
+  async #runNow(name: string, input: unknown, signal?: AbortSignal): Promise<unknown> {
+    const { timeoutMs, maxHeapMb } = this.#options;
+    const timeout = new AbortController();
+    const { port1: begun, port2: begin } = new MessageChannel();
+    let timer = setTimeout(() => timeout.abort(), maxStartMs);
+    begun.once('message', () => {
       clearTimeout(timer);
-      timer = setTimeout(() => stop.abort(), this.#timeoutMs);
+      timer = setTimeout(() => timeout.abort(), timeoutMs);
     });
     try {
-      const task = { question, begin } satisfies worker.Task<unknown>;
-      return (await this.#pool.run(task, { name, signal: stop.signal, transferList: [begin] as never })) as T;
+      return await this.#pool.run({ input, begin } satisfies Task<unknown>, {
+        name,
+        signal: signal ? AbortSignal.any([signal, timeout.signal]) : timeout.signal,
+        transferList: [begin] as never,
+      });
     } catch (error) {
-      if (stop.signal.aborted) throw new OffloadTimeoutError(`${name} took longer than ${this.#timeoutMs} ms`);
-      throw error;
+      signal?.throwIfAborted();
+      if (timeout.signal.aborted) throw new OffloadTimeoutError(`${name} took longer than ${timeoutMs} ms`);
+      const isOutOfMemory = (error as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY';
+      throw isOutOfMemory ? new OffloadMemoryError(`${name} needed more than ${maxHeapMb} MiB`) : error;
     } finally {
       clearTimeout(timer);
-      began.close();
-      this.#busy.delete(owner);
-      this.#next();
+      begun.close();
     }
   }
 
-  /** Resolves when it is the owner's turn. */
-  #turn(owner: string): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        this.#waiting.splice(this.#waiting.indexOf(entry), 1);
-        reject(new OffloadTimeoutError(`no thread was free for ${this.#maxWaitMs} ms`));
-      }, this.#maxWaitMs);
-      const entry = {
-        owner,
-        start: () => {
-          clearTimeout(timer);
-          this.#busy.add(owner);
-          resolve();
-        },
-      };
-      this.#waiting.push(entry);
-      this.#next();
-    });
+  async #wait({ started }: Turn, signal?: AbortSignal): Promise<void> {
+    const { maxWaitMs } = this.#options;
+    const timeout = AbortSignal.timeout(maxWaitMs);
+    try {
+      await untilAborted(started.promise, signal ? AbortSignal.any([signal, timeout]) : timeout);
+    } catch {
+      signal?.throwIfAborted();
+      throw new OffloadTimeoutError(`no thread was free for ${maxWaitMs} ms`);
+    }
   }
 
-  #next(): void {
-    while (this.#busy.size < this.#threads) {
+  #leave(turn: Turn): void {
+    const index = this.#waiting.indexOf(turn);
+    if (index >= 0) this.#waiting.splice(index, 1);
+    else this.#busy.delete(turn.owner);
+    this.#startNext();
+  }
+
+  #startNext(): void {
+    while (this.#busy.size < this.#options.threads) {
       const index = this.#waiting.findIndex(({ owner }) => !this.#busy.has(owner));
       if (index < 0) return;
-      this.#waiting.splice(index, 1)[0]?.start();
+      const [turn] = this.#waiting.splice(index, 1) as [Turn];
+      this.#busy.add(turn.owner);
+      turn.started.resolve();
     }
   }
 
+  /** Ends the threads. Tasks that still run reject. */
   async close(): Promise<void> {
     await this.#pool.destroy();
   }

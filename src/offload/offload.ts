@@ -2,32 +2,31 @@ import type { Timing } from '../config/timing.ts';
 import { FairPool } from './fair-pool.ts';
 import type * as worker from './worker.ts';
 
-export { OffloadTimeoutError } from './fair-pool.ts';
-
-/** How much text is counted at once: well within the time there is, however odd the text. */
+/** How many characters are counted per task. Even the slowest text of this length stays within the time limit. */
 const maxCharacters = 300_000;
 
-/** Work whose time whoever sends it can choose: it is done in threads of its own, not for ever, and fairly. */
+/** CPU-bound work on untrusted input, in worker threads: limited in time, and fair between owners (workspaces). */
 export class Offload {
-  readonly #counting: FairPool;
-  readonly #checking: FairPool;
+  readonly #counting: FairPool<typeof worker>;
+  readonly #checking: FairPool<typeof worker>;
 
   constructor({ countTokensMs, checkSchemaMs, queueMs, checkQueueMs }: Timing['offload']) {
-    this.#counting = new FairPool({ threads: 2, timeoutMs: countTokensMs, maxWaitMs: queueMs });
-    this.#checking = new FairPool({ threads: 2, timeoutMs: checkSchemaMs, maxWaitMs: checkQueueMs });
+    const shared = { worker: new URL('./worker.ts', import.meta.url), threads: 2 };
+    this.#counting = new FairPool({ ...shared, timeoutMs: countTokensMs, maxWaitMs: queueMs });
+    this.#checking = new FairPool({ ...shared, timeoutMs: checkSchemaMs, maxWaitMs: checkQueueMs });
   }
 
   /**
-   * About how many tokens some texts have, in their order, up to the first with which they are more than `limit`
-   * together. Texts that cannot be counted in time are estimated. `owner`: whose texts they are.
+   * Returns the number of tokens of each text, in order. Stops after the first text with which the sum exceeds `limit`. Counts
+   * are those of OpenAI's encoding o200k_base; texts that cannot be counted in time are estimated.
    */
   async countTokens(owner: string, texts: readonly string[], limit = Number.POSITIVE_INFINITY): Promise<number[]> {
     const counts: number[] = [];
     let sum = 0;
     while (counts.length < texts.length && sum <= limit) {
       const batch = batchFrom(texts, counts.length);
-      const question = this.#counting.run<number[]>(owner, 'countTokens', batch);
-      for (const count of await question.catch(() => batch.map(estimate))) {
+      const counting = this.#counting.run(owner, 'countTokens', batch);
+      for (const count of await counting.catch(() => batch.map(estimate))) {
         counts.push(count);
         sum += count;
         if (sum > limit) break;
@@ -37,15 +36,11 @@ export class Offload {
   }
 
   /**
-   * What about a value does not fit a JSON Schema, in a sentence; null: it fits. Throws OffloadTimeoutError, and what is
-   * wrong with the schema. `owner`: whose schema it is.
+   * Checks a value against a JSON Schema. Returns the violations as one sentence, or null if the value is valid. Throws
+   * OffloadTimeoutError, and Error if the schema itself is invalid.
    */
-  schemaFault(
-    owner: string,
-    schema: Record<string, unknown>,
-    value: unknown,
-  ): Promise<ReturnType<typeof worker.schemaFault>> {
-    return this.#checking.run(owner, 'schemaFault', { schema, value } satisfies worker.SchemaQuestion);
+  schemaFault(owner: string, schema: Record<string, unknown>, value: unknown): Promise<string | null> {
+    return this.#checking.run(owner, 'schemaFault', { schema, value });
   }
 
   /** Ends the threads. */
@@ -54,7 +49,7 @@ export class Offload {
   }
 }
 
-/** The texts from a place on that are counted together: one at least. */
+/** The texts from `start` on that are counted in one task: at least one. */
 function batchFrom(texts: readonly string[], start: number): string[] {
   let end = start;
   for (let characters = 0; end < texts.length; end += 1) {
@@ -64,5 +59,5 @@ function batchFrom(texts: readonly string[], start: number): string[] {
   return texts.slice(start, end);
 }
 
-/** Three bytes to a token: more than most languages and models need. */
+/** One token per three bytes: an upper estimate for most languages and models. */
 const estimate = (text: string): number => Math.ceil(Buffer.byteLength(text) / 3);

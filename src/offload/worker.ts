@@ -1,36 +1,29 @@
-import type { MessagePort } from 'node:worker_threads';
 import { Ajv, type AnySchema, type ValidateFunction } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
+import { LRUCache } from 'lru-cache';
+import { begin, type Task } from './task.ts';
 
 /**
- * Longer runs of text are cut before they are counted: the merging of byte pairs takes quadratic time in the length of
- * a word, and who writes a message chooses that length. A cut adds one token at most.
+ * Longer texts are counted in slices of this many characters: merging byte pairs takes quadratic time in the length of a
+ * word, and the author of a message chooses that length. A cut adds at most one token.
  */
 const sliceLength = 500;
+/** How many compiled schemas a thread keeps. */
+const maxCompiled = 200;
+/** How many violations of a schema are listed. */
+const maxFaults = 5;
 
 type Encoding = typeof import('gpt-tokenizer/encoding/o200k_base');
 let encoding: Promise<Encoding> | null = null;
+const compiled = new LRUCache<string, ValidateFunction>({ max: maxCompiled });
 
-/** A question, and the port to tell by that it is begun with. */
-export interface Task<Question> {
-  question: Question;
-  begin: MessagePort;
-}
-
-function begun<Question>({ question, begin }: Task<Question>): Question {
-  begin.postMessage(null);
-  begin.close();
-  return question;
-}
-
-/** How many tokens each of some texts has, in OpenAI's encoding o200k_base; a little too many for long texts. */
+/** Returns the number of tokens of each text in OpenAI's encoding o200k_base, slightly too high for long texts. */
 export async function countTokens(task: Task<string[]>): Promise<number[]> {
-  // Some 70 MB and half a second: only for those who need it.
+  // The encoding takes 70 MB and half a second to load: only threads that count load it.
   encoding ??= import('gpt-tokenizer/encoding/o200k_base');
   const { countTokens: count } = await encoding;
-  const texts = begun(task);
   const options = { disallowedSpecial: new Set<string>() };
-  return texts.map((text) => {
+  return begin(task).map((text) => {
     let tokens = 0;
     for (let start = 0; start < text.length; start += sliceLength) {
       tokens += count(text.slice(start, start + sliceLength), options);
@@ -39,25 +32,17 @@ export async function countTokens(task: Task<string[]>): Promise<number[]> {
   });
 }
 
-const maxCompiled = 200;
-const compiled = new Map<string, ValidateFunction>();
-
-/** A schema, and the value that should fit it. */
-export interface SchemaQuestion {
-  schema: Record<string, unknown>;
-  value: unknown;
-}
-
-/** What about a value does not fit a JSON Schema, in a sentence; null: it fits. `format` is a remark, as by default. */
-export function schemaFault(task: Task<SchemaQuestion>): string | null {
-  const { schema, value } = begun(task);
-  const id = JSON.stringify(schema);
-  const validate = compiled.get(id) ?? compile(schema);
-  compiled.delete(id);
-  compiled.set(id, validate);
-  if (compiled.size > maxCompiled) compiled.delete(compiled.keys().next().value as string);
+/**
+ * Checks a value against a JSON Schema. Returns the violations as one sentence, or null if the value is valid. `format` is
+ * an annotation, not a rule. Throws Error if the schema is invalid.
+ */
+export function schemaFault(task: Task<{ schema: Record<string, unknown>; value: unknown }>): string | null {
+  const { schema, value } = begin(task);
+  const key = JSON.stringify(schema);
+  const validate = compiled.get(key) ?? compile(schema);
+  compiled.set(key, validate);
   if (validate(value)) return null;
-  const faults = (validate.errors ?? []).slice(0, 5);
+  const faults = (validate.errors ?? []).slice(0, maxFaults);
   return faults.map(({ instancePath, message }) => `${instancePath || 'the value'} ${message}`).join('; ');
 }
 

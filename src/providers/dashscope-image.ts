@@ -6,8 +6,6 @@ import {
   type ImageModelV4Result,
 } from '@ai-sdk/provider';
 import { z } from 'zod';
-import type { ProviderSettings } from '../config/config.ts';
-import { dashscopeApi } from './dashscope.ts';
 
 const pollMs = 1000;
 const maxImageBytes = 30_000_000;
@@ -23,7 +21,7 @@ const taskShape = z.object({
     results: z.array(z.object({ url: z.string().optional(), message: z.string().optional() })).optional(),
   }),
 });
-const answerShape = z.object({
+const responseShape = z.object({
   output: z.object({
     choices: z.array(z.object({ message: z.object({ content: z.array(z.object({ image: z.string().optional() })) }) })),
   }),
@@ -31,8 +29,8 @@ const answerShape = z.object({
 const errorShape = z.object({ message: z.string() });
 
 /**
- * DashScope's image models, which the AI SDK does not have: Qwen-Image and newer Wan answer at once, older Wan make a task of
- * it. https://www.alibabacloud.com/help/en/model-studio/text-to-image-v2-api-reference
+ * DashScope's image models, which the AI SDK lacks. Qwen-Image and newer Wan models respond with the images, older Wan
+ * models with a task to poll. https://www.alibabacloud.com/help/en/model-studio/text-to-image-v2-api-reference
  */
 export class DashScopeImageModel implements ImageModelV4 {
   readonly specificationVersion = 'v4';
@@ -42,29 +40,30 @@ export class DashScopeImageModel implements ImageModelV4 {
   readonly #base: string;
   readonly #apiKey: string;
 
-  constructor({ baseURL, apiKey }: ProviderSettings, modelId: string) {
+  /** `baseURL`: that of DashScope's native API. */
+  constructor({ baseURL, apiKey }: { baseURL: string; apiKey: string }, modelId: string) {
     this.modelId = modelId;
-    this.#base = dashscopeApi(baseURL);
+    this.#base = baseURL;
     this.#apiKey = apiKey;
   }
 
   async doGenerate(options: ImageModelV4CallOptions): Promise<ImageModelV4Result> {
     const isTask = /^wan(x|2\.[0-5])/.test(this.modelId);
-    const urls = isTask ? await this.#byTask(options) : await this.#atOnce(options);
-    if (urls.length === 0) throw this.#fault(200, 'The provider answered no picture.', '');
+    const urls = isTask ? await this.#generateInTask(options) : await this.#generate(options);
+    if (urls.length === 0) throw this.#failure(200, 'The provider returned no image.', '');
     const images = await Promise.all(urls.map((url) => this.#download(url, options.abortSignal)));
     const response = { timestamp: new Date(), modelId: this.modelId, headers: undefined };
     return { images, warnings: [], response };
   }
 
-  async #atOnce({ prompt, n, size, abortSignal }: ImageModelV4CallOptions): Promise<string[]> {
+  async #generate({ prompt, n, size, abortSignal }: ImageModelV4CallOptions): Promise<string[]> {
     const input = { messages: [{ role: 'user', content: [{ text: prompt }] }] };
     const body = { model: this.modelId, input, parameters: parametersOf(n, size) };
-    const { output } = answerShape.parse(await this.#call(generation, { body, abortSignal }));
+    const { output } = responseShape.parse(await this.#call(generation, { body, abortSignal }));
     return output.choices.flatMap(({ message }) => message.content.flatMap(({ image }) => image ?? []));
   }
 
-  async #byTask({ prompt, n, size, abortSignal }: ImageModelV4CallOptions): Promise<string[]> {
+  async #generateInTask({ prompt, n, size, abortSignal }: ImageModelV4CallOptions): Promise<string[]> {
     const body = { model: this.modelId, input: { prompt }, parameters: parametersOf(n, size) };
     let { output } = taskShape.parse(await this.#call(synthesis, { body, abortSignal, isTask: true }));
     while (output.task_status === 'PENDING' || output.task_status === 'RUNNING') {
@@ -72,7 +71,11 @@ export class DashScopeImageModel implements ImageModelV4 {
       ({ output } = taskShape.parse(await this.#call(`tasks/${output.task_id}`, { abortSignal })));
     }
     if (output.task_status !== 'SUCCEEDED') {
-      throw this.#fault(400, output.message ?? `The task ended ${output.task_status}.`, output.task_id);
+      throw this.#failure(
+        400,
+        output.message ?? `The task ended with the status ${output.task_status}.`,
+        output.task_id,
+      );
     }
     return (output.results ?? []).flatMap(({ url }) => url ?? []);
   }
@@ -94,26 +97,32 @@ export class DashScopeImageModel implements ImageModelV4 {
     });
     const text = await response.text();
     if (response.ok) return JSON.parse(text);
-    const words = errorShape.safeParse(parseJson(text));
-    throw this.#fault(response.status, words.success ? words.data.message : response.statusText, url);
+    const error = errorShape.safeParse(parseJson(text));
+    throw this.#failure(response.status, error.success ? error.data.message : response.statusText, url);
   }
 
   async #download(url: string, signal: AbortSignal | undefined): Promise<Uint8Array> {
     const response = await this.#fetch(url, { signal: signal ?? null });
-    if (!response.ok) throw this.#fault(response.status, 'The picture could not be fetched.', url);
+    if (!response.ok) throw this.#failure(response.status, 'The image could not be downloaded.', url);
     const bytes = new Uint8Array(await response.arrayBuffer());
-    if (bytes.length > maxImageBytes) throw this.#fault(200, 'The picture is too large.', url);
+    if (bytes.length > maxImageBytes) throw this.#failure(200, 'The image is larger than 30 MB.', url);
     return bytes;
   }
 
   async #fetch(url: string, init: RequestInit): Promise<Response> {
     return fetch(url, init).catch((cause) => {
       init.signal?.throwIfAborted();
-      throw new APICallError({ message: 'unreachable', url, requestBodyValues: {}, cause, isRetryable: true });
+      throw new APICallError({
+        message: 'The provider could not be reached.',
+        url,
+        requestBodyValues: {},
+        cause,
+        isRetryable: true,
+      });
     });
   }
 
-  #fault(statusCode: number, message: string, url: string): APICallError {
+  #failure(statusCode: number, message: string, url: string): APICallError {
     return new APICallError({ message, url, requestBodyValues: {}, statusCode, data: { message } });
   }
 }

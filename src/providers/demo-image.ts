@@ -5,7 +5,7 @@ import type { ImageModelV4, ImageModelV4CallOptions, ImageModelV4Result } from '
 const width = 256;
 const height = 256;
 
-/** Draws without a model: stripes whose colours follow from the description. */
+/** Draws stripes whose colours follow from the prompt, in place of an image model. */
 export class DemoImageModel implements ImageModelV4 {
   readonly specificationVersion = 'v4';
   readonly provider = 'demo';
@@ -20,7 +20,7 @@ export class DemoImageModel implements ImageModelV4 {
   }
 }
 
-/** A picture of colours (https://www.w3.org/TR/png/): `seed` has 32 bytes. */
+/** A PNG image of stripes (https://www.w3.org/TR/png/). `seed`: 32 bytes. */
 function pngOf(seed: Buffer): Uint8Array {
   const rows = Buffer.alloc(height * (1 + width * 3));
   for (let y = 0; y < height; y += 1) {

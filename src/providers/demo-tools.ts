@@ -1,4 +1,4 @@
-/** A program to show what Python does here: it prints, and writes a file. */
+/** A sample program that prints and writes a file. */
 const sampleProgram = `import csv
 
 def primes(limit):
@@ -15,40 +15,40 @@ with open("primes.csv", "w", newline="") as file:
     csv.writer(file).writerows([n] for n in found)
 sum(found)`;
 
-/** The program in a message: between fences, behind "python:" or, for a mere wish, a sample. */
-function programIn(asked: string): string | null {
-  const fenced = /```(?:python|py)?\s*\n?(.*?)```/is.exec(asked)?.[1];
+/** The program in a message: between fences or after "python:". A message that only mentions Python gets the sample. */
+function programIn(message: string): string | null {
+  const fenced = /```(?:python|py)?\s*\n?(.*?)```/is.exec(message)?.[1];
   if (fenced !== undefined) return fenced.trim();
-  const said = /^(?:please )?(?:run |execute )?python\s*[:：]\s*(.+)$/is.exec(asked)?.[1];
-  return said?.trim() ?? (/\bpython\b|\bcode_interpreter\b/i.test(asked) ? sampleProgram : null);
+  const inline = /^(?:please )?(?:run |execute )?python\s*[:：]\s*(.+)$/is.exec(message)?.[1];
+  return inline?.trim() ?? (/\bpython\b|\bcode_interpreter\b/i.test(message) ? sampleProgram : null);
 }
 
-const wish = (pattern: RegExp) => (asked: string) => pattern.exec(asked)?.slice(1).find(Boolean)?.trim() || null;
+const match = (pattern: RegExp) => (message: string) => pattern.exec(message)?.slice(1).find(Boolean)?.trim() || null;
 
-/** What makes the demo call the server's own tools: their names, and the argument that a message asks for. */
-const wishes: Record<string, { argument: string; of: (asked: string) => string | null }> = {
-  code_interpreter: { argument: 'code', of: programIn },
-  text_to_image: { argument: 'prompt', of: wish(/^(?:please )?(?:draw|paint)(?: me)? (.+)$|^(?:请)?画(.+)$/is) },
+/** The built-in tools that the demo calls, each with its argument and how a message names the value. */
+const triggers: Record<string, { argument: string; in: (message: string) => string | null }> = {
+  code_interpreter: { argument: 'code', in: programIn },
+  text_to_image: { argument: 'prompt', in: match(/^(?:please )?(?:draw|paint)(?: me)? (.+)$|^(?:请)?画(.+)$/is) },
   web_search: {
     argument: 'query',
-    of: wish(/\bsearch the web for (.+)$|^(?:please )?web[ _]search(?: for)?:? (.+)$|^(?:请)?上网搜索(.+)$/is),
+    in: match(/\bsearch the web for (.+)$|^(?:please )?web[ _]search(?: for)?:? (.+)$|^(?:请)?上网搜索(.+)$/is),
   },
   file_search: {
     argument: 'query',
-    of: wish(
+    in: match(
       /\bsearch (?:my|the|our) files? for (.+)$|^(?:please )?file[ _]search(?: for)?:? (.+)$|^(?:请)?在文件中查找(.+)$/is,
     ),
   },
 };
 
-/** The arguments with which a message asks for one of the server's own tools; null: it does not. */
-export function wishFor(name: string, asked: string): string | null {
-  const known = Object.hasOwn(wishes, name) ? wishes[name] : undefined;
-  const value = known?.of(asked.trim()) ?? null;
+/** The arguments, as JSON, with which a message requests a built-in tool; null: it does not request the tool. */
+export function requestedArguments(name: string, message: string): string | null {
+  const known = Object.hasOwn(triggers, name) ? triggers[name] : undefined;
+  const value = known?.in(message.trim()) ?? null;
   return known && value !== null ? JSON.stringify({ [known.argument]: value }) : null;
 }
 
-/** What the demo says of an answer, as a model would: with the files that were written, and the marks of passages. */
+/** The demo's report on the output of a tool, as a model would write it: with links to files and citation marks. */
 export function reportOf(name: string, output: string): string {
   const [, files] = /\[Files written: (.+)\]/.exec(output) ?? [];
   const links = files?.split(', ').map((file) => `[${file}](sandbox:/mnt/data/${file})`);

@@ -9,10 +9,11 @@ import type {
   LanguageModelV4StreamPart,
   LanguageModelV4StreamResult,
 } from '@ai-sdk/provider';
-import { reportOf, wishFor } from './demo-tools.ts';
+import { reportOf, requestedArguments } from './demo-tools.ts';
 import type { ModelInfo } from './model-catalog.ts';
+import { allVariables } from './vendors.ts';
 
-/** What the catalog says of the demo: it costs nothing, and so has no price. */
+/** The demo in the catalog. It costs nothing and has no price. */
 export const demoModelInfo: ModelInfo = {
   id: 'demo',
   provider: 'demo',
@@ -29,16 +30,17 @@ const introduction =
   'I am the demo that comes with this server: a small program, not a language model. I can greet you, repeat what you ' +
   'say ("say …"), count ("count to 20"), think aloud ("think about …"), and call the tools of my assistant: a function ' +
   'tool when you name it, and, where I have them, Python ("python: print(6 * 7)"), pictures ("draw …"), files ("search ' +
-  'the files for …") and the web ("search the web for …"). Set DASHSCOPE_API_KEY, OPENAI_API_KEY or OPENAI_BASE_URL to talk to a real model.';
+  'the files for …") and the web ("search the web for …"). Set ' +
+  `${allVariables()} to talk to a real model.`;
 
-/** What the demo does with a conversation: it thinks, says or calls something. */
+/** The demo's answer to a prompt. */
 interface Reply {
   reasoning?: string;
   text?: string;
   calls?: Array<{ tool: LanguageModelV4FunctionTool; input: string }>;
 }
 
-/** A model without a model: offline, free and predictable, to explore the graph and to show examples with. */
+/** A deterministic program in place of a language model: offline and free, to explore the graph and to run examples. */
 export class DemoModel implements LanguageModelV4 {
   readonly specificationVersion = 'v4';
   readonly provider = 'demo';
@@ -46,7 +48,7 @@ export class DemoModel implements LanguageModelV4 {
   readonly supportedUrls = {};
   readonly #delayMs: number;
 
-  /** `delayMs`: the pause before each word. */
+  /** `delayMs`: the pause before each word, in milliseconds. */
   constructor(delayMs: number) {
     this.#delayMs = delayMs;
   }
@@ -95,7 +97,7 @@ export class DemoModel implements LanguageModelV4 {
   }
 }
 
-/** Words as the demo's tokens. */
+/** The token usage: the demo counts words as tokens. */
 function usageOf({ prompt }: LanguageModelV4CallOptions, words: number, reasoning: number) {
   const input = wordsOf(prompt.map(textOf).join(' ')).length;
   return {
@@ -104,7 +106,7 @@ function usageOf({ prompt }: LanguageModelV4CallOptions, words: number, reasonin
   };
 }
 
-/** The text cut behind each run of white space, and each CJK character by itself, so that joining gives it back. */
+/** The words with the white space that follows them; a CJK character is a word. Joined, they are the text. */
 function wordsOf(text: string): string[] {
   return (
     text.match(
@@ -127,41 +129,44 @@ function textOf(message: LanguageModelV4Message): string {
 function replyTo({ prompt, tools = [], toolChoice }: LanguageModelV4CallOptions): Reply {
   const last = prompt.at(-1);
   if (last?.role === 'tool') return { text: reportOn(last) };
-  const asked = textOf(prompt.findLast(({ role }) => role === 'user') ?? { role: 'user', content: [] }).trim();
+  const message = textOf(prompt.findLast(({ role }) => role === 'user') ?? { role: 'user', content: [] }).trim();
   const callable = toolChoice?.type === 'none' ? [] : tools.filter((tool) => tool.type === 'function');
   const named = callable.filter(({ name }) =>
-    toolChoice?.type === 'tool' ? toolChoice.toolName === name : mentions(asked, name) || wishFor(name, asked) !== null,
+    toolChoice?.type === 'tool'
+      ? toolChoice.toolName === name
+      : mentions(message, name) || requestedArguments(name, message) !== null,
   );
   const called = named.length === 0 && toolChoice?.type === 'required' ? callable.slice(0, 1) : named;
   if (called.length > 0) {
-    const inputFor = (tool: LanguageModelV4FunctionTool) => wishFor(tool.name, asked) ?? argumentsFor(tool, asked);
+    const inputFor = (tool: LanguageModelV4FunctionTool) =>
+      requestedArguments(tool.name, message) ?? argumentsFor(tool, message);
     return { calls: called.map((tool) => ({ tool, input: inputFor(tool) })) };
   }
-  return answerTo(asked);
+  return answerTo(message);
 }
 
-function answerTo(asked: string): Reply {
-  const think = /^(?:please )?think about (.+)$/is.exec(asked);
+function answerTo(message: string): Reply {
+  const think = /^(?:please )?think about (.+)$/is.exec(message);
   if (think) {
     return {
       reasoning: `The question is about ${think[1]}. I have no opinions, so I will say so.`,
       text: `I thought about ${think[1]} and came to no conclusion. ${introduction}`,
     };
   }
-  const repeat = /^(?:please )?(?:say|repeat|echo)[:\s]+(.+)$/is.exec(asked);
+  const repeat = /^(?:please )?(?:say|repeat|echo)[:\s]+(.+)$/is.exec(message);
   if (repeat) return { text: repeat[1] as string };
-  const count = /\bcount to (\d{1,5})\b/i.exec(asked);
+  const count = /\bcount to (\d{1,5})\b/i.exec(message);
   if (count) return { text: Array.from({ length: Number(count[1]) }, (_, index) => index + 1).join(' ') };
-  if (/^(hi|hello|hey|good (morning|evening|day))\b/i.test(asked)) return { text: `Hello! ${introduction}` };
-  if (/^(你好|您好|嗨)/.test(asked))
+  if (/^(hi|hello|hey|good (morning|evening|day))\b/i.test(message)) return { text: `Hello! ${introduction}` };
+  if (/^(你好|您好|嗨)/.test(message))
     return { text: `你好！我是这个服务器自带的演示程序，不是语言模型。${introduction}` };
-  if (/\b(help|what can you do|who are you)\b/i.test(asked)) return { text: introduction };
-  return { text: asked === '' ? introduction : `You said: ${asked}\n\n${introduction}` };
+  if (/\b(help|what can you do|who are you)\b/i.test(message)) return { text: introduction };
+  return { text: message === '' ? introduction : `You said: ${message}\n\n${introduction}` };
 }
 
-/** Whether the message asks for the function by its name, as a word. */
-function mentions(asked: string, name: string): boolean {
-  return asked
+/** Whether the message contains the name of the function as a word. */
+function mentions(message: string, name: string): boolean {
+  return message
     .toLowerCase()
     .split(/[^\w-]+/)
     .includes(name.toLowerCase());
@@ -175,9 +180,9 @@ function reportOn(message: Extract<LanguageModelV4Message, { role: 'tool' }>): s
     .join('\n');
 }
 
-/** The JSON object in the message if there is one, and a sample value for each required parameter that it lacks. */
-function argumentsFor({ inputSchema }: LanguageModelV4FunctionTool, asked: string): string {
-  const given = jsonIn(asked);
+/** The JSON object in the message, if any, with a sample value for each required parameter that it lacks. */
+function argumentsFor({ inputSchema }: LanguageModelV4FunctionTool, message: string): string {
+  const given = jsonIn(message);
   const { properties = {}, required = [] } = inputSchema as {
     properties?: Record<string, unknown>;
     required?: string[];

@@ -1,15 +1,15 @@
-/** What texts are embedded for: to be found, or to find others. Some models tell the two apart. */
+/** Whether a text is searched or is the query of a search. Some models embed the two differently. */
 export type EmbeddingUse = 'document' | 'query';
 
-/** Makes vectors of texts, so that those that mean the same are near each other. */
+/** Computes vectors of texts: texts with a similar meaning have similar vectors. */
 export interface Embedder {
-  /** Which model, as `provider/model`, with its dimensions where they are set. Only vectors of one model can be compared. */
+  /** `vendor/model`, followed by `@dimensions` where they are set. Only vectors of the same model can be compared. */
   readonly model: string;
-  /** How many texts one call takes. */
+  /** The maximum number of texts in a call. */
   readonly batchSize: number;
-  /** How many calls are made at a time for one file. */
+  /** The maximum number of concurrent calls for one file. */
   readonly parallelCalls: number;
-  /** One vector for each text, in order, and how many tokens that took. Throws EmbeddingError; the signal's reason when it aborts. */
+  /** One vector for each text, in order, and the tokens used. Throws EmbeddingError, or the signal's reason when it aborts. */
   embed(
     texts: readonly string[],
     use: EmbeddingUse,
@@ -17,9 +17,9 @@ export interface Embedder {
   ): Promise<{ vectors: number[][]; tokens: number }>;
 }
 
-/** Texts could not be embedded; the message says why, for whoever brought them. */
+/** Texts could not be embedded. Users see the message. */
 export class EmbeddingError extends Error {
-  /** Whether it is of no use to try these texts again. */
+  /** Whether the same texts would fail again. */
   readonly isFinal: boolean;
   constructor(message: string, isFinal: boolean, options?: ErrorOptions) {
     super(message, options);

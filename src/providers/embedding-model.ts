@@ -1,112 +1,100 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { createAlibaba } from '@ai-sdk/alibaba';
-import { createOpenAI } from '@ai-sdk/openai';
 import type { EmbeddingModelV4 } from '@ai-sdk/provider';
 import { z } from 'zod';
-import { ConfigError, type ProviderSettings } from '../config/config.ts';
-import { dashscopeApi } from './dashscope.ts';
+import { retry } from '../async/retry.ts';
+import { ConfigError } from '../config/config-error.ts';
 import { type Embedder, EmbeddingError, type EmbeddingUse } from './embedder.ts';
 import { faultOf, ModelTimeoutError, waitBeforeRetry } from './model-error.ts';
-import { compatibleProvider, isOpenai } from './openai.ts';
+import { either, type Provider, variablesOf } from './vendor.ts';
+import { type Providers, splitModel, vendors } from './vendors.ts';
 
 const timeoutMs = 30_000;
-const retries = 2;
-/** More at once makes no call faster, and a failure dearer. */
+const maxTries = 3;
+/** Larger batches are not faster, and lose more when a call fails. */
 const maxBatchSize = 64;
 const maxParallelCalls = 4;
-/** How long a model is left alone that did not answer, whatever it is asked. */
-const restMs = 20_000;
-/** As many as pgvector takes. */
+/** How long no call is made after a failed one. */
+const pauseMs = 20_000;
+/** The maximum of pgvector. */
 const maxDimensions = 16_000;
 const vectorShape = z
   .array(z.number().min(-1e6).max(1e6))
   .min(1)
   .max(maxDimensions)
-  // What points nowhere is near nothing.
+  // A zero vector has no direction to compare.
   .refine((vector) => vector.reduce((sum, number) => sum + number * number, 0) > 1e-12);
 
-/** Which model, of which providers, and with how many dimensions; null: as many as it has. */
+/** `model`: `vendor/model`. `dimensions`: of its vectors; null: as many as the model has by default. */
 export interface EmbeddingSettings {
-  alibaba: ProviderSettings | null;
-  openai: ProviderSettings | null;
-  model: string;
-  dimensions: number | null;
+  readonly model: string;
+  readonly dimensions: number | null;
 }
 
-/** Opens the embedding model of a name (`provider/model`). Throws ConfigError where no configured provider answers to it. */
-export function openEmbedder({ alibaba, openai, model, dimensions }: EmbeddingSettings): Embedder {
-  const slash = model.indexOf('/');
-  const provider = model.slice(0, slash);
-  const name = model.slice(slash + 1);
-  const id = dimensions === null ? model : `${model}@${dimensions}`;
-  if (provider === 'alibaba' && alibaba) {
-    const embeddingBaseURL = dashscopeApi(alibaba.baseURL);
-    return new ProviderEmbedder(id, createAlibaba({ ...alibaba, embeddingBaseURL }).embeddingModel(name), dimensions);
-  }
-  if (provider === 'openai' && openai) {
-    const made = isOpenai(openai) ? createOpenAI(openai) : compatibleProvider(openai);
-    return new ProviderEmbedder(id, made.embeddingModel(name), dimensions);
-  }
+/** Opens an embedding model. Throws ConfigError where no configured provider serves it. */
+export function openEmbedder(providers: Providers, settings: EmbeddingSettings): Embedder {
+  const { vendor, model } = splitModel(settings.model);
+  const provider = providers.get(vendor);
+  const opened = provider?.embeddingModel?.(model);
+  if (provider && opened) return new ProviderEmbedder(provider, opened, settings);
+  const choices = vendors.map((each) => `${each.name}/… (set ${either(variablesOf(each))})`);
   throw new ConfigError(
-    `EMBEDDING_MODEL: no provider answers to ${JSON.stringify(model)}. It is alibaba/… (set DASHSCOPE_API_KEY) or openai/… (set OPENAI_API_KEY or OPENAI_BASE_URL).`,
+    `EMBEDDING_MODEL: no configured provider serves ${JSON.stringify(settings.model)}. Use ${either(choices)}.`,
   );
 }
 
-/** Embeds with a model of a provider: calls that fail for a while are made again. */
+/** Embeds with the model of a provider, and retries calls that fail temporarily. */
 class ProviderEmbedder implements Embedder {
   readonly model: string;
   readonly batchSize: number;
   readonly parallelCalls: number;
-  readonly #model: EmbeddingModelV4;
+  readonly #provider: Provider;
+  readonly #embeddingModel: EmbeddingModelV4;
   readonly #dimensions: number | null;
-  /** Until when no call is made. */
-  #restsUntil = 0;
+  /** No call is made before this time. */
+  #pausedUntil = 0;
 
-  constructor(id: string, model: EmbeddingModelV4, dimensions: number | null) {
-    this.model = id;
-    this.#model = model;
+  constructor(provider: Provider, embeddingModel: EmbeddingModelV4, { model, dimensions }: EmbeddingSettings) {
+    this.model = dimensions === null ? model : `${model}@${dimensions}`;
+    this.#provider = provider;
+    this.#embeddingModel = embeddingModel;
     this.#dimensions = dimensions;
-    // Those of the SDK know both without a call.
-    const { maxEmbeddingsPerCall: most, supportsParallelCalls } = model;
-    this.batchSize = Math.min(typeof most === 'number' ? most : maxBatchSize, maxBatchSize);
+    // The SDK allows promises here. The models of its packages have plain values.
+    const { maxEmbeddingsPerCall, supportsParallelCalls } = embeddingModel;
+    const most = typeof maxEmbeddingsPerCall === 'number' ? maxEmbeddingsPerCall : maxBatchSize;
+    this.batchSize = Math.min(most, maxBatchSize);
     this.parallelCalls = supportsParallelCalls === true ? maxParallelCalls : 1;
   }
 
   async embed(texts: readonly string[], use: EmbeddingUse, signal: AbortSignal) {
-    // What a provider says of the texts of one is nobody else's business.
-    if (this.#restsUntil > Date.now()) throw new EmbeddingError(`${this.model} failed a moment ago.`, false);
-    for (let tries = 0; ; tries += 1) {
-      try {
-        return await this.#once(texts, use, signal);
-      } catch (error) {
-        signal.throwIfAborted();
-        const isUnusable = error instanceof EmbeddingError;
-        const wait = isUnusable ? null : waitBeforeRetry(error, this.model, tries, retries);
-        if (wait === null) throw this.#fault(error);
-        await delay(wait, undefined, { signal });
-      }
+    // The message omits the provider's own error: it may be about the texts of another workspace.
+    if (this.#pausedUntil > Date.now()) throw new EmbeddingError(`The last call of ${this.model} failed.`, false);
+    const wait = (error: unknown, failed: number) =>
+      error instanceof EmbeddingError ? null : waitBeforeRetry(error, this.model, failed);
+    try {
+      return await retry(() => this.#embedOnce(texts, use, signal), { tries: maxTries, wait, signal });
+    } catch (error) {
+      signal.throwIfAborted();
+      throw this.#failure(error);
     }
   }
 
-  #fault(error: unknown): EmbeddingError {
+  #failure(error: unknown): EmbeddingError {
     const { code, message } = faultOf(error, this.model);
     const isFinal = code === 'invalid_request';
-    if (!isFinal) this.#restsUntil = Date.now() + restMs;
+    if (!isFinal) this.#pausedUntil = Date.now() + pauseMs;
     return error instanceof EmbeddingError ? error : new EmbeddingError(message, isFinal, { cause: error });
   }
 
-  async #once(texts: readonly string[], use: EmbeddingUse, signal: AbortSignal) {
+  async #embedOnce(texts: readonly string[], use: EmbeddingUse, signal: AbortSignal) {
     const timeout = AbortSignal.timeout(timeoutMs);
-    const alibaba = { textType: use, ...(this.#dimensions === null ? {} : { dimension: this.#dimensions }) };
     try {
-      const { embeddings, usage } = await this.#model.doEmbed({
+      const { embeddings, usage } = await this.#embeddingModel.doEmbed({
         values: [...texts],
         ...(this.#dimensions === null ? {} : { dimensions: this.#dimensions }),
-        providerOptions: { alibaba },
+        providerOptions: this.#provider.embeddingOptions?.(use, this.#dimensions),
         abortSignal: AbortSignal.any([signal, timeout]),
       });
       const vectors = z.array(vectorShape).length(texts.length).safeParse(embeddings);
-      if (!vectors.success) throw new EmbeddingError(`The model ${this.model} answered something else.`, false);
+      if (!vectors.success) throw new EmbeddingError(`The response of ${this.model} has no usable vectors.`, false);
       return { vectors: vectors.data, tokens: usage?.tokens ?? 0 };
     } catch (error) {
       if (timeout.aborted) throw new ModelTimeoutError(`The model did not answer for ${timeoutMs / 1000} s.`);

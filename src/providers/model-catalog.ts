@@ -1,8 +1,8 @@
 import type { LanguageModelV4, LanguageModelV4CallOptions } from '@ai-sdk/provider';
 
-/** What is known of a model. Prices are in US dollars for a million tokens, as decimal texts. */
+/** The properties of a model. Prices are decimal strings in US dollars for a million tokens. */
 export interface ModelInfo {
-  /** `provider/model`, the name under which it is found whatever else is configured. */
+  /** `vendor/model`, or `demo`. */
   id: string;
   provider: string;
   contextWindow: number | null;
@@ -11,33 +11,33 @@ export interface ModelInfo {
   supportsReasoning: boolean;
   inputPricePerMillion: string | null;
   outputPricePerMillion: string | null;
-  /** For input that the provider had cached; null: the input price. */
+  /** For input tokens that the provider had cached; null: the input price. */
   cachedInputPricePerMillion: string | null;
 }
 
-/** No configured provider answers to the name; `message` says what to set. */
+/** No configured provider serves the model. `message` names the variable to set. */
 export class UnknownModelError extends Error {}
 
-/** What providers are asked for, each in its own words. */
+/** What a call needs that each provider names differently. */
 export interface ProviderWishes {
-  /** The model must not make several calls in one answer. */
+  /** The answer may contain one tool call at most. */
   oneCallAtATime: boolean;
-  /** Whether the provider must keep strictly to the schema of the answer; null: the answer has none. */
+  /** Whether the provider must enforce the schema of the answer; null: the answer has no schema. */
   strictSchema: boolean | null;
 }
 
-/** The models that this server can call. */
+/** The models that the server can call. */
 export interface ModelCatalog {
-  /** The model used where nothing names one, as `provider/model`. */
+  /** The model to use where nothing names one, as `vendor/model` or `demo`. */
   readonly defaultModel: string;
-  /** What `model` may name. Asks the providers, and answers from the built-in table where one does not say. */
+  /** All models: those that the providers list, or the built-in table of a provider that does not list its models. */
   list(): Promise<ModelInfo[]>;
-  /** `provider/model` for a name: a bare name goes to the provider that claims it. Throws UnknownModelError. */
+  /** The id (`vendor/model`) for a name: a name without a vendor goes to the vendor that claims it. Throws UnknownModelError. */
   resolve(name: string): string;
-  /** What is known of a resolved model; a model not in the table has no price and no known limits. */
+  /** The properties of a resolved model. A model that is in no table has neither prices nor known limits. */
   describe(id: string): ModelInfo;
-  /** What is asked of a provider beyond what all of them have in common, in its own words; for a resolved name. */
+  /** The provider options for a call of a resolved model. */
   providerOptions(id: string, wishes: ProviderWishes): LanguageModelV4CallOptions['providerOptions'];
-  /** The model to call, for a resolved name. */
+  /** The model to call, for a resolved name. Throws UnknownModelError where its provider is no longer configured. */
   languageModel(id: string): LanguageModelV4;
 }

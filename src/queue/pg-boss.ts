@@ -7,10 +7,10 @@ import type { Queue, RunJob } from './queue.ts';
 
 const runQueue = 'run';
 const ingestionQueue = 'ingestion';
-/** How many rings one look takes; a full look is followed by the next without a pause. */
+/** How many jobs one poll takes. A full batch is followed by the next poll without a pause. */
 const batchSize = 20;
 
-/** pg-boss in the server's own database, so that a job commits with the row it is about. */
+/** pg-boss in the server's own database, so that a job commits together with the row that it announces. */
 export class BossQueue implements Queue {
   readonly #boss: PgBoss;
   readonly #log: Logger;
@@ -20,21 +20,21 @@ export class BossQueue implements Queue {
     this.#log = log;
   }
 
-  /** Opens the queue on the embedded database, or on PostgreSQL with a few connections of its own. */
+  /** Opens the queue on the embedded database, or on PostgreSQL with four connections of its own. */
   static async open(on: { pglite: PGlite } | { url: string }, log: Logger): Promise<BossQueue> {
     const options: ConstructorOptions =
       'pglite' in on
         ? { db: fromPglite(on.pglite), backend: 'pglite' }
         : { connectionString: on.url, max: 4, application_name: 'assistant-graph queue' };
     const boss = new PgBoss({ ...options, useListenNotify: true });
-    boss.on('error', (error) => log.error({ err: error }, 'queue'));
+    boss.on('error', (error) => log.error({ err: error }, 'queue error'));
     await boss.start();
-    // A ring is not repeated by the queue: the sweep rings again for runs whose worker is gone.
+    // No retries: the sweep of the workers finds what a lost job announced.
     for (const name of [runQueue, ingestionQueue]) {
       await boss.createQueue(name, { notify: true, retryLimit: 0, deleteAfterSeconds: 3600 });
     }
-    // What it knows of a queue it reads when it is first asked for anything, such as a job that is not there, on a connection
-    // of its own. The embedded database has one only: inside a transaction that would wait for itself.
+    // pg-boss loads a queue's settings with its first command, on a connection of its own. The embedded database has a single
+    // connection: inside a transaction that load would deadlock. A cancel of an unknown job loads the settings now.
     for (const name of [runQueue, ingestionQueue]) await boss.cancel(name, randomUUID());
     return new BossQueue(boss, log);
   }
@@ -50,7 +50,7 @@ export class BossQueue implements Queue {
   async workIngestion(handle: () => Promise<void>): Promise<void> {
     const options = { batchSize, pollingIntervalSeconds: 2, notifyPollingIntervalSeconds: 10 };
     await this.#boss.work(ingestionQueue, options, async () => {
-      await handle().catch((error) => this.#log.error({ err: error }, 'ingestion'));
+      await handle().catch((error) => this.#log.error({ err: error }, 'ingestion job failed'));
     });
   }
 
@@ -58,7 +58,7 @@ export class BossQueue implements Queue {
     const options = { batchSize, burstWhenBatchFull: true, pollingIntervalSeconds: 1, notifyPollingIntervalSeconds: 5 };
     await this.#boss.work<RunJob>(runQueue, options, async (jobs) => {
       for (const { data } of jobs) {
-        await handle(data).catch((error) => this.#log.error({ err: error, runId: data.runId }, 'job'));
+        await handle(data).catch((error) => this.#log.error({ err: error, runId: data.runId }, 'run job failed'));
       }
     });
   }

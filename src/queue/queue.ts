@@ -1,30 +1,30 @@
 import type { Transaction } from '../db/client.ts';
 
-/** "There is something to do for this run": the run's row says what. */
+/** Announces that a run needs a worker. The run's row says why. */
 export interface RunJob {
   workspaceId: string;
   threadId: string;
   runId: string;
-  /** Its worker gave it back in the middle: whoever answers takes it over. */
+  /** Its worker handed it back before its end: the worker that receives the job takes the run over. */
   isHandedBack?: boolean;
 }
 
 /**
- * The doorbell. A job commits with the row it is about and arrives at least once, at some worker; whoever answers reads
- * the row first, so a repeated ring does no harm.
+ * Wakes up workers. A job commits together with the row that it announces, and is delivered at least once, to one worker. The
+ * worker reads the row first, so a repeated job has no effect.
  */
 export interface Queue {
-  /** Rings for the run when `tx` commits; a rolled-back transaction leaves no job. */
+  /** Announces a run when `tx` commits; a rolled-back transaction leaves no job. */
   enqueueRun(tx: Transaction, job: RunJob): Promise<void>;
-  /** Rings for files that wait to be made searchable, when `tx` commits. */
+  /** Announces files that wait for ingestion when `tx` commits. */
   enqueueIngestion(tx: Transaction): Promise<void>;
-  /** Calls `handle` when a file waits; one call at a time. */
+  /** Calls `handle` when files wait for ingestion, one call at a time. An error of `handle` is only logged. */
   workIngestion(handle: () => Promise<void>): Promise<void>;
-  /** Hands each job to `handle`, which returns when it can take the next; throwing only logs. */
+  /** Passes jobs to `handle` one after the other. An error of `handle` is only logged. */
   work(handle: (job: RunJob) => Promise<void>): Promise<void>;
-  /** Stops taking jobs; those not taken stay for other workers. */
+  /** Stops taking jobs; the remaining ones are left to other workers. */
   stopWork(): Promise<void>;
-  /** Whether the queue's storage answers. Throws when it does not. */
+  /** Throws if the storage of the queue does not respond. */
   ping(): Promise<void>;
   close(): Promise<void>;
 }

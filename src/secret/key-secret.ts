@@ -3,7 +3,7 @@ import { crc32 } from 'node:zlib';
 import type { Vault } from './vault.ts';
 
 const alphabet = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
-/** 43 digits hold 256 bits, 6 hold 32. */
+/** 43 base-62 digits hold 256 bits, 6 digits hold 32 bits. */
 const randomDigits = 43;
 const checkDigits = 6;
 const shape = new RegExp(`^ag_[0-9A-Za-z]{${randomDigits + checkDigits}}$`);
@@ -17,21 +17,21 @@ function base62(value: bigint, digits: number): string {
 const checkOf = (body: string) => base62(BigInt(crc32(body)), checkDigits);
 
 /**
- * A new secret of a key: `ag_`, 32 random bytes, and a checksum (CRC-32), so that people and scanners of secrets know one
- * when they see it: https://github.blog/engineering/platform-security/behind-githubs-new-authentication-token-formats/
+ * Generates the secret of a key: `ag_`, 32 random bytes and a CRC-32 checksum. People and secret scanners can recognize it:
+ * https://github.blog/engineering/platform-security/behind-githubs-new-authentication-token-formats/
  */
 export function newSecret(): string {
   const body = base62(BigInt(`0x${randomBytes(32).toString('hex')}`), randomDigits);
   return `ag_${body}${checkOf(body)}`;
 }
 
-/** Whether it has the form of a secret of ours, but not the checksum: somebody mistyped it. */
+/** Whether a text has the form of a generated secret but a wrong checksum. */
 export function isMistyped(secret: string): boolean {
   return shape.test(secret) && checkOf(secret.slice(3, -checkDigits)) !== secret.slice(-checkDigits);
 }
 
-/** How a secret of ours begins: enough to tell keys apart. Of one that somebody chose it says nothing. */
+/** The start of a generated secret, to distinguish keys; empty for a secret that an operator chose. */
 export const prefixOf = (secret: string) => (shape.test(secret) ? secret.slice(0, 7) : '');
 
-/** The keyed hash under which a secret is kept. */
+/** The keyed hash of a secret, as stored. */
 export const hashOf = ({ vault }: { vault: Vault }, secret: string) => vault.hash('api key', secret);

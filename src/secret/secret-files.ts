@@ -2,7 +2,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { newSecret } from './key-secret.ts';
 
-/** Secrets that a server makes for itself: files in its data folder that only their owner can read. */
+/** Generated secrets: files in the data folder that only their owner can read (mode 600). In memory nothing is kept. */
 export class SecretFiles {
   readonly #folder: string;
   readonly #inMemory: boolean;
@@ -12,7 +12,7 @@ export class SecretFiles {
     this.#inMemory = inMemory;
   }
 
-  /** The kept secret; null when there is none. */
+  /** The kept secret; null: there is none. */
   async read(name: string): Promise<string | null> {
     if (this.#inMemory) return null;
     const text = await readFile(join(this.#folder, name), 'utf8').catch((error: NodeJS.ErrnoException) => {
@@ -22,7 +22,7 @@ export class SecretFiles {
     return text.trim() || null;
   }
 
-  /** Makes a secret and keeps it. */
+  /** Generates a secret and keeps it. */
   async make(name: string): Promise<string> {
     const secret = newSecret();
     if (this.#inMemory) return secret;

@@ -5,8 +5,8 @@ const nonceBytes = 12;
 const tagBytes = 16;
 
 /**
- * What the server keeps from whoever reads its database: secrets are hashed with a key, or sealed, that only the
- * server's environment (SECRET_KEY) has. Every purpose has a key of its own, derived by HKDF.
+ * Protects secrets from readers of the database: they are hashed or sealed with keys that HKDF derives from SECRET_KEY, one
+ * for each purpose.
  */
 export class Vault {
   readonly #secret: string;
@@ -23,14 +23,14 @@ export class Vault {
     return key;
   }
 
-  /** The keyed hash of a text, in hexadecimal: the same for the same text and purpose. */
+  /** The keyed hash (HMAC-SHA-256) of a text, in hexadecimal. It is the same for the same text and purpose. */
   hash(purpose: string, text: string): string {
     return createHmac('sha256', this.#keyFor(`hash ${purpose}`))
       .update(text)
       .digest('hex');
   }
 
-  /** The text, readable only by `open` with the same purpose. */
+  /** Encrypts a text (AES-256-GCM). Only `open` with the same purpose decrypts it. */
   seal(purpose: string, text: string): string {
     const nonce = randomBytes(nonceBytes);
     const cipher = createCipheriv(algorithm, this.#keyFor(`seal ${purpose}`), nonce);
@@ -38,7 +38,7 @@ export class Vault {
     return Buffer.concat([nonce, cipher.getAuthTag(), sealed]).toString('base64url');
   }
 
-  /** What was sealed. Throws when it was sealed with another secret or purpose, or has been changed. */
+  /** Decrypts a sealed text. Throws where the secret or the purpose differs, or the sealed text was changed. */
   open(purpose: string, sealed: string): string {
     const bytes = Buffer.from(sealed, 'base64url');
     const decipher = createDecipheriv(algorithm, this.#keyFor(`seal ${purpose}`), bytes.subarray(0, nonceBytes));

@@ -2,10 +2,12 @@ import { fileSearch } from './file-search.ts';
 import { mcpTools } from './plugin/mcp.ts';
 import { openApiTools } from './plugin/openapi-tools.ts';
 import type { SafeFetch } from './plugin/safe-fetch.ts';
+import type { PluginSource } from './plugin.ts';
 import { codeInterpreter } from './python/code-interpreter.ts';
 import type { Python } from './python/python.ts';
 import { type ImageModels, textToImage } from './text-to-image.ts';
-import type { PluginSource, ServerTool, Tool, ToolFactory } from './tool.ts';
+import type { ServerTool, Tool } from './tool.ts';
+import type { ToolFactory } from './tool-factory.ts';
 import { webSearch } from './web-search.ts';
 
 /** What the tools of a server work with. */

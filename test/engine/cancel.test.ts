@@ -14,7 +14,7 @@ beforeAll(async () => {
   const shared = postgres && {
     DATABASE_URL: await copyTemplate(postgres),
     SECRET_KEY: 'the-same-for-both-processes-of-this-test',
-    ADMIN_KEY: 'the-first-key-of-both',
+    ADMIN_KEY: 'the-admin-key-of-both',
   };
   app = await startTestApp({ OPENAI_BASE_URL: model.baseURL, ...shared });
   other = shared && (await startTestApp({ OPENAI_BASE_URL: model.baseURL, ...shared, ROLE: 'api' }));

@@ -157,9 +157,9 @@ test('a bad setting stops the start with one line that names it and never its va
   const { status, stderr } = start({ ADMIN_KEY: 'too short' });
   expect([status, stderr]).toEqual([
     1,
-    'ADMIN_KEY is not valid: it accepts at least 16 printable characters without spaces.\n',
+    'ADMIN_KEY is not valid: it accepts 16 to 200 printable characters without spaces; a generated key (ag_…) must have no typing error.\n',
   ]);
   expect(start({ DEFAULT_MODEL: 'openai/gpt-5', DATA_DIR: '/nonexistent' }).stderr).toMatch(
-    /^No provider answers to the model "openai\/gpt-5"\. .*set OPENAI_API_KEY.*\n$/,
+    /^No configured provider serves the model "openai\/gpt-5"\. .*set OPENAI_API_KEY.*\n$/,
   );
 });

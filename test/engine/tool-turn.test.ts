@@ -150,7 +150,7 @@ describe('a worker that dies over calls', () => {
       { operation: 'get_slow', status: 'COMPLETED', output: 'slow' },
       { operation: 'post_slow', status: 'FAILED', error: { code: 'OUTCOME_UNKNOWN' } },
     ]);
-    expect(messages.nodes[0].text).toContain('may or may not have had its effect');
+    expect(messages.nodes[0].text).toContain('may or may not have taken effect');
   }, 60_000);
 });
 

@@ -140,7 +140,7 @@ describe('what is no proper upload is refused, and leaves nothing behind', () =>
 
   test('an Upload that is no file', async () => {
     const { errors } = await app.client.send(query, { input: { file: 'text' } });
-    expect(errors?.[0]?.message).toContain('Upload is a file sent by the GraphQL multipart request convention');
+    expect(errors?.[0]?.message).toContain('Upload must be a file of a GraphQL multipart request');
   });
 
   test('a body that is no multipart, and one that breaks off', async () => {

@@ -318,7 +318,7 @@ test('a workspace is made, changed and deleted with all it holds; the default on
   );
   expect(workspaces).toMatchObject({
     totalCount: 1,
-    nodes: [{ isDefault: true, apiKeys: { totalCount: 1, nodes: [{ name: 'First key' }] } }],
+    nodes: [{ isDefault: true, apiKeys: { totalCount: 1, nodes: [{ name: 'Admin key' }] } }],
   });
   expect(await app.client.mutate('deleteWorkspace', { id: workspaces.nodes[0].id }, 'deletedId')).toMatchObject({
     __typename: 'ConflictError',

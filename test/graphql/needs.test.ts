@@ -1,7 +1,7 @@
 import { getNamedType, isObjectType } from 'graphql';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { builder } from '../../src/graphql/builder.ts';
-import { buildSchema } from '../../src/graphql/schema.ts';
+import { buildSchema } from '../../src/graphql/schema/schema.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import type { Client } from '../support/client.ts';
 import { operationFor, rootFields, schema, statedNeeds } from '../support/schema-cases.ts';
@@ -75,16 +75,16 @@ async function refusedFor(client: Client, kind: keyof typeof rootFields, field: 
   return [...refusal, ...coded.map(({ extensions }) => (extensions as { requiredScope?: string }).requiredScope)];
 }
 
-describe('each root field says in the schema what it needs, and asks for exactly that', () => {
+describe('each root field states its permission in the schema and checks exactly that', () => {
   test.each(everyRootField)('%s', async (_name, kind, field) => {
     const needs = statedNeeds(field.description);
-    expect(needs, 'its description ends with "Needs …." or "Open to every credential."').not.toBeNull();
+    expect(needs, 'its description ends with its permission, such as "Requires no scope."').not.toBeNull();
     for (const scope of allScopes) {
       const refused = await refusedFor(without[scope] as Client, kind, field);
       expect([scope, refused]).toEqual([scope, needs?.includes(scope) ? [scope] : []]);
     }
     const isForUsers =
-      needs?.every((scope) => userScopes.includes(scope)) && !/Needs an API key/.test(field.description ?? '');
+      needs?.every((scope) => userScopes.includes(scope)) && !/Requires an API key/.test(field.description ?? '');
     expect((await refusedFor(user, kind, field)).length).toBe(isForUsers ? 0 : 1);
   });
 });
@@ -147,5 +147,5 @@ test('a key that may only write is told the ids of what it made, and no more', a
 
 test('a field or a type that does not say who may use it stops the server from being built', () => {
   builder.queryField('unheardOf', (t) => t.string({ description: 'Nobody has said.', resolve: () => 'x' }));
-  expect(() => buildSchema()).toThrow('graphql/needs.ts does not say who may use Query.unheardOf');
+  expect(() => buildSchema()).toThrow('graphql/permissions.ts has no permission for Query.unheardOf');
 });

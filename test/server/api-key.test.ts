@@ -207,7 +207,7 @@ describe('a key that is rotated', () => {
   });
 });
 
-test("the first key is the operator's: it is not rotated, changed or revoked here", async () => {
+test('the admin key cannot be rotated, changed or revoked through the graph', async () => {
   const { viewer } = await app.client.data('{ viewer { apiKey { id } } }');
   for (const name of ['rotateApiKey', 'updateApiKey', 'revokeApiKey']) {
     expect(await app.client.mutate(name, { id: viewer.apiKey.id }, '__typename')).toMatchObject({ code: 'CONFLICT' });

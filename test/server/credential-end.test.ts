@@ -262,7 +262,7 @@ test.skipIf(!postgres)('a key that another process revokes closes its own here, 
   const shared = {
     DATABASE_URL: await copyTemplate(postgres as NonNullable<typeof postgres>),
     SECRET_KEY: 'the-same-for-both-processes-of-this-test',
-    ADMIN_KEY: 'the-first-key-of-both',
+    ADMIN_KEY: 'the-admin-key-of-both',
   };
   await using one = await startTestApp(shared);
   await using other = await startTestApp({ ...shared, ROLE: 'api' });

@@ -230,7 +230,7 @@ test('a provider that hangs keeps nobody waiting but its own users', async () =>
   }
 });
 
-test('a first key that looks like the start of a token is a key', async () => {
+test('an admin key that looks like the start of a token is a key', async () => {
   const adminKey = 'eyes-only-key-of-the-operator';
   await using other = await startTestApp({
     OIDC_ISSUER: provider.issuer,

@@ -1,10 +1,11 @@
 import { readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { ConfigError, readConfig } from '../../src/config/config.ts';
+import { readConfig } from '../../src/config/config.ts';
+import { ConfigError } from '../../src/config/config-error.ts';
 import { ServerProcess } from '../support/process.ts';
 
-test('what opens the server is made once, kept for its owner alone, shown once, and opens it after a restart', async () => {
+test('the generated secrets are kept for their owner only, the admin key is shown once, and both are valid after a restart', async () => {
   await using server = await ServerProcess.prepare({ ADMIN_KEY: '' }, { isNew: true });
   await server.start();
   const key = await server.keptKey();
@@ -20,7 +21,7 @@ test('what opens the server is made once, kept for its owner alone, shown once, 
   expect(await server.end('SIGTERM')).toBe(0);
   await server.start();
   expect(server.output).not.toContain(key);
-  // Keys and tokens of before are as good as they were, and when they were used has been written down.
+  // Earlier keys and tokens are still valid, and their last use has been stored.
   const { workspace } = await server.clientWith(key).data('{ workspace { apiKeys { nodes { id lastUsedAt } } } }');
   for (const { lastUsedAt } of workspace.apiKeys.nodes) {
     expect(Date.now() - new Date(lastUsedAt).getTime()).toBeLessThan(60_000);
@@ -28,7 +29,7 @@ test('what opens the server is made once, kept for its owner alone, shown once, 
   expect((await server.clientWith(user.key).data('{ viewer { userId } }')).viewer.userId).toBe('alice');
 }, 30_000);
 
-test('another SECRET_KEY than the first does not start, and says what to do', async () => {
+test('a server with another SECRET_KEY does not start and names the fix', async () => {
   await using server = await ServerProcess.prepare({});
   await server.start();
   await server.end('SIGTERM');
@@ -36,7 +37,7 @@ test('another SECRET_KEY than the first does not start, and says what to do', as
   const secretKey = (await readFile(path, 'utf8')).trim();
   await rm(path);
   await expect(server.start()).rejects.toThrow(
-    /^the server ended at its start: SECRET_KEY is not the one that this database was set up with: set it to that one .*\n$/,
+    /^the server ended at its start: SECRET_KEY is not the key with which this database was set up\. Set it to that key.*\n$/,
   );
   await using again = server.with({ SECRET_KEY: secretKey });
   await again.start();
@@ -44,15 +45,15 @@ test('another SECRET_KEY than the first does not start, and says what to do', as
 }, 30_000);
 
 test.each([
-  [{ SECRET_KEY: 'short' }, 'SECRET_KEY is not valid: it accepts at least 32 printable characters without spaces.'],
+  [{ SECRET_KEY: 'short' }, 'SECRET_KEY is not valid: it accepts 32 to 500 printable characters without spaces.'],
   [{ CORS_ORIGINS: 'app.example.com' }, 'CORS_ORIGINS is not valid'],
   [{ CORS_ORIGINS: 'https://app.example.com/path' }, 'CORS_ORIGINS is not valid'],
   [{ OIDC_ISSUER: 'https://id.example.com' }, 'OIDC_ISSUER and OIDC_AUDIENCE go together'],
   [
     { ADMIN_KEY: `ag_${'x'.repeat(49)}` },
-    'ADMIN_KEY is not valid: it looks like a key of this server, but has a typo.',
+    'ADMIN_KEY is not valid: it accepts 16 to 200 printable characters without spaces; a generated key (ag_…) must have no typing error.',
   ],
-])('a setting that cannot be meant stops the start with one line: %o', (environment, line) => {
+])('a setting that is not valid stops the start with one line: %o', (environment, line) => {
   expect(() => readConfig(environment)).toThrow(ConfigError);
   expect(() => readConfig(environment)).toThrow(line);
 });

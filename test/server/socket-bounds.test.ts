@@ -7,13 +7,15 @@ import { startTestApp, type TestApp } from '../support/app.ts';
 import { all, joined, until } from '../support/client.ts';
 import { ModelServer } from '../support/model-server.ts';
 import { openSocket } from '../support/raw-socket.ts';
+import { fastTiming } from '../support/timing.ts';
 
-const liveness = { askEveryMs: 100, silentMs: 1500, idleMs: 600_000 };
+const liveness = { silentMs: 1500, idleMs: 600_000 };
+const timing = { ...fastTiming, socket: { ...fastTiming.socket, livenessMs: 100 } };
 let model: ModelServer;
 let app: TestApp;
 beforeAll(async () => {
   model = await ModelServer.start();
-  app = await startTestApp({ OPENAI_BASE_URL: model.baseURL, MAX_SOCKETS_PER_USER: '1' }, { liveness });
+  app = await startTestApp({ OPENAI_BASE_URL: model.baseURL, MAX_SOCKETS_PER_USER: '1' }, { liveness, timing });
 });
 afterAll(async () => {
   await app.stop();
@@ -122,7 +124,7 @@ test('whoever has not even said who it is is not heard beyond what it reads', as
 });
 
 test('a socket that wants nothing is closed after a while, and one that waits for something is not', async () => {
-  await using app = await startTestApp({}, { liveness: { ...liveness, silentMs: 60_000, idleMs: 2000 } });
+  await using app = await startTestApp({}, { liveness: { ...liveness, silentMs: 60_000, idleMs: 2000 }, timing });
   const thread = await app.client.createThread();
   const busy = await openSocket(app.client);
   busy.send('1', `subscription { threadEvents(threadId: "${thread.id}") { __typename } }`);

@@ -11,14 +11,14 @@ import { fastTiming } from './timing.ts';
 export interface TestApp extends AsyncDisposable {
   readonly app: App;
   readonly url: string;
-  /** Acts with the first key. */
+  /** Acts with the admin key. */
   readonly client: Client;
   /**
    * The statements that the database receives while `work` is done, but for those of the queue. It is done until two
    * times in a row take the same: what the worker looks for now and then does not count. `counts`: those that are meant.
    */
   statements(work: () => Promise<unknown>, counts?: (sql: string) => boolean): Promise<string[]>;
-  /** Acts with the first key in another workspace. */
+  /** Acts with the admin key in another workspace. */
   in(workspaceId: string): Client;
   stop(): Promise<void>;
 }

@@ -93,7 +93,7 @@ export class ServerProcess {
     return code as number | null;
   }
 
-  /** The kept first key. */
+  /** The admin key that the server keeps. */
   async keptKey(): Promise<string> {
     return (await readFile(join(this.dataDir, 'admin-key'), 'utf8')).trim();
   }

@@ -93,9 +93,9 @@ export function operationFor(kind: OperationKind, field: RootField, id: string, 
   return { query: `${kind}${head && `(${head})`} { ${field.name}${call && `(${call})`} ${selection} }`, variables };
 }
 
-/** The scopes that a description says something needs; null when it says nothing of it. */
+/** The scopes that a description states as required; null if it states no permission. */
 export function statedNeeds(description: string | null | undefined): string[] | null {
-  if (/(Open to every credential|Needs an API key, of whatever scope)\.$/.test(description ?? '')) return [];
-  const [, scopes] = /Needs ([A-Z_]+(?: and [A-Z_]+)*)\.$/.exec(description ?? '') ?? [];
+  if (/(Requires no scope|Requires an API key, with any scopes)\.$/.test(description ?? '')) return [];
+  const [, scopes] = /Requires the scopes? ([A-Z_]+(?: and [A-Z_]+)*)\.$/.exec(description ?? '') ?? [];
   return scopes?.split(' and ') ?? null;
 }

@@ -189,8 +189,8 @@ describe.runIf(isAvailable)('a model that does not do what it should', () => {
 
   // What refuses more than one text is left alone for a while, whoever asks.
   test.each([
-    ['refuses the text', 400, '{"error":{"message":"too long"}}', /refused the request.*too long/],
-    ['refuses the key', 401, '{"error":{"message":"bad key sk-123456789"}}', /refused the server's key/],
+    ['refuses the text', 400, '{"error":{"message":"too long"}}', /rejected the request.*too long/],
+    ['refuses the key', 401, '{"error":{"message":"bad key sk-123456789"}}', /rejected the server's API key/],
   ])('and %s: the file is found by its words, and says why', async (_name, status, body, why) => {
     provider.answers((response) => response.writeHead(status, { 'content-type': 'application/json' }).end(body));
     const { id, ingestion } = await uploadRead(app.client, refund, 'policy.txt');
@@ -215,7 +215,7 @@ describe.runIf(isAvailable)('a model that does not do what it should', () => {
     expect(status).toBe('COMPLETED');
     expect(results).toMatchObject([{ file: { name: 'policy.txt' } }]);
     const later = await uploadRead(app.client, cats, 'later.txt');
-    expect(later.ingestion.embeddingError).toBe('openai/meanings failed a moment ago.');
+    expect(later.ingestion.embeddingError).toBe('The last call of openai/meanings failed.');
   });
 
   test('and does not answer while the server stops: the next start goes on with what has been read', async () => {
@@ -277,7 +277,7 @@ test.each([
   ['of a provider that is not configured', { EMBEDDING_MODEL: 'alibaba/text-embedding-v4' }],
 ])('a model %s stops the start', async (_name, environment) => {
   const refusal = startTestApp({ OPENAI_BASE_URL: `${provider.url}/v1`, ...environment });
-  await expect(refusal).rejects.toThrow(/EMBEDDING_MODEL: no provider answers to .* DASHSCOPE_API_KEY/);
+  await expect(refusal).rejects.toThrow(/EMBEDDING_MODEL: no configured provider serves .* DASHSCOPE_API_KEY/);
 });
 
 test.runIf(!isAvailable)('without pgvector a server starts, says so, and searches by words', async () => {

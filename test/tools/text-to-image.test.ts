@@ -75,16 +75,16 @@ describe('an OpenAI-compatible provider', () => {
       'refuses the key',
       (response: ServerResponse) => json(response, { error: { message: 'bad sk-1234567890' } }, 401),
       'provider_unauthorized',
-      /refused/,
+      /rejected the server's API key/,
     ],
     [
-      'is asked too often',
+      'exceeds the rate limit',
       (response: ServerResponse) => json(response, { error: { message: 'slow down' } }, 429),
       'rate_limit_exceeded',
-      /too often/,
+      /rate limit or quota exceeded/,
     ],
     [
-      'answers no picture',
+      'returns no image',
       (response: ServerResponse) =>
         json(response, { created: 1, data: [{ b64_json: Buffer.from('<svg/>').toString('base64') }] }),
       'server_error',

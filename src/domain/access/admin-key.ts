@@ -46,7 +46,7 @@ export async function ensureAdminKey(
           ...data,
           workspaceId,
           id: newId('ApiKey'),
-          name: 'First key',
+          name: 'Admin key',
           prefix: prefixOf(secret),
           isAdminKey: true,
         },

@@ -37,3 +37,8 @@ export async function searchResultsOfCalls(
   const shown = (id: string) => byCall.get(id) ?? [];
   return ids.map((id) => shown(id).map(({ fileId, score, passage }) => ({ fileId, score, ...passage })));
 }
+
+/** Deletes the files that a call wrote: the call is about to be made again, and writes them anew. */
+export async function deleteFilesOfCall(ctx: DomainContext, toolCallId: string): Promise<void> {
+  await ctx.db.file.deleteMany({ where: { toolCallId } });
+}

@@ -1,4 +1,4 @@
-import { iterator } from '../../async/iterator.ts';
+import type { IteratorSource } from '../../async/iterator.ts';
 import type { Run } from '../../db/generated/client.ts';
 import { isId } from '../../id.ts';
 import { requireScope } from '../access/access.ts';
@@ -80,7 +80,7 @@ interface FollowTarget {
 }
 
 /** The feed items of a target. The position is read with the first item. */
-function feedItems(ctx: DomainContext, target: FollowTarget, signal: AbortSignal): AsyncIterableIterator<FeedItem> {
+function feedItems(ctx: DomainContext, target: FollowTarget, signal: AbortSignal): IteratorSource<FeedItem> {
   const { scope, run, after, from } = target;
   let feed: ThreadFeed | null = null;
   let follower: Follower | null = null;
@@ -112,7 +112,7 @@ function feedItems(ctx: DomainContext, target: FollowTarget, signal: AbortSignal
     await close();
     return { done: true, value: undefined };
   };
-  return iterator({ next, close });
+  return { next, close };
 }
 
 /** Whether the run has ended and has no event after `seq`. */
@@ -132,7 +132,7 @@ export async function followRun(
   runId: string,
   after: string | null,
   signal: AbortSignal,
-): Promise<AsyncIterableIterator<FeedItem>> {
+): Promise<IteratorSource<FeedItem>> {
   requireScope(ctx, 'RUNS_READ');
   const run = await findRun(ctx, runId);
   if (after !== null) decodeCursor(run.threadId, after);
@@ -146,7 +146,7 @@ export async function followThread(
   threadId: string,
   after: string | null,
   signal: AbortSignal,
-): Promise<AsyncIterableIterator<FeedItem>> {
+): Promise<IteratorSource<FeedItem>> {
   requireScope(ctx, 'THREADS_READ');
   requireScope(ctx, 'RUNS_READ');
   const where = { id: threadId, ...threadsVisibleTo(ctx.actor) };

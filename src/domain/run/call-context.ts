@@ -1,7 +1,8 @@
 import { Readable } from 'node:stream';
 import type { Run } from '../../db/generated/client.ts';
 import { TooManyBytesError } from '../../files/staging.ts';
-import { type CallContext, type InputFile, ToolError } from '../../tools/tool.ts';
+import type { CallContext, InputFile } from '../../tools/call-context.ts';
+import { ToolError } from '../../tools/tool.ts';
 import type { DomainContext } from '../context.ts';
 import { QuotaExceededError } from '../error.ts';
 import { storeFile } from '../file/file.ts';

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Prisma } from '../../db/generated/client.ts';
-import type { FileSearchResult } from '../../tools/tool.ts';
+import type { FileSearchResult } from '../../tools/search-result.ts';
 import type { DomainContext } from '../context.ts';
 import { findByMeaning } from './find-by-meaning.ts';
 import { findByWords } from './find-by-words.ts';

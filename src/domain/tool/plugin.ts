@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Plugin, Prisma } from '../../db/generated/client.ts';
 import { Upload } from '../../files/upload.ts';
 import { isId, newId } from '../../id.ts';
-import { InvalidPluginError, type PluginAuth, type PluginSource, type ReadPlugin } from '../../tools/tool.ts';
+import { InvalidPluginError, type PluginAuth, type PluginSource, type ReadPlugin } from '../../tools/plugin.ts';
 import { requireKey, requireScope } from '../access/access.ts';
 import type { DomainContext } from '../context.ts';
 import { InvalidInputError, NotFoundError, QuotaExceededError } from '../error.ts';

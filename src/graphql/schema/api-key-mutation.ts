@@ -4,17 +4,18 @@ import { workspacesOfKeys } from '../../domain/access/key-workspaces.ts';
 import type { DomainContext } from '../../domain/context.ts';
 import { ConflictError, ForbiddenError, InvalidInputError, NotFoundError } from '../../domain/error.ts';
 import { builder } from '../builder.ts';
-import { resultErrors } from '../result-union.ts';
+import { nodePayload, resultErrors } from '../result-union.ts';
 import { ApiKey } from './api-key.ts';
 import { ScopeEnum } from './scope.ts';
 import { Workspace } from './workspace.ts';
 
 interface WorkspacesKey {
   id: string;
-  /** What is selected of the workspaces: keys in one list share it. */
+  /** The selection of workspace fields; the keys of one list share it. */
   query: Parameters<typeof workspacesOfKeys>[2];
 }
 
+/** Loads the workspaces of keys, with one query per selection. */
 async function workspacesOf(ctx: DomainContext, keys: readonly WorkspacesKey[]): Promise<object[][]> {
   const found = new Map<WorkspacesKey, object[]>();
   for (const group of Map.groupBy(keys, ({ query }) => JSON.stringify(query)).values()) {
@@ -28,7 +29,8 @@ async function workspacesOf(ctx: DomainContext, keys: readonly WorkspacesKey[]):
 builder.prismaObjectField(ApiKey, 'workspaces', (t) =>
   t.field({
     type: [Workspace],
-    description: 'The workspaces that it was let into by name, its own first; of those only what you may enter, too.',
+    description:
+      'The workspaces that the key may act in because it belongs to them or names them, its own first. Only those that you may act in are listed; see also `allWorkspaces`.',
     resolve: ({ id }, _args, ctx, info) => {
       const query = queryFromInfo({ context: ctx, info, typeName: 'Workspace' });
       return ctx.load(workspacesOf, { id, query }) as never;
@@ -37,95 +39,107 @@ builder.prismaObjectField(ApiKey, 'workspaces', (t) =>
 );
 
 const described = {
-  name: 'What it is for: 1 to 256 characters.',
-  scopes: 'What it may do: nothing that your own key may not.',
-  workspaceIds: 'Further workspaces that it may act in, at most 100: ones that your own key may enter.',
-  allWorkspaces: 'Whether it may act in every workspace, as only a key may allow that can do so itself.',
+  name: 'The name, for people: 1 to 256 characters, not blank.',
+  scopes: 'The scopes of the key: at least one, and only scopes that your own key has.',
+  workspaceIds:
+    'Further workspaces that the key may act in: at most 100 ids of workspaces that your own key may act in.',
+  allWorkspaces:
+    'Whether the key may act in every workspace, including later ones. Only a key that may do so itself can allow it.',
 };
 
 const CreateApiKeyInput = builder.inputType('CreateApiKeyInput', {
-  description: 'A key to make, for the workspace that this request acts in.',
+  description: 'A new API key. It belongs to the workspace that this request acts in.',
   fields: (t) => ({
     name: t.string({ required: true, description: described.name }),
     scopes: t.field({ type: [ScopeEnum], required: true, description: described.scopes }),
-    expiresAt: t.field({ type: 'DateTime', description: 'When it ends; absent: when your own key does, or never.' }),
+    expiresAt: t.field({
+      type: 'DateTime',
+      description:
+        'When the key expires: in the future, and not later than your own key. Omit for the expiry of your own key.',
+    }),
     workspaceIds: t.idList({ description: described.workspaceIds }),
     allWorkspaces: t.boolean({ defaultValue: false, description: described.allWorkspaces }),
   }),
 });
 
 const UpdateApiKeyInput = builder.inputType('UpdateApiKeyInput', {
-  description: 'A change of a key: absent keeps, null clears. What it may no longer do ends within seconds.',
+  description:
+    'The fields to update. An absent field keeps its value. Null clears `expiresAt`, and keeps the other fields.',
   fields: (t) => ({
-    id: t.id({ required: true, description: 'The key.' }),
+    id: t.id({ required: true, description: 'The API key to update.' }),
     name: t.string({ description: described.name }),
     scopes: t.field({ type: [ScopeEnum], description: described.scopes }),
-    expiresAt: t.field({ type: 'DateTime', description: 'When it ends; null: never.' }),
+    expiresAt: t.field({
+      type: 'DateTime',
+      description: 'When the key expires: in the future, and not later than your own key. Null: never.',
+    }),
     workspaceIds: t.idList({ description: described.workspaceIds }),
     allWorkspaces: t.boolean({ description: described.allWorkspaces }),
   }),
 });
 
 const RotateApiKeyInput = builder.inputType('RotateApiKeyInput', {
-  description: 'A key to give a new secret.',
+  description: 'Selects the key that receives a new secret.',
   fields: (t) => ({
-    id: t.id({ required: true, description: 'The key.' }),
-    graceSeconds: t.int({ defaultValue: 3600, description: 'How long the secret it had stays good: 0 to 2592000.' }),
+    id: t.id({ required: true, description: 'The API key to rotate.' }),
+    graceSeconds: t.int({
+      defaultValue: 3600,
+      description: 'How long the previous secret remains valid, in seconds: 0 to 2,592,000 (30 days).',
+    }),
   }),
 });
 
 const RevokeApiKeyInput = builder.inputType('RevokeApiKeyInput', {
-  description: 'A key to end.',
-  fields: (t) => ({ id: t.id({ required: true, description: 'The key.' }) }),
+  description: 'Selects the key to revoke.',
+  fields: (t) => ({ id: t.id({ required: true, description: 'The API key to revoke.' }) }),
 });
 
-const apiKey = 'The key as it is now.';
-const withSecret = (name: string, description: string) =>
+const secretPayload = (name: string, description: string) =>
   builder.simpleObject(name, {
     description,
     fields: (t) => ({
-      apiKey: t.field({ type: ApiKey, nullable: false, description: apiKey }),
+      apiKey: t.field({ type: ApiKey, nullable: false, description: 'The state after the mutation.' }),
       secret: t.string({
         nullable: false,
-        description: 'What to send as `Authorization: Bearer <secret>`. It is shown here and never again.',
+        description:
+          'The secret: send it as `Authorization: Bearer <secret>`. Store it now, because it is never shown again.',
       }),
     }),
-  });
-const withoutSecret = (name: string, description: string) =>
-  builder.simpleObject(name, {
-    description,
-    fields: (t) => ({ apiKey: t.field({ type: ApiKey, nullable: false, description: apiKey }) }),
   });
 
 const refused = [NotFoundError, ConflictError, InvalidInputError, ForbiddenError];
 
 builder.mutationFields((t) => ({
   createApiKey: t.field({
-    type: withSecret('CreateApiKeyPayload', 'The new key.'),
-    description: 'Makes a key, which can do nothing that your own cannot.',
+    type: secretPayload('CreateApiKeyPayload', 'The API key that was created, with its secret.'),
+    description:
+      'Creates an API key. Refused with ForbiddenError for scopes, workspaces or an expiry beyond those of your own key, and with NotFoundError for workspaces that you may not act in.',
     errors: resultErrors('CreateApiKey', [NotFoundError, InvalidInputError, ForbiddenError]),
-    args: { input: t.arg({ type: CreateApiKeyInput, required: true, description: 'The key to make.' }) },
+    args: { input: t.arg({ type: CreateApiKeyInput, required: true, description: 'The API key to create.' }) },
     resolve: (_root, { input }, ctx) => createApiKey(ctx, input),
   }),
   updateApiKey: t.field({
-    type: withoutSecret('UpdateApiKeyPayload', 'The changed key.'),
-    description: 'Changes what a key may do, and until when.',
+    type: nodePayload('UpdateApiKeyPayload', 'apiKey', ApiKey, 'The API key that was updated.'),
+    description:
+      'Updates the name, scopes, workspaces or expiry of an API key. If the key loses a permission, its open streams close within 5 s. Refused with ForbiddenError if the key can do more than your own, before or after the update, and with ConflictError for the admin key.',
     errors: resultErrors('UpdateApiKey', refused),
-    args: { input: t.arg({ type: UpdateApiKeyInput, required: true, description: 'The change.' }) },
+    args: { input: t.arg({ type: UpdateApiKeyInput, required: true, description: 'The fields to update.' }) },
     resolve: async (_root, { input }, ctx) => ({ apiKey: await updateApiKey(ctx, input) }),
   }),
   rotateApiKey: t.field({
-    type: withSecret('RotateApiKeyPayload', 'The key with its new secret.'),
-    description: 'Gives a key a new secret; the one it had stays good for a while.',
+    type: secretPayload('RotateApiKeyPayload', 'The API key with its new secret.'),
+    description:
+      'Replaces the secret of an API key. The previous secret remains valid for `graceSeconds`. Refused with ConflictError for an expired or revoked key and for the admin key, and with ForbiddenError if the key can do more than your own.',
     errors: resultErrors('RotateApiKey', refused),
-    args: { input: t.arg({ type: RotateApiKeyInput, required: true, description: 'Which one.' }) },
+    args: { input: t.arg({ type: RotateApiKeyInput, required: true, description: 'The API key to rotate.' }) },
     resolve: (_root, { input }, ctx) => rotateApiKey(ctx, input),
   }),
   revokeApiKey: t.field({
-    type: withoutSecret('RevokeApiKeyPayload', 'The key that has ended.'),
-    description: 'Ends a key, the session tokens made with it, and all that is open with either, within seconds.',
+    type: nodePayload('RevokeApiKeyPayload', 'apiKey', ApiKey, 'The API key that was revoked.'),
+    description:
+      'Revokes an API key and the session tokens that were created with it, for good. Their requests are refused and their open streams close within 5 s; runs continue. Revoking a key again changes nothing. Refused with ConflictError for the admin key, and with ForbiddenError if the key can do more than your own.',
     errors: resultErrors('RevokeApiKey', refused),
-    args: { input: t.arg({ type: RevokeApiKeyInput, required: true, description: 'Which one.' }) },
+    args: { input: t.arg({ type: RevokeApiKeyInput, required: true, description: 'The API key to revoke.' }) },
     resolve: async (_root, { input }, ctx) => ({ apiKey: await revokeApiKey(ctx, input) }),
   }),
 }));

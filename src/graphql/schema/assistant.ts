@@ -10,251 +10,195 @@ import { ConflictError, ForbiddenError, InvalidInputError, NotFoundError } from 
 import { effectiveModel } from '../../domain/run/generation.ts';
 import { currentWorkspace } from '../../domain/workspace/workspace.ts';
 import { isId } from '../../id.ts';
-import { builder } from '../builder.ts';
-import { rootList } from '../list.ts';
-import { deletedPayload, resultErrors } from '../result-union.ts';
+import { builder, type InputFieldBuilder } from '../builder.ts';
+import { listOf } from '../list-of.ts';
+import { byField } from '../list-order.ts';
+import { deletedPayload, nodePayload, resultErrors } from '../result-union.ts';
+import { metadataDescription } from '../scalar.ts';
 import { File, filesOf } from './file.ts';
-import { OrderDirection } from './scope.ts';
 import { shownTools, Tool, ToolInput } from './tool.ts';
 
-/** The name of the model in force: once a request for the workspace's default, whatever number of assistants. */
+/** The name of the default model, read once per request for any number of assistants. */
 async function defaultModels(ctx: DomainContext, keys: readonly 'default'[]): Promise<string[]> {
   const { defaultModel } = await currentWorkspace(ctx);
   return keys.map(() => effectiveModel(ctx, null, defaultModel));
 }
 
-/** A model with instructions and tools. */
+const temperature = "Sampling temperature, 0 to 2. Null: the provider's default.";
+const topP = "Nucleus sampling, 0 to 1. Null: the provider's default.";
+const maxCompletionTokens =
+  'Limit on the completion tokens of all steps of a run together, at least 1. Null: no limit.';
+const responseFormat =
+  'The format of answers, as in OpenAI\'s `response_format`: `{ "type": "text" }`, `{ "type": "json_object" }`, or `{ "type": "json_schema", "json_schema": { "name", "schema", "strict" } }`. Null: text.';
+
+/** A configuration that runs start from. */
 export const Assistant = builder.prismaNode('Assistant', {
   nullable: true,
-  description: 'A model with instructions and tools.',
-  id: { resolve: ({ id }) => id, description: 'The id.' },
+  description:
+    'A configuration for runs: a model with its settings, instructions, tools and files. A run copies it when it is created.',
+  id: { resolve: ({ id }) => id, description: 'Assistant id: `asst_` and a UUIDv7 (TypeID).' },
   findUnique: (id, ctx) => {
     requireScope(ctx, 'ASSISTANTS_READ');
     return { workspaceId_id: { workspaceId: ctx.workspaceId, id } };
   },
   fields: (t) => ({
-    name: t.exposeString('name', { nullable: true, description: 'Its name.' }),
-    description: t.exposeString('description', { nullable: true, description: 'What it is for.' }),
+    name: t.exposeString('name', { nullable: true, description: 'The name of the assistant, for people.' }),
+    description: t.exposeString('description', {
+      nullable: true,
+      description: 'The purpose of the assistant, for people. The model does not read it.',
+    }),
     model: t.string({
-      description: "The model: its own, or the workspace's or the server's default.",
+      description:
+        "The model that runs use: the assistant's own, as `provider/model`, or else the default of the workspace or the server.",
       resolve: ({ model }, _args, ctx) => model ?? ctx.load(defaultModels, 'default' as const),
     }),
     instructions: t.exposeString('instructions', {
       nullable: true,
-      description: 'What the model is told before the conversation.',
+      description: 'System instructions: the model reads them before the conversation.',
     }),
     tools: t.field({
       type: [Tool],
-      description: 'What it can call.',
+      description: 'The tools that the model can call.',
       resolve: ({ tools }, _args, ctx) => shownTools(ctx, tools) as never,
     }),
-    temperature: t.exposeFloat('temperature', {
-      nullable: true,
-      description: 'From 0 to 2; null: the provider decides.',
-    }),
-    topP: t.exposeFloat('topP', { nullable: true, description: 'From 0 to 1; null: the provider decides.' }),
-    maxCompletionTokens: t.exposeInt('maxCompletionTokens', {
-      nullable: true,
-      description: 'How many tokens a run may write; null: no limit.',
-    }),
-    responseFormat: t.expose('responseFormat', {
-      type: 'JSON',
-      nullable: true,
-      description: "How answers are shaped, in the form of OpenAI's response_format.",
-    }),
+    temperature: t.exposeFloat('temperature', { nullable: true, description: temperature }),
+    topP: t.exposeFloat('topP', { nullable: true, description: topP }),
+    maxCompletionTokens: t.exposeInt('maxCompletionTokens', { nullable: true, description: maxCompletionTokens }),
+    responseFormat: t.expose('responseFormat', { type: 'JSON', nullable: true, description: responseFormat }),
     files: t.field({
       type: [File],
-      description: 'The files that its runs can use.',
+      description: 'The files that the tools of every run with this assistant can read and search.',
       select: { files: { orderBy: { fileId: 'asc' }, select: { fileId: true } } },
       resolve: ({ files }, _args, ctx) => filesOf(ctx, files),
     }),
-    metadata: t.expose('metadata', { type: 'Metadata', description: 'Your own pairs.' }),
-    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
-    updatedAt: t.expose('updatedAt', { type: 'DateTime', description: 'When it was last changed.' }),
-  }),
-});
-
-/** An assistant in a list. */
-const AssistantEdge = builder.edgeObject({
-  type: Assistant,
-  name: 'AssistantEdge',
-  description: 'One assistant in a list.',
-});
-const AssistantConnection = builder.connectionObject(
-  { type: Assistant, name: 'AssistantConnection', description: 'A page of assistants.' },
-  AssistantEdge,
-);
-
-const AssistantOrderField = builder.enumType('AssistantOrderField', {
-  description: 'What assistants are ordered by.',
-  values: {
-    CREATED_AT: { description: 'When they were made.' },
-    UPDATED_AT: { description: 'When they were last changed.' },
-    NAME: { description: 'Their names; one without a name stands behind all others.' },
-  } as const,
-});
-
-const orderColumns = {
-  CREATED_AT: { name: 'createdAt', type: 'time' },
-  UPDATED_AT: { name: 'updatedAt', type: 'time' },
-  NAME: { name: 'name', type: 'text', nullable: true },
-} as const;
-
-const AssistantOrder = builder.inputType('AssistantOrder', {
-  description: 'The order of assistants.',
-  fields: (t) => ({
-    field: t.field({
-      type: AssistantOrderField,
-      required: true,
-      defaultValue: 'CREATED_AT',
-      description: 'What to order by.',
-    }),
-    direction: t.field({
-      type: OrderDirection,
-      required: true,
-      defaultValue: 'DESC',
-      description: 'Which end comes first.',
+    metadata: t.expose('metadata', { type: 'Metadata', description: metadataDescription }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the assistant was created.' }),
+    updatedAt: t.expose('updatedAt', {
+      type: 'DateTime',
+      description: 'When the assistant was last updated; at first, when it was created.',
     }),
   }),
 });
 
 const AssistantFilter = builder.inputType('AssistantFilter', {
-  description: 'Which assistants; all conditions hold.',
+  description: 'Selects assistants that meet all of the given conditions.',
   fields: (t) => ({
-    search: t.string({ description: 'A text in the name or the description, whatever its case.' }),
-    model: t.string({ description: 'The model in force.' }),
-    metadata: t.field({ type: 'Metadata', description: 'All of these pairs.' }),
+    search: t.string({
+      description: 'A text that the name or the description contains, case-insensitive: at most 1000 characters.',
+    }),
+    model: t.string({
+      description: 'The model that runs of the assistant use, also where it is the default: a name as in `model`.',
+    }),
+    metadata: t.field({ type: 'Metadata', description: 'Pairs that the metadata contains.' }),
   }),
 });
 
-builder.queryFields((t) => ({
-  assistant: t.prismaField({
+const assistants = listOf(Assistant, {
+  model: 'assistant',
+  noun: 'assistant',
+  filter: { type: AssistantFilter, default: 'all assistants' },
+  order: byField('assistants', 'Assistant', 'CREATED_AT', {
+    CREATED_AT: { name: 'createdAt', type: 'time', description: 'The time of creation.' },
+    UPDATED_AT: { name: 'updatedAt', type: 'time', description: 'The time of the last update.' },
+    NAME: {
+      name: 'name',
+      type: 'text',
+      nullable: true,
+      description: 'The name. Assistants without a name count as the last in the alphabet.',
+    },
+  }),
+  where: (filter, ctx) => {
+    requireScope(ctx, 'ASSISTANTS_READ');
+    return assistantsWhere(ctx, filter);
+  },
+});
+
+builder.queryField('assistant', (t) =>
+  t.prismaField({
     type: Assistant,
     nullable: true,
-    description: 'An assistant; null when there is none with this id.',
-    args: { id: t.arg.id({ required: true, description: 'Its id.' }) },
+    description: 'Returns an assistant. Null if no assistant of the workspace has this id.',
+    args: { id: t.arg.id({ required: true, description: 'The id of the assistant.' }) },
     resolve: (query, _root, { id }, ctx) => {
       requireScope(ctx, 'ASSISTANTS_READ');
       return isId('Assistant', id) ? ctx.db.assistant.findFirst({ ...query, where: { id } }) : null;
     },
   }),
-  assistants: t.connection(
-    {
-      type: Assistant,
-      description: 'The assistants of the workspace.',
-      args: {
-        filter: t.arg({ type: AssistantFilter, description: 'Which ones; absent: all.' }),
-        orderBy: t.arg({ type: AssistantOrder, description: 'Their order; absent: newest first.' }),
-      },
-      resolve: async (_root, args, ctx, info) => {
-        requireScope(ctx, 'ASSISTANTS_READ');
-        const { field = 'CREATED_AT', direction = 'DESC' } = args.orderBy ?? {};
-        const columns = [orderColumns[field], { name: 'id', type: 'text' as const }];
-        const where = await assistantsWhere(ctx, args.filter);
-        const list = {
-          model: 'assistant',
-          typeName: 'Assistant',
-          order: { list: 'assistants', columns, direction },
-          where,
-        } as const;
-        return rootList(ctx.db, ctx, info, list as never, args) as never;
-      },
-    },
-    AssistantConnection,
-    AssistantEdge,
-  ),
-}));
+);
+builder.queryField('assistants', assistants.root('Lists the assistants of the workspace.'));
 
-const described = {
-  name: 'Its name: up to 256 characters.',
-  description: 'What it is for: up to 512 characters.',
-  model: 'The model: `provider/model`, or a bare name; absent: the default.',
-  instructions: 'What the model is told before the conversation: up to 256,000 characters.',
-  tools: 'What it can call: up to 128 tools.',
-  fileIds: 'Files for its runs, up to 1000: its tools read and search them.',
-  temperature: 'From 0 to 2.',
-  topP: 'From 0 to 1.',
-  maxCompletionTokens: 'How many tokens a run may write, over all its answers.',
-  responseFormat: "How answers are shaped, in the form of OpenAI's response_format.",
-  metadata: 'Your own pairs.',
-};
+/** The fields that the inputs for creating and updating an assistant share. */
+const configurationInputs = (t: InputFieldBuilder) => ({
+  name: t.string({ description: 'The name, for people: at most 256 characters.' }),
+  description: t.string({ description: 'The purpose, for people: at most 512 characters.' }),
+  model: t.string({
+    description:
+      'The model: `provider/model`, or a bare name if a configured provider has it. Null: the default of the workspace or the server.',
+  }),
+  instructions: t.string({
+    description: 'System instructions, which the model reads before the conversation: at most 256,000 characters.',
+  }),
+  tools: t.field({
+    type: [ToolInput],
+    description: 'The tools that the model can call: at most 128, each name and each plugin once.',
+  }),
+  fileIds: t.idList({ description: 'The files that tools can read and search: at most 1000 ids.' }),
+  temperature: t.float({ description: temperature }),
+  topP: t.float({ description: topP }),
+  maxCompletionTokens: t.int({ description: maxCompletionTokens }),
+  responseFormat: t.field({ type: 'JSON', description: responseFormat }),
+  metadata: t.field({ type: 'Metadata', description: metadataDescription }),
+});
 
 const CreateAssistantInput = builder.inputType('CreateAssistantInput', {
-  description: 'An assistant to make.',
-  fields: (t) => ({
-    name: t.string({ description: described.name }),
-    description: t.string({ description: described.description }),
-    model: t.string({ description: described.model }),
-    instructions: t.string({ description: described.instructions }),
-    tools: t.field({ type: [ToolInput], description: described.tools }),
-    fileIds: t.idList({ description: described.fileIds }),
-    temperature: t.float({ description: described.temperature }),
-    topP: t.float({ description: described.topP }),
-    maxCompletionTokens: t.int({ description: described.maxCompletionTokens }),
-    responseFormat: t.field({ type: 'JSON', description: described.responseFormat }),
-    metadata: t.field({ type: 'Metadata', description: described.metadata }),
-  }),
+  description: 'The configuration of a new assistant. Every field is optional.',
+  fields: configurationInputs,
 });
 
 const UpdateAssistantInput = builder.inputType('UpdateAssistantInput', {
-  description: 'A change of an assistant: absent keeps, null clears.',
+  description:
+    'The fields to update. An absent field keeps its value; null clears it, except `tools`, `fileIds` and `metadata`, which null keeps: clear them with an empty list or object.',
   fields: (t) => ({
-    id: t.id({ required: true, description: 'The assistant.' }),
-    name: t.string({ description: described.name }),
-    description: t.string({ description: described.description }),
-    model: t.string({ description: described.model }),
-    instructions: t.string({ description: described.instructions }),
-    tools: t.field({ type: [ToolInput], description: described.tools }),
-    fileIds: t.idList({ description: described.fileIds }),
-    temperature: t.float({ description: described.temperature }),
-    topP: t.float({ description: described.topP }),
-    maxCompletionTokens: t.int({ description: described.maxCompletionTokens }),
-    responseFormat: t.field({ type: 'JSON', description: described.responseFormat }),
-    metadata: t.field({ type: 'Metadata', description: described.metadata }),
+    id: t.id({ required: true, description: 'The assistant to update.' }),
+    ...configurationInputs(t),
   }),
 });
 
 const DeleteAssistantInput = builder.inputType('DeleteAssistantInput', {
-  description: 'An assistant to delete.',
+  description: 'Selects the assistant to delete.',
   fields: (t) => ({
-    id: t.id({ required: true, description: 'The assistant.' }),
+    id: t.id({ required: true, description: 'The assistant to delete.' }),
     deleteThreads: t.boolean({
       defaultValue: false,
-      description: 'Whether its threads go with it; else it is refused while it has any.',
+      description:
+        'Whether to delete the threads of the assistant as well, which needs THREADS_WRITE. If false, an assistant with threads is refused.',
     }),
   }),
 });
 
-const assistantPayload = (name: string, description: string) =>
-  builder.simpleObject(name, {
-    description,
-    fields: (t) => ({
-      assistant: t.field({ type: Assistant, nullable: false, description: 'The assistant as it is now.' }),
-    }),
-  });
-const CreateAssistantPayload = assistantPayload('CreateAssistantPayload', 'The new assistant.');
-const UpdateAssistantPayload = assistantPayload('UpdateAssistantPayload', 'The changed assistant.');
-
 builder.mutationFields((t) => ({
   createAssistant: t.field({
-    type: CreateAssistantPayload,
-    description: 'Makes an assistant.',
+    type: nodePayload('CreateAssistantPayload', 'assistant', Assistant, 'The assistant that was created.'),
+    description:
+      'Creates an assistant. Refused with InvalidInputError for a model or tool that the server is not configured for, and with NotFoundError for unknown files and plugins. End users are refused with ForbiddenError.',
     errors: resultErrors('CreateAssistant', [NotFoundError, InvalidInputError, ForbiddenError]),
-    args: { input: t.arg({ type: CreateAssistantInput, required: true, description: 'The assistant to make.' }) },
+    args: { input: t.arg({ type: CreateAssistantInput, required: true, description: 'The assistant to create.' }) },
     resolve: async (_root, { input }, ctx) => ({ assistant: await createAssistant(ctx, input) }),
   }),
   updateAssistant: t.field({
-    type: UpdateAssistantPayload,
-    description: 'Changes an assistant; runs that exist keep what they were created with.',
+    type: nodePayload('UpdateAssistantPayload', 'assistant', Assistant, 'The assistant that was updated.'),
+    description:
+      'Updates an assistant. Existing runs keep the configuration that they were created with. Refused as createAssistant is, and with NotFoundError for an unknown assistant. End users are refused with ForbiddenError.',
     errors: resultErrors('UpdateAssistant', [NotFoundError, InvalidInputError, ForbiddenError]),
-    args: { input: t.arg({ type: UpdateAssistantInput, required: true, description: 'The change.' }) },
+    args: { input: t.arg({ type: UpdateAssistantInput, required: true, description: 'The fields to update.' }) },
     resolve: async (_root, { input }, ctx) => ({ assistant: await updateAssistant(ctx, input) }),
   }),
   deleteAssistant: t.field({
     type: deletedPayload('DeleteAssistantPayload'),
-    description: 'Deletes an assistant; refused while threads use it, unless they go with it.',
+    description:
+      'Deletes an assistant. Refused with ConflictError if it has threads, unless `deleteThreads` is true: then its threads are deleted first and their unfinished runs cancelled. Runs and messages in other threads remain, without the link to the assistant. End users are refused with ForbiddenError.',
     errors: resultErrors('DeleteAssistant', [NotFoundError, ConflictError, InvalidInputError, ForbiddenError]),
-    args: { input: t.arg({ type: DeleteAssistantInput, required: true, description: 'Which one.' }) },
+    args: { input: t.arg({ type: DeleteAssistantInput, required: true, description: 'The assistant to delete.' }) },
     resolve: async (_root, { input }, ctx) => ({ deletedId: await deleteAssistant(ctx, input) }),
   }),
 }));

@@ -16,53 +16,61 @@ import {
 import { builder } from '../builder.ts';
 import { Run } from './run.ts';
 
-/** What every refusal tells. */
+/** The fields of every expected error. */
 const ErrorInterface = builder.interfaceRef<Error & { code: string }>('Error').implement({
-  description: 'A refusal that a client can expect: a member of a result union.',
+  description:
+    'An expected error: a member of result unions. Unexpected errors are in `errors` of the response instead.',
   fields: (t) => ({
-    message: t.exposeString('message', { description: 'What is wrong and what to change, for a person.' }),
-    code: t.exposeString('code', { description: 'The stable word that a program tells refusals apart by.' }),
+    message: t.exposeString('message', { description: 'What is wrong and what to change, for people.' }),
+    code: t.exposeString('code', { description: 'A stable code for programs, such as NOT_FOUND.' }),
   }),
 });
 
 const InputIssueType = builder.objectRef<InputIssue>('InputIssue').implement({
-  description: 'One thing that is wrong with an input.',
+  description: 'One problem of an input.',
   fields: (t) => ({
-    path: t.exposeStringList('path', { description: 'Field names and list indexes from the input inwards.' }),
-    message: t.exposeString('message', { description: 'What to change.' }),
+    path: t.exposeStringList('path', {
+      description:
+        'The path to the problem: field names and list indexes, from the input inwards. Empty: the whole input.',
+    }),
+    message: t.exposeString('message', { description: 'What is wrong and what to change, for people.' }),
   }),
 });
 
 builder.objectType(NotFoundError, {
   name: 'NotFoundError',
   interfaces: [ErrorInterface],
-  description: 'Nothing with this id is here for you.',
-  fields: (t) => ({ id: t.exposeID('id', { description: 'The id that was asked for.' }) }),
+  description: 'No object with this id exists, or you may not see it. Code: NOT_FOUND.',
+  fields: (t) => ({ id: t.exposeID('id', { description: 'The id in the request.' }) }),
 });
 
 builder.objectType(InvalidInputError, {
   name: 'InvalidInputError',
   interfaces: [ErrorInterface],
-  description: 'The input breaks a rule; nothing has been changed.',
+  description: 'The input breaks a rule, and nothing was changed. Code: INVALID_INPUT.',
   fields: (t) => ({
-    issues: t.field({ type: [InputIssueType], description: 'All that is wrong.', resolve: ({ issues }) => issues }),
+    issues: t.field({
+      type: [InputIssueType],
+      description: 'All problems of the input.',
+      resolve: ({ issues }) => issues,
+    }),
   }),
 });
 
 builder.objectType(ConflictError, {
   name: 'ConflictError',
   interfaces: [ErrorInterface],
-  description: 'What is asked for clashes with what is there.',
+  description: 'The mutation conflicts with the current state, as `message` explains. Code: CONFLICT.',
 });
 
 builder.objectType(ForbiddenError, {
   name: 'ForbiddenError',
   interfaces: [ErrorInterface],
-  description: 'Your credential does not allow this.',
+  description: 'Your credential does not allow this. Code: FORBIDDEN.',
   fields: (t) => ({
     requiredScope: t.string({
       nullable: true,
-      description: 'The scope that it would need; null where no scope would help.',
+      description: 'The scope that the credential lacks. Null: the reason is not a scope.',
       resolve: ({ requiredScope }) => requiredScope,
     }),
   }),
@@ -71,49 +79,57 @@ builder.objectType(ForbiddenError, {
 builder.objectType(ThreadBusyError, {
   name: 'ThreadBusyError',
   interfaces: [ErrorInterface],
-  description: 'Another run holds the thread.',
+  description: 'An unfinished run occupies the thread, and `whenBusy` is REJECT. Code: THREAD_BUSY.',
   fields: (t) => ({
-    activeRun: t.field({ type: Run, description: 'The run that holds it.', resolve: ({ activeRun }) => activeRun }),
+    activeRun: t.field({
+      type: Run,
+      description: 'The run that occupies the thread.',
+      resolve: ({ activeRun }) => activeRun,
+    }),
   }),
 });
 
 builder.objectType(RunNotWaitingError, {
   name: 'RunNotWaitingError',
   interfaces: [ErrorInterface],
-  description: 'Tool outputs were sent to a run that wants none.',
-  fields: (t) => ({ run: t.field({ type: Run, description: 'The run as it is.', resolve: ({ run }) => run }) }),
+  description: 'The run does not wait for tool outputs. Code: RUN_NOT_WAITING.',
+  fields: (t) => ({
+    run: t.field({ type: Run, description: 'The current state of the run.', resolve: ({ run }) => run }),
+  }),
 });
 
 builder.objectType(WaitTimeoutError, {
   name: 'WaitTimeoutError',
   interfaces: [ErrorInterface],
-  description: 'The run had not come to rest in the time given.',
-  fields: (t) => ({ run: t.field({ type: Run, description: 'The run as it is.', resolve: ({ run }) => run }) }),
+  description: 'The run neither ended nor required action within the timeout. Code: WAIT_TIMEOUT.',
+  fields: (t) => ({
+    run: t.field({ type: Run, description: 'The current state of the run.', resolve: ({ run }) => run }),
+  }),
 });
 
 builder.objectType(ContentRejectedError, {
   name: 'ContentRejectedError',
   interfaces: [ErrorInterface],
-  description: 'A content check refused the input.',
+  description: 'A content check rejected the input. Code: CONTENT_REJECTED.',
   fields: (t) => ({
-    categories: t.exposeStringList('categories', { description: 'What the check objected to.' }),
+    categories: t.exposeStringList('categories', { description: 'The categories of the rejected content.' }),
   }),
 });
 
 builder.objectType(QuotaExceededError, {
   name: 'QuotaExceededError',
   interfaces: [ErrorInterface],
-  description: 'A limit of the workspace or the server is used up.',
+  description: 'A limit of the workspace, the end user or the server is reached. Code: QUOTA_EXCEEDED.',
   fields: (t) => ({
     retryAfterSeconds: t.int({
       nullable: true,
-      description: 'When it is worth trying again, in seconds; null where waiting does not help.',
+      description: 'The time after which a retry can succeed, in seconds. Null: waiting does not help.',
       resolve: ({ retryAfterSeconds }) => retryAfterSeconds,
     }),
   }),
 });
 
-/** An expected refusal outside a result union, as a coded top-level error. */
+/** Converts an expected error outside a result union to a top-level error with its code. */
 export function codedError(error: DomainError): GraphQLError {
   const codes: Record<string, string> = {
     INVALID_INPUT: 'BAD_USER_INPUT',

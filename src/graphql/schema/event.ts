@@ -1,46 +1,50 @@
 import type { StepStatus as StepStatusValue, StepType as StepTypeValue } from '../../db/generated/client.ts';
-import { followRun, followThread } from '../../domain/follow/follow.ts';
 import type { FeedItem } from '../../domain/follow/follower.ts';
 import { eventKind, eventKinds, type FeedItemType, textKinds } from '../../domain/log/event-kinds.ts';
 import { builder } from '../builder.ts';
-import type { GraphContext } from '../context.ts';
-import { guardedIterator } from '../guarded-iterator.ts';
 import { Message, MessageStatus } from './message.ts';
 import { Run } from './run.ts';
 import { RunStatus } from './run-status.ts';
 import { Step } from './step.ts';
 import { StepStatus, StepType } from './step-status.ts';
+import { callDelta, idsOf, ToolCallDelta } from './tool-call-delta.ts';
 
 type EventItem = Extract<FeedItem, { kind: 'event' }>;
 type DeltaItem = Extract<FeedItem, { kind: 'delta' }>;
 
 const EventInterface = builder.interfaceRef<FeedItem>('Event').implement({
-  description: 'Something that a follower is told.',
+  description:
+    'One item of a subscription: a change in the thread, or a delta of a text that is being written. Items arrive in order, each exactly once. Store `cursor` after you have handled an item.',
   fields: (t) => ({
     cursor: t.exposeString('cursor', {
-      description: 'The position behind this event: pass it as `after` to go on from here.',
+      description:
+        'Opaque position after this event. Pass the last cursor you received as `after` to resume without gaps or duplicates, on any connection and any instance.',
     }),
-    at: t.expose('at', { type: 'DateTime', description: 'When it happened; for a delta, when it was sent.' }),
-    runId: t.exposeID('runId', { nullable: true, description: 'The run it belongs to; null: none.' }),
-    threadId: t.exposeID('threadId', { description: 'The thread it belongs to.' }),
+    at: t.expose('at', {
+      type: 'DateTime',
+      description: 'When the event happened. For a delta: when the server sent it.',
+    }),
+    runId: t.exposeID('runId', {
+      nullable: true,
+      description: 'The run that the event belongs to. Null for MessageAdded and MessageRemoved.',
+    }),
+    threadId: t.exposeID('threadId', { description: 'The thread that the event belongs to.' }),
   }),
 });
 
-/** The ids that an event names: of the row, or of what opened the text that grows. */
-const named = (item: FeedItem) => (item.kind === 'event' ? item.event : item.opener);
-
 const runStatusChanged = builder.objectRef<EventItem>('RunStatusChanged').implement({
-  description: 'A run entered a status.',
+  description:
+    'Sent each time a run enters a status, starting with QUEUED. Show the status to the user. On REQUIRES_ACTION, read `run.requiredAction` and answer with submitToolOutputs. A terminal status is the last event of a run.',
   interfaces: [EventInterface],
   fields: (t) => ({
     status: t.field({
       type: RunStatus,
-      description: 'The status at that moment.',
+      description: 'The status that the run entered with this event. `run.status` can already be a later one.',
       resolve: ({ event }) => event.value as never,
     }),
     run: t.prismaField({
       type: Run,
-      description: 'The run as it is now.',
+      description: 'The run in its current state, which can be newer than this event.',
       resolve: (query, { event }, _args, ctx) =>
         ctx.db.run.findFirstOrThrow({ ...query, where: { id: event.runId ?? '' } }),
     }),
@@ -48,76 +52,56 @@ const runStatusChanged = builder.objectRef<EventItem>('RunStatusChanged').implem
 });
 
 const stepStarted = builder.objectRef<EventItem>('StepStarted').implement({
-  description: 'A run began a step.',
+  description:
+    'Sent when the type of a step is known: when the model starts a message or its first tool call. Add the step to the display. ReasoningDelta events of the step can arrive earlier.',
   interfaces: [EventInterface],
   fields: (t) => ({
-    stepId: t.id({ description: 'The step.', resolve: (item) => named(item).stepId ?? '' }),
-    type: t.field({ type: StepType, description: 'What it is.', resolve: ({ event }) => event.value as StepTypeValue }),
+    stepId: t.id({ description: 'The step that started.', resolve: (item) => idsOf(item).stepId ?? '' }),
+    type: t.field({
+      type: StepType,
+      description: 'Whether the step writes a message or calls tools.',
+      resolve: ({ event }) => event.value as StepTypeValue,
+    }),
     step: t.prismaField({
       type: Step,
-      description: 'The step as it is now.',
+      description: 'The step in its current state, which can be newer than this event.',
       resolve: (query, { event }, _args, ctx) =>
         ctx.db.step.findFirstOrThrow({ ...query, where: { id: event.stepId ?? '' } }),
     }),
   }),
 });
 
-interface CallDelta {
-  index: number;
-  id: string;
-  kind: string;
-  name: string | null;
-  arguments: string | null;
-  output: string | null;
-}
-
-const ToolCallDelta = builder.objectRef<CallDelta>('ToolCallDelta').implement({
-  description: 'What is new of a call: pieces to append.',
-  fields: (t) => ({
-    index: t.exposeInt('index', { description: 'Which call of the step.' }),
-    id: t.exposeID('id', { nullable: true, description: 'Its id.' }),
-    kind: t.exposeString('kind', { description: 'The kind of the tool: `function`, …' }),
-    name: t.exposeString('name', { nullable: true, description: 'The function.' }),
-    arguments: t.exposeString('arguments', {
-      nullable: true,
-      description: 'The next piece of its arguments; null: nothing new.',
-    }),
-    output: t.exposeString('output', {
-      nullable: true,
-      description: 'The next piece of its output; null: nothing new.',
-    }),
-  }),
-});
-
-function callDelta(item: FeedItem): CallDelta {
-  const { toolCallId, value } = named(item);
-  const call = JSON.parse(value ?? '{}') as { index: number; kind: string; name: string };
-  const delta = item.kind === 'delta' ? { [item.channel === 'OUTPUT' ? 'output' : 'arguments']: item.text } : {};
-  return { arguments: null, output: null, ...call, id: toolCallId ?? '', ...delta };
-}
-
 const stepDelta = builder.objectRef<FeedItem>('StepDelta').implement({
-  description: 'A call of a step began, or went on.',
+  description:
+    "Sent when the model starts a tool call, and for each delta of the call's arguments and output. Create the call when its `id` is new, then append the deltas. All deltas of a text joined are exactly its final value.",
   interfaces: [EventInterface],
   fields: (t) => ({
-    stepId: t.id({ description: 'The step.', resolve: (item) => named(item).stepId ?? '' }),
-    toolCall: t.field({ type: ToolCallDelta, description: 'What is new.', resolve: callDelta }),
+    stepId: t.id({
+      description: 'The step that the tool call belongs to.',
+      resolve: (item) => idsOf(item).stepId ?? '',
+    }),
+    toolCall: t.field({
+      type: ToolCallDelta,
+      description: 'The new tool call, or a delta of one.',
+      resolve: callDelta,
+    }),
   }),
 });
 
 const stepEnded = builder.objectRef<EventItem>('StepEnded').implement({
-  description: 'A step ended.',
+  description:
+    'Sent when a step ends, in any status. All its deltas have been sent. Read usage, files, search results and errors from `step`.',
   interfaces: [EventInterface],
   fields: (t) => ({
-    stepId: t.id({ description: 'The step.', resolve: (item) => named(item).stepId ?? '' }),
+    stepId: t.id({ description: 'The step that ended.', resolve: (item) => idsOf(item).stepId ?? '' }),
     status: t.field({
       type: StepStatus,
-      description: 'How it ended.',
+      description: 'The terminal status of the step.',
       resolve: ({ event }) => event.value as StepStatusValue,
     }),
     step: t.prismaField({
       type: Step,
-      description: 'The step as it is now.',
+      description: 'The step in its current state, which can be newer than this event.',
       resolve: (query, { event }, _args, ctx) =>
         ctx.db.step.findFirstOrThrow({ ...query, where: { id: event.stepId ?? '' } }),
     }),
@@ -127,60 +111,89 @@ const stepEnded = builder.objectRef<EventItem>('StepEnded').implement({
 const messageOf = ({ message }: EventItem) => message as NonNullable<EventItem['message']>;
 
 const messageStarted = builder.objectRef<EventItem>('MessageStarted').implement({
-  description: 'A run began to write a message.',
+  description: 'Sent when a run starts to write a message. Show an empty message and append its MessageDelta events.',
   interfaces: [EventInterface],
   fields: (t) => ({
-    messageId: t.id({ description: 'The message.', resolve: (item) => named(item).messageId ?? '' }),
-    message: t.field({ type: Message, description: 'The message.', resolve: messageOf }),
+    messageId: t.id({
+      description: 'The message that the run writes.',
+      resolve: (item) => idsOf(item).messageId ?? '',
+    }),
+    message: t.field({
+      type: Message,
+      description: 'The message in its current state, which can be newer than this event.',
+      resolve: messageOf,
+    }),
   }),
 });
 
 const messageDelta = builder.objectRef<DeltaItem>('MessageDelta').implement({
-  description: "A delta of a message's text. All deltas of a message joined are its text, exactly.",
+  description:
+    "Sent for each delta of a message's text. Append `text` to the message. All deltas of a message joined are exactly its final text. Consecutive deltas can arrive as one when you connect late or read slowly.",
   interfaces: [EventInterface],
   fields: (t) => ({
-    messageId: t.id({ description: 'The message.', resolve: (item) => named(item).messageId ?? '' }),
-    contentIndex: t.int({ description: 'Which part of its content grows.', resolve: () => 0 }),
-    text: t.exposeString('text', { description: 'The delta, to append.' }),
+    messageId: t.id({ description: 'The message that grows.', resolve: (item) => idsOf(item).messageId ?? '' }),
+    contentIndex: t.int({
+      description: 'Index in `Message.content` of the part that grows. Always 0: a model writes one text part.',
+      resolve: () => 0,
+    }),
+    text: t.exposeString('text', { description: 'The text to append.' }),
   }),
 });
 
 const messageEnded = builder.objectRef<EventItem>('MessageEnded').implement({
-  description: 'A message is whole, or ended early.',
+  description:
+    'Sent when a message that a run writes is complete or ends early. Replace what you show by `message`: annotations and generated images are added at the end.',
   interfaces: [EventInterface],
   fields: (t) => ({
-    messageId: t.id({ description: 'The message.', resolve: (item) => named(item).messageId ?? '' }),
+    messageId: t.id({ description: 'The message that ended.', resolve: (item) => idsOf(item).messageId ?? '' }),
     status: t.field({
       type: MessageStatus,
-      description: 'Whether it is whole.',
+      description: 'COMPLETED, or INCOMPLETE if the run ended first; `message.incompleteReason` has the reason.',
       resolve: ({ event }) => event.value as 'COMPLETED',
     }),
-    message: t.field({ type: Message, description: 'The message.', resolve: messageOf }),
+    message: t.field({
+      type: Message,
+      description: 'The message with its final text and parts.',
+      resolve: messageOf,
+    }),
   }),
 });
 
 const reasoningDelta = builder.objectRef<DeltaItem>('ReasoningDelta').implement({
-  description: 'A delta of what the model thinks before it answers.',
+  description:
+    'Sent for each delta of the reasoning that a model writes before it answers. Append `text` to the reasoning of the step. Only models that expose their reasoning send it.',
   interfaces: [EventInterface],
   fields: (t) => ({
-    stepId: t.id({ nullable: true, description: 'The step it belongs to.', resolve: (item) => named(item).stepId }),
-    text: t.exposeString('text', { description: 'The delta, to append.' }),
+    stepId: t.id({
+      nullable: true,
+      description: 'The step whose reasoning grows.',
+      resolve: (item) => idsOf(item).stepId,
+    }),
+    text: t.exposeString('text', { description: 'The text to append.' }),
   }),
 });
 
 const messageAdded = builder.objectRef<EventItem>('MessageAdded').implement({
-  description: 'Somebody added a message, or edited one: then it was removed just before.',
+  description:
+    'Sent when a client adds a message, or edits one: an edit sends MessageRemoved and then MessageAdded with the same id. Insert the message at its `position`.',
   interfaces: [EventInterface],
   fields: (t) => ({
-    messageId: t.id({ description: 'The message.', resolve: (item) => named(item).messageId ?? '' }),
-    message: t.field({ type: Message, description: 'The message.', resolve: messageOf }),
+    messageId: t.id({ description: 'The message that was added.', resolve: (item) => idsOf(item).messageId ?? '' }),
+    message: t.field({
+      type: Message,
+      description: 'The message in its current state, which can be newer than this event.',
+      resolve: messageOf,
+    }),
   }),
 });
 
 const messageRemoved = builder.objectRef<EventItem>('MessageRemoved').implement({
-  description: 'A message is no longer in the thread.',
+  description:
+    'Sent when a message is deleted, edited (MessageAdded with the same id follows), or dropped by regenerate or by the edit of an earlier message. Remove it from the display.',
   interfaces: [EventInterface],
-  fields: (t) => ({ messageId: t.id({ description: 'The message.', resolve: (item) => named(item).messageId ?? '' }) }),
+  fields: (t) => ({
+    messageId: t.id({ description: 'The message that was removed.', resolve: (item) => idsOf(item).messageId ?? '' }),
+  }),
 });
 
 /** The object types of events and deltas. A new kind of event (`eventKinds`) does not compile without its type here. */
@@ -205,51 +218,17 @@ const threadOnly = new Set(
 );
 const allTypes = Object.entries(itemTypes) as Array<[FeedItemType, (typeof itemTypes)[FeedItemType]]>;
 
-const RunEvent = builder.unionType('RunEvent', {
-  description: 'What a follower of a run is told.',
+/** The items of a run's stream. */
+export const RunEvent = builder.unionType('RunEvent', {
+  description: 'An event of a run. More types can be added: ignore those you do not know.',
   types: allTypes.flatMap(([name, type]) => (threadOnly.has(name as never) ? [] : [type])),
   resolveType: (item) => typeOf(item as FeedItem),
 });
 
-const ThreadEvent = builder.unionType('ThreadEvent', {
-  description: 'What a follower of a thread is told.',
+/** The items of a thread's stream. */
+export const ThreadEvent = builder.unionType('ThreadEvent', {
+  description:
+    'An event of a thread: of any of its runs, or of a message that a client added, edited or removed. More types can be added: ignore those you do not know.',
   types: allTypes.map(([, type]) => type),
   resolveType: (item) => typeOf(item as FeedItem),
 });
-
-type Follow = (
-  ctx: GraphContext,
-  id: string,
-  after: string | null,
-  signal: AbortSignal,
-) => Promise<AsyncIterableIterator<FeedItem>>;
-
-const subscribeTo = (follow: Follow) => (ctx: GraphContext, id: string, after: string | null | undefined) =>
-  guardedIterator(ctx, (signal) => follow(ctx, id, after ?? null, signal));
-
-builder.subscriptionFields((t) => ({
-  runEvents: t.field({
-    type: RunEvent,
-    description:
-      'Every event of one run, from its first, or from the one after `after`, to its last; completes after the terminal status.',
-    args: {
-      runId: t.arg.id({ required: true, description: 'The run.' }),
-      after: t.arg.string({ description: 'The cursor of the last event that you have; absent: from the first.' }),
-    },
-    subscribe: (_root, { runId, after }, ctx) => subscribeTo(followRun)(ctx, runId, after),
-    resolve: (item) => item as never,
-  }),
-  threadEvents: t.field({
-    type: ThreadEvent,
-    description: 'Every event of a thread: all its runs, and messages that others add; never completes by itself.',
-    args: {
-      threadId: t.arg.id({ required: true, description: 'The thread.' }),
-      after: t.arg.string({
-        description:
-          'The cursor of the last event that you have, or the eventCursor of the thread; absent: from now on.',
-      }),
-    },
-    subscribe: (_root, { threadId, after }, ctx) => subscribeTo(followThread)(ctx, threadId, after),
-    resolve: (item) => item as never,
-  }),
-}));

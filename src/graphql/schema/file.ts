@@ -4,78 +4,87 @@ import { ForbiddenError, InvalidInputError, NotFoundError, QuotaExceededError } 
 import { deleteFile, filesVisibleTo, filesWhere, uploadFile } from '../../domain/file/file.ts';
 import { isId } from '../../id.ts';
 import { builder } from '../builder.ts';
+import type { Condition } from '../connection.ts';
 import type { GraphContext } from '../context.ts';
-import { newestFirst, rootList } from '../list.ts';
-import { deletedPayload, resultErrors } from '../result-union.ts';
+import { listOf } from '../list-of.ts';
+import { byAge } from '../list-order.ts';
+import { deletedPayload, nodePayload, resultErrors } from '../result-union.ts';
 
 const IngestionStatus = builder.enumType('IngestionStatus', {
-  description: 'How far a file is on its way to being searched by file_search.',
+  description: 'The progress of reading a file for the file_search tool.',
   values: {
-    NOT_SEARCHABLE: { description: 'It holds no text that is read here.' },
-    QUEUED: { description: 'It waits to be read.' },
-    IN_PROGRESS: { description: 'It is being read.' },
-    COMPLETED: { description: 'It can be searched.' },
-    FAILED: { description: 'It could not be read; `error` says why.' },
+    NOT_SEARCHABLE: { description: 'The file is not read: its type has no readable text, or a tool wrote it.' },
+    QUEUED: { description: 'The file waits to be read, or to be read again after a temporary error.' },
+    IN_PROGRESS: { description: 'The file is being read. The part that has been read can already be searched.' },
+    COMPLETED: { description: 'The file has been read and can be searched.' },
+    FAILED: { description: 'The file could not be read; see `error`.' },
   } as const,
 });
 
 const FileIngestion = builder.prismaObject('File', {
   variant: 'FileIngestion',
-  description: 'How a file is made searchable.',
+  description: 'The state of a file in the search index of the file_search tool.',
   fields: (t) => ({
-    status: t.expose('ingestion', { type: IngestionStatus, description: 'How far it is.' }),
-    progress: t.exposeFloat('ingestionProgress', { description: 'How far that is: 0 to 1.' }),
+    status: t.expose('ingestion', { type: IngestionStatus, description: 'The progress of reading the file.' }),
+    progress: t.exposeFloat('ingestionProgress', {
+      description: 'The fraction of the file that can be searched, from 0 to 1.',
+    }),
     error: t.exposeString('ingestionError', {
       nullable: true,
-      description: 'Why it could not be; null: nothing is wrong.',
+      description: 'Why the file could not be read. Null: no error.',
     }),
     embeddingModel: t.string({
       nullable: true,
-      description: 'The model that its passages are compared by, beside their words; null: by their words alone.',
+      description:
+        'The embedding model with which searches compare the meaning of passages. Null: searches compare only words.',
       select: { embeddingModel: true, embeddingError: true },
       resolve: ({ embeddingModel, embeddingError }) => (embeddingError === null ? embeddingModel : null),
     }),
     embeddingError: t.exposeString('embeddingError', {
       nullable: true,
-      description: 'Why they are compared by their words alone although there is a model; it can be found by those.',
+      description: 'Why embedding the file failed. Searches still find it by its words. Null: no error.',
     }),
     embeddingTokens: t.exposeInt('embeddingTokens', {
-      description: 'How many tokens the model has been given of it.',
+      description: 'The number of tokens that were sent to the embedding model for this file.',
     }),
   }),
 });
 
-/** Something that somebody uploaded or that a tool wrote. */
+/** A stored file. */
 export const File = builder.prismaNode('File', {
   nullable: true,
-  description: 'A file that somebody uploaded or that a tool wrote.',
-  id: { resolve: ({ id }) => id, description: 'The id.' },
+  description: 'A stored file: a client uploaded it, or a tool of a run wrote it.',
+  id: { resolve: ({ id }) => id, description: 'File id: `file_` and a UUIDv7 (TypeID).' },
   findUnique: (id, ctx) => {
     requireScope(ctx, 'THREADS_READ');
-    // Whatever is no id of anything is asked for here, too.
+    // Ids without a known prefix arrive here as well (see `decodeGlobalID`).
     const key = { workspaceId: ctx.workspaceId, id: isId('File', id) ? id : '' };
     return { workspaceId_id: key, AND: [filesVisibleTo(ctx.actor)] };
   },
   fields: (t) => ({
-    name: t.exposeString('name', { description: 'Its name, with the ending.' }),
-    mimeType: t.exposeString('mimeType', { description: 'Its media type, as its name says, or whoever uploaded it.' }),
-    sizeBytes: t.exposeInt('sizeBytes', { description: 'How large it is, in bytes.' }),
+    name: t.exposeString('name', {
+      description: 'The file name with its extension, without folders: at most 200 characters.',
+    }),
+    mimeType: t.exposeString('mimeType', {
+      description: 'The media type: derived from the extension of the name, or else as the upload declared it.',
+    }),
+    sizeBytes: t.exposeInt('sizeBytes', { description: 'The size in bytes.' }),
     url: t.string({
       description:
-        'Where it can be downloaded, in parts, too (Range). Whoever has this address can, for some 15 to 30 minutes; with a credential, /files/<id> without a signature is good for ever.',
+        'A signed download URL, valid for 15 to 30 minutes for anyone who has it. It supports range requests. With a credential, the path /files/<id> works without a signature and without expiry.',
       select: { id: true },
       resolve: ({ id }, _args, ctx) => ctx.fileLinks.linkTo(id),
     }),
     owner: t.exposeString('owner', {
       nullable: true,
-      description: 'The end user it belongs to; null: the workspace itself.',
+      description: 'The end user to whom the file belongs: their user id. Null: it belongs to the workspace.',
     }),
-    ingestion: t.variant(FileIngestion, { description: 'Whether and how it can be searched.' }),
-    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was stored.' }),
+    ingestion: t.variant(FileIngestion, { description: 'The state of the file in the search index.' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the file was stored.' }),
   }),
 });
 
-/** The files of some ids, null where the actor sees none. */
+/** Loads files by id, in the order of the ids. Null for a file that the actor may not see. */
 export async function filesById(
   ctx: DomainContext,
   ids: readonly string[],
@@ -85,7 +94,7 @@ export async function filesById(
   return ids.map((id) => files.get(id) ?? null);
 }
 
-/** The files that some rows name, those that the actor sees, in their order. */
+/** Loads the files of rows, in their order, without files that the actor may not see. */
 export async function filesOf(
   ctx: GraphContext,
   rows: ReadonlyArray<{ fileId: string }>,
@@ -94,87 +103,85 @@ export async function filesOf(
   return files.filter((file) => file !== null);
 }
 
-const FileEdge = builder.edgeObject({ type: File, name: 'FileEdge', description: 'One file in a list.' });
-const FileConnection = builder.connectionObject(
-  { type: File, name: 'FileConnection', description: 'A page of files.' },
-  FileEdge,
-);
-
 const FileFilter = builder.inputType('FileFilter', {
-  description: 'Which files; all conditions hold.',
+  description: 'Selects files that meet all of the given conditions.',
   fields: (t) => ({
-    search: t.string({ description: 'A text in the name, whatever its case.' }),
-    threadId: t.id({ description: 'Those that came with this thread or its messages, or that its runs wrote.' }),
-    assistantId: t.id({ description: 'Those that this assistant works with.' }),
+    search: t.string({ description: 'A text that the name contains, case-insensitive: at most 255 characters.' }),
+    threadId: t.id({
+      description:
+        'The thread that has the file: attached to the thread or to a message, or written by one of its runs.',
+    }),
+    assistantId: t.id({ description: 'The assistant that has the file.' }),
   }),
 });
 
-builder.queryFields((t) => ({
-  file: t.prismaField({
+const files = listOf(File, {
+  model: 'file',
+  noun: 'file',
+  filter: { type: FileFilter, default: 'all files' },
+  order: byAge('files'),
+  where: (filter, ctx) => {
+    requireScope(ctx, 'THREADS_READ');
+    return filesWhere(ctx, filter) as Condition;
+  },
+});
+
+builder.queryField('file', (t) =>
+  t.prismaField({
     type: File,
     nullable: true,
-    description: 'A file; null when there is none with this id for you.',
-    args: { id: t.arg.id({ required: true, description: 'Its id.' }) },
+    description: 'Returns a file. Null if no visible file has this id.',
+    args: { id: t.arg.id({ required: true, description: 'The id of the file.' }) },
     resolve: (query, _root, { id }, ctx) => {
       requireScope(ctx, 'THREADS_READ');
       const where = { AND: [{ id }, filesVisibleTo(ctx.actor)] };
       return isId('File', id) ? ctx.db.file.findFirst({ ...query, where }) : null;
     },
   }),
-  files: t.connection(
-    {
-      type: File,
-      description: 'The files that you see, the newest first.',
-      args: { filter: t.arg({ type: FileFilter, description: 'Which ones; absent: all.' }) },
-      resolve: async (_root, args, ctx, info) => {
-        requireScope(ctx, 'THREADS_READ');
-        const list = {
-          model: 'file',
-          typeName: 'File',
-          order: newestFirst('files'),
-          where: filesWhere(ctx, args.filter),
-        } as const;
-        return rootList(ctx.db, ctx, info, list as never, args) as never;
-      },
-    },
-    FileConnection,
-    FileEdge,
+);
+builder.queryField(
+  'files',
+  files.root(
+    'Lists the files that you may see, newest first: all files of the workspace for an API key; for an end user their own, those in their threads, and those of assistants.',
   ),
-}));
+);
 
 const UploadFileInput = builder.inputType('UploadFileInput', {
   description: 'A file to store.',
   fields: (t) => ({
-    file: t.field({ type: 'Upload', required: true, description: 'The file, by the GraphQL multipart convention.' }),
-    name: t.string({ description: 'Another name for it, with the ending: up to 255 characters.' }),
+    file: t.field({
+      type: 'Upload',
+      required: true,
+      description:
+        'The content of the file. The server limits its size (MAX_UPLOAD_BYTES, by default 100,000,000 bytes).',
+    }),
+    name: t.string({
+      description:
+        'The file name with its extension: at most 255 characters, of which 200 are stored. Omit for the name in the upload.',
+    }),
   }),
 });
 
 const DeleteFileInput = builder.inputType('DeleteFileInput', {
-  description: 'A file to delete.',
-  fields: (t) => ({ id: t.id({ required: true, description: 'The file.' }) }),
-});
-
-const UploadFilePayload = builder.simpleObject('UploadFilePayload', {
-  description: 'The stored file.',
-  fields: (t) => ({ file: t.field({ type: File, nullable: false, description: 'The file.' }) }),
+  description: 'Selects the file to delete.',
+  fields: (t) => ({ id: t.id({ required: true, description: 'The file to delete.' }) }),
 });
 
 builder.mutationFields((t) => ({
   uploadFile: t.field({
-    type: UploadFilePayload,
+    type: nodePayload('UploadFilePayload', 'file', File, 'The file that was stored.'),
     description:
-      'Stores a file: name it in fileIds of a message, a thread or an assistant to use it. An end user owns what they upload.',
+      'Stores a file. To use it, pass its id in `fileIds` of a message, a thread or an assistant. A file that an end user uploads belongs to them. Refused with InvalidInputError if the file is too large, and with QuotaExceededError if the workspace or the end user has no room for more bytes or files.',
     errors: resultErrors('UploadFile', [InvalidInputError, QuotaExceededError, ForbiddenError]),
-    args: { input: t.arg({ type: UploadFileInput, required: true, description: 'The file.' }) },
+    args: { input: t.arg({ type: UploadFileInput, required: true, description: 'The file to store.' }) },
     resolve: async (_root, { input }, ctx) => ({ file: await uploadFile(ctx, input) }),
   }),
   deleteFile: t.field({
     type: deletedPayload('DeleteFilePayload'),
     description:
-      'Deletes a file with all that was made of it, wherever it is used. An end user deletes their own only.',
+      'Deletes a file everywhere: from threads, messages, assistants and the search index, with the outputs of searches that found it. Runs continue without it. Refused with ForbiddenError if an end user does not own the file.',
     errors: resultErrors('DeleteFile', [NotFoundError, InvalidInputError, ForbiddenError]),
-    args: { input: t.arg({ type: DeleteFileInput, required: true, description: 'Which one.' }) },
+    args: { input: t.arg({ type: DeleteFileInput, required: true, description: 'The file to delete.' }) },
     resolve: async (_root, { input }, ctx) => ({ deletedId: await deleteFile(ctx, input) }),
   }),
 }));

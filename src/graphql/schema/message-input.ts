@@ -1,34 +1,45 @@
 import { builder } from '../builder.ts';
+import { metadataDescription } from '../scalar.ts';
 
-/** Whose words a message is. */
+/** The author of a message. */
 export const MessageRole = builder.enumType('MessageRole', {
-  description: 'Whose words a message is.',
+  description: 'The author of a message.',
   values: {
-    USER: { description: 'The person.' },
+    USER: { description: 'The person who talks to the model.' },
     ASSISTANT: { description: 'The model.' },
-    SYSTEM: { description: 'The one who runs the conversation: an instruction in the middle of it.' },
+    SYSTEM: {
+      description: 'The application: an instruction within the conversation, which truncation never leaves out.',
+    },
   } as const,
 });
 
-/** A part of a content of an input. */
+/** A part of the content of a message in an input. */
 export const MessageContentInput = builder.inputType('MessageContentInput', {
-  description: 'One part of a content: exactly one of the fields.',
+  description: 'One part of the content of a message: exactly one of the fields.',
   isOneOf: true,
   fields: (t) => ({
-    text: t.string({ description: 'A text.' }),
-    imageUrl: t.string({ description: 'An image: an http(s) address or a data: URL.' }),
-    imageFileId: t.id({ description: 'An image that has been stored here.' }),
+    text: t.string({
+      description: 'A text. The texts of a message together have at most 256,000 characters.',
+    }),
+    imageUrl: t.string({
+      description:
+        'An image: an http(s) URL, or a data: URL of a PNG, JPEG, GIF or WebP image; at most 4,000,000 characters.',
+    }),
+    imageFileId: t.id({ description: 'An image that was uploaded with uploadFile: the id of the file.' }),
   }),
 });
 
-/** A message of an input. */
+/** A message in an input. */
 export const MessageInput = builder.inputType('MessageInput', {
-  description: 'A message: its text or its content, one of the two.',
+  description: 'A message: exactly one of `text` and `content`, which must not be empty.',
   fields: (t) => ({
-    role: t.field({ type: MessageRole, defaultValue: 'USER', description: 'Whose words it is.' }),
-    text: t.string({ description: 'Its text: 1 to 256,000 characters.' }),
-    content: t.field({ type: [MessageContentInput], description: 'Its parts: up to 100.' }),
-    fileIds: t.idList({ description: 'Files to attach.' }),
-    metadata: t.field({ type: 'Metadata', description: 'Your own pairs.' }),
+    role: t.field({ type: MessageRole, defaultValue: 'USER', description: 'The author of the message.' }),
+    text: t.string({ description: 'The content as one text: 1 to 256,000 characters.' }),
+    content: t.field({
+      type: [MessageContentInput],
+      description: 'The content as at most 100 parts, texts and images, in order.',
+    }),
+    fileIds: t.idList({ description: 'The files to attach, which tools can read and search: at most 100 ids.' }),
+    metadata: t.field({ type: 'Metadata', description: metadataDescription }),
   }),
 });

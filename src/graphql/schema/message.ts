@@ -1,40 +1,39 @@
 import { requireScope } from '../../domain/access/access.ts';
 import { inThreadsVisibleTo } from '../../domain/access/scope.ts';
-import { ConflictError, ForbiddenError, InvalidInputError, NotFoundError } from '../../domain/error.ts';
-import { deleteMessage, editMessage } from '../../domain/history/edit-message.ts';
 import type { Annotation } from '../../domain/thread/annotation.ts';
 import { partsOf } from '../../domain/thread/content.ts';
-import { createMessage, messagesWhere, updateMessage } from '../../domain/thread/message.ts';
+import { messagesWhere } from '../../domain/thread/message.ts';
 import { isId } from '../../id.ts';
 import { builder } from '../builder.ts';
+import type { Condition } from '../connection.ts';
 import type { GraphContext } from '../context.ts';
-import { childList } from '../list.ts';
-import { deletedPayload, resultErrors } from '../result-union.ts';
+import { listOf } from '../list-of.ts';
+import { byColumn } from '../list-order.ts';
+import { metadataDescription } from '../scalar.ts';
 import { growingTexts } from '../text-loader.ts';
 import { MessageContent, type ShownPart } from './content.ts';
 import { File, filesOf } from './file.ts';
-import { MessageContentInput, MessageInput, MessageRole } from './message-input.ts';
-import { OrderDirection } from './scope.ts';
+import { MessageRole } from './message-input.ts';
 import { Thread } from './thread.ts';
 
-/** Whether a message is whole. */
+/** The progress of a message. */
 export const MessageStatus = builder.enumType('MessageStatus', {
-  description: 'Whether a message is whole.',
+  description: 'The progress of a message.',
   values: {
-    IN_PROGRESS: { description: 'It is being written.' },
-    COMPLETED: { description: 'It is whole.' },
-    INCOMPLETE: { description: 'It ended early; `incompleteReason` says why.' },
+    IN_PROGRESS: { description: 'A run is writing the message.' },
+    COMPLETED: { description: 'The message is complete.' },
+    INCOMPLETE: { description: 'The message ended early; see `incompleteReason`.' },
   } as const,
 });
 
-/** The text of a message: while it is being written, as far as it has come. */
+/** The text of a message; while a run writes it, the text so far. */
 function textOf(message: { id: string; status: string; text: string }, ctx: GraphContext): string | Promise<string> {
   return message.status === 'IN_PROGRESS'
     ? ctx.load(growingTexts, { ownerId: message.id, channel: 'TEXT' as const })
     : message.text;
 }
 
-/** One utterance in a thread. */
+/** A message of a thread. */
 export const Message = builder.prismaNode('Message', {
   nullable: true,
   select: {
@@ -47,105 +46,117 @@ export const Message = builder.prismaNode('Message', {
     position: true,
     createdAt: true,
   },
-  description: 'One utterance in a thread.',
-  id: { resolve: ({ id }) => id, description: 'The id.' },
+  description: 'A message of a thread, from a person, a model or the application.',
+  id: { resolve: ({ id }) => id, description: 'Message id: `msg_` and a UUIDv7 (TypeID).' },
   findUnique: (id, ctx) => {
     requireScope(ctx, 'THREADS_READ');
     return { workspaceId_id: { workspaceId: ctx.workspaceId, id }, ...inThreadsVisibleTo(ctx.actor) };
   },
   fields: (t) => ({
-    thread: t.relation('thread', { description: 'Its thread.' }),
-    assistant: t.relation('assistant', { nullable: true, description: 'The assistant that wrote it.' }),
+    thread: t.relation('thread', { description: 'The thread that contains the message.' }),
+    assistant: t.relation('assistant', {
+      nullable: true,
+      description:
+        'The assistant whose run wrote the message. Null: no run wrote it, the run has no assistant, or the assistant was deleted.',
+    }),
     run: t.relation('run', {
       nullable: true,
-      description: 'The run that wrote it; null for messages that were added.',
+      description: 'The run that wrote the message. Null: a client added it, or it was copied by a fork.',
     }),
-    role: t.field({ type: MessageRole, description: 'Whose words it is.', resolve: ({ role }) => role }),
-    status: t.field({ type: MessageStatus, description: 'Whether it is whole.', resolve: ({ status }) => status }),
+    role: t.field({ type: MessageRole, description: 'The author of the message.', resolve: ({ role }) => role }),
+    status: t.field({
+      type: MessageStatus,
+      description: 'The progress of the message.',
+      resolve: ({ status }) => status,
+    }),
     incompleteReason: t.exposeString('incompleteReason', {
       nullable: true,
       description:
-        'Why it ended early: max_tokens, content_filter, run_cancelled, run_expired, run_failed or worker_lost.',
+        'Why the message ended early: max_tokens, content_filter, run_cancelled, run_expired, run_failed or worker_lost. Null: it did not.',
     }),
     content: t.field({
       type: [MessageContent],
-      description: 'Its parts, in order.',
+      description: 'The parts of the message, in order. While a run writes it, one text part with the text so far.',
       select: { annotations: true },
       resolve: async (message, _args, ctx): Promise<ShownPart[]> => {
         const parts = partsOf({ parts: message.parts, text: await textOf(message, ctx) });
         const annotations = (message.annotations ?? []) as unknown as Annotation[];
-        // They are about what a model wrote, which is one text.
+        // Only messages of models have annotations, and these have one text part.
         return parts.map((part) => (part.type === 'text' ? { ...part, annotations } : part));
       },
     }),
     text: t.string({
-      description: 'Its text parts joined by line breaks: what a chat bubble shows.',
+      description:
+        'The text parts, joined by line breaks: the text to show in a chat. While a run writes the message, the text so far.',
       resolve: (message, _args, ctx) => textOf(message, ctx),
     }),
     attachments: t.field({
       type: [File],
-      description: 'Files that came with it, in their order.',
+      description: 'The files that are attached to the message, in order. Images within the content are in `content`.',
       select: { files: { where: { isAttachment: true }, orderBy: { index: 'asc' }, select: { fileId: true } } },
       resolve: ({ files }, _args, ctx) => filesOf(ctx, files),
     }),
     position: t.int({
-      description: '1, 2, 3 … within the thread, in the order received.',
+      description: 'The position in the thread: 1, 2, 3 … in the order of arrival. Deletions leave gaps.',
       resolve: ({ position }) => position,
     }),
-    flags: t.exposeStringList('flags', { description: 'Marks of content filters.' }),
+    flags: t.exposeStringList('flags', {
+      description: 'The categories that content filters flagged in the message. Empty: none.',
+    }),
     editedAt: t.expose('editedAt', {
       type: 'DateTime',
       nullable: true,
-      description: 'When it was last edited; null: never.',
+      description: 'When the message was last edited. Null: never.',
     }),
-    metadata: t.expose('metadata', { type: 'Metadata', description: 'Your own pairs.' }),
+    metadata: t.expose('metadata', { type: 'Metadata', description: metadataDescription }),
     createdAt: t.field({
       type: 'DateTime',
-      description: 'When it was added or begun.',
+      description: 'When the message was added, or a run began to write it.',
       resolve: ({ createdAt }) => createdAt,
     }),
     completedAt: t.expose('completedAt', {
       type: 'DateTime',
       nullable: true,
-      description: 'When it was whole; null: it is not.',
+      description: 'When the message was completed. Null: it is being written, or ended early.',
     }),
   }),
 });
 
-/** A message in a list. */
-export const MessageEdge = builder.edgeObject({
-  type: Message,
-  name: 'MessageEdge',
-  description: 'One message in a list.',
-});
-/** A page of messages. */
-export const MessageConnection = builder.connectionObject(
-  { type: Message, name: 'MessageConnection', description: 'A page of messages.' },
-  MessageEdge,
-);
-
-/** The order of messages within a thread or a run. */
-export const messageOrder = (direction: 'ASC' | 'DESC') => ({
-  list: 'messages',
-  direction,
-  columns: [{ name: 'position', type: 'number' as const }],
-});
-
 const MessageFilter = builder.inputType('MessageFilter', {
-  description: 'Which messages; all conditions hold.',
+  description: 'Selects messages that meet all of the given conditions.',
   fields: (t) => ({
-    role: t.field({ type: MessageRole, description: 'Those of this role.' }),
-    runId: t.id({ description: 'Those that this run wrote.' }),
-    flagged: t.boolean({ description: 'Those with, or without, marks of content filters.' }),
+    role: t.field({ type: MessageRole, description: 'The author of the message.' }),
+    runId: t.id({
+      description: 'The run that wrote the message. An id that is not a run id is refused with BAD_USER_INPUT.',
+    }),
+    flagged: t.boolean({
+      description: 'true: only messages that a content filter flagged; false: only messages that none flagged.',
+    }),
   }),
 });
+
+const position = { name: 'position', type: 'number' } as const;
+
+/** The lists of messages. */
+export const messages = listOf(Message, {
+  model: 'message',
+  noun: 'message',
+  filter: { type: MessageFilter, default: 'all messages of the thread' },
+  order: byColumn('messages', position, 'DESC'),
+  where: (filter, ctx) => {
+    requireScope(ctx, 'THREADS_READ');
+    return messagesWhere(filter) as Condition;
+  },
+});
+/** The order of the messages of a run. */
+export const oldestMessageFirst = byColumn('messages', position, 'ASC');
 
 builder.queryField('message', (t) =>
   t.prismaField({
     type: Message,
     nullable: true,
-    description: 'A message; null when there is none with this id for you.',
-    args: { id: t.arg.id({ required: true, description: 'Its id.' }) },
+    description: 'Returns a message. Null if no visible message has this id.',
+    args: { id: t.arg.id({ required: true, description: 'The id of the message.' }) },
     resolve: (query, _root, { id }, ctx) => {
       requireScope(ctx, 'THREADS_READ');
       return isId('Message', id)
@@ -155,103 +166,22 @@ builder.queryField('message', (t) =>
   }),
 );
 
-builder.prismaObjectFields(Thread, (t) => ({
-  lastMessage: t.field({
+builder.prismaObjectField(Thread, 'lastMessage', (t) =>
+  t.field({
     type: Message,
     nullable: true,
-    description: 'Its newest message.',
+    description: 'The message with the highest position. Null: the thread is empty.',
     select: (_args, _ctx, nested) =>
       ({ messages: nested({ orderBy: { position: 'desc' }, take: 1 } as never) }) as never,
     resolve: (thread) => (thread as unknown as { messages: Array<typeof Message.$inferType> }).messages[0] ?? null,
   }),
-  messages: t.connection(
-    {
-      type: Message,
-      description: 'Its messages.',
-      args: {
-        filter: t.arg({ type: MessageFilter, description: 'Which ones; absent: all.' }),
-        order: t.arg({ type: OrderDirection, defaultValue: 'DESC', description: 'DESC: the newest first.' }),
-      },
-      ...childList({
-        relation: 'messages',
-        model: 'message',
-        typeName: 'Message',
-        parentColumn: 'threadId',
-        order: ({ order }) => messageOrder(order ?? 'DESC'),
-        where: ({ filter }) => messagesWhere(filter) as never,
-      }),
-    },
-    MessageConnection,
-    MessageEdge,
-  ),
-}));
-
-const CreateMessageInput = builder.inputType('CreateMessageInput', {
-  description: 'A message to add to a thread.',
-  fields: (t) => ({
-    threadId: t.id({ required: true, description: 'The thread.' }),
-    message: t.field({ type: MessageInput, required: true, description: 'The message.' }),
+);
+builder.prismaObjectField(
+  Thread,
+  'messages',
+  messages.child({
+    description: 'The messages of the thread, newest first by default.',
+    relation: 'messages',
+    parentColumn: 'threadId',
   }),
-});
-
-const EditMessageInput = builder.inputType('EditMessageInput', {
-  description: 'New content for a message: its text or its content, one of the two.',
-  fields: (t) => ({
-    id: t.id({ required: true, description: 'The message.' }),
-    text: t.string({ description: 'Its new text.' }),
-    content: t.field({ type: [MessageContentInput], description: 'Its new parts.' }),
-  }),
-});
-
-const UpdateMessageInput = builder.inputType('UpdateMessageInput', {
-  description: 'New pairs for a message.',
-  fields: (t) => ({
-    id: t.id({ required: true, description: 'The message.' }),
-    metadata: t.field({ type: 'Metadata', required: true, description: 'The pairs, in place of all there are.' }),
-  }),
-});
-
-const DeleteMessageInput = builder.inputType('DeleteMessageInput', {
-  description: 'A message to delete.',
-  fields: (t) => ({ id: t.id({ required: true, description: 'The message.' }) }),
-});
-
-const messagePayload = (name: string, description: string) =>
-  builder.simpleObject(name, {
-    description,
-    fields: (t) => ({ message: t.field({ type: Message, nullable: false, description: 'The message as it is now.' }) }),
-  });
-const CreateMessagePayload = messagePayload('CreateMessagePayload', 'The new message.');
-const EditMessagePayload = messagePayload('EditMessagePayload', 'The edited message.');
-const UpdateMessagePayload = messagePayload('UpdateMessagePayload', 'The changed message.');
-
-builder.mutationFields((t) => ({
-  createMessage: t.field({
-    type: CreateMessagePayload,
-    description: 'Adds a message to a thread, also while a run holds it: the next run sees it.',
-    errors: resultErrors('CreateMessage', [NotFoundError, InvalidInputError, ForbiddenError]),
-    args: { input: t.arg({ type: CreateMessageInput, required: true, description: 'The message and its thread.' }) },
-    resolve: async (_root, { input }, ctx) => ({ message: await createMessage(ctx, input) }),
-  }),
-  editMessage: t.field({
-    type: EditMessagePayload,
-    description: 'Gives a message new content; runs are cancelled and what followed it is dropped.',
-    errors: resultErrors('EditMessage', [NotFoundError, InvalidInputError, ForbiddenError]),
-    args: { input: t.arg({ type: EditMessageInput, required: true, description: 'The new content.' }) },
-    resolve: async (_root, { input }, ctx) => ({ message: await editMessage(ctx, input) }),
-  }),
-  updateMessage: t.field({
-    type: UpdateMessagePayload,
-    description: "Replaces a message's pairs.",
-    errors: resultErrors('UpdateMessage', [NotFoundError, InvalidInputError, ForbiddenError]),
-    args: { input: t.arg({ type: UpdateMessageInput, required: true, description: 'The pairs.' }) },
-    resolve: async (_root, { input }, ctx) => ({ message: await updateMessage(ctx, input) }),
-  }),
-  deleteMessage: t.field({
-    type: deletedPayload('DeleteMessagePayload'),
-    description: 'Deletes one message; one that is being written is refused.',
-    errors: resultErrors('DeleteMessage', [NotFoundError, ConflictError, InvalidInputError, ForbiddenError]),
-    args: { input: t.arg({ type: DeleteMessageInput, required: true, description: 'Which one.' }) },
-    resolve: async (_root, { input }, ctx) => ({ deletedId: await deleteMessage(ctx, input) }),
-  }),
-}));
+);

@@ -2,26 +2,29 @@ import type { ModelInfo } from '../../providers/model-catalog.ts';
 import { builder } from '../builder.ts';
 
 const Model = builder.objectRef<ModelInfo>('Model').implement({
-  description: 'A model that assistants and runs can name.',
+  description: 'A model of a configured provider, for the field `model` of assistants and runs.',
   fields: (t) => ({
-    id: t.exposeString('id', { description: 'Its full name: `provider/model`.' }),
-    provider: t.exposeString('provider', { description: 'Who runs it.' }),
+    id: t.exposeString('id', { description: 'The full name: `provider/model`.' }),
+    provider: t.exposeString('provider', { description: 'The provider: the first part of the full name.' }),
     contextWindow: t.exposeInt('contextWindow', {
       nullable: true,
-      description: 'How many tokens it takes in; null: not known.',
+      description: 'The number of tokens that prompt and answer together can have. Null: not known.',
     }),
-    supportsTools: t.exposeBoolean('supportsTools', { description: 'Whether it calls tools.' }),
-    supportsImages: t.exposeBoolean('supportsImages', { description: 'Whether it sees images.' }),
-    supportsReasoning: t.exposeBoolean('supportsReasoning', { description: 'Whether it reasons before it answers.' }),
+    supportsTools: t.exposeBoolean('supportsTools', { description: 'Whether the model can call tools.' }),
+    supportsImages: t.exposeBoolean('supportsImages', { description: 'Whether the model can read images.' }),
+    supportsReasoning: t.exposeBoolean('supportsReasoning', {
+      description: 'Whether the model reasons before it answers.',
+    }),
     inputPricePerMillion: t.expose('inputPricePerMillion', {
       type: 'Decimal',
       nullable: true,
-      description: 'US dollars for a million prompt tokens; null: not known, and runs have no cost.',
+      description: 'The price of a million prompt tokens, in US dollars. Null: not known, so that runs have no cost.',
     }),
     outputPricePerMillion: t.expose('outputPricePerMillion', {
       type: 'Decimal',
       nullable: true,
-      description: 'US dollars for a million completion tokens; null: not known.',
+      description:
+        'The price of a million completion tokens, in US dollars. Null: not known, so that runs have no cost.',
     }),
   }),
 });
@@ -29,7 +32,8 @@ const Model = builder.objectRef<ModelInfo>('Model').implement({
 builder.queryField('models', (t) =>
   t.field({
     type: [Model],
-    description: 'What `model` may name, with what each can do. A model that is not listed may still be named.',
+    description:
+      'Lists the models of the configured providers, with their capabilities and prices. Assistants and runs can also use models that are not listed.',
     resolve: (_root, _args, ctx) => ctx.models.list(),
   }),
 );

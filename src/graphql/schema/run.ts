@@ -5,78 +5,90 @@ import { usageOf } from '../../domain/run/usage.ts';
 import { isId } from '../../id.ts';
 import { builder } from '../builder.ts';
 import { eventCursor } from '../event-cursor.ts';
-import { childList, type ListArgs, rootList } from '../list.ts';
+import { listOf } from '../list-of.ts';
+import { byField } from '../list-order.ts';
+import { metadataDescription } from '../scalar.ts';
 import { Assistant } from './assistant.ts';
-import { Message, MessageConnection, MessageEdge, messageOrder } from './message.ts';
-import { errorOf, RunError, RunIncompleteReason, RunStatus, Truncation } from './run-status.ts';
-import { OrderDirection } from './scope.ts';
+import { messages, oldestMessageFirst } from './message.ts';
+import { errorOf, RunError } from './run-error.ts';
+import { RunIncompleteReason } from './run-incomplete-reason.ts';
+import { RunStatus } from './run-status.ts';
 import { Thread } from './thread.ts';
 import { shownTools, Tool } from './tool.ts';
+import { Truncation } from './truncation.ts';
 import { UsageType } from './usage.ts';
 
-/** One invocation of a model on a thread. */
+/** The execution of a model on a thread. */
 export const Run = builder.prismaNode('Run', {
   nullable: true,
-  description: 'One invocation of a model on a thread.',
-  id: { resolve: ({ id }) => id, description: 'The id.' },
+  description:
+    'The execution of a model on a thread: it reads the messages, calls tools, and writes messages, until it ends. Its configuration is fixed when it is created.',
+  id: { resolve: ({ id }) => id, description: 'Run id: `run_` and a UUIDv7 (TypeID).' },
   findUnique: (id, ctx) => {
     requireScope(ctx, 'RUNS_READ');
     return { workspaceId_id: { workspaceId: ctx.workspaceId, id }, ...inThreadsVisibleTo(ctx.actor) };
   },
   fields: (t) => ({
-    thread: t.relation('thread', { description: 'Its thread.' }),
-    assistant: t.relation('assistant', { nullable: true, description: 'The assistant whose configuration it took.' }),
-    status: t.expose('status', { type: RunStatus, description: 'Where it stands.' }),
+    thread: t.relation('thread', { description: 'The thread that the run answers.' }),
+    assistant: t.relation('assistant', {
+      nullable: true,
+      description: 'The assistant whose configuration the run copied. Null: none, or the assistant was deleted.',
+    }),
+    status: t.expose('status', { type: RunStatus, description: 'The state of the run.' }),
     lastError: t.field({
       type: RunError,
       nullable: true,
-      description: 'What went wrong; null: nothing.',
+      description: 'The error that ended the run. Null unless `status` is FAILED.',
       resolve: errorOf,
     }),
     incompleteReason: t.expose('incompleteReason', {
       type: RunIncompleteReason,
       nullable: true,
-      description: 'The limit that it ran into.',
+      description: 'The limit that ended the run early. Null unless `status` is INCOMPLETE.',
     }),
-    model: t.exposeString('model', { description: 'The model in force when it was created, as `provider/model`.' }),
+    model: t.exposeString('model', { description: 'The model, as `provider/model`.' }),
     instructions: t.exposeString('instructions', {
       nullable: true,
-      description: 'The instructions in force when it was created.',
+      description: 'System instructions, including `additionalInstructions`. Null: none.',
     }),
     tools: t.field({
       type: [Tool],
-      description: 'The tools in force when it was created.',
+      description: 'The tools that the model can call.',
       resolve: ({ tools }, _args, ctx) => shownTools(ctx, tools) as never,
     }),
     temperature: t.exposeFloat('temperature', {
       nullable: true,
-      description: 'From 0 to 2; null: the provider decides.',
+      description: "Sampling temperature, 0 to 2. Null: the provider's default.",
     }),
-    topP: t.exposeFloat('topP', { nullable: true, description: 'From 0 to 1; null: the provider decides.' }),
+    topP: t.exposeFloat('topP', {
+      nullable: true,
+      description: "Nucleus sampling, 0 to 1. Null: the provider's default.",
+    }),
     maxPromptTokens: t.exposeInt('maxPromptTokens', {
       nullable: true,
-      description: 'How many tokens it may read in all; null: no limit.',
+      description: 'Limit on the prompt tokens of all steps of the run together. Null: no limit.',
     }),
     maxCompletionTokens: t.exposeInt('maxCompletionTokens', {
       nullable: true,
-      description: 'How many tokens it may write in all; null: no limit.',
+      description: 'Limit on the completion tokens of all steps of the run together. Null: no limit.',
     }),
     toolChoice: t.expose('toolChoice', {
       type: 'JSON',
       nullable: true,
-      description: "Whether and what it must call, in the form of OpenAI's tool_choice.",
+      description:
+        "Whether the model must call tools, and which, as in OpenAI's `tool_choice`. Null: the model decides.",
     }),
     parallelToolCalls: t.exposeBoolean('parallelToolCalls', {
-      description: 'Whether the model may make several calls at once.',
+      description: 'Whether the model may call several tools in one answer.',
     }),
     responseFormat: t.expose('responseFormat', {
       type: 'JSON',
       nullable: true,
-      description: "How the answer is shaped, in the form of OpenAI's response_format.",
+      description: "The format of the answer, as in OpenAI's `response_format`. Null: text.",
     }),
     truncation: t.field({
       type: Truncation,
-      description: 'How much of the conversation the model is told.',
+      description: 'How much of the conversation goes into the prompt.',
       resolve: ({ truncation, truncationLastMessages }) => ({
         strategy: truncation,
         lastMessages: truncationLastMessages,
@@ -85,136 +97,117 @@ export const Run = builder.prismaNode('Run', {
     usage: t.field({
       type: UsageType,
       nullable: true,
-      description: 'What it has used; null: nothing yet, or the provider did not say.',
+      description: 'The tokens that the run has used so far. Null: none yet, or the provider does not report usage.',
       resolve: usageOf,
     }),
     cost: t.expose('cost', {
       type: 'Decimal',
       nullable: true,
-      description: 'What it cost in US dollars; null: the model has no price.',
+      description:
+        'The cost of the run so far, in US dollars. Null: nothing used yet, or the price of the model is not known.',
     }),
     omittedMessages: t.exposeInt('omittedMessages', {
       description:
-        'How many messages of the thread the model was last not told: older than `truncation` keeps, or more than its context window, or `maxPromptTokens`, holds.',
+        'The number of messages that the latest prompt left out, because of `truncation`, the context window of the model or `maxPromptTokens`.',
     }),
     queuedMs: t.int({
       nullable: true,
-      description: 'How long it waited until a worker first took it, in milliseconds; null: it waits.',
+      description: 'The time from `createdAt` to `startedAt`, in milliseconds. Null: the run has not started.',
       resolve: ({ createdAt, startedAt }) => between(createdAt, startedAt),
     }),
     firstTokenMs: t.int({
       nullable: true,
-      description: 'How long it took from there until the model began to answer, in milliseconds; null: it has not.',
+      description:
+        'The time from `startedAt` to `firstTokenAt`, in milliseconds. Null: the model has not begun to answer.',
       resolve: ({ startedAt, firstTokenAt }) => between(startedAt, firstTokenAt),
     }),
     tokensPerSecond: t.float({
       nullable: true,
-      description: 'How fast the model wrote, without what it waited for; null: not known.',
+      description:
+        'The completion tokens per second while the model was writing, without waiting times. Null: not known.',
       resolve: ({ completionTokens, generationMs }) =>
         completionTokens && generationMs ? Math.round((completionTokens / generationMs) * 10_000) / 10 : null,
     }),
-    attempt: t.exposeInt('attempt', { description: '1, or more after a worker died and another took over.' }),
+    attempt: t.exposeInt('attempt', {
+      description:
+        'The number of the current attempt, from 1. It increases when another worker takes over after a worker was lost.',
+    }),
     eventCursor: t.string({
       description:
-        'The position that this answer reflects: `runEvents(after:)` from here misses nothing and repeats nothing.',
+        "The position in the run's events that this response reflects. Pass it to `runEvents(after:)` to receive everything newer, without gaps or repetitions.",
       select: { id: true, number: true, threadId: true, thread: { select: { lastSeq: true } } },
       resolve: (run, _args, ctx) => eventCursor(ctx, { id: run.threadId, lastSeq: run.thread.lastSeq }, run),
     }),
-    metadata: t.expose('metadata', { type: 'Metadata', description: 'Your own pairs.' }),
-    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was created.' }),
-    startedAt: t.expose('startedAt', { type: 'DateTime', nullable: true, description: 'When a worker first took it.' }),
+    metadata: t.expose('metadata', { type: 'Metadata', description: metadataDescription }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the run was created.' }),
+    startedAt: t.expose('startedAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'When a worker started the run. Null: not yet.',
+    }),
     firstTokenAt: t.expose('firstTokenAt', {
       type: 'DateTime',
       nullable: true,
-      description: 'When the model began to answer.',
+      description: 'When the model began to answer. Null: not yet.',
     }),
-    endedAt: t.expose('endedAt', { type: 'DateTime', nullable: true, description: 'When it ended; null: it has not.' }),
+    endedAt: t.expose('endedAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'When the run entered a terminal status. Null: it has not ended.',
+    }),
     expiresAt: t.expose('expiresAt', {
       type: 'DateTime',
       nullable: true,
-      description: 'When it expires unless tool outputs come; null: it waits for none.',
+      description: 'When the run expires unless the tool outputs arrive. Null: it does not wait for tool outputs.',
     }),
-    messages: t.connection(
-      {
-        type: Message,
-        description: 'The messages that it wrote.',
-        args: { order: t.arg({ type: OrderDirection, defaultValue: 'ASC', description: 'ASC: the first one first.' }) },
-        ...childList({
-          relation: 'messages',
-          model: 'message',
-          typeName: 'Message',
-          parentColumn: 'runId',
-          order: ({ order }) => messageOrder(order ?? 'ASC'),
-          where: (_args, ctx) => {
-            requireScope(ctx, 'THREADS_READ');
-            return {};
-          },
-        }),
-      },
-      MessageConnection,
-      MessageEdge,
-    ),
   }),
 });
 
-const between = (start: Date | null, end: Date | null) => (start && end ? end.getTime() - start.getTime() : null);
-
-/** A run in a list. */
-const RunEdge = builder.edgeObject({ type: Run, name: 'RunEdge', description: 'One run in a list.' });
-const RunConnection = builder.connectionObject(
-  { type: Run, name: 'RunConnection', description: 'A page of runs.' },
-  RunEdge,
+builder.prismaObjectField(
+  Run,
+  'messages',
+  messages.child({
+    description: 'The messages that the run wrote, oldest first by default.',
+    relation: 'messages',
+    parentColumn: 'runId',
+    order: oldestMessageFirst,
+    hasFilter: false,
+  }),
 );
 
-const RunOrderField = builder.enumType('RunOrderField', {
-  description: 'What runs are ordered by.',
-  values: { CREATED_AT: { description: 'When they were created.' } } as const,
-});
-
-const RunOrder = builder.inputType('RunOrder', {
-  description: 'The order of runs.',
-  fields: (t) => ({
-    field: t.field({
-      type: RunOrderField,
-      required: true,
-      defaultValue: 'CREATED_AT',
-      description: 'What to order by.',
-    }),
-    direction: t.field({
-      type: OrderDirection,
-      required: true,
-      defaultValue: 'DESC',
-      description: 'Which end comes first.',
-    }),
-  }),
-});
+/** The milliseconds between two times; null if one is missing. */
+const between = (start: Date | null, end: Date | null) => (start && end ? end.getTime() - start.getTime() : null);
 
 const RunFilter = builder.inputType('RunFilter', {
-  description: 'Which runs; all conditions hold.',
+  description: 'Selects runs that meet all of the given conditions.',
   fields: (t) => ({
-    threadId: t.id({ description: 'Those of this thread.' }),
-    assistantId: t.id({ description: 'Those of this assistant.' }),
-    status: t.field({ type: [RunStatus], description: 'Those in one of these.' }),
-    createdAfter: t.field({ type: 'DateTime', description: 'Created later than this.' }),
-    createdBefore: t.field({ type: 'DateTime', description: 'Created earlier than this.' }),
+    threadId: t.id({ description: 'The thread of the run.' }),
+    assistantId: t.id({ description: 'The assistant of the run.' }),
+    status: t.field({ type: [RunStatus], description: 'The states of which the run has one.' }),
+    createdAfter: t.field({ type: 'DateTime', description: 'Only runs that were created later.' }),
+    createdBefore: t.field({ type: 'DateTime', description: 'Only runs that were created earlier.' }),
   }),
 });
 
-const runOrder = ({ orderBy }: ListArgs) => ({
-  list: 'runs',
-  direction: orderBy?.direction ?? ('DESC' as const),
-  columns: [
-    { name: 'createdAt', type: 'time' as const },
-    { name: 'id', type: 'text' as const },
-  ],
+const runs = listOf(Run, {
+  model: 'run',
+  noun: 'run',
+  filter: { type: RunFilter, default: 'all runs' },
+  order: byField('runs', 'Run', 'CREATED_AT', {
+    CREATED_AT: { name: 'createdAt', type: 'time', description: 'The time of creation.' },
+  }),
+  where: (filter, ctx) => {
+    requireScope(ctx, 'RUNS_READ');
+    return { AND: [inThreadsVisibleTo(ctx.actor), runsWhere(filter)] };
+  },
 });
 
-builder.queryFields((t) => ({
-  run: t.prismaField({
+builder.queryField('run', (t) =>
+  t.prismaField({
     type: Run,
     nullable: true,
-    description: 'A run; null when there is none with this id for you.',
-    args: { id: t.arg.id({ required: true, description: 'Its id.' }) },
+    description: 'Returns a run. Null if no visible run has this id.',
+    args: { id: t.arg.id({ required: true, description: 'The id of the run.' }) },
     resolve: (query, _root, { id }, ctx) => {
       requireScope(ctx, 'RUNS_READ');
       return isId('Run', id)
@@ -222,72 +215,24 @@ builder.queryFields((t) => ({
         : null;
     },
   }),
-  runs: t.connection(
-    {
-      type: Run,
-      description: 'The runs that you may see.',
-      args: {
-        filter: t.arg({ type: RunFilter, description: 'Which ones; absent: all.' }),
-        orderBy: t.arg({ type: RunOrder, description: 'Their order; absent: newest first.' }),
-      },
-      resolve: (_root, args, ctx, info) => {
-        requireScope(ctx, 'RUNS_READ');
-        const where = { AND: [inThreadsVisibleTo(ctx.actor), runsWhere(args.filter)] };
-        return rootList(
-          ctx.db,
-          ctx,
-          info,
-          { model: 'run', typeName: 'Run', order: runOrder(args), where },
-          args,
-        ) as never;
-      },
-    },
-    RunConnection,
-    RunEdge,
-  ),
-}));
-
-const runsOf = (parentColumn: 'threadId' | 'assistantId') =>
-  childList({
-    relation: 'runs',
-    model: 'run',
-    typeName: 'Run',
-    parentColumn,
-    order: runOrder,
-    where: ({ filter }, ctx) => {
-      requireScope(ctx, 'RUNS_READ');
-      return { AND: [inThreadsVisibleTo(ctx.actor), runsWhere(filter)] };
-    },
-  });
-
-builder.prismaObjectField(Thread, 'runs', (t) =>
-  t.connection(
-    {
-      type: Run,
-      description: 'Its runs.',
-      args: {
-        filter: t.arg({ type: RunFilter, description: 'Which ones; absent: all.' }),
-        orderBy: t.arg({ type: RunOrder, description: 'Their order; absent: newest first.' }),
-      },
-      ...runsOf('threadId'),
-    },
-    RunConnection,
-    RunEdge,
+);
+builder.queryField(
+  'runs',
+  runs.root(
+    'Lists the runs that you may see: all runs of the workspace for an API key, those in their own threads for an end user.',
   ),
 );
-
-builder.prismaObjectField(Assistant, 'runs', (t) =>
-  t.connection(
-    {
-      type: Run,
-      description: 'The runs that took its configuration.',
-      args: {
-        filter: t.arg({ type: RunFilter, description: 'Which ones; absent: all.' }),
-        orderBy: t.arg({ type: RunOrder, description: 'Their order; absent: newest first.' }),
-      },
-      ...runsOf('assistantId'),
-    },
-    RunConnection,
-    RunEdge,
-  ),
+builder.prismaObjectField(
+  Thread,
+  'runs',
+  runs.child({ description: 'The runs of the thread.', relation: 'runs', parentColumn: 'threadId' }),
+);
+builder.prismaObjectField(
+  Assistant,
+  'runs',
+  runs.child({
+    description: 'The runs with the configuration of the assistant that you may see.',
+    relation: 'runs',
+    parentColumn: 'assistantId',
+  }),
 );

@@ -1,26 +1,19 @@
 import type { Scope } from '../../db/generated/client.ts';
 import { builder } from '../builder.ts';
 
-/** What a credential may do. */
+/** A permission of a credential. */
 export const ScopeEnum = builder.enumType('Scope', {
-  description: 'What a credential may do.',
+  description: 'A permission of a credential. Each field states the scopes that it needs.',
   values: {
-    ASSISTANTS_READ: { description: 'Read assistants.' },
-    ASSISTANTS_WRITE: { description: 'Make, change and delete assistants.' },
-    THREADS_READ: { description: 'Read threads and messages.' },
-    THREADS_WRITE: { description: 'Make, change and delete threads and messages.' },
-    RUNS_READ: { description: 'Read and follow runs and steps.' },
-    RUNS_WRITE: { description: 'Start, steer and cancel runs.' },
-    WORKSPACE_ADMIN: { description: 'Change the workspace, its settings and its keys.' },
-    SERVER_ADMIN: { description: 'Make and delete workspaces, and act in all of them.' },
+    ASSISTANTS_READ: { description: 'Read assistants and plugins.' },
+    ASSISTANTS_WRITE: { description: 'Create, update and delete assistants and plugins.' },
+    THREADS_READ: { description: 'Read threads, messages and files.' },
+    THREADS_WRITE: { description: 'Create, update and delete threads, messages and files.' },
+    RUNS_READ: { description: 'Read runs and steps, and subscribe to them.' },
+    RUNS_WRITE: { description: 'Create and cancel runs, and submit tool outputs.' },
+    WORKSPACE_ADMIN: { description: 'Manage the workspace: its name, settings and API keys.' },
+    SERVER_ADMIN: {
+      description: 'Manage the server: create and delete workspaces, act in all of them, and rotate the signing key.',
+    },
   } satisfies Record<Scope, { description: string }>,
-});
-
-/** The order of lists that offer no choice. */
-export const OrderDirection = builder.enumType('OrderDirection', {
-  description: 'Which end of a list comes first.',
-  values: {
-    ASC: { description: 'The smallest or oldest first.' },
-    DESC: { description: 'The largest or newest first.' },
-  } as const,
 });

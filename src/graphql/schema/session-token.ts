@@ -5,50 +5,57 @@ import { resultErrors } from '../result-union.ts';
 import { ScopeEnum } from './scope.ts';
 
 const CreateSessionTokenInput = builder.inputType('CreateSessionTokenInput', {
-  description: 'A token for the browser of one end user.',
+  description: 'The properties of a session token for one end user.',
   fields: (t) => ({
     userId: t.string({
       required: true,
-      description: 'Your own name for the user, 1 to 256 characters: the `owner` of their threads.',
+      description: 'Your id of the end user: 1 to 256 characters, not blank. It is the `owner` of their threads.',
     }),
-    ttlSeconds: t.int({ defaultValue: 3600, description: 'How long it is good: 1 to 86400.' }),
+    ttlSeconds: t.int({
+      defaultValue: 3600,
+      description: 'How long the token is valid, in seconds: 1 to 86,400 (a day).',
+    }),
     scopes: t.field({
       type: [ScopeEnum],
       description:
-        'What it may do, of ASSISTANTS_READ, THREADS_READ, THREADS_WRITE, RUNS_READ, RUNS_WRITE; absent: all of these that your key has.',
+        'The scopes of the token: ASSISTANTS_READ, THREADS_READ, THREADS_WRITE, RUNS_READ or RUNS_WRITE, as far as your key has them. Omit for all of these that your key has.',
     }),
   }),
 });
 
 const CreateSessionTokenPayload = builder.simpleObject('CreateSessionTokenPayload', {
-  description: 'The token.',
+  description: 'The session token that was created.',
   fields: (t) => ({
-    token: t.string({ nullable: false, description: 'What the browser sends as `Authorization: Bearer <token>`.' }),
+    token: t.string({
+      nullable: false,
+      description: 'The token, a JWT: the browser sends it as `Authorization: Bearer <token>`.',
+    }),
     expiresAt: t.field({
       type: 'DateTime',
       nullable: false,
-      description: 'When it ends; no later than the key that it was made with.',
+      description: 'When the token expires; not later than the key that created it.',
     }),
   }),
 });
 
 const RotateSigningKeyInput = builder.inputType('RotateSigningKeyInput', {
-  description: 'How to change what session tokens are signed with.',
+  description: 'Options for rotating the signing key.',
   fields: (t) => ({
     graceSeconds: t.int({
       defaultValue: 86_400,
-      description: 'How long tokens that exist stay good, at most: 0 to 86400. 0 signs every end user out.',
+      description:
+        'How long existing tokens remain valid at most, in seconds: 0 to 86,400 (a day). 0 signs out all end users immediately.',
     }),
   }),
 });
 
 const RotateSigningKeyPayload = builder.simpleObject('RotateSigningKeyPayload', {
-  description: 'The change.',
+  description: 'Confirms the rotation.',
   fields: (t) => ({
     validUntil: t.field({
       type: 'DateTime',
       nullable: false,
-      description: 'When the last token ends that was signed before.',
+      description: 'The latest time until which tokens with an earlier signature remain valid.',
     }),
   }),
 });
@@ -57,17 +64,23 @@ builder.mutationFields((t) => ({
   createSessionToken: t.field({
     type: CreateSessionTokenPayload,
     description:
-      'Makes a short-lived token for one end user, who sees and changes only the threads that they own, and uses assistants. It has no scope that your key does not have, and ends with it.',
+      'Creates a short-lived token for the browser of one end user. It acts in the workspace of this request, sees and changes only the threads of that user, and can use assistants. It expires with your key at the latest, and revoking the key revokes it. Refused with ForbiddenError for scopes that your key does not have, and with InvalidInputError for scopes that end users cannot have.',
     errors: resultErrors('CreateSessionToken', [InvalidInputError, ForbiddenError]),
-    args: { input: t.arg({ type: CreateSessionTokenInput, required: true, description: 'For whom.' }) },
+    args: {
+      input: t.arg({
+        type: CreateSessionTokenInput,
+        required: true,
+        description: 'The end user, and the properties of the token.',
+      }),
+    },
     resolve: (_root, { input }, ctx) => createSessionToken(ctx, input),
   }),
   rotateSigningKey: t.field({
     type: RotateSigningKeyPayload,
     description:
-      'Signs session tokens with a new key from now on, in all workspaces. It also happens by itself every 30 days.',
+      'Replaces the key that signs session tokens, for all workspaces. Existing tokens remain valid for `graceSeconds` at most; streams with an invalid token close within 5 s. The server rotates the key automatically every 30 days.',
     errors: resultErrors('RotateSigningKey', [InvalidInputError, ForbiddenError]),
-    args: { input: t.arg({ type: RotateSigningKeyInput, required: true, description: 'How.' }) },
+    args: { input: t.arg({ type: RotateSigningKeyInput, required: true, description: 'Options for the rotation.' }) },
     resolve: async (_root, { input }, ctx) => ({ validUntil: await rotateSigningKey(ctx, input) }),
   }),
 }));

@@ -1,22 +1,22 @@
 import { builder } from '../builder.ts';
 
-/** What a step is. */
+/** The type of a step. */
 export const StepType = builder.enumType('StepType', {
-  description: 'What a step is.',
+  description: 'The type of a step.',
   values: {
     MESSAGE_CREATION: { description: 'The model writes a message.' },
-    TOOL_CALLS: { description: 'The model calls tools.' },
+    TOOL_CALLS: { description: 'The model calls tools: the server runs its own, the client runs functions.' },
   } as const,
 });
 
-/** Where a step or a call stands. */
+/** The status of a step or a tool call. */
 export const StepStatus = builder.enumType('StepStatus', {
-  description: 'Where a step or a call stands.',
+  description: 'The status of a step or a tool call. All but IN_PROGRESS are terminal.',
   values: {
-    IN_PROGRESS: { description: 'It is under way.' },
-    COMPLETED: { description: 'It is done.' },
-    FAILED: { description: 'Something went wrong.' },
-    CANCELLED: { description: 'Its run was cancelled.' },
-    EXPIRED: { description: 'Its run waited too long.' },
+    IN_PROGRESS: { description: 'The model responds, or tools run, or the run waits for tool outputs.' },
+    COMPLETED: { description: 'The step or call is complete.' },
+    FAILED: { description: 'The step or call failed; `lastError` or `error` has the reason.' },
+    CANCELLED: { description: 'The run was cancelled.' },
+    EXPIRED: { description: 'The run expired: no tool outputs came in time, or the run took too long.' },
   } as const,
 });

@@ -3,43 +3,45 @@ import { inRunsVisibleTo } from '../../domain/access/scope.ts';
 import { usageOf } from '../../domain/run/usage.ts';
 import { isId } from '../../id.ts';
 import { builder } from '../builder.ts';
-import { childList } from '../list.ts';
+import { listOf } from '../list-of.ts';
+import { byColumn } from '../list-order.ts';
 import { growingTexts } from '../text-loader.ts';
 import { Run } from './run.ts';
-import { errorOf, RunError } from './run-status.ts';
-import { OrderDirection } from './scope.ts';
+import { errorOf, RunError } from './run-error.ts';
 import { StepStatus, StepType } from './step-status.ts';
 import { FunctionToolCall, ToolCall } from './tool-call.ts';
 import { UsageType } from './usage.ts';
 
-/** One stage of a run. */
+/** A stage of a run. */
 export const Step = builder.prismaNode('Step', {
   nullable: true,
-  description: 'One stage of a run: a message written, or tool calls made.',
-  id: { resolve: ({ id }) => id, description: 'The id.' },
+  description:
+    'A stage of a run: one response of the model, which is either a message or a set of tool calls with their outputs.',
+  id: { resolve: ({ id }) => id, description: 'Step id: `step_` and a UUIDv7 (TypeID).' },
   findUnique: (id, ctx) => {
     requireScope(ctx, 'RUNS_READ');
     return { workspaceId_id: { workspaceId: ctx.workspaceId, id }, ...inRunsVisibleTo(ctx.actor) };
   },
   fields: (t) => ({
-    run: t.relation('run', { description: 'Its run.' }),
-    index: t.exposeInt('index', { description: '0, 1, 2 … within the run.' }),
-    type: t.expose('type', { type: StepType, description: 'What it is.' }),
-    status: t.expose('status', { type: StepStatus, description: 'Where it stands.' }),
+    run: t.relation('run', { description: 'The run that the step belongs to.' }),
+    index: t.exposeInt('index', { description: 'Position of the step in its run: 0, 1, 2 …' }),
+    type: t.expose('type', { type: StepType, description: 'Whether the step writes a message or calls tools.' }),
+    status: t.expose('status', { type: StepStatus, description: 'Whether the step is in progress, or how it ended.' }),
     message: t.relation('message', {
       nullable: true,
-      description: 'The message that it writes, for MESSAGE_CREATION.',
+      description:
+        'The message that the step writes. Null for TOOL_CALLS, if the message was deleted, or if the step ended before its first word.',
     }),
     toolCalls: t.field({
       type: [ToolCall],
-      description: 'The calls that it makes, for TOOL_CALLS; else empty.',
+      description: 'The tool calls of the step, in the order in which the model made them. Empty for MESSAGE_CREATION.',
       select: { toolCalls: { orderBy: { index: 'asc' } } },
       resolve: ({ toolCalls }) => toolCalls,
     }),
     reasoning: t.string({
       nullable: true,
       description:
-        'What the model thought before it answered, while it thinks as far as it has come; null: nothing that it told, or that is recorded.',
+        "The model's reasoning before its answer. While the step is in progress: the text so far. Null if the model exposes none, or if the workspace's `recordSteps` is not FULL and the run has ended.",
       select: { id: true, status: true, reasoning: true },
       resolve: async ({ id, status, reasoning }, _args, ctx) => {
         const isOpen = status === 'IN_PROGRESS';
@@ -50,43 +52,50 @@ export const Step = builder.prismaNode('Step', {
     lastError: t.field({
       type: RunError,
       nullable: true,
-      description: 'What went wrong; null: nothing.',
+      description: 'Why the step failed. Null unless it is FAILED.',
       resolve: errorOf,
     }),
     usage: t.field({
       type: UsageType,
       nullable: true,
-      description: 'What its answer of the model used; null: not known.',
+      description:
+        "Tokens used by the step's model response. Null until it is complete, or if the provider does not report them.",
       resolve: usageOf,
     }),
     cost: t.expose('cost', {
       type: 'Decimal',
       nullable: true,
-      description: 'What that cost in US dollars; null: not known, or the model has no price.',
+      description: 'Cost of `usage` in US dollars. Null if the usage or the price of the model is unknown.',
     }),
-    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was begun.' }),
-    startedAt: t.expose('startedAt', { type: 'DateTime', nullable: true, description: 'When it was begun.' }),
-    endedAt: t.expose('endedAt', { type: 'DateTime', nullable: true, description: 'When it ended; null: it has not.' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the step was created.' }),
+    startedAt: t.expose('startedAt', { type: 'DateTime', nullable: true, description: 'When the step started.' }),
+    endedAt: t.expose('endedAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'When the step ended. Null while it is in progress.',
+    }),
     durationMs: t.int({
       nullable: true,
-      description: 'How long it took; null: it has not ended.',
+      description:
+        'Time from start to end, in milliseconds, including the wait for tool outputs. Null while the step is in progress.',
       resolve: ({ startedAt, endedAt }) => (startedAt && endedAt ? endedAt.getTime() - startedAt.getTime() : null),
     }),
   }),
 });
 
-const StepEdge = builder.edgeObject({ type: Step, name: 'StepEdge', description: 'One step in a list.' });
-const StepConnection = builder.connectionObject(
-  { type: Step, name: 'StepConnection', description: 'A page of steps.' },
-  StepEdge,
-);
+const steps = listOf(Step, {
+  model: 'step',
+  noun: 'step',
+  order: byColumn('steps', { name: 'index', type: 'number' }, 'ASC'),
+  where: () => ({}),
+});
 
 builder.queryField('step', (t) =>
   t.prismaField({
     type: Step,
     nullable: true,
-    description: 'A step; null when there is none with this id for you.',
-    args: { id: t.arg.id({ required: true, description: 'Its id.' }) },
+    description: 'Returns a step. Null if no visible step has this id.',
+    args: { id: t.arg.id({ required: true, description: 'The id of the step.' }) },
     resolve: (query, _root, { id }, ctx) => {
       requireScope(ctx, 'RUNS_READ');
       return isId('Step', id)
@@ -99,21 +108,22 @@ builder.queryField('step', (t) =>
 const RequiredAction = builder
   .objectRef<{ toolCalls: Array<typeof FunctionToolCall.$inferType> }>('RequiredAction')
   .implement({
-    description: 'What a run waits for.',
+    description: 'The function calls that a run in REQUIRES_ACTION waits for.',
     fields: (t) => ({
       toolCalls: t.field({
         type: [FunctionToolCall],
-        description: 'The calls whose outputs it wants, all at once, by submitToolOutputs.',
+        description: 'The calls to execute. Send the outputs of all of them in one submitToolOutputs.',
         resolve: ({ toolCalls }) => toolCalls,
       }),
     }),
   });
 
-builder.prismaObjectFields(Run, (t) => ({
-  requiredAction: t.field({
+builder.prismaObjectField(Run, 'requiredAction', (t) =>
+  t.field({
     type: RequiredAction,
     nullable: true,
-    description: 'What it waits for; null unless it is REQUIRES_ACTION.',
+    description:
+      'The function calls that the run waits for, until `expiresAt`. Null unless the status is REQUIRES_ACTION.',
     select: {
       status: true,
       steps: { where: { status: 'IN_PROGRESS' }, select: { toolCalls: { orderBy: { index: 'asc' } } } },
@@ -123,25 +133,9 @@ builder.prismaObjectFields(Run, (t) => ({
       return status === 'REQUIRES_ACTION' ? { toolCalls: waiting } : null;
     },
   }),
-  steps: t.connection(
-    {
-      type: Step,
-      description: 'Its steps.',
-      args: { order: t.arg({ type: OrderDirection, defaultValue: 'ASC', description: 'ASC: the first one first.' }) },
-      ...childList({
-        relation: 'steps',
-        model: 'step',
-        typeName: 'Step',
-        parentColumn: 'runId',
-        order: ({ order }) => ({
-          list: 'steps',
-          direction: order ?? 'ASC',
-          columns: [{ name: 'index', type: 'number' }],
-        }),
-        where: () => ({}),
-      }),
-    },
-    StepConnection,
-    StepEdge,
-  ),
-}));
+);
+builder.prismaObjectField(
+  Run,
+  'steps',
+  steps.child({ description: 'The steps of the run, by `index`.', relation: 'steps', parentColumn: 'runId' }),
+);

@@ -10,7 +10,7 @@ import type { GraphContext } from '../context.ts';
 import { growingTexts } from '../text-loader.ts';
 import { File, filesById } from './file.ts';
 import { Plugin, pluginsById } from './plugin.ts';
-import { errorOf, RunError } from './run-status.ts';
+import { errorOf, RunError } from './run-error.ts';
 import { StepStatus } from './step-status.ts';
 
 const typeNames = {
@@ -22,21 +22,21 @@ const typeNames = {
   WEB_SEARCH: 'WebSearchToolCall',
 } as const satisfies Record<ToolKind, string>;
 
-/** A text of a call: while it grows, as far as it has come. */
+/** The arguments or the output of a call; while the text grows, what is there so far. */
 async function textOf(call: Row, channel: 'ARGUMENTS' | 'OUTPUT', ctx: GraphContext): Promise<string> {
   const stored = channel === 'ARGUMENTS' ? call.arguments : (call.output ?? '');
   const isGrowing = call.status === 'IN_PROGRESS' && stored === '';
   return isGrowing ? ctx.load(growingTexts, { ownerId: call.id, channel }) : stored;
 }
 
-/** A call's argument of that name, as far as it has come; empty where there is none. */
+/** A string argument of a call; while the arguments grow, what is there of it so far. Empty if there is none. */
 async function argumentOf(call: Row, name: string, ctx: GraphContext): Promise<string> {
   const text = await textOf(call, 'ARGUMENTS', ctx);
-  const whole = parsed(text) as Record<string, unknown> | null;
-  if (whole !== null) return typeof whole[name] === 'string' ? whole[name] : '';
-  // It is still being written: what is there of the text, up to its last whole character.
-  const begun = new RegExp(`"${name}"\\s*:\\s*"((?:[^"\\\\]|\\\\(?:[^u]|u[0-9a-fA-F]{4}))*)`).exec(text)?.[1] ?? '';
-  return String(parsed(`"${begun}"`) ?? '');
+  const complete = parsed(text) as Record<string, unknown> | null;
+  if (complete !== null) return typeof complete[name] === 'string' ? complete[name] : '';
+  // The JSON is incomplete: read the string up to its last complete character or escape sequence.
+  const partial = new RegExp(`"${name}"\\s*:\\s*"((?:[^"\\\\]|\\\\(?:[^u]|u[0-9a-fA-F]{4}))*)`).exec(text)?.[1] ?? '';
+  return String(parsed(`"${partial}"`) ?? '');
 }
 
 function parsed(text: string): unknown {
@@ -51,17 +51,19 @@ async function filesOf(call: Row, ctx: GraphContext): Promise<CallFile[]> {
   return ctx.load(filesOfCalls, call.id);
 }
 
-/** A call that a model made, whatever the tool. */
+/** A tool call of any kind. */
 export const ToolCall = builder.interfaceRef<Row>('ToolCall').implement({
-  description: 'A call that a model made.',
+  description: 'A call of a tool that a model made. The implementing type has the details for its kind of tool.',
   fields: (t) => ({
-    id: t.exposeID('id', { description: 'The id.' }),
-    index: t.exposeInt('index', { description: '0, 1, 2 … within the step.' }),
-    status: t.expose('status', { type: StepStatus, description: 'Where it stands.' }),
+    id: t.exposeID('id', {
+      description: 'Tool call id: `call_` and a UUIDv7 (TypeID). Not a node: it cannot be queried by id.',
+    }),
+    index: t.exposeInt('index', { description: 'Position of the call in its step: 0, 1, 2 …' }),
+    status: t.expose('status', { type: StepStatus, description: 'Whether the call is in progress, or how it ended.' }),
     error: t.field({
       type: RunError,
       nullable: true,
-      description: 'What went wrong; null: nothing.',
+      description: 'Why the call failed; the model receives it with the output. Null unless the status is FAILED.',
       resolve: errorOf,
     }),
   }),
@@ -70,74 +72,87 @@ export const ToolCall = builder.interfaceRef<Row>('ToolCall').implement({
 
 /** A call of a function that the client runs. */
 export const FunctionToolCall = builder.objectRef<Row>('FunctionToolCall').implement({
-  description: 'A call of a function that the client runs.',
+  description: 'A call of a function that the client runs. Its output comes from submitToolOutputs.',
   interfaces: [ToolCall],
   fields: (t) => ({
-    name: t.exposeString('name', { description: 'The function.' }),
+    name: t.exposeString('name', { description: 'The name of the function.' }),
     arguments: t.string({
-      description: 'The arguments: JSON, as the model wrote it; while it writes, as far as it has come.',
+      description:
+        "The arguments: JSON text as the model wrote it. While the model writes: the text so far. Empty once the run has ended if the workspace's `recordSteps` is not FULL.",
       resolve: (call, _args, ctx) => textOf(call, 'ARGUMENTS', ctx),
     }),
-    output: t.exposeString('output', { nullable: true, description: 'What the client answered; null: nothing yet.' }),
+    output: t.exposeString('output', {
+      nullable: true,
+      description: 'The output that the client submitted, or why the server rejected the call. Null until then.',
+    }),
   }),
 });
 
 builder.objectRef<Row>('CodeInterpreterToolCall').implement({
-  description: 'Python that the server ran in a sandbox.',
+  description: 'A call of the Python interpreter.',
   interfaces: [ToolCall],
   fields: (t) => ({
     code: t.string({
-      description: 'The program; while the model writes it, as far as it has come.',
+      description: 'The Python program. While the model writes it: the text so far.',
       resolve: (call, _args, ctx) => argumentOf(call, 'code', ctx),
     }),
     logs: t.string({
       description:
-        'What it printed, with its last value, what went wrong, and the names of the files that it wrote; while it runs, so far.',
+        'What the program printed, its last value, its exception and the names of the files it wrote: at most 200,000 characters. While the program runs: the text so far.',
       resolve: (call, _args, ctx) => textOf(call, 'OUTPUT', ctx),
     }),
     files: t.field({
       type: [File],
-      description: 'What it wrote to /mnt/data.',
+      description: 'The files that the program wrote to /mnt/data: at most 20, of 50 MB together.',
       resolve: (call, _args, ctx) => filesOf(call, ctx),
     }),
   }),
 });
 
 builder.objectRef<Row>('TextToImageToolCall').implement({
-  description: 'Pictures that were drawn.',
+  description: 'A call that generated images.',
   interfaces: [ToolCall],
   fields: (t) => ({
     prompt: t.string({
-      description: 'What was asked for.',
+      description: 'The description of the image, as the model wrote it. While the model writes: the text so far.',
       resolve: (call, _args, ctx) => argumentOf(call, 'prompt', ctx),
     }),
-    images: t.field({ type: [File], description: 'The pictures.', resolve: (call, _args, ctx) => filesOf(call, ctx) }),
+    images: t.field({
+      type: [File],
+      description: 'The generated images.',
+      resolve: (call, _args, ctx) => filesOf(call, ctx),
+    }),
   }),
 });
 
 builder.objectRef<Row>('PluginToolCall').implement({
-  description: 'An operation of a plug-in that was called.',
+  description: 'A call of an operation of a plugin.',
   interfaces: [ToolCall],
   fields: (t) => ({
     plugin: t.field({
       type: Plugin,
       nullable: true,
-      description: 'The plug-in; null: it has been deleted.',
+      description: 'The plugin. Null if it has been deleted.',
       resolve: ({ pluginId }, _args, ctx) => (pluginId === null ? null : ctx.load(pluginsById, pluginId)),
     }),
-    operation: t.string({ description: 'The operation.', resolve: ({ operation, name }) => operation ?? name }),
+    operation: t.string({
+      description: 'The name of the operation.',
+      resolve: ({ operation, name }) => operation ?? name,
+    }),
     arguments: t.string({
-      description: 'The arguments: JSON, as the model wrote it; while it writes, as far as it has come.',
+      description:
+        "The arguments: JSON text as the model wrote it. While the model writes: the text so far. Empty once the run has ended if the workspace's `recordSteps` is not FULL.",
       resolve: (call, _args, ctx) => textOf(call, 'ARGUMENTS', ctx),
     }),
     output: t.string({
       nullable: true,
-      description: 'What it answered, as the model is told it; null: nothing yet.',
+      description:
+        'The response of the plugin as the model receives it, with secrets replaced by `[secret]`: at most 200,000 characters. While the call runs: the text so far. Null if there is none.',
       resolve: async (call, _args, ctx) => (await textOf(call, 'OUTPUT', ctx)) || call.output,
     }),
     httpStatus: t.exposeInt('httpStatus', {
       nullable: true,
-      description: 'The HTTP status of the answer; null: there was none.',
+      description: 'The HTTP status of the response. Null for MCP plugins, or if no response came.',
     }),
   }),
 });
@@ -145,26 +160,31 @@ builder.objectRef<Row>('PluginToolCall').implement({
 const FileSearchResult = builder
   .objectRef<StoredSearchResult & { file: typeof File.$inferType }>('FileSearchResult')
   .implement({
-    description: 'A passage that was found.',
+    description: 'A passage that a file search found.',
     fields: (t) => ({
-      file: t.field({ type: File, description: 'The file it stands in.', resolve: ({ file }) => file }),
-      text: t.exposeString('text', { description: 'The passage.' }),
-      page: t.exposeInt('page', { nullable: true, description: 'The page it begins on; null: the file has none.' }),
-      score: t.exposeFloat('score', { description: 'How well it fits: 0 to 1.' }),
+      file: t.field({ type: File, description: 'The file that contains the passage.', resolve: ({ file }) => file }),
+      text: t.exposeString('text', { description: 'The text of the passage, of about 1,000 characters.' }),
+      page: t.exposeInt('page', {
+        nullable: true,
+        description: 'The page on which the passage starts, from 1. Null if the file has no pages.',
+      }),
+      score: t.exposeFloat('score', {
+        description: 'Relevance, from 0 to 1 (best). Comparable within one search only.',
+      }),
     }),
   });
 
 builder.objectRef<Row>('FileSearchToolCall').implement({
-  description: 'A search in files.',
+  description: 'A search in the files of the assistant, the thread and its messages.',
   interfaces: [ToolCall],
   fields: (t) => ({
     query: t.string({
-      description: 'What was looked for.',
+      description: 'The search query, as the model wrote it. While the model writes: the text so far.',
       resolve: (call, _args, ctx) => argumentOf(call, 'query', ctx),
     }),
     results: t.field({
       type: [FileSearchResult],
-      description: 'What was found, the best first; passages of files that have been deleted are gone.',
+      description: 'The passages found, best first. Passages of deleted files are left out.',
       resolve: async ({ id }, _args, ctx) => {
         const results = await ctx.load(searchResultsOfCalls, id);
         const files = await Promise.all(results.map(({ fileId }) => ctx.load(filesById, fileId)));
@@ -178,13 +198,17 @@ builder.objectRef<Row>('FileSearchToolCall').implement({
 });
 
 builder.objectRef<Row>('WebSearchToolCall').implement({
-  description: 'A search in the web.',
+  description: 'A web search.',
   interfaces: [ToolCall],
   fields: (t) => ({
     query: t.string({
-      description: 'What was looked for.',
+      description: 'The search query, as the model wrote it. While the model writes: the text so far.',
       resolve: (call, _args, ctx) => argumentOf(call, 'query', ctx),
     }),
-    output: t.exposeString('output', { nullable: true, description: 'What was found; null: nothing yet.' }),
+    output: t.exposeString('output', {
+      nullable: true,
+      description:
+        'Titles, addresses and excerpts of the results as the model receives them. Null until the search ends.',
+    }),
   }),
 });

@@ -1,6 +1,6 @@
 import { builder } from '../builder.ts';
 
-/** Tokens, as the graph shows them. */
+/** The tokens that models processed. */
 export const UsageType = builder
   .objectRef<{
     promptTokens: number;
@@ -10,12 +10,20 @@ export const UsageType = builder
     cachedTokens: number;
   }>('Usage')
   .implement({
-    description: 'Tokens that were used.',
+    description: 'The tokens that models processed, as the providers report them.',
     fields: (t) => ({
-      promptTokens: t.exposeInt('promptTokens', { description: 'Read by the model.' }),
-      completionTokens: t.exposeInt('completionTokens', { description: 'Written by the model.' }),
-      totalTokens: t.exposeInt('totalTokens', { description: 'Both together.' }),
-      reasoningTokens: t.exposeInt('reasoningTokens', { description: 'Those of the completion that were reasoning.' }),
-      cachedTokens: t.exposeInt('cachedTokens', { description: 'Those of the prompt that the provider had cached.' }),
+      promptTokens: t.exposeInt('promptTokens', {
+        description: 'The tokens that the model read, including cached ones.',
+      }),
+      completionTokens: t.exposeInt('completionTokens', {
+        description: 'The tokens that the model wrote, including reasoning.',
+      }),
+      totalTokens: t.exposeInt('totalTokens', { description: 'The sum of `promptTokens` and `completionTokens`.' }),
+      reasoningTokens: t.exposeInt('reasoningTokens', {
+        description: 'The part of `completionTokens` that was reasoning.',
+      }),
+      cachedTokens: t.exposeInt('cachedTokens', {
+        description: 'The part of `promptTokens` that the provider read from its cache, often at a lower price.',
+      }),
     }),
   });

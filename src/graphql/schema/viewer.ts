@@ -4,37 +4,40 @@ import { ScopeEnum } from './scope.ts';
 import { Workspace } from './workspace.ts';
 
 const ActorKind = builder.enumType('ActorKind', {
-  description: 'What kind of credential a request came with.',
+  description: 'The kind of a credential.',
   values: {
-    API_KEY: { description: 'A program with a key.' },
-    USER: { description: 'A person behind a session token, who sees only their own threads.' },
+    API_KEY: { description: 'An API key, which a program holds.' },
+    USER: {
+      description:
+        'The token of an end user: a session token, or one of your identity provider. End users see only their own threads.',
+    },
   } as const,
 });
 
 const Viewer = builder.objectRef<object>('Viewer').implement({
-  description: 'Who is asking.',
+  description: 'The credential of this request, and what it allows.',
   fields: (t) => ({
     kind: t.field({
       type: ActorKind,
-      description: 'What kind of credential this is.',
+      description: 'The kind of the credential.',
       resolve: (_viewer, _args, { actor }) => (actor.kind === 'USER' ? 'USER' : 'API_KEY'),
     }),
     apiKey: t.prismaField({
       type: ApiKey,
       nullable: true,
-      description: 'The key that this request came with; null for a session token.',
+      description: 'The API key of this request. Null for an end user.',
       resolve: (query, _viewer, _args, { actor, database }) =>
-        // The key may belong to another workspace than the one the request acts in.
+        // The key can belong to another workspace than that of the request.
         actor.kind === 'API_KEY' ? database.apiKey.findFirst({ ...query, where: { id: actor.keyId } }) : null,
     }),
     userId: t.string({
       nullable: true,
-      description: 'The end user; null for a key.',
+      description: 'The id of the end user, which is the `owner` of their threads. Null for an API key.',
       resolve: (_viewer, _args, { actor }) => (actor.kind === 'USER' ? actor.userId : null),
     }),
     scopes: t.field({
       type: [ScopeEnum],
-      description: 'What you may do.',
+      description: 'The scopes of the credential: what it may do.',
       resolve: (_viewer, _args, { actor }) => [...actor.scopes],
     }),
     workspace: t.prismaField({
@@ -46,4 +49,10 @@ const Viewer = builder.objectRef<object>('Viewer').implement({
   }),
 });
 
-builder.queryField('viewer', (t) => t.field({ type: Viewer, description: 'Who is asking.', resolve: () => ({}) }));
+builder.queryField('viewer', (t) =>
+  t.field({
+    type: Viewer,
+    description: 'Returns the credential of this request, and what it allows.',
+    resolve: () => ({}),
+  }),
+);

@@ -1,153 +1,137 @@
-import { requireScope } from '../../domain/access/access.ts';
 import { workspacesVisibleTo } from '../../domain/access/key-workspaces.ts';
 import { ConflictError, ForbiddenError, InvalidInputError, NotFoundError } from '../../domain/error.ts';
 import { createWorkspace, deleteWorkspace, updateWorkspace } from '../../domain/workspace/workspace.ts';
-import { builder } from '../builder.ts';
-import { childList, newestFirst, rootList } from '../list.ts';
+import { builder, type InputFieldBuilder } from '../builder.ts';
+import type { Condition } from '../connection.ts';
+import { listOf } from '../list-of.ts';
+import { byAge } from '../list-order.ts';
 import { deletedPayload, resultErrors } from '../result-union.ts';
-import { ApiKey, ApiKeyConnection, ApiKeyEdge } from './api-key.ts';
+import { apiKeys } from './api-key.ts';
 
 const StepRecording = builder.enumType('StepRecording', {
-  description: 'How much of the steps of runs is kept.',
+  description: 'How much of the steps of a run remains stored after the run has ended.',
   values: {
     FULL: { description: 'Everything.' },
-    SUMMARY: { description: 'Status, timing and usage, but not the arguments and outputs of calls.' },
-    NONE: { description: 'As SUMMARY when the run ends, and nothing from about a minute later on.' },
+    SUMMARY: {
+      description:
+        'Status, timing and usage; not the reasoning, nor the arguments, outputs and search results of tool calls.',
+    },
+    NONE: { description: 'As SUMMARY when the run ends; about a minute later, the steps are deleted.' },
   } as const,
 });
 
+const described = {
+  defaultModel: "The model of assistants and runs that name none. Null: the server's default model.",
+  threadTtlDays: 'The days without activity after which a thread is deleted. Null: never.',
+  maxConcurrentRuns: 'The number of runs of the workspace that are executed at the same time; further runs are queued.',
+  runExpirySeconds: 'How long a run waits for tool outputs before it expires, in seconds.',
+  maxRunSeconds: 'How long a run may take from its start before it expires, in seconds, including waiting times.',
+  recordSteps: 'How much of the steps of a run remains stored after the run has ended. Applies to new runs.',
+};
+
 const WorkspaceSettings = builder.prismaObject('Workspace', {
   variant: 'WorkspaceSettings',
-  description: 'What holds for everything in a workspace.',
+  description: 'The settings that apply to everything in a workspace.',
   fields: (t) => ({
-    defaultModel: t.exposeString('defaultModel', {
-      nullable: true,
-      description: "The model where an assistant names none; null: the server's.",
+    defaultModel: t.exposeString('defaultModel', { nullable: true, description: described.defaultModel }),
+    threadTtlDays: t.exposeInt('threadTtlDays', { nullable: true, description: described.threadTtlDays }),
+    maxConcurrentRuns: t.exposeInt('maxConcurrentRuns', { description: `${described.maxConcurrentRuns} Default: 50.` }),
+    runExpirySeconds: t.exposeInt('runExpirySeconds', { description: `${described.runExpirySeconds} Default: 600.` }),
+    maxRunSeconds: t.exposeInt('maxRunSeconds', { description: `${described.maxRunSeconds} Default: 3600.` }),
+    recordSteps: t.expose('recordSteps', {
+      type: StepRecording,
+      description: `${described.recordSteps} Default: FULL.`,
     }),
-    threadTtlDays: t.exposeInt('threadTtlDays', {
-      nullable: true,
-      description: 'After so many days without activity a thread is deleted; null: never.',
-    }),
-    maxConcurrentRuns: t.exposeInt('maxConcurrentRuns', {
-      description: 'How many runs of the workspace are executed at a time.',
-    }),
-    runExpirySeconds: t.exposeInt('runExpirySeconds', { description: 'How long a run waits for tool outputs.' }),
-    maxRunSeconds: t.exposeInt('maxRunSeconds', {
-      description: 'How long a run may take in all, from its start: then it ends EXPIRED.',
-    }),
-    recordSteps: t.expose('recordSteps', { type: StepRecording, description: 'How much of the steps is kept.' }),
   }),
 });
 
-/** The wall around data. */
+/** The boundary of a tenant's data. */
 export const Workspace = builder.prismaNode('Workspace', {
   nullable: true,
-  description: 'The wall around data: nothing in one workspace can be seen from another.',
-  id: { resolve: ({ id }) => id, description: 'The id.' },
-  // The one that the request acts in; the others that a key may enter are in the list `workspaces`.
+  description:
+    'A tenant. Assistants, threads, files, plugins and API keys belong to one workspace, and nothing in it can be seen from another one.',
+  id: { resolve: ({ id }) => id, description: 'Workspace id: `ws_` and a UUIDv7 (TypeID).' },
+  // Only the workspace of the request. The list `workspaces` has the others that a key may act in.
   findUnique: (id, ctx) => ({ id: ctx.workspaceId, AND: [{ id }] }),
   fields: (t) => ({
-    name: t.exposeString('name', { description: 'Its name.' }),
-    isDefault: t.exposeBoolean('isDefault', { description: 'Whether it is the one that the server came with.' }),
-    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
-    settings: t.variant(WorkspaceSettings, { description: 'What holds for everything in it.' }),
-    apiKeys: t.connection(
-      {
-        type: ApiKey,
-        description: 'Its keys, newest first.',
-        ...childList({
-          relation: 'apiKeys',
-          model: 'apiKey',
-          typeName: 'ApiKey',
-          parentColumn: 'workspaceId',
-          // The parents may be other workspaces, which the actor has been shown.
-          client: (ctx) => ctx.database,
-          order: () => newestFirst('apiKeys'),
-          where: (_args, ctx) => {
-            requireScope(ctx, 'WORKSPACE_ADMIN');
-            return {};
-          },
-        }),
-      },
-      ApiKeyConnection,
-      ApiKeyEdge,
-    ),
+    name: t.exposeString('name', { description: 'The name of the workspace, for people.' }),
+    isDefault: t.exposeBoolean('isDefault', {
+      description: "Whether this is the server's default workspace, which cannot be deleted.",
+    }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the workspace was created.' }),
+    settings: t.variant(WorkspaceSettings, { description: 'The settings that apply to everything in the workspace.' }),
   }),
 });
 
-const WorkspaceEdge = builder.edgeObject({
-  type: Workspace,
-  name: 'WorkspaceEdge',
-  description: 'One workspace in a list.',
-});
-const WorkspaceConnection = builder.connectionObject(
-  { type: Workspace, name: 'WorkspaceConnection', description: 'A page of workspaces.' },
-  WorkspaceEdge,
+builder.prismaObjectField(
+  Workspace,
+  'apiKeys',
+  apiKeys.child({
+    description: 'The API keys that belong to the workspace, newest first, including revoked and expired ones.',
+    relation: 'apiKeys',
+    parentColumn: 'workspaceId',
+  }),
 );
+
+const workspaces = listOf(Workspace, {
+  model: 'workspace',
+  noun: 'workspace',
+  order: byAge('workspaces'),
+  where: (_filter, ctx) => workspacesVisibleTo(ctx) as Condition,
+  // The only list beyond the workspace of the request: `where` selects the workspaces that the actor may act in.
+  client: (ctx) => ctx.database,
+});
 
 builder.queryField('workspace', (t) =>
   t.prismaField({
     type: Workspace,
-    description: 'The workspace that this request acts in.',
+    description: 'Returns the workspace that this request acts in.',
     resolve: (query, _root, _args, ctx) =>
       ctx.db.workspace.findUniqueOrThrow({ ...query, where: { id: ctx.workspaceId } }),
   }),
 );
-
-builder.queryField('workspaces', (t) =>
-  t.connection(
-    {
-      type: Workspace,
-      description: 'The workspaces that you may act in, newest first.',
-      resolve: (_root, args, ctx, info) =>
-        // The one list that is not inside a workspace: `where` says which of them the actor may enter.
-        rootList(
-          ctx.database,
-          ctx,
-          info,
-          {
-            model: 'workspace',
-            typeName: 'Workspace',
-            order: newestFirst('workspaces'),
-            where: workspacesVisibleTo(ctx),
-          },
-          args,
-        ) as never,
-    },
-    WorkspaceConnection,
-    WorkspaceEdge,
+builder.queryField(
+  'workspaces',
+  workspaces.root(
+    'Lists the workspaces that you may act in, newest first. An API key selects one with the header X-Workspace, or with `workspace` in the connectionParams of a socket.',
   ),
 );
 
+/** The name in the inputs for creating and updating a workspace. */
+const nameInput = 'The name, for people: 1 to 256 characters, not blank.';
+
+const settingsInputs = (t: InputFieldBuilder) => ({
+  defaultModel: t.string({ description: `${described.defaultModel} At most 200 characters.` }),
+  threadTtlDays: t.int({ description: `${described.threadTtlDays} From 1 to 36,500.` }),
+  maxConcurrentRuns: t.int({ description: `${described.maxConcurrentRuns} From 1 to 100,000.` }),
+  runExpirySeconds: t.int({ description: `${described.runExpirySeconds} From 10 to 2,592,000 (30 days).` }),
+  maxRunSeconds: t.int({ description: `${described.maxRunSeconds} From 1 to 2,592,000 (30 days).` }),
+  recordSteps: t.field({ type: StepRecording, description: described.recordSteps }),
+});
+
 const WorkspaceSettingsInput = builder.inputType('WorkspaceSettingsInput', {
-  description: 'Settings to change: absent keeps, null clears.',
-  fields: (t) => ({
-    defaultModel: t.string({ description: "The model where an assistant names none; null: the server's." }),
-    threadTtlDays: t.int({ description: 'After so many days without activity a thread is deleted; null: never.' }),
-    maxConcurrentRuns: t.int({ description: 'How many runs are executed at a time.' }),
-    runExpirySeconds: t.int({ description: 'How long a run waits for tool outputs: at least 10.' }),
-    maxRunSeconds: t.int({ description: 'How long a run may take in all, from its start: at least 1.' }),
-    recordSteps: t.field({ type: StepRecording, description: 'How much of the steps is kept.' }),
-  }),
+  description:
+    'The settings to update. An absent setting keeps its value. Null clears `defaultModel` and `threadTtlDays`, and keeps the other settings.',
+  fields: settingsInputs,
 });
 
 const CreateWorkspaceInput = builder.inputType('CreateWorkspaceInput', {
-  description: 'A workspace to make.',
-  fields: (t) => ({ name: t.string({ required: true, description: 'Its name: 1 to 256 characters.' }) }),
+  description: 'A new workspace.',
+  fields: (t) => ({ name: t.string({ required: true, description: nameInput }) }),
 });
 
 const UpdateWorkspaceInput = builder.inputType('UpdateWorkspaceInput', {
-  description: 'A change of a workspace: absent keeps.',
+  description: 'The fields to update. An absent field keeps its value.',
   fields: (t) => ({
-    id: t.id({ description: 'The workspace; absent: the one that this request acts in.' }),
-    name: t.string({ description: 'A new name.' }),
-    settings: t.field({ type: WorkspaceSettingsInput, description: 'Settings to change.' }),
+    id: t.id({ description: 'The workspace to update. Omit for the workspace that this request acts in.' }),
+    name: t.string({ description: nameInput }),
+    settings: t.field({ type: WorkspaceSettingsInput, description: 'The settings to update.' }),
   }),
 });
 
 const DeleteWorkspaceInput = builder.inputType('DeleteWorkspaceInput', {
-  description: 'A workspace to delete.',
-  fields: (t) => ({ id: t.id({ required: true, description: 'The workspace.' }) }),
+  description: 'Selects the workspace to delete.',
+  fields: (t) => ({ id: t.id({ required: true, description: 'The workspace to delete.' }) }),
 });
 
 const workspacePayload = (name: string, description: string) =>
@@ -156,37 +140,36 @@ const workspacePayload = (name: string, description: string) =>
     fields: (t) => ({
       workspace: t.prismaField({
         type: Workspace,
-        description: 'The workspace as it is now.',
-        // It may be another than the one that the request acts in; the mutation has seen to who may.
+        description: 'The state after the mutation.',
+        // It can be another workspace than that of the request; the mutation has checked that the actor may act in it.
         resolve: (query, { id }, _args, ctx) => ctx.database.workspace.findUniqueOrThrow({ ...query, where: { id } }),
       }),
     }),
   });
 
-builder.mutationFields((t) => {
-  const CreateWorkspacePayload = workspacePayload('CreateWorkspacePayload', 'The new workspace.');
-  const UpdateWorkspacePayload = workspacePayload('UpdateWorkspacePayload', 'The changed workspace.');
-  return {
-    createWorkspace: t.field({
-      type: CreateWorkspacePayload,
-      description: 'Makes a workspace.',
-      errors: resultErrors('CreateWorkspace', [InvalidInputError, ForbiddenError]),
-      args: { input: t.arg({ type: CreateWorkspaceInput, required: true, description: 'The workspace to make.' }) },
-      resolve: (_root, { input }, ctx) => createWorkspace(ctx, input),
-    }),
-    updateWorkspace: t.field({
-      type: UpdateWorkspacePayload,
-      description: 'Renames a workspace or changes its settings.',
-      errors: resultErrors('UpdateWorkspace', [NotFoundError, InvalidInputError, ForbiddenError]),
-      args: { input: t.arg({ type: UpdateWorkspaceInput, required: true, description: 'The change.' }) },
-      resolve: (_root, { input }, ctx) => updateWorkspace(ctx, input),
-    }),
-    deleteWorkspace: t.field({
-      type: deletedPayload('DeleteWorkspacePayload'),
-      description: 'Deletes a workspace with all it holds, after cancelling what runs.',
-      errors: resultErrors('DeleteWorkspace', [NotFoundError, ConflictError, InvalidInputError, ForbiddenError]),
-      args: { input: t.arg({ type: DeleteWorkspaceInput, required: true, description: 'Which one.' }) },
-      resolve: async (_root, { input }, ctx) => ({ deletedId: await deleteWorkspace(ctx, input) }),
-    }),
-  };
-});
+builder.mutationFields((t) => ({
+  createWorkspace: t.field({
+    type: workspacePayload('CreateWorkspacePayload', 'The workspace that was created.'),
+    description:
+      'Creates an empty workspace with default settings. To act in it, use a key with SERVER_ADMIN, `allWorkspaces` or its id in `workspaceIds`, and name it in the header X-Workspace.',
+    errors: resultErrors('CreateWorkspace', [InvalidInputError, ForbiddenError]),
+    args: { input: t.arg({ type: CreateWorkspaceInput, required: true, description: 'The workspace to create.' }) },
+    resolve: (_root, { input }, ctx) => createWorkspace(ctx, input),
+  }),
+  updateWorkspace: t.field({
+    type: workspacePayload('UpdateWorkspacePayload', 'The workspace that was updated.'),
+    description:
+      'Renames a workspace or updates its settings. Refused with InvalidInputError for a default model that no configured provider has, and with NotFoundError for a workspace that you may not act in.',
+    errors: resultErrors('UpdateWorkspace', [NotFoundError, InvalidInputError, ForbiddenError]),
+    args: { input: t.arg({ type: UpdateWorkspaceInput, required: true, description: 'The fields to update.' }) },
+    resolve: (_root, { input }, ctx) => updateWorkspace(ctx, input),
+  }),
+  deleteWorkspace: t.field({
+    type: deletedPayload('DeleteWorkspacePayload'),
+    description:
+      'Deletes a workspace. It disappears immediately and its credentials stop working, then its runs are cancelled; its data is purged in the background. Refused with ConflictError for the default workspace and for the one that this request acts in.',
+    errors: resultErrors('DeleteWorkspace', [NotFoundError, ConflictError, InvalidInputError, ForbiddenError]),
+    args: { input: t.arg({ type: DeleteWorkspaceInput, required: true, description: 'The workspace to delete.' }) },
+    resolve: async (_root, { input }, ctx) => ({ deletedId: await deleteWorkspace(ctx, input) }),
+  }),
+}));

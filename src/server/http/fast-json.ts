@@ -1,20 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { BREAK, type DocumentNode, type ExecutionResult, getOperationAST, visit } from 'graphql';
+import { BREAK, type DocumentNode, type ExecutionArgs, visit } from 'graphql';
+import { type OperationParams, prepareOperation } from '../yoga/execute-operation.ts';
 import type { Transport, Yoga } from '../yoga/yoga.ts';
 
-interface Params {
-  query: string;
-  variables?: Record<string, unknown>;
-  operationName?: string;
-}
-
 /**
- * Answers the most common request, a JSON body answered by one JSON body, through yoga's execution (its parser cache,
- * validation, context, masking and plugins) but without its Request and Response objects, which cost more than such
- * a query itself: see bench/page.ts. Anything out of the ordinary is left to yoga as a whole: returns false, and
- * nothing has been answered or executed. A credential that is refused is not looked up again: `transport` says so.
+ * Serves the most common request, a JSON body with a single JSON response, with yoga's execution (parser cache,
+ * validation, context, masking and plugins) but without its Request and Response objects: those cost more than a
+ * short query (see bench/page.ts). Returns false for any other request, which yoga must then serve; nothing has been sent
+ * or executed. `transport.credentialError` then has the error of the credential, so that yoga does not look it up again.
  */
-export async function answerFastJson(
+export async function serveFastJson(
   yoga: Yoga,
   request: IncomingMessage,
   body: Buffer,
@@ -24,42 +19,42 @@ export async function answerFastJson(
   const params = isPlain(request) ? readParams(body) : null;
   if (!params) return false;
   const get = (name: string) => (request.headers[name] as string | undefined) ?? null;
-  const { schema, execute, contextFactory, parse, validate } = yoga.getEnveloped({
-    ...transport,
-    request: { headers: { get } },
-  } as never);
-  let args: object;
+  let args: ExecutionArgs;
+  let execute: (args: ExecutionArgs) => Promise<object>;
   try {
-    const document: DocumentNode = parse(params.query);
-    const operation = getOperationAST(document, params.operationName);
-    if (!operation || operation.operation === 'subscription' || validate(schema, document).length > 0) return false;
-    const contextValue = await contextFactory().catch((error: unknown) => {
-      transport.refusal = error;
+    const prepared = prepareOperation(yoga, { ...transport, request: { headers: { get } } }, params);
+    if ('errors' in prepared || prepared.kind === 'subscription') return false;
+    const context = await prepared.createContext().catch((error: unknown) => {
+      transport.credentialError = error;
       throw error;
     });
-    if (contextValue.isAnonymous) return false;
-    if (params.query.includes('@') && mayComeInParts(document)) {
-      if (takesParts(request)) return false;
-      response.writeHead(406, { 'content-type': 'application/json; charset=utf-8' });
-      response.end(JSON.stringify({ errors: [{ message: noParts, extensions: { code: 'BAD_USER_INPUT' } }] }));
+    if (context.isAnonymous) return false;
+    if (params.query.includes('@') && isIncremental(prepared.document)) {
+      if (acceptsAnything(request)) return false;
+      sendNotAcceptable(response);
       return true;
     }
-    args = { schema, document, operationName: params.operationName, variableValues: params.variables, contextValue };
+    args = prepared.argsWith(context);
+    execute = prepared.execute;
   } catch {
-    // No GraphQL, or no good credential: yoga meets the same again and says so properly.
+    // A syntax error or a refused credential: yoga meets the same error and sends it.
     return false;
   }
-  const result: ExecutionResult = await execute(args as never);
+  const result = await execute(args);
   response.writeHead(200, { 'content-type': 'application/json; charset=utf-8' });
   response.end(JSON.stringify(result));
   return true;
 }
 
-const noParts =
-  'With @defer or @stream the answer comes in parts, for which nothing has been done: send "accept: multipart/mixed", or leave them out.';
+function sendNotAcceptable(response: ServerResponse): void {
+  const message =
+    'A query with @defer or @stream has a response in several parts: send "accept: multipart/mixed", or remove the directives. Nothing was executed.';
+  response.writeHead(406, { 'content-type': 'application/json; charset=utf-8' });
+  response.end(JSON.stringify({ errors: [{ message, extensions: { code: 'BAD_USER_INPUT' } }] }));
+}
 
-/** Whether an answer may come in parts. */
-function mayComeInParts(document: DocumentNode): boolean {
+/** Whether a document has directives that split its result into several parts. */
+function isIncremental(document: DocumentNode): boolean {
   let isFound = false;
   visit(document, {
     Directive: ({ name }) => {
@@ -70,31 +65,29 @@ function mayComeInParts(document: DocumentNode): boolean {
   return isFound;
 }
 
-const takesParts = ({ headers: { accept = '*/*' } }: IncomingMessage) => accept.includes('*/*');
+const acceptsAnything = ({ headers: { accept = '*/*' } }: IncomingMessage) => accept.includes('*/*');
 
-/** Whether JSON came in and plain JSON may go out. */
-function isPlain({ headers }: IncomingMessage): boolean {
-  const accept = headers.accept ?? '*/*';
-  const takesJson = accept.includes('*/*') || accept.includes('application/json');
+/** Whether the request body is JSON and the response can be plain JSON. */
+function isPlain(request: IncomingMessage): boolean {
+  const { accept = '*/*', 'content-type': type } = request.headers;
   return (
-    takesJson &&
+    (acceptsAnything(request) || accept.includes('application/json')) &&
     !/event-stream|multipart|graphql-response/.test(accept) &&
-    headers['content-type']?.startsWith('application/json') === true
+    type?.startsWith('application/json') === true
   );
 }
 
-function readParams(body: Buffer): Params | null {
+/** The operation in a JSON body; null if it has other types than the specification, or extensions. */
+function readParams(body: Buffer): OperationParams | null {
   try {
-    const params = JSON.parse(body.toString()) as Partial<Params> | null;
+    const params = JSON.parse(body.toString()) as Partial<OperationParams> | null;
     const isSimple = typeof params?.query === 'string' && !Array.isArray(params) && !('extensions' in params);
     const { variables = null, operationName = null } = params ?? {};
     const hasTypes =
       typeof variables === 'object' &&
       !Array.isArray(variables) &&
       (operationName === null || typeof operationName === 'string');
-    return isSimple && hasTypes
-      ? { query: params.query as string, variables: variables ?? undefined, operationName: operationName ?? undefined }
-      : null;
+    return isSimple && hasTypes ? { query: params.query as string, variables, operationName } : null;
   } catch {
     return null;
   }

@@ -7,25 +7,25 @@ import type { Services } from '../../domain/context.ts';
 import { DomainError, NotFoundError } from '../../domain/error.ts';
 import { type DownloadableFile, findDownload, findLinkedDownload } from '../../domain/file/file-download.ts';
 import type { ByteRange } from '../../files/file-store.ts';
-import { type Authenticator, credentialIn, statusOf } from '../session/authenticate.ts';
-import { workspaceIn } from '../yoga/yoga.ts';
-import { answerJson } from './json-response.ts';
+import type { Authenticator } from '../session/authenticator.ts';
+import { requestCredential } from '../session/request-credential.ts';
+import { httpStatus } from '../session/request-error.ts';
+import { sendJson } from './json-response.ts';
 
-/** Types that a browser may show; anything else it is told to save. */
-const shown =
+/** Types that are served `inline`; all others are served as an `attachment`. */
+const inlineTypes =
   /^(image\/(png|jpeg|gif|webp|avif|bmp)|text\/(plain|csv|markdown)|application\/(pdf|json)|(audio|video)\/[\w.+-]+)$/;
-/** Types that a browser could run. */
-const active = /html|xml|svg|script|flash|java/;
+/** Types with active content, which are served as `application/octet-stream`. */
+const activeTypes = /html|xml|svg|script|flash|java/;
 
-/** What the route needs. */
-export interface FileRouteOptions {
+interface FileRouteOptions {
   services: Services;
   authenticator: Authenticator;
 }
 
 /**
- * GET and HEAD of /files/<id>: the bytes of a file, whole or a range (RFC 9110), for whoever has an address that this server
- * signed (`File.url`), or a credential that sees the file.
+ * Serves GET and HEAD of /files/<id>: the bytes of a file, all or one range (RFC 9110). Requires a URL that this server has
+ * signed (`File.url`), or a credential that can read the file.
  */
 export async function serveFile(
   request: IncomingMessage,
@@ -35,17 +35,17 @@ export async function serveFile(
   protect(response);
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     response.setHeader('allow', 'GET, HEAD');
-    return answerJson(response, 405, { error: 'Files are uploaded by the mutation uploadFile.' });
+    return sendJson(response, 405, { error: 'Files are read-only here. Upload with the mutation uploadFile.' });
   }
   try {
-    await send(request, response, options.services, await find(request, options));
+    await sendFile(request, response, options.services, await findFile(request, options));
   } catch (error) {
     if (!(error instanceof DomainError) || response.headersSent) throw error;
-    answerJson(response, error instanceof NotFoundError ? 404 : statusOf(error), { error: error.message });
+    sendJson(response, error instanceof NotFoundError ? 404 : httpStatus(error), { error: error.message });
   }
 }
 
-/** Whatever a file holds, it is nobody's page and runs nothing; pages of others may show it. */
+/** The headers that keep a file from running scripts in a browser. Pages of other origins can embed it. */
 function protect(response: ServerResponse): void {
   response.setHeader('x-content-type-options', 'nosniff');
   response.setHeader('content-security-policy', "default-src 'none'; sandbox");
@@ -53,70 +53,71 @@ function protect(response: ServerResponse): void {
   response.setHeader('referrer-policy', 'no-referrer');
 }
 
-async function find(
+async function findFile(
   request: IncomingMessage,
   { services, authenticator }: FileRouteOptions,
 ): Promise<DownloadableFile> {
-  const address = new URL(request.url ?? '/', 'http://any');
-  const id = address.pathname.slice('/files/'.length);
-  const signature = address.searchParams.get('signature');
+  const { pathname, searchParams } = new URL(request.url ?? '/', 'http://any');
+  const id = pathname.slice('/files/'.length);
+  const signature = searchParams.get('signature');
   if (signature !== null) {
-    return findLinkedDownload(services, id, Number(address.searchParams.get('expires')), signature);
+    return findLinkedDownload(services, id, Number(searchParams.get('expires')), signature);
   }
-  const header = (name: string) => request.headers[name] as string | undefined;
-  const session = await authenticator.open(credentialIn(header('authorization') ?? null, workspaceIn(header)));
+  const session = await authenticator.open(requestCredential(request));
   return findDownload(session.context, id);
 }
 
-async function send(
+async function sendFile(
   request: IncomingMessage,
   response: ServerResponse,
   { files }: Services,
   file: DownloadableFile,
 ): Promise<void> {
-  const etag = `"${file.sha256}"`;
-  const isShown = shown.test(file.mimeType);
-  const type = isShown || !active.test(file.mimeType) ? file.mimeType : 'application/octet-stream';
-  const headers: Record<string, string | number> = {
-    etag,
-    'cache-control': 'private, max-age=300',
-    'accept-ranges': 'bytes',
-    'content-type': type.startsWith('text/') ? `${type}; charset=utf-8` : type,
-    'content-disposition': contentDisposition(file.name, { type: isShown ? 'inline' : 'attachment' }),
-  };
-  if (request.headers['if-none-match']?.split(',').some((tag) => tag.trim() === etag)) {
+  const headers = fileHeaders(file);
+  if (request.headers['if-none-match']?.split(',').some((tag) => tag.trim() === headers.etag)) {
     response.writeHead(304, headers).end();
     return;
   }
-  const range = rangeOf(request, file.sizeBytes, etag);
-  if (range === 'beyond') {
+  const range = rangeOf(request, file.sizeBytes, headers.etag);
+  if (range === 'unsatisfiable') {
     response.writeHead(416, { ...headers, 'content-range': `bytes */${file.sizeBytes}` }).end();
     return;
   }
-  if (range) headers['content-range'] = `bytes ${range.start}-${range.end}/${file.sizeBytes}`;
-  headers['content-length'] = range ? range.end - range.start + 1 : file.sizeBytes;
-  const status = range ? 206 : 200;
+  const length = range ? range.end - range.start + 1 : file.sizeBytes;
+  const contentRange = range && { 'content-range': `bytes ${range.start}-${range.end}/${file.sizeBytes}` };
+  const head = [range ? 206 : 200, { ...headers, ...contentRange, 'content-length': length }] as const;
   if (request.method === 'HEAD' || file.sizeBytes === 0) {
-    response.writeHead(status, headers).end();
+    response.writeHead(...head).end();
     return;
   }
   const bytes = files.read(file.workspaceId, file.blobKey, range ?? undefined);
-  // Before anything is said: they may not be there.
+  // Before the headers are sent: the read can fail.
   await once(bytes, 'readable');
-  response.writeHead(status, headers);
+  response.writeHead(...head);
   await pipeline(bytes, response).catch((error) => {
-    // Who went away wants no more of it.
+    // Not an error of the server if the client has disconnected.
     if (!request.destroyed || !response.destroyed) throw error;
   });
 }
 
-/** The one range that is asked for; null: all of it; `beyond`: there is nothing there. */
-function rangeOf({ headers }: IncomingMessage, size: number, etag: string): ByteRange | 'beyond' | null {
-  const isOther = headers['if-range'] !== undefined && headers['if-range'] !== etag;
-  if (headers.range === undefined || isOther) return null;
+function fileHeaders(file: DownloadableFile) {
+  const isInline = inlineTypes.test(file.mimeType);
+  const type = isInline || !activeTypes.test(file.mimeType) ? file.mimeType : 'application/octet-stream';
+  return {
+    etag: `"${file.sha256}"`,
+    'cache-control': 'private, max-age=300',
+    'accept-ranges': 'bytes',
+    'content-type': type.startsWith('text/') ? `${type}; charset=utf-8` : type,
+    'content-disposition': contentDisposition(file.name, { type: isInline ? 'inline' : 'attachment' }),
+  };
+}
+
+/** The requested range; null for the whole file. Malformed and multiple ranges are ignored, as RFC 9110 allows. */
+function rangeOf({ headers }: IncomingMessage, size: number, etag: string): ByteRange | 'unsatisfiable' | null {
+  const isOtherVersion = headers['if-range'] !== undefined && headers['if-range'] !== etag;
+  if (headers.range === undefined || isOtherVersion) return null;
   const ranges = parseRange(size, headers.range, { combine: true });
-  if (ranges === -1) return 'beyond';
-  // Malformed ones are passed over, and several at once are more than anybody has to answer.
+  if (ranges === -1) return 'unsatisfiable';
   if (ranges === -2 || ranges.type !== 'bytes' || ranges.length !== 1) return null;
   return ranges[0] ?? null;
 }

@@ -1,27 +1,27 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import helmet from 'helmet';
 import type { Services } from '../../domain/context.ts';
-import type { StagedBytes } from '../../files/staging.ts';
 import type { Logger } from '../../log.ts';
+import { type Cors, couldBeForged, isPageView } from '../cors.ts';
+import { serverLimits } from '../limits.ts';
 import type { EventStreams } from '../live/event-stream.ts';
 import { type LivenessLimits, watchResponse } from '../live/liveness.ts';
-import { type Authenticator, credentialIn, refusedRequest } from '../session/authenticate.ts';
-import { type Transport, workspaceIn, type Yoga } from '../yoga/yoga.ts';
-import { BodyError, readBody } from './body.ts';
-import { type Cors, couldBeForged, isPageView } from './cors.ts';
-import { answerFastJson } from './fast-json.ts';
+import type { Authenticator } from '../session/authenticator.ts';
+import type { Transport, Yoga } from '../yoga/yoga.ts';
+import { readBody, sendBodyError } from './body.ts';
+import { serveFastJson } from './fast-json.ts';
 import { serveFile } from './file-route.ts';
-import { answerJson } from './json-response.ts';
-import { type MultipartOperation, readMultipart, type UploadLimits } from './multipart.ts';
+import { sendJson } from './json-response.ts';
+import type { UploadLimits } from './multipart.ts';
+import { serveUpload } from './upload-route.ts';
 
-/** What the routes need. `isReady` throws, with a reason for the log, while the server cannot do its work. */
 export interface HttpOptions {
   yoga: Yoga;
   services: Services;
   authenticator: Authenticator;
   eventStreams: EventStreams;
-  /** When event streams are given up. */
   liveness: LivenessLimits;
+  /** Throws the reason while the server cannot serve requests. */
   isReady: () => Promise<void>;
   origins: Cors;
   maxBodyBytes: number;
@@ -29,45 +29,41 @@ export interface HttpOptions {
   log: Logger;
 }
 
-/** How long a request may take to come: uploads are large. */
-const requestMs = 15 * 60_000;
-
-/** The HTTP server: /graphql, /files/<id>, /health (the process is alive) and /ready (database and queue answer). */
+/** The HTTP server: /graphql, /files/<id>, /health (the process is alive) and /ready (database and queue respond). */
 export function createHttpServer(options: HttpOptions): Server {
-  const server = createServer((request, response) => {
+  const { headerBytes: maxHeaderSize, requestMs: requestTimeout } = serverLimits;
+  return createServer({ maxHeaderSize, requestTimeout }, (request, response) => {
     route(request, response, options).catch((error) => {
-      options.log.error({ err: error }, 'request');
-      if (!response.headersSent) answerJson(response, 500, { error: 'Something went wrong here.' });
+      options.log.error({ err: error }, 'request failed');
+      if (!response.headersSent) sendJson(response, 500, { error: 'Internal server error.' });
       else response.destroy();
     });
   });
-  server.requestTimeout = requestMs;
-  return server;
 }
 
 async function route(request: IncomingMessage, response: ServerResponse, options: HttpOptions): Promise<void> {
   const path = (request.url ?? '/').split('?', 1)[0];
   if (path === '/graphql') return serveGraph(request, response, options);
   if (path?.startsWith('/files/')) {
-    if (!(await options.origins.answer(request, response))) await serveFile(request, response, options);
+    if (!(await options.origins.handle(request, response))) await serveFile(request, response, options);
     return;
   }
-  if (path === '/health') return answerJson(response, 200, { status: 'ok' });
-  if (path === '/ready') return ready(response, options);
+  if (path === '/health') return sendJson(response, 200, { status: 'ok' });
+  if (path === '/ready') return serveReadiness(response, options);
   if (path === '/') {
     response.writeHead(302, { location: '/graphql' }).end();
     return;
   }
-  answerJson(response, 404, { error: 'Nothing is here. The graph is at /graphql.' });
+  sendJson(response, 404, { error: 'Not found. The GraphQL endpoint is /graphql.' });
 }
 
-async function ready(response: ServerResponse, { isReady, log }: HttpOptions): Promise<void> {
+async function serveReadiness(response: ServerResponse, { isReady, log }: HttpOptions): Promise<void> {
   try {
     await isReady();
-    answerJson(response, 200, { status: 'ready' });
+    sendJson(response, 200, { status: 'ready' });
   } catch (error) {
-    log.warn({ err: error }, 'not ready');
-    answerJson(response, 503, { status: 'not ready' });
+    log.warn({ err: error }, 'readiness check failed');
+    sendJson(response, 503, { status: 'not ready' });
   }
 }
 
@@ -94,92 +90,45 @@ const protectPage = helmet({
 });
 
 async function serveGraph(request: IncomingMessage, response: ServerResponse, options: HttpOptions): Promise<void> {
-  if (await options.origins.answer(request, response)) return;
+  if (await options.origins.handle(request, response)) return;
   response.setHeader('x-content-type-options', 'nosniff');
   if (couldBeForged(request)) {
-    const message = 'Any web page could have sent this: add the header "graphql-require-preflight: 1", or a key.';
-    return answerJson(response, 403, { errors: [{ message, extensions: { code: 'FORBIDDEN' } }] });
+    const message =
+      'A page of any origin could have sent this request. Add the header "graphql-require-preflight: 1" or a key.';
+    return sendJson(response, 403, { errors: [{ message, extensions: { code: 'FORBIDDEN' } }] });
   }
   if (request.method === 'GET' && isPageView(request.headers.accept)) protectPage(request, response, () => {});
-  const gone = new AbortController();
+  const disconnected = new AbortController();
   response.once('close', () => {
-    if (!response.writableFinished) gone.abort();
+    if (!response.writableFinished) disconnected.abort();
   });
-  const transport: Transport = { gone: gone.signal };
+  const transport: Transport = { disconnected: disconnected.signal };
   if (request.headers.accept?.includes('text/event-stream')) {
-    // Events are to pass proxies as they come.
+    // Proxies must not buffer events.
     response.setHeader('x-accel-buffering', 'no');
     watchResponse(response, options.liveness);
   }
   if (isMultipart(request)) return serveUpload(request, response, transport, options);
-  const body = await bodyOf(request, response, options);
+  const body = await receiveBody(request, response, options);
   if (body === undefined) return;
-  if (options.eventStreams.concerns(request)) {
+  if (options.eventStreams.handles(request)) {
     return options.eventStreams.serve(request, response, body?.toString() ?? null);
   }
-  if (body && (await answerFastJson(options.yoga, request, body, response, transport))) return;
+  if (body && (await serveFastJson(options.yoga, request, body, response, transport))) return;
   if (body) Object.assign(request, { body });
   await options.yoga(request, response, transport);
 }
 
-/** The body of a request, null where it has none that is read here; undefined: it has been refused. */
-async function bodyOf(request: IncomingMessage, response: ServerResponse, { maxBodyBytes }: HttpOptions) {
+/** The body of a POST request; null for other methods; undefined if it has been refused. */
+async function receiveBody(request: IncomingMessage, response: ServerResponse, { maxBodyBytes }: HttpOptions) {
   if (request.method !== 'POST') return null;
   try {
     return await readBody(request, maxBodyBytes);
   } catch (error) {
-    refuseBody(response, error);
+    sendBodyError(response, error);
     return undefined;
   }
 }
 
-/** Answers why a body is not taken. Throws what is no BodyError. */
-function refuseBody(response: ServerResponse, error: unknown): void {
-  if (!(error instanceof BodyError)) throw error;
-  const errors = [{ message: error.message, extensions: { code: 'BAD_USER_INPUT' } }];
-  response.setHeader('connection', 'close');
-  answerJson(response, error.status, { errors });
-}
-
 const isMultipart = ({ method, headers }: IncomingMessage) =>
   method === 'POST' && headers['content-type']?.toLowerCase().startsWith('multipart/') === true;
-
-/** An operation with files. Nothing is read of it before its credential is found to be good. */
-async function serveUpload(
-  request: IncomingMessage,
-  response: ServerResponse,
-  transport: Transport,
-  { authenticator, services, yoga, uploads, maxBodyBytes }: HttpOptions,
-): Promise<void> {
-  const header = (name: string) => request.headers[name] as string | undefined;
-  const credential = credentialIn(header('authorization') ?? null, workspaceIn(header));
-  const staged: StagedBytes[] = [];
-  let release = () => {};
-  try {
-    // What anybody without a credential is refused.
-    let operation: MultipartOperation = { query: '{ viewer { kind } }' };
-    const admit = async () => {
-      const { context } = await authenticator.open(credential);
-      release = authenticator.quota.acquire('upload', context.actor, context.workspaceId);
-    };
-    const isAdmitted =
-      credential.secret !== null &&
-      (await admit().then(
-        () => true,
-        (error) => {
-          transport.refusal = refusedRequest(error);
-          return false;
-        },
-      ));
-    if (isAdmitted) {
-      const limits = { ...uploads, bodyBytes: maxBodyBytes };
-      operation = await readMultipart(request, services.staging, limits, staged);
-    } else response.setHeader('connection', 'close');
-    await yoga(request, response, { ...transport, operation });
-  } catch (error) {
-    refuseBody(response, error);
-  } finally {
-    release();
-    for (const bytes of staged) await services.staging.discard(bytes);
-  }
-}

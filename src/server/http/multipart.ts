@@ -1,140 +1,169 @@
 import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
-import { Busboy, type BusboyFileStream } from '@fastify/busboy';
+import { Busboy, type BusboyFileStream, type BusboyInstance } from '@fastify/busboy';
 import type { StagedBytes, Staging } from '../../files/staging.ts';
 import { Upload } from '../../files/upload.ts';
+import { serverLimits } from '../limits.ts';
+import type { ParsedOperation } from '../yoga/yoga.ts';
 import { BodyError } from './body.ts';
 
-/** What may come with one request. */
+/** The limits of one multipart request. */
 export interface UploadLimits {
-  /** In one file. */
+  /** Bytes of one file. */
   uploadBytes: number;
-  /** How many files. */
+  /** The number of files. */
   uploads: number;
-  /** In the operation and its variables. */
+  /** Bytes of the operation with its variables. */
   bodyBytes: number;
-}
-
-/** An operation as it came by the GraphQL multipart request convention, its files in the variables. */
-export interface MultipartOperation {
-  query: string;
-  variables?: Record<string, unknown>;
-  operationName?: string;
 }
 
 const help =
   'Send "operations", then "map", then the files: https://github.com/jaydenseric/graphql-multipart-request-spec';
-const wrong = (message: string) => new BodyError(400, `${message} ${help}`);
+const malformed = (message: string) => new BodyError(400, `${message} ${help}`);
+const tooLarge = (name: string, maxBytes: number) =>
+  new BodyError(413, `${name} is larger than the limit of ${maxBytes} bytes.`);
 
 /**
- * Reads an operation with files. Files go to the staging as they come; what is larger than a file may be is not kept, which
- * its Upload says. `staged` is given all that was staged, also when this throws BodyError.
+ * Reads an operation with files. Files are written to `staging` as they arrive; an Upload larger than its limit has no
+ * bytes. All staged bytes are added to `staged`, which the caller must discard, also if this throws BodyError.
  */
 export async function readMultipart(
   request: IncomingMessage,
   staging: Staging,
   limits: UploadLimits,
   staged: StagedBytes[],
-): Promise<MultipartOperation> {
-  const { uploadBytes, uploads, bodyBytes } = limits;
+): Promise<ParsedOperation> {
   const parser = openParser(request, limits);
-  const fields = new Map<string, string>();
-  const streams: Readable[] = [];
-  const pending: Array<Promise<[string, Upload]>> = [];
-  let fault: Error | null = null;
-  const fail = (error: Error) => {
-    fault ??= error;
-    request.unpipe(parser);
-    parser.destroy();
-    // What is being staged would wait for more for ever.
-    for (const stream of streams) stream.destroy(error);
+  const stage = async (stream: BusboyFileStream) => {
+    const bytes = await staging.add(stream, limits.uploadBytes);
+    staged.push(bytes);
+    // The parser truncates a file at its limit.
+    return stream.truncated ? null : bytes;
   };
-  parser.on('field', (name, value, _nameTruncated, isTruncated) => {
-    if (fault) return;
-    if (isTruncated) fail(new BodyError(413, `"${name}" is larger than ${bodyBytes} bytes, the limit.`));
-    fields.set(name, value);
-  });
-  parser.on('file', (key, stream, name, _encoding, mimeType) => {
-    // A stream that fails without a listener would end the process.
-    stream.on('error', () => {});
-    // What was in the same packet comes all the same.
-    if (fault) return void stream.destroy(fault);
-    streams.push(stream);
-    if (!fields.has('operations') || !fields.has('map')) return fail(wrong('A file came before what it is for.'));
-    pending.push(stage(stream, staging, uploadBytes, staged).then((bytes) => [key, new Upload(name, mimeType, bytes)]));
-  });
-  const tooMany = () => fail(new BodyError(413, `At most ${uploads} files come with one request.`));
-  parser.on('filesLimit', tooMany);
-  parser.on('partsLimit', tooMany);
-  boundSize(request, uploads * uploadBytes + bodyBytes * 2, fail);
+  const parts = new MultipartParts(parser, limits, stage);
+  parts.onFault = () => request.unpipe(parser);
+  const fail = (error: Error) => parts.fail(error);
+  limitSize(request, limits.uploads * limits.uploadBytes + limits.bodyBytes * 2, fail);
   await new Promise<void>((resolve) => {
     parser.once('finish', resolve);
     parser.once('close', resolve);
     parser.once('error', (error: Error) => {
-      fail(wrong(`This is no multipart body: ${error.message}.`));
+      fail(malformed(`The body is not valid multipart: ${error.message}.`));
       resolve();
     });
     request.once('close', () => {
-      if (!request.complete) fail(wrong('The body broke off.'));
+      if (!request.complete) fail(malformed('The body is incomplete.'));
       resolve();
     });
     request.pipe(parser);
   });
-  if (fault) request.resume();
-  const settled = await Promise.allSettled(pending);
-  if (fault) throw fault;
-  const files = settled.map((result) => {
-    if (result.status === 'rejected') throw result.reason;
-    return result.value;
-  });
-  return placed(fields, new Map(files));
+  // After a fault, the rest of the body is read and dropped.
+  request.resume();
+  return operationOf(parts.fields, await parts.files());
 }
 
-function openParser(request: IncomingMessage, { uploads, uploadBytes, bodyBytes }: UploadLimits) {
+/** The parts of a multipart body as its parser finds them. */
+class MultipartParts {
+  readonly fields = new Map<string, string>();
+  onFault: () => void = () => {};
+  readonly #parser: BusboyInstance;
+  readonly #files: Array<Promise<[string, Upload]>> = [];
+  readonly #streams: Readable[] = [];
+  #fault: Error | null = null;
+
+  /** `stage` stores a file; its result is null if the file was too large. */
+  constructor(
+    parser: BusboyInstance,
+    { uploads, bodyBytes }: UploadLimits,
+    stage: (stream: BusboyFileStream) => Promise<StagedBytes | null>,
+  ) {
+    this.#parser = parser;
+    parser.on('field', (name, value, _nameTruncated, isTruncated) => {
+      if (this.#fault) return;
+      if (isTruncated) this.fail(tooLarge(`"${name}"`, bodyBytes));
+      this.fields.set(name, value);
+    });
+    parser.on('file', (key, stream, name, _encoding, mimeType) => {
+      if (!this.#accept(stream)) return;
+      this.#files.push(stage(stream).then((bytes) => [key, new Upload(name, mimeType, bytes)]));
+    });
+    const tooMany = () => this.fail(new BodyError(413, `At most ${uploads} files per request.`));
+    parser.on('filesLimit', tooMany);
+    parser.on('partsLimit', tooMany);
+  }
+
+  /** Whether a file is to be staged. */
+  #accept(stream: BusboyFileStream): boolean {
+    // An error event without a listener would end the process.
+    stream.on('error', () => {});
+    if (this.#fault) {
+      // The packet that had the fault can have more files.
+      stream.destroy(this.#fault);
+      return false;
+    }
+    this.#streams.push(stream);
+    if (this.fields.has('operations') && this.fields.has('map')) return true;
+    this.fail(malformed('A file came before "operations" and "map".'));
+    return false;
+  }
+
+  /** Stops reading; `files` then throws the first error. */
+  fail(error: Error): void {
+    this.#fault ??= error;
+    this.onFault();
+    this.#parser.destroy();
+    // Staging would wait for more bytes forever.
+    for (const stream of this.#streams) stream.destroy(error);
+  }
+
+  /** The files by the names of their parts, once all are staged. */
+  async files(): Promise<Map<string, Upload>> {
+    const settled = await Promise.allSettled(this.#files);
+    if (this.#fault) throw this.#fault;
+    return new Map(
+      settled.map((result) => {
+        if (result.status === 'rejected') throw result.reason;
+        return result.value;
+      }),
+    );
+  }
+}
+
+function openParser(request: IncomingMessage, { uploads, uploadBytes, bodyBytes }: UploadLimits): BusboyInstance {
   const { 'content-type': type = '' } = request.headers;
+  const { multipartFields: fields, multipartExtraParts } = serverLimits;
+  const parts = uploads + multipartExtraParts;
   try {
     return new Busboy({
       headers: { 'content-type': type },
       defCharset: 'utf8',
-      limits: { fields: 2, files: uploads, fileSize: uploadBytes, fieldSize: bodyBytes, parts: uploads + 10 },
+      limits: { fields, files: uploads, fileSize: uploadBytes, fieldSize: bodyBytes, parts },
     });
   } catch {
-    throw wrong('This is no multipart body.');
+    throw malformed('The body is not valid multipart.');
   }
 }
 
-/** Whoever sends files may send so much in all, whatever becomes of them. */
-function boundSize(request: IncomingMessage, maxBytes: number, fail: (error: Error) => void): void {
+/** Ends a request whose body exceeds a size, whether its parts are kept or not. */
+function limitSize(request: IncomingMessage, maxBytes: number, fail: (error: Error) => void): void {
   let bytes = 0;
   request.on('data', (chunk: Buffer) => {
     bytes += chunk.length;
     if (bytes <= maxBytes) return;
-    fail(new BodyError(413, `The request body is larger than ${maxBytes} bytes, the limit.`));
+    fail(tooLarge('The request body', maxBytes));
     request.destroy();
   });
 }
 
-async function stage(
-  stream: Readable & BusboyFileStream,
-  staging: Staging,
-  maxBytes: number,
-  staged: StagedBytes[],
-): Promise<StagedBytes | null> {
-  // The parser cuts what is too large.
-  const bytes = await staging.add(stream, maxBytes);
-  staged.push(bytes);
-  return stream.truncated ? null : bytes;
-}
-
-/** The operation with each file where the map says. Throws BodyError where the two do not fit. */
-function placed(fields: Map<string, string>, files: Map<string, Upload>): MultipartOperation {
-  const operation = objectIn(fields, 'operations') as unknown as MultipartOperation;
-  if (typeof operation.query !== 'string') throw wrong('"operations" has no query.');
+/** The operation, with each file at its path in the map. Throws BodyError if a path or a file is missing. */
+function operationOf(fields: Map<string, string>, files: Map<string, Upload>): ParsedOperation {
+  const operation = objectIn(fields, 'operations') as unknown as ParsedOperation;
+  if (typeof operation.query !== 'string') throw malformed('"operations" has no query.');
   for (const [key, paths] of Object.entries(objectIn(fields, 'map'))) {
     const file = files.get(key);
-    if (!file) throw wrong(`The file ${JSON.stringify(key.slice(0, 100))} did not come.`);
-    if (!Array.isArray(paths) || paths.length !== 1) throw wrong('"map" gives each file a list of one path.');
-    place(operation, String(paths[0]), file);
+    if (!file) throw malformed(`The file ${JSON.stringify(key.slice(0, 100))} is missing.`);
+    if (!Array.isArray(paths) || paths.length !== 1) throw malformed('"map" must list one path for each file.');
+    insert(operation, String(paths[0]), file);
   }
   return operation;
 }
@@ -144,19 +173,22 @@ function objectIn(fields: Map<string, string>, name: string): Record<string, unk
     const value: unknown = JSON.parse(fields.get(name) ?? '');
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
   } catch {
-    // It is answered like everything else that is no object.
+    // Malformed JSON has the same error as JSON that is not an object.
   }
-  throw wrong(`"${name}" is no JSON object.`);
+  throw malformed(`"${name}" is not a JSON object.`);
 }
 
-function place(operation: object, path: string, file: Upload): void {
+/** Replaces the null at a path such as `variables.input.file`. Throws BodyError if there is no null. */
+function insert(operation: object, path: string, file: Upload): void {
   const names = path.split('.');
   const last = names.pop() ?? '';
-  let at: unknown = operation;
-  for (const name of names)
-    at = typeof at === 'object' && at !== null && Object.hasOwn(at, name) ? at[name as never] : null;
-  const isThere = names[0] === 'variables' && typeof at === 'object' && at !== null && Object.hasOwn(at, last);
-  if (!isThere || at?.[last as never] !== null)
-    throw wrong(`Nothing waits for a file at ${JSON.stringify(path.slice(0, 200))}: put null there.`);
-  Object.assign(at as object, { [last]: file });
+  let parent: unknown = operation;
+  for (const name of names) {
+    const hasName = typeof parent === 'object' && parent !== null && Object.hasOwn(parent, name);
+    parent = hasName ? (parent as Record<string, unknown>)[name] : null;
+  }
+  const isPath = names[0] === 'variables' && typeof parent === 'object' && parent !== null;
+  if (!isPath || !Object.hasOwn(parent as object, last) || (parent as Record<string, unknown>)[last] !== null)
+    throw malformed(`The variables have no null at ${JSON.stringify(path.slice(0, 200))} for the file.`);
+  Object.assign(parent as object, { [last]: file });
 }

@@ -1,30 +1,28 @@
 import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
+import { serverLimits } from '../limits.ts';
 
 /**
- * What a socket may hold back for a client that does not read, in bytes. Beyond that nothing is pulled for it, and nothing is
- * read from it; each operation may have one event on its way besides.
+ * Bounds the messages buffered for one WebSocket client. While they exceed the limit, nothing is read from the client, and
+ * `whenWritable` holds back further events.
  */
-const maxHeldBytes = 1_048_576;
-
-/** Keeps what waits for one client within bounds. */
 export class Backpressure {
   readonly #socket: WebSocket;
   readonly #stream: Socket;
   #draining: Promise<void> | null = null;
 
-  /** `stream`: what the WebSocket writes to. */
+  /** `stream`: the TCP socket under the WebSocket. */
   constructor(socket: WebSocket, stream: Socket) {
     this.#socket = socket;
     this.#stream = stream;
-    // Whoever asks without reading the answers is not heard until they are read.
-    socket.on('message', () => void this.ready());
+    // A client that sends operations without reading their results is paused, too.
+    socket.on('message', () => void this.whenWritable());
   }
 
-  /** Resolves when the client has room for more, or is gone. */
-  ready(): Promise<void> {
+  /** Resolves when the buffer has room or the socket has closed. */
+  whenWritable(): Promise<void> {
     if (this.#draining) return this.#draining;
-    if (this.#socket.bufferedAmount <= maxHeldBytes) return Promise.resolve();
+    if (this.#socket.bufferedAmount <= serverLimits.socketBufferedBytes) return Promise.resolve();
     this.#socket.pause();
     this.#draining = new Promise<void>((resolve) => {
       const done = () => {

@@ -2,50 +2,39 @@ import type { Socket } from 'node:net';
 import { WebSocket } from 'ws';
 import { Backpressure } from './backpressure.ts';
 import { type LivenessLimits, watchSocket } from './liveness.ts';
+import { SocketOperations } from './socket-operations.ts';
 
-/** What is left to a client that is sent away, to take what waits for it and hear why. */
-const lastWordsMs = 5000;
-
-/** A WebSocket as a server needs it that cannot choose its clients. */
+/** A WebSocket to an untrusted client: with bounded buffers, and closed if the client is gone, stalled or idle. */
 export class ClientSocket extends WebSocket {
+  /** The operations under way. */
+  readonly operations = new SocketOperations();
   #backpressure: Backpressure | null = null;
-  #operations = 0;
-  #usedAt = Date.now();
+  #finalMessageMs = 0;
 
-  /** Begins to keep what waits for the client within bounds, and to see whether it is there. `stream`: what is written to. */
-  attend(stream: Socket, liveness: LivenessLimits): void {
+  /**
+   * Starts to watch the client. `stream`: the TCP socket. `finalMessageMs`: how long a closing client may take to read the
+   * buffered messages and to answer the close frame.
+   */
+  start(stream: Socket, liveness: LivenessLimits, finalMessageMs: number): void {
+    this.#finalMessageMs = finalMessageMs;
     this.#backpressure = new Backpressure(this, stream);
-    watchSocket(this, stream, () => (this.#operations > 0 ? Date.now() : this.#usedAt), liveness);
+    watchSocket(this, stream, () => this.operations.lastActiveAt, liveness);
   }
 
-  /** Resolves when the client has room for more, or is gone. */
-  async ready(): Promise<void> {
-    await this.#backpressure?.ready();
+  /** Resolves when the buffer has room or the socket has closed. */
+  async whenWritable(): Promise<void> {
+    await this.#backpressure?.whenWritable();
   }
 
-  /** How many operations are under way. */
-  get operations(): number {
-    return this.#operations;
-  }
-
-  begin(): void {
-    this.#operations += 1;
-  }
-
-  end(): void {
-    this.#operations -= 1;
-    this.#usedAt = Date.now();
-  }
-
-  /** Never fails: that a client is gone is heard as such, and nothing went wrong. */
+  /** Never fails: a lost connection is reported by `close`, and is no error. */
   override send(data: unknown, ...rest: unknown[]): void {
     const done = rest.pop() as () => void;
     super.send(data as string, () => done());
   }
 
-  /** Closes for good: a client that does not answer the closing is cut off soon. */
+  /** Closes the socket, and terminates the connection if the client does not answer in time. */
   override close(code?: number, reason?: string | Buffer): void {
     super.close(code, reason);
-    setTimeout(() => this.terminate(), lastWordsMs).unref();
+    setTimeout(() => this.terminate(), this.#finalMessageMs).unref();
   }
 }

@@ -1,20 +1,20 @@
 /**
- * Why the server closes a socket. What clients of graphql-transport-ws do: after 1000 they come back when they are needed;
- * after 4401 and 4409 they give up; after all others here they come back by themselves, and go on with their cursors.
+ * The codes with which the server closes a WebSocket. A client of graphql-transport-ws reconnects when it next needs the socket
+ * after 1000, gives up after 4401 and 4409, and reconnects at once after the others and resumes with its cursors.
  */
 export const closeCode = {
-  /** Nothing was asked for a while. */
+  /** No operation was under way for the idle time. */
   idle: 1000,
-  /** The server stops: another instance, or the next one here, goes on. */
+  /** The server is stopping. graphql-ws sends it. */
   goingAway: 1001,
-  /** Too many sockets are open already. */
+  /** Too many sockets are open. */
   tooMany: 1013,
-  /** It never said who it is. */
+  /** The client has sent no credential in time. */
   unauthorized: 4401,
-  /** Its credential is not, or no longer, good. */
+  /** The credential is not valid or has ended. */
   forbidden: 4403,
-  /** The id of an operation that has not ended yet was used for another one. */
+  /** The client reused the id of an operation that has not ended. */
   idTaken: 4409,
-  /** It has neither read nor answered for too long. */
+  /** The client has neither read nor answered in time. */
   tooSlow: 4410,
 } as const;

@@ -1,34 +1,28 @@
 import type { ExecutionResult, GraphQLError } from 'graphql';
+import { iterator } from '../../async/iterator.ts';
 
-/** Errors as the answer to an operation. */
+/** A result stream that consists of errors. */
 export async function* errorResult(errors: readonly GraphQLError[]): AsyncGenerator<ExecutionResult> {
   yield { errors };
 }
 
-/** The same results; what goes wrong with them is the last of them, as `shown` says it, and no fault of whatever reads them. */
+/** The same results, but an error that their iterator throws becomes the last result. `mask`: see `maskError`. */
 export function withErrorResults(
   results: AsyncIterable<ExecutionResult>,
-  shown: (error: unknown) => Error,
-): AsyncGenerator<ExecutionResult, void> {
+  mask: (error: unknown) => Error,
+): AsyncGenerator<ExecutionResult, undefined> {
   const inner = results[Symbol.asyncIterator]();
-  let isBroken = false;
-  const iterator: AsyncGenerator<ExecutionResult, void> = {
+  let hasFailed = false;
+  return iterator<ExecutionResult>({
     next: async () => {
-      if (isBroken) return { done: true, value: undefined };
+      if (hasFailed) return { done: true, value: undefined };
       try {
-        return (await inner.next()) as IteratorResult<ExecutionResult, void>;
+        return await inner.next();
       } catch (error) {
-        isBroken = true;
-        return { done: false, value: { errors: [shown(error) as GraphQLError] } };
+        hasFailed = true;
+        return { done: false, value: { errors: [mask(error) as GraphQLError] } };
       }
     },
-    return: async () => (await inner.return?.()) as IteratorReturnResult<void>,
-    throw: async (error) => {
-      await inner.return?.();
-      throw error;
-    },
-    [Symbol.asyncIterator]: () => iterator,
-    [Symbol.asyncDispose]: async () => void (await inner.return?.()),
-  };
-  return iterator;
+    close: async () => inner.return?.(),
+  });
 }

@@ -1,119 +1,119 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type ExecutionResult, type GraphQLError, getOperationAST } from 'graphql';
-import {
-  createHandler,
-  type Handler,
-  type OperationArgs,
-  type Request,
-  type RequestParams,
-  type Response,
-} from 'graphql-sse';
-import { DomainError, RateLimitedError } from '../../domain/error.ts';
+import type { ExecutionArgs, ExecutionResult, GraphQLError } from 'graphql';
+import { createHandler, type Handler, type OperationArgs, type RequestParams, type Response } from 'graphql-sse';
+import type { Timing } from '../../config/timing.ts';
+import { RateLimitedError } from '../../domain/error.ts';
 import type { Logger } from '../../log.ts';
-import { type Authenticator, credentialIn, refusedRequest } from '../session/authenticate.ts';
+import { serverLimits } from '../limits.ts';
+import type { Authenticator } from '../session/authenticator.ts';
+import { requestCredential } from '../session/request-credential.ts';
+import { errorResponse, requestError } from '../session/request-error.ts';
 import type { Session } from '../session/session.ts';
+import { executors, isSubscription, type OperationParams, sessionOperation } from '../yoga/execute-operation.ts';
+import type { SharedResults } from '../yoga/shared-results.ts';
 import { maskError } from '../yoga/use-error-codes.ts';
-import { workspaceIn, type Yoga } from '../yoga/yoga.ts';
+import type { Yoga } from '../yoga/yoga.ts';
 import { errorResult, withErrorResults } from './error-results.ts';
-import { executorsWith, operationOf } from './operation.ts';
 import { ReservedStream } from './reserved-stream.ts';
-import type { SharedResults } from './shared-results.ts';
+import {
+  hasTokenHeader,
+  jsonResponse,
+  messageResponse,
+  openingRequest,
+  type RawRequest,
+  type SseRequest,
+  sseRequest,
+  tokenInUrl,
+  tokenOf,
+} from './sse-request.ts';
 
-const tokenHeader = 'x-graphql-event-stream-token';
-/** A stream that was asked for and not opened by then is forgotten. */
-const openWithinMs = 30_000;
-/** How many queries and mutations may have answers on their way, or waiting, on one stream. */
-const maxAnswers = 100;
-
-type Raw = { request: IncomingMessage; body: string | null };
 type Context = Record<PropertyKey, unknown>;
-type SseRequest = Request<Raw, unknown>;
-
-/** The token of an event stream that a request names; null: none. */
-function tokenOf({ headers, url = '' }: IncomingMessage): string | null {
-  const header = headers[tokenHeader];
-  return typeof header === 'string' ? header : tokenInAddress(url);
-}
-
-const tokenInAddress = (url: string) => new URLSearchParams(url.split('?')[1]).get('token');
 
 /**
- * The single connection mode of the GraphQL over SSE protocol, on the same path as everything else: PUT reserves a stream and
- * answers with its token, GET opens it, POST with the token sends an operation whose answers come on it, DELETE ends one.
+ * The single connection mode of the GraphQL over SSE protocol, on /graphql: PUT reserves a stream and responds with its
+ * token, GET opens the stream, POST with the token starts an operation whose results come on the stream, DELETE ends one.
  * https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md
- * The token opens the stream; each operation says with its own credential who asks, and must be of whoever reserved it. The
- * distinct connections mode needs none of this: that is how yoga answers.
+ * The token opens the stream; each operation needs a credential of the actor that reserved it. Yoga serves the distinct
+ * connections mode.
  */
 export class EventStreams {
   readonly #yoga: Yoga;
   readonly #authenticator: Authenticator;
-  readonly #shown: (error: unknown) => Error;
+  readonly #timing: Timing['socket'];
+  readonly #mask: (error: unknown) => Error;
   readonly #onError: (error: unknown) => void;
   readonly #streams = new Map<string, ReservedStream>();
   /** By the request that reserved it. */
   readonly #reserved = new WeakMap<object, ReservedStream>();
-  readonly #handle: Handler<Raw, unknown>;
+  readonly #handle: Handler<RawRequest, unknown>;
 
-  constructor(options: { yoga: Yoga; authenticator: Authenticator; events: SharedResults; log: Logger }) {
-    const { yoga, authenticator, events, log } = options;
-    this.#yoga = yoga;
-    this.#authenticator = authenticator;
-    this.#shown = maskError(log);
-    this.#onError = (error) => log.error({ err: error }, 'event stream');
-    this.#handle = createHandler<Raw, unknown, Context>({
-      ...executorsWith(events),
-      // `#operation` has validated it, by more rules than the library knows.
+  constructor(options: {
+    yoga: Yoga;
+    authenticator: Authenticator;
+    results: SharedResults;
+    log: Logger;
+    timing: Timing['socket'];
+  }) {
+    const { log } = options;
+    this.#yoga = options.yoga;
+    this.#authenticator = options.authenticator;
+    this.#timing = options.timing;
+    this.#mask = maskError(log);
+    this.#onError = (error) => log.error({ err: error }, 'event stream failed');
+    this.#handle = createHandler<RawRequest, unknown, Context>({
+      ...executors(options.results),
+      // `prepareOperation` has validated it, with more rules than the library.
       validate: () => [],
-      authenticate: (request) => this.#tokenFor(request),
-      onSubscribe: (request, params) => this.#operation(request, params),
-      // The library would end the stream, and with it all other operations.
+      authenticate: (request) => this.#authorize(request),
+      onSubscribe: (request, params) => this.#prepare(request, params as OperationParams & RequestParams),
+      // Without this, an error of one operation would end the stream and all other operations.
       onOperation: (_ctx, _request, _args, result) =>
         Symbol.asyncIterator in result
-          ? withErrorResults(result as AsyncIterable<ExecutionResult>, this.#shown)
+          ? withErrorResults(result as AsyncIterable<ExecutionResult>, this.#mask)
           : undefined,
       onNext: async (_ctx, request) => void (await this.#streamOf(request)?.sendLock.acquire()),
-      onComplete: (_ctx, request) => void this.#streamOf(request)?.answers.delete(request),
+      onComplete: (_ctx, request) => void this.#streamOf(request)?.results.delete(request),
     });
   }
 
-  /** How many are reserved or open. */
-  get count(): number {
-    return this.#streams.size;
+  /** Whether a request belongs to this protocol. An unknown token in the URL does not make it so: others use the name. */
+  handles(request: IncomingMessage): boolean {
+    return request.method === 'PUT' || hasTokenHeader(request) || this.#streams.has(tokenInUrl(request) ?? '');
   }
 
-  /** Whether a request is about a stream. A token in the address that is of none says nothing. */
-  concerns({ method, headers, url = '' }: IncomingMessage): boolean {
-    return method === 'PUT' || tokenHeader in headers || this.#streams.has(tokenInAddress(url) ?? '');
-  }
-
-  /** Answers a request of the protocol. `body`: what a POST brought. */
+  /** Serves a request of the protocol. `body`: of a POST. */
   async serve(request: IncomingMessage, response: ServerResponse, body: string | null): Promise<void> {
-    const asked = sseRequest(request, { request, body });
-    const [answer, { status, statusText, headers }] = await this.#handle(asked);
-    const stream = this.#streamOf(asked);
-    // What was not taken is not answered on the stream.
-    if (status !== 202) stream?.answers.delete(asked);
+    const sse = sseRequest({ request, body });
+    const [events, { status, statusText, headers }] = await this.#handle(sse);
+    const stream = this.#streamOf(sse);
+    // Only an accepted operation has a result on the stream.
+    if (status !== 202) stream?.results.delete(sse);
     else if (request.method === 'POST') stream?.countOperation();
-    if (status !== 201) this.#reserved.get(asked)?.closed.abort();
+    if (status !== 201) this.#reserved.get(sse)?.closed.abort();
     response.writeHead(status, statusText, { ...headers, 'x-accel-buffering': 'no' });
-    if (answer === null || typeof answer === 'string') response.end(answer);
-    else await stream?.send(answer, response, this.#onError);
+    if (events === null || typeof events === 'string') response.end(events);
+    else await stream?.send(events, response, this.#onError);
   }
 
-  /** The token of a request, or the answer that refuses it. */
-  async #tokenFor(request: SseRequest): Promise<string | Response> {
+  /** The token of the stream that a request may use, or the response that refuses it. */
+  async #authorize(request: SseRequest): Promise<string | Response> {
     try {
       if (request.method === 'PUT') return (await this.#reserve(request)).token;
       const stream = this.#streamOf(request);
-      if (!stream) return refuse(404, 'This stream is not there: reserve one with PUT');
-      // Opening it and ending an operation take the token alone; whatever else is sent with it is an operation.
+      if (!stream) return messageResponse(404, 'There is no stream with this token. Reserve one with PUT.');
+      // The token suffices to open the stream and to end an operation. Any other request starts an operation.
       const isOpening = request.method === 'GET' && request.headers.get('accept') === 'text/event-stream';
       if (isOpening || request.method === 'DELETE') return stream.token;
-      if (!(await this.#open(request)).isOfSame(stream.session)) return refuse(403, 'This stream is of somebody else');
-      if (stream.answers.size < maxAnswers) return stream.token;
-      throw new RateLimitedError(`${maxAnswers} answers wait on this stream, the limit. Read them first.`);
+      const session = await this.#openSession(request);
+      if (!session.hasSamePrincipal(stream.session)) {
+        return messageResponse(403, 'Another actor or workspace has reserved this stream.');
+      }
+      const { streamResults: limit } = serverLimits;
+      if (stream.results.size < limit) return stream.token;
+      throw new RateLimitedError(`${limit} results wait on this stream, which is the limit. Read them first.`);
     } catch (error) {
-      return this.#refusal(error);
+      const { status, body } = errorResponse(error, this.#mask);
+      return jsonResponse(status, body);
     }
   }
 
@@ -121,86 +121,55 @@ export class EventStreams {
     return this.#streams.get(tokenOf(raw.request) ?? '');
   }
 
-  #open({ raw: { request } }: SseRequest): Promise<Session> {
-    return this.#authenticator.open(
-      credentialIn(
-        request.headers.authorization ?? null,
-        workspaceIn((name) => request.headers[name] as string | undefined),
-      ),
-    );
+  #openSession({ raw: { request } }: SseRequest): Promise<Session> {
+    return this.#authenticator.open(requestCredential(request));
   }
 
   async #reserve(request: SseRequest): Promise<ReservedStream> {
-    const session = await this.#open(request);
+    const session = await this.#openSession(request);
     const { revoked, release } = session.watch('socket');
     const stream = new ReservedStream(session);
     this.#streams.set(stream.token, stream);
     this.#reserved.set(request, stream);
-    const forget = () => this.#forget(stream).catch(this.#onError);
-    const late = setTimeout(forget, openWithinMs).unref();
-    // Its operations hear why they end before it closes; one that nobody has opened is forgotten.
+    const discard = () => this.#discard(stream).catch(this.#onError);
+    const timer = setTimeout(discard, this.#timing.openStreamMs).unref();
+    // Its operations send the reason of their end before the stream closes; a stream that is not open is discarded.
     revoked.addEventListener('abort', () =>
-      stream.closeWhenQuiet(() => void forget().then(() => stream.closed.abort())),
+      stream.closeWhenIdle(() => void discard().then(() => stream.closed.abort()), this.#timing.finalMessageMs),
     );
     stream.closed.signal.addEventListener('abort', () => {
-      clearTimeout(late);
+      clearTimeout(timer);
       release();
       this.#streams.delete(stream.token);
     });
     return stream;
   }
 
-  /** The library forgets a stream only when it closes: opens one that nobody came for, and closes it. */
-  async #forget(stream: ReservedStream): Promise<void> {
-    const headers = { accept: 'text/event-stream', [tokenHeader]: stream.token };
-    const request = { method: 'GET', url: '/graphql', headers } as unknown as IncomingMessage;
-    const [body, { status }] = await this.#handle(sseRequest(request, { request, body: null }));
-    // It has been opened after all.
-    if (status === 409) return;
-    if (body !== null && typeof body !== 'string') await body.return();
+  /** Closes a stream that its client has not opened. The library drops a stream only on close, so this opens it first. */
+  async #discard(stream: ReservedStream): Promise<void> {
+    const [events, { status }] = await this.#handle(openingRequest(stream.token));
+    const isOpen = status === 409;
+    if (isOpen) return;
+    if (events !== null && typeof events !== 'string') await events.return();
     stream.sendLock.open();
     stream.closed.abort();
   }
 
-  /** What an operation executes with, or the errors that are its answer. */
-  async #operation(request: SseRequest, params: RequestParams) {
+  /** The arguments to execute an operation with, or a result stream with the errors that refuse it. */
+  async #prepare(
+    request: SseRequest,
+    params: OperationParams,
+  ): Promise<OperationArgs<Context> | AsyncGenerator<ExecutionResult>> {
     try {
-      const session = await this.#open(request);
+      const session = await this.#openSession(request);
       const stream = this.#streamOf(request);
-      const gone = stream?.closed.signal ?? AbortSignal.abort();
-      const found = await operationOf(this.#yoga, session, gone, params as { query: string });
-      if (isErrors(found)) return errorResult(found);
-      if (getOperationAST(found.document, found.operationName)?.operation !== 'subscription')
-        stream?.answers.add(request);
-      return found as OperationArgs<Context>;
+      const closed = stream?.closed.signal ?? AbortSignal.abort();
+      const args = await sessionOperation(this.#yoga, session, closed, params);
+      if (!('document' in args)) return errorResult(args);
+      if (!isSubscription(args)) stream?.results.add(request);
+      return args as ExecutionArgs & OperationArgs<Context>;
     } catch (error) {
-      return errorResult([this.#shown(refusedRequest(error)) as GraphQLError]);
+      return errorResult([this.#mask(requestError(error)) as GraphQLError]);
     }
   }
-
-  #refusal(error: unknown): Response {
-    if (!(error instanceof DomainError)) throw error;
-    const { message, extensions } = refusedRequest(error) as GraphQLError;
-    const { http, ...shown } = extensions as { http: { status: number } };
-    return refuse(http.status, message, shown);
-  }
-}
-
-const isErrors = (found: object): found is readonly GraphQLError[] => Array.isArray(found);
-
-function refuse(status: number, message: string, extensions?: object): Response {
-  const body = JSON.stringify({ errors: [{ message, ...(extensions && { extensions }) }] });
-  return [body, { status, statusText: '', headers: { 'content-type': 'application/json; charset=utf-8' } }];
-}
-
-function sseRequest(request: IncomingMessage, raw: Raw): SseRequest {
-  const get = (name: string) => request.headers[name] as string | undefined;
-  return {
-    method: request.method ?? 'GET',
-    url: request.url ?? '/',
-    headers: { get: (name) => get(name.toLowerCase()) },
-    body: raw.body,
-    raw,
-    context: undefined,
-  };
 }

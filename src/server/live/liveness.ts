@@ -5,70 +5,70 @@ import { closeCode } from './close-code.ts';
 
 /** In milliseconds. */
 export interface LivenessLimits {
-  /** How often a client is asked whether it is still there, and looked at. */
-  askEveryMs: number;
-  /** A client that has neither answered nor taken anything for so long is given up. */
+  /** The interval of pings and checks. */
+  pingMs: number;
+  /** A client that has neither sent nor read anything for this long is disconnected. */
   silentMs: number;
-  /** A socket without an operation for so long is closed. */
+  /** A socket without an operation for this long is closed. */
   idleMs: number;
 }
 
 /**
- * Tells whether something of what waited for a client has left since it was last asked: then somebody reads, if slowly. What
- * merely fits into the buffers of the system says nothing.
+ * Returns a function that reports whether buffered bytes have left the process since its last call: the client reads, even
+ * if slowly. Bytes that went straight to the buffers of the operating system prove nothing.
  */
-function taking(stream: Socket, held: () => number): () => boolean {
-  let before = { held: 0, left: 0 };
+function readProgress(stream: Socket, buffered: () => number): () => boolean {
+  let before = { buffered: 0, sent: 0 };
   return () => {
-    const now = { held: held(), left: stream.bytesWritten - stream.writableLength };
-    const isTaking = before.held > 0 && now.left > before.left;
+    const now = { buffered: buffered(), sent: stream.bytesWritten - stream.writableLength };
+    const hasProgress = before.buffered > 0 && now.sent > before.sent;
     before = now;
-    return isTaking;
+    return hasProgress;
   };
 }
 
 /**
- * Closes a socket whose client is gone, does not read, or wants nothing. A client that is merely slow takes a little now
- * and then; one whose machine sleeps comes back within `silentMs`, or resumes with its cursor. `usedAt`: when an operation was
- * last under way.
+ * Closes a socket whose client is gone, does not read, or is idle. A slow client makes some progress between checks; a
+ * client whose machine sleeps either wakes up within `silentMs` or reconnects with its cursor. `lastActiveAt`: when an
+ * operation was last under way.
  */
 export function watchSocket(
   socket: WebSocket,
   stream: Socket,
-  usedAt: () => number,
-  { askEveryMs, silentMs, idleMs }: LivenessLimits,
+  lastActiveAt: () => number,
+  { pingMs, silentMs, idleMs }: LivenessLimits,
 ): void {
-  let unheard = 0;
-  const isTaking = taking(stream, () => socket.bufferedAmount);
-  const hear = () => {
-    unheard = 0;
+  let silentChecks = 0;
+  const hasProgress = readProgress(stream, () => socket.bufferedAmount);
+  const markAlive = () => {
+    silentChecks = 0;
   };
-  socket.on('pong', hear);
-  socket.on('message', hear);
-  const look = () => {
+  socket.on('pong', markAlive);
+  socket.on('message', markAlive);
+  const check = () => {
     if (socket.readyState !== socket.OPEN) return;
-    // Looks are counted, not time: if it was this process that slept, nobody else was silent.
-    if (isTaking()) hear();
-    unheard += 1;
-    if (unheard * askEveryMs > silentMs) socket.close(closeCode.tooSlow, 'Nothing was read or answered for too long');
-    else if (Date.now() - usedAt() > idleMs) socket.close(closeCode.idle, 'Idle');
+    if (hasProgress()) markAlive();
+    // Checks are counted instead of time: time also passes while this process is suspended.
+    silentChecks += 1;
+    if (silentChecks * pingMs > silentMs) socket.close(closeCode.tooSlow, 'Nothing was read or answered for too long');
+    else if (Date.now() - lastActiveAt() > idleMs) socket.close(closeCode.idle, 'Idle');
     else socket.ping();
   };
-  const timer = setInterval(look, askEveryMs).unref();
+  const timer = setInterval(check, pingMs).unref();
   socket.once('close', () => clearInterval(timer));
 }
 
-/** Breaks off an answer of which nothing has been read for too long, though more waits. */
-export function watchResponse(response: ServerResponse, { askEveryMs, silentMs }: LivenessLimits): void {
+/** Destroys a response whose buffered bytes have not been read for `silentMs`. */
+export function watchResponse(response: ServerResponse, { pingMs, silentMs }: LivenessLimits): void {
   const { socket } = response;
   if (!socket) return;
-  const held = () => socket.writableLength;
-  const isTaking = taking(socket, held);
-  let untaken = 0;
-  const look = () => {
-    untaken = held() === 0 || isTaking() ? 0 : untaken + 1;
-    if (untaken * askEveryMs > silentMs) response.destroy();
+  const buffered = () => socket.writableLength;
+  const hasProgress = readProgress(socket, buffered);
+  let stalledChecks = 0;
+  const check = () => {
+    stalledChecks = buffered() === 0 || hasProgress() ? 0 : stalledChecks + 1;
+    if (stalledChecks * pingMs > silentMs) response.destroy();
   };
-  const timer = setInterval(look, askEveryMs).unref();
+  const timer = setInterval(check, pingMs).unref();
   response.once('close', () => clearInterval(timer));
 }

@@ -3,68 +3,65 @@ import type { ServerResponse } from 'node:http';
 import type { Session } from '../session/session.ts';
 import { SendLock } from './send-lock.ts';
 
-/** How long operations have to say why they end, when their credential has. */
-const lastWordsMs = 5000;
-
-/** An event stream for the answers of many operations, from its reservation until it closes. */
+/** An event stream with the results of many operations, from its reservation until it closes. */
 export class ReservedStream {
   readonly token = randomUUID();
-  /** Whose it is. */
+  /** The session that reserved it. */
   readonly session: Session;
-  /** Aborted when it closes. */
+  /** Aborted when the stream closes. */
   readonly closed = new AbortController();
-  /** One event at a time is on its way to the client, whatever the number of operations. */
+  /** Held from the next result of an operation until that has been sent: the buffer is one result, not one per operation. */
   readonly sendLock = new SendLock();
-  /** The queries and mutations whose answers are on their way, as they were sent. */
-  readonly answers = new Set<object>();
-  /** How many operations have been taken, and of how many the client has the last word. */
+  /** The requests of queries and mutations whose results have not been sent. */
+  readonly results = new Set<object>();
   #accepted = 0;
   #completed = 0;
-  #whenQuiet: (() => void) | null = null;
+  #onIdle: (() => void) | null = null;
 
   constructor(session: Session) {
     this.session = session;
   }
 
-  /** An operation will be answered on it. */
+  /** Counts an operation that will complete on the stream. */
   countOperation(): void {
     this.#accepted += 1;
   }
 
-  /**
-   * Closes it when all its operations have said their last word, or when they had the time to: each hears for itself that the
-   * credential has ended. `close` is called once.
-   */
-  closeWhenQuiet(close: () => void): void {
-    const timer = setTimeout(() => this.#whenQuiet?.(), lastWordsMs).unref();
-    this.#whenQuiet = () => {
+  /** Calls `close` once: when all operations have completed, or after `timeoutMs`. */
+  closeWhenIdle(close: () => void, timeoutMs: number): void {
+    const timer = setTimeout(() => this.#onIdle?.(), timeoutMs).unref();
+    this.#onIdle = () => {
       clearTimeout(timer);
-      this.#whenQuiet = null;
+      this.#onIdle = null;
       close();
     };
-    this.#look();
+    this.#checkIdle();
   }
 
-  #look(): void {
-    if (this.#completed >= this.#accepted) this.#whenQuiet?.();
+  #checkIdle(): void {
+    if (this.#completed >= this.#accepted) this.#onIdle?.();
   }
 
-  /** Sends what the library has for the client, as fast as that reads, until either ends it. */
-  async send(body: AsyncGenerator<string, void>, response: ServerResponse, onError: (error: unknown) => void) {
+  /** Sends the events of graphql-sse as fast as the client reads them, until either side ends the stream. */
+  async send(
+    events: AsyncGenerator<string, void>,
+    response: ServerResponse,
+    onError: (error: unknown) => void,
+  ): Promise<void> {
     const end = () => {
       this.sendLock.open();
-      body.return().catch(onError);
+      events.return().catch(onError);
     };
     response.once('close', end);
     this.closed.signal.addEventListener('abort', end);
     try {
-      for await (const event of body) {
+      for await (const event of events) {
         if (response.closed) break;
-        await written(response, event);
+        await write(response, event);
         if (event.startsWith('event: next')) this.sendLock.release();
         if (!event.startsWith('event: complete')) continue;
         this.#completed += 1;
-        this.#look();
+        this.#checkIdle();
       }
     } finally {
       this.closed.abort();
@@ -73,8 +70,8 @@ export class ReservedStream {
   }
 }
 
-/** Resolves when a text has been handed to the system, or never will be. */
-function written(response: ServerResponse, text: string): Promise<void> {
+/** Resolves when the operating system has taken the text, or the response has closed. */
+function write(response: ServerResponse, text: string): Promise<void> {
   return new Promise((resolve) => {
     response.once('close', resolve);
     response.write(text, () => {

@@ -1,27 +1,27 @@
-/** Lets one through at a time, in order, until it is opened for all. */
+/** A fair mutex that can be opened for good. (async-mutex has no `open`: its `cancel` rejects those who wait.) */
 export class SendLock {
-  #isTaken = false;
+  #isHeld = false;
   #isOpen = false;
   #waiting: Array<() => void> = [];
 
-  /** Resolves when it is the caller's turn. */
+  /** Resolves when the caller holds the lock, in the order of the calls; at once if it has been opened. */
   acquire(): Promise<void> {
     if (this.#isOpen) return Promise.resolve();
-    if (!this.#isTaken) {
-      this.#isTaken = true;
+    if (!this.#isHeld) {
+      this.#isHeld = true;
       return Promise.resolve();
     }
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  /** Whoever went through is done: the next one's turn. */
+  /** Passes the lock to the next caller. */
   release(): void {
     const next = this.#waiting.shift();
     if (next) next();
-    else this.#isTaken = false;
+    else this.#isHeld = false;
   }
 
-  /** Lets all through, for good. */
+  /** Lets all current and later callers through. */
   open(): void {
     this.#isOpen = true;
     for (const resolve of this.#waiting.splice(0)) resolve();

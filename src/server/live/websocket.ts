@@ -1,240 +1,115 @@
-import type { IncomingMessage, Server } from 'node:http';
-import { type ExecutionArgs, GraphQLError, getOperationAST } from 'graphql';
+import type { Server } from 'node:http';
+import { GraphQLError } from 'graphql';
+import type { ServerOptions } from 'graphql-ws';
 import { type Extra, useServer } from 'graphql-ws/use/ws';
-import { WebSocket, WebSocketServer } from 'ws';
-import type { Credential } from '../../domain/access/credential.ts';
+import { WebSocket } from 'ws';
 import { DomainError, RateLimitedError } from '../../domain/error.ts';
 import type { Logger } from '../../log.ts';
-import type { Cors } from '../http/cors.ts';
-import { type Authenticator, credentialIn, refusedRequest } from '../session/authenticate.ts';
-import type { Session } from '../session/session.ts';
+import type { Authenticator } from '../session/authenticator.ts';
+import { paramsCredential } from '../session/request-credential.ts';
+import { requestError } from '../session/request-error.ts';
+import { executors, sessionOperation } from '../yoga/execute-operation.ts';
+import type { SharedResults } from '../yoga/shared-results.ts';
 import { maskError } from '../yoga/use-error-codes.ts';
 import type { Yoga } from '../yoga/yoga.ts';
-import { ClientSocket } from './client-socket.ts';
+import { type AcceptOptions, acceptSockets } from './accept-sockets.ts';
+import type { ClientSocket } from './client-socket.ts';
 import { closeCode } from './close-code.ts';
-import type { LivenessLimits } from './liveness.ts';
-import { executorsWith, operationOf } from './operation.ts';
-import type { SharedResults } from './shared-results.ts';
+import { SocketSession } from './socket-session.ts';
 
-/** How many operations of one socket may be under way, and how many of them queries and mutations, whose answers may be large. */
-const limits = { all: 1000, answers: 100 };
-const tooMany = (limit: number) =>
-  new RateLimitedError(`This socket has ${limit} operations under way, the limit. Wait until some of them end.`);
-const credentialWithinMs = 10_000;
-const answerCloseWithinMs = 1000;
-/** Open operations hear why they end before the socket is closed. */
-const closeAfterMs = 100;
-
-/** What `params`, or the `headers` in them, say of who is there, whatever the case of the names. */
-function credentialOf(params: Record<string, unknown> | undefined): Credential {
-  const headers = (params?.headers ?? {}) as Record<string, unknown>;
-  const all = [...Object.entries(params ?? {}), ...Object.entries(headers)];
-  const find = (...names: string[]) => {
-    const [, value] = all.find(([key, value]) => names.includes(key.toLowerCase()) && typeof value === 'string') ?? [];
-    return (value as string | undefined) ?? null;
-  };
-  return credentialIn(find('authorization'), find('workspace', 'x-workspace', 'x-dashscope-workspace'));
+interface WebSocketOptions extends AcceptOptions {
+  yoga: Yoga;
+  authenticator: Authenticator;
+  results: SharedResults;
+  log: Logger;
 }
 
-/** What a socket carries from its first message on. */
-interface SocketState extends Record<PropertyKey, unknown> {
-  /** Who sits at the other end; absent until it has said so. */
-  session?: Session;
-  /** While somebody finds out who it is. */
-  entering?: Promise<unknown>;
-  /** Aborted when the socket closes. */
-  closed: AbortController;
-  /** The queries and mutations that are under way, as they were sent. */
-  answers: Set<object>;
-  /** All operations that are under way, as they were sent, with their ids. */
-  begun: Map<object, string>;
-  /** Their ids. */
-  ids: Set<string>;
-}
+type Params = Record<string, unknown>;
+/** `session`: from the first message on. */
+type State = Extra & { session?: SocketSession };
+type Handlers = ServerOptions<Params, State>;
 
-/** Closes a socket that has not said who it is in time. */
-function expectCredential(state: SocketState & Extra): void {
-  const timer = setTimeout(() => {
-    if (!state.session) state.socket.close(closeCode.unauthorized, 'Unauthorized');
-  }, credentialWithinMs);
-  state.closed.signal.addEventListener('abort', () => clearTimeout(timer));
-}
-
-/** Opens the session of a socket, which is closed when its credential is no longer good. */
-async function enter(
-  state: SocketState & Extra,
-  authenticator: Authenticator,
-  credential: Credential,
-): Promise<Session> {
-  const session = await authenticator.open(credential);
-  const { revoked, release } = session.watch('socket');
-  state.session = session;
-  if (state.closed.signal.aborted) {
-    release();
-    return session;
-  }
-  state.closed.signal.addEventListener('abort', release);
-  revoked.addEventListener('abort', () => {
-    const { message } = revoked.reason as Error;
-    setTimeout(() => state.socket.close(closeCode.forbidden, message), closeAfterMs);
-  });
-  return session;
-}
-
-/** The session of an operation: the one that the socket has, renewed when the operation brings a credential. */
-async function sessionOf(
-  state: SocketState & Extra,
-  authenticator: Authenticator,
-  credential: Credential,
-): Promise<Session> {
-  // Of several first operations at once, one opens the session; when it is refused, the next one may.
-  while (state.entering) await state.entering.catch(() => {});
-  if (state.session) {
-    if (credential.secret !== null) await state.session.renew(credential);
-    return state.session;
-  }
-  const entering = enter(state, authenticator, credential);
-  state.entering = entering;
-  try {
-    return await entering;
-  } finally {
-    state.entering = undefined;
-  }
-}
-
-/** The answer to what a client sends after it has been sent away, should it still read. */
+/** The result of an operation that arrives after the server has begun to close the socket. */
 const closing = new GraphQLError('This socket is being closed.', { extensions: { code: 'UNAUTHENTICATED' } });
 
 /**
- * Counts an operation, as it was sent, until `end`. False: it is not to be done, because its client has been sent away, or is now:
- * graphql-ws forgets an id when its client ends the operation, which may take a moment longer, or not have begun yet.
+ * Serves GraphQL over WebSocket (graphql-transport-ws) on /graphql. A socket authenticates with
+ * `connectionParams.authorization` (and `workspace`), or with `extensions.headers` of its first operation, as GraphiQL
+ * does; `extensions.headers` of a later operation renew the credential. The server closes a socket with 4403 when its
+ * credential is refused or ends. `close` resolves when all sockets are closed.
  */
-function begin({ begun, ids, socket }: SocketState & Extra, id: string, payload: object): boolean {
-  if (ids.has(id)) socket.close(closeCode.idTaken, 'Subscriber already exists');
-  if (socket.readyState !== WebSocket.OPEN) return false;
-  begun.set(payload, id);
-  ids.add(id);
-  (socket as ClientSocket).begin();
-  return true;
+export function serveWebSocket(server: Server, options: WebSocketOptions): { close(): Promise<void> } {
+  const sockets = acceptSockets(server, options);
+  const handlers: Handlers = {
+    ...executors(options.results),
+    onConnect: connectionHandler(options),
+    onSubscribe: operationHandler(options),
+    // Further events of a subscription are joined or stay in its feed until the buffer has room.
+    onNext: ({ extra }) => socketOf(extra).whenWritable(),
+    onComplete: ({ extra }, _id, payload) => socketOf(extra).operations.end(payload),
+  };
+  // `isProd`: close reasons must not contain internal errors. Keep-alive is off (0), because `watchSocket` does it with
+  // more patience: graphql-ws would terminate a client after one missed pong.
+  const graph = useServer<Params, { session: SocketSession }>({ ...handlers, isProd: true }, sockets, 0);
+  const close = async () => {
+    const timer = setTimeout(() => {
+      for (const socket of sockets.clients) socket.terminate();
+    }, options.timing.closeMs);
+    await graph.dispose();
+    clearTimeout(timer);
+  };
+  return { close };
 }
 
-function end({ begun, ids, answers, socket }: SocketState & Extra, payload: object): void {
-  const id = begun.get(payload);
-  if (id === undefined) return;
-  begun.delete(payload);
-  ids.delete(id);
-  answers.delete(payload);
-  (socket as ClientSocket).end();
-}
+const socketOf = (extra: Extra) => extra.socket as ClientSocket;
 
-/** Counts an operation that is answered at once, and maybe at length. Throws when there are too many. */
-function expectAnswer({ answers }: SocketState, payload: object, { document, operationName }: ExecutionArgs): void {
-  if (getOperationAST(document, operationName)?.operation === 'subscription') return;
-  if (answers.size >= limits.answers) throw tooMany(limits.answers);
-  answers.add(payload);
-}
-
-/** Closes a socket whose client may not come in; returns what graphql-ws makes 4403 of where nothing else fits better. */
-function turnAway(socket: WebSocket, error: DomainError): false {
+/** Closes a socket with its own code if its actor has too many. Returns false, for which graphql-ws closes with 4403. */
+function refuseSocket(socket: WebSocket, error: DomainError): false {
   if (error instanceof RateLimitedError) socket.close(closeCode.tooMany, 'Too many sockets');
   return false;
 }
 
-/**
- * GraphQL over WebSocket (the graphql-transport-ws protocol) on the same path as over HTTP. A socket says who it is
- * with `connectionParams.authorization` (and `workspace`), or with `extensions.headers` of its first operation, as
- * GraphiQL does; the `extensions.headers` of a later one renew it. It is closed with 4403 when its credential is not good,
- * or ends.
- */
-export function serveWebSocket(
-  server: Server,
-  options: {
-    yoga: Yoga;
-    authenticator: Authenticator;
-    events: SharedResults;
-    origins: Cors;
-    log: Logger;
-    maxPayloadBytes: number;
-    liveness: LivenessLimits;
-  },
-): { close(): Promise<void> } {
-  const { yoga, authenticator, origins, log } = options;
-  const shown = maskError(log);
-  const sockets = new WebSocketServer({
-    noServer: true,
-    maxPayload: options.maxPayloadBytes,
-    WebSocket: ClientSocket,
-  });
-  server.on('upgrade', (request: IncomingMessage, socket, head) => {
-    // Node has let go of the socket: without a listener, a reset would end the process.
-    socket.on('error', () => socket.destroy());
-    const refuse = (status: string) => socket.end(`HTTP/1.1 ${status}\r\n\r\n`, () => socket.destroy());
-    const [path] = (request.url ?? '/').split('?', 1);
-    if (path !== '/graphql') return refuse('404 Not Found');
-    if (!origins.allows(request)) return refuse('403 Forbidden');
-    sockets.handleUpgrade(request, socket, head, (webSocket) => sockets.emit('connection', webSocket, request));
-  });
-  sockets.on('connection', (socket, request) => socket.attend(request.socket, options.liveness));
-  const graph = useServer<Record<string, unknown>, SocketState>(
-    {
-      ...executorsWith(options.events),
-      onConnect: async ({ connectionParams, extra }) => {
-        const state = extra as SocketState & Extra;
-        state.closed = new AbortController();
-        state.begun = new Map();
-        state.ids = new Set();
-        state.answers = new Set();
-        // Also when it closes before it has been acknowledged.
-        extra.socket.once('close', () => state.closed.abort());
-        const credential = credentialOf(connectionParams);
-        if (credential.secret === null) {
-          expectCredential(state);
-          return true;
-        }
-        try {
-          await enter(state, authenticator, credential);
-          return true;
-        } catch (error) {
-          if (error instanceof DomainError) return turnAway(extra.socket, error);
-          log.error({ err: error }, 'socket could not be authenticated');
-          throw error;
-        }
-      },
-      onSubscribe: async ({ extra }, id, payload) => {
-        const state = extra as SocketState & Extra;
-        if (!begin(state, id, payload)) return [closing];
-        try {
-          if (state.begun.size > limits.all) throw tooMany(limits.all);
-          const credential = credentialOf(payload.extensions ?? undefined);
-          const session = await sessionOf(state, authenticator, credential);
-          const found = await operationOf(yoga, session, state.closed.signal, payload);
-          if ('document' in found) expectAnswer(state, payload, found);
-          else end(state, payload);
-          return found;
-        } catch (error) {
-          end(state, payload);
-          if (!state.session && error instanceof RateLimitedError) turnAway(state.socket, error);
-          return [shown(refusedRequest(error)) as GraphQLError];
-        }
-      },
-      // Waits until there is room: what comes meanwhile joins what is not told yet.
-      onNext: ({ extra }) => (extra.socket as ClientSocket).ready(),
-      onComplete: ({ extra }, _id, payload) => end(extra as SocketState & Extra, payload),
-      onDisconnect: ({ extra }) => extra.closed?.abort(),
-      // What goes wrong in here is for the log, not for close reasons.
-      isProd: true,
-    },
-    sockets,
-    // It would give up a client that does not answer within seconds: `watchSocket` knows better.
-    0,
-  );
-  const close = async () => {
-    // Whoever does not answer the closing in time is cut off: others wait for this.
-    const cut = setTimeout(() => {
-      for (const socket of sockets.clients) socket.terminate();
-    }, answerCloseWithinMs);
-    await graph.dispose();
-    clearTimeout(cut);
+function connectionHandler({ authenticator, timing, log }: WebSocketOptions): NonNullable<Handlers['onConnect']> {
+  return async ({ connectionParams, extra }) => {
+    const session = new SocketSession(extra.socket, authenticator);
+    extra.session = session;
+    const credential = paramsCredential(connectionParams);
+    if (credential.secret === null) {
+      session.expectCredential(timing.credentialMs);
+      return true;
+    }
+    try {
+      await session.open(credential);
+      return true;
+    } catch (error) {
+      if (error instanceof DomainError) return refuseSocket(extra.socket, error);
+      log.error({ err: error }, 'socket authentication failed');
+      throw error;
+    }
   };
-  return { close };
+}
+
+function operationHandler({ yoga, log }: WebSocketOptions): NonNullable<Handlers['onSubscribe']> {
+  const mask = maskError(log);
+  return async ({ extra }, id, payload) => {
+    const socket = socketOf(extra);
+    const session = extra.session as SocketSession;
+    const { operations } = socket;
+    if (operations.has(id)) socket.close(closeCode.idTaken, 'Subscriber already exists');
+    if (socket.readyState !== WebSocket.OPEN) return [closing];
+    operations.begin(id, payload);
+    try {
+      operations.requireRoom();
+      const credential = paramsCredential(payload.extensions ?? undefined);
+      const opened = await session.forOperation(credential);
+      const args = await sessionOperation(yoga, opened, session.closed, payload);
+      if ('document' in args) operations.expectResult(payload, args);
+      else operations.end(payload);
+      return args;
+    } catch (error) {
+      operations.end(payload);
+      if (!session.isOpen && error instanceof RateLimitedError) refuseSocket(socket, error);
+      return [mask(requestError(error)) as GraphQLError];
+    }
+  };
 }

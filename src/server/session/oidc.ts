@@ -4,8 +4,9 @@ import type { OidcSettings } from '../../config/config.ts';
 import { userScopes } from '../../domain/access/access.ts';
 import type { ExternalTokens } from '../../domain/access/credential.ts';
 import { CredentialError } from '../../domain/error.ts';
+import { serverLimits } from '../limits.ts';
 
-/** What identity providers sign with; nothing symmetric, and never `none` (RFC 8725, 3.1 and 3.2). */
+/** The accepted signature algorithms: no symmetric ones, and never `none` (RFC 8725, 3.1 and 3.2). */
 const algorithms = [
   'RS256',
   'RS384',
@@ -24,13 +25,13 @@ const discovery = z.object({ issuer: z.string(), jwks_uri: z.url() });
 const userId = z
   .string()
   .min(1)
-  .max(256)
+  .max(serverLimits.externalUserId)
   .refine((text) => text.isWellFormed() && !text.includes('\0'));
 
 /**
- * Accepts the tokens of an identity provider (OpenID Connect): their signature, issuer, audience and times are checked,
- * and their claims say who it is, in which workspace, with which scopes. The provider's keys are read from where its
- * discovery document says, and kept for ten minutes.
+ * Accepts the tokens of an OpenID Connect identity provider. Checks signature, issuer, audience and times; claims give
+ * the end user, the workspace and the scopes. The provider's keys come from `jwksUri` or the URL in its discovery
+ * document, and are cached for ten minutes.
  */
 export class Oidc implements ExternalTokens {
   readonly #settings: OidcSettings;
@@ -42,38 +43,39 @@ export class Oidc implements ExternalTokens {
 
   async read(token: string): ReturnType<ExternalTokens['read']> {
     const { issuer, audience } = this.#settings;
-    const keys = await this.#open();
+    const keys = await this.#openKeys();
     try {
       const requiredClaims = ['exp', this.#settings.userClaim];
       const { payload } = await jwtVerify(token, keys, { issuer, audience, algorithms, requiredClaims });
       return {
-        ...this.#whoAndWhere(payload),
+        ...this.#userAndWorkspace(payload),
         scopes: scopesIn(payload[this.#settings.scopesClaim]),
         until: new Date((payload.exp as number) * 1000),
       };
     } catch (error) {
       if (error instanceof errors.JWTExpired) throw new CredentialError('EXPIRED', 'This token has expired.');
-      // The provider could not be asked: that says nothing about the token.
+      // The keys could not be fetched: the token can still be valid.
       if (error instanceof errors.JWKSTimeout || !(error instanceof errors.JOSEError)) throw error;
       if (error.code === 'ERR_JOSE_GENERIC') throw error;
-      throw new CredentialError('UNKNOWN', 'This token is not one that the identity provider signed for this server.');
+      throw new CredentialError('UNKNOWN', 'The identity provider did not sign this token for this server.');
     }
   }
 
-  #whoAndWhere(payload: Record<string, unknown>): { userId: string; workspaceId: string | null } {
+  #userAndWorkspace(payload: Record<string, unknown>): { userId: string; workspaceId: string | null } {
     const { userClaim, workspaceClaim } = this.#settings;
     const user = userId.safeParse(payload[userClaim]);
-    if (!user.success) throw new CredentialError('UNKNOWN', `The claim ${userClaim} of this token names nobody.`);
+    if (!user.success)
+      throw new CredentialError('UNKNOWN', `The claim ${userClaim} of this token has no valid user id.`);
     if (workspaceClaim === null) return { userId: user.data, workspaceId: null };
     const workspaceId = payload[workspaceClaim];
     if (typeof workspaceId === 'string') return { userId: user.data, workspaceId };
-    throw new CredentialError('UNKNOWN', `The claim ${workspaceClaim} of this token names no workspace.`);
+    throw new CredentialError('UNKNOWN', `The claim ${workspaceClaim} of this token has no workspace id.`);
   }
 
-  #open(): Promise<JWTVerifyGetKey> {
+  #openKeys(): Promise<JWTVerifyGetKey> {
     if (this.#keys) return this.#keys;
     this.#keys = this.#discover();
-    // The next token asks again.
+    // The next token triggers another attempt.
     this.#keys.catch(() => {
       this.#keys = null;
     });
@@ -85,19 +87,20 @@ export class Oidc implements ExternalTokens {
     if (jwksUri !== null) return createRemoteJWKSet(new URL(jwksUri));
     const address = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
     const response = await fetch(address, { signal: AbortSignal.timeout(discoveryTimeoutMs), redirect: 'error' });
-    if (!response.ok) throw new Error(`${address} answered ${response.status}`);
+    if (!response.ok) throw new Error(`${address} responded with status ${response.status}`);
     const document = discovery.parse(await response.json());
-    if (document.issuer !== issuer) throw new Error(`${address} is the document of ${document.issuer}`);
+    if (document.issuer !== issuer)
+      throw new Error(`${address} is the discovery document of another issuer, ${document.issuer}`);
     return createRemoteJWKSet(new URL(document.jwks_uri));
   }
 }
 
-/** Scopes that ask for claims and not for access (OpenID Connect Core 1.0, sections 3.1.2.1, 5.4 and 11). */
+/** Scopes that request claims, not access (OpenID Connect Core 1.0, sections 3.1.2.1, 5.4 and 11). */
 const claimScopes = ['OPENID', 'PROFILE', 'EMAIL', 'ADDRESS', 'PHONE', 'OFFLINE_ACCESS'];
 
 /**
- * The scopes that a claim grants: those it names, where `threads:read` and `THREADS_READ` are one. Names of other systems
- * grant nothing here. A token without the claim, or whose claim says nothing of access, has all that a user can have.
+ * The scopes that a claim grants: the end-user scopes that it names; `threads:read` and `THREADS_READ` are the same. Unknown
+ * names grant nothing. Without the claim, or if all its names are in `claimScopes`, all end-user scopes.
  */
 function scopesIn(claim: unknown) {
   if (claim === undefined) return userScopes;

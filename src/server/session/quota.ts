@@ -1,13 +1,13 @@
 import type { Actor } from '../../domain/access/actor.ts';
 import { RateLimitedError } from '../../domain/error.ts';
 
-/** What lasts: a socket (or the event stream that stands for one), a subscription or wait on it, or a request with files. */
+/** A WebSocket or reserved event stream; a subscription or `waitForRun`; a request with files. */
 export type QuotaKind = 'socket' | 'stream' | 'upload';
 
-/** How much of each may be open at a time in one process, for a key and for an end user. */
+/** The numbers that can be open at a time in one process, per API key and per end user. */
 export type QuotaLimits = Record<QuotaKind, { key: number; user: number }>;
 
-/** Counts what is open for each key and each end user. */
+/** Counts sockets, streams and uploads per API key and per end user, and refuses those beyond the limits. */
 export class Quota {
   readonly #limits: QuotaLimits;
   readonly #open = new Map<string, number>();
@@ -16,14 +16,14 @@ export class Quota {
     this.#limits = limits;
   }
 
-  /** Counts one more, until the returned function is called. Throws RateLimitedError when that is too many. */
+  /** Counts one more until the returned function is called, once. Throws RateLimitedError at the limit. */
   acquire(kind: QuotaKind, actor: Actor, workspaceId: string): () => void {
     const holder = actor.kind === 'USER' ? `${workspaceId} ${actor.userId}` : actor.kind === 'API_KEY' && actor.keyId;
     const id = `${kind} ${holder}`;
     const limit = this.#limits[kind][actor.kind === 'USER' ? 'user' : 'key'];
     const open = this.#open.get(id) ?? 0;
     if (open >= limit) {
-      throw new RateLimitedError(`You have ${open} ${kind}s open, the limit. Close one, or use one for several.`);
+      throw new RateLimitedError(`You have ${open} ${kind}s open, which is the limit. Close one first.`);
     }
     this.#open.set(id, open + 1);
     return () => {

@@ -5,21 +5,20 @@ import { CredentialError, DomainError } from '../../domain/error.ts';
 import type { Access, Watched } from '../../graphql/context.ts';
 import type { Quota, QuotaKind } from './quota.ts';
 
-/** What a session asks of the authenticator that opened it. */
+/** The part of the authenticator that a session uses. */
 interface SessionAuthority {
   readonly quota: Quota;
-  /** Who a credential stands for. Throws CredentialError, and ForbiddenError for a foreign workspace. */
+  readonly watch: { add(session: Session): void; remove(session: Session): void };
+  /** Throws CredentialError, and ForbiddenError for a workspace that the credential may not enter. */
   principalOf(credential: Credential): Promise<Principal>;
-  watch(session: Session): void;
-  unwatch(session: Session): void;
 }
 
-/** The same for the same credential. */
-export const idOf = ({ secret, workspace }: Credential) => `${secret} ${workspace ?? ''}`;
+/** Equal for equal credentials. */
+export const credentialId = ({ secret, workspace }: Credential) => `${secret} ${workspace ?? ''}`;
 
-/** Whoever is behind a request, a stream or a socket, while their credential is good. */
+/** An authenticated credential in use by a request, a stream or a socket, until it is revoked. */
 export class Session implements Access {
-  readonly #authenticator: SessionAuthority;
+  readonly #authority: SessionAuthority;
   readonly #services: Services;
   readonly #revoked = new AbortController();
   #watchers = 0;
@@ -27,70 +26,74 @@ export class Session implements Access {
   #principal: Principal;
   #context: DomainContext;
 
-  constructor(authenticator: SessionAuthority, credential: Credential, admission: Principal, services: Services) {
-    this.#authenticator = authenticator;
+  constructor(authority: SessionAuthority, credential: Credential, principal: Principal, services: Services) {
+    this.#authority = authority;
     this.#services = services;
     this.#credential = credential;
-    this.#principal = admission;
-    this.#context = domainContext(services, admission.workspaceId, admission.actor);
+    this.#principal = principal;
+    this.#context = domainContext(services, principal.workspaceId, principal.actor);
   }
 
-  /** What the session was opened, or last renewed, with. */
+  /** The credential that opened the session or last renewed it. */
   get credential(): Credential {
     return this.#credential;
   }
 
-  /** Whether another session is of the same actor in the same workspace. */
-  isOfSame(other: Session): boolean {
-    const { actor, workspaceId } = this.#principal;
-    return isSame(actor, other.#principal.actor) && workspaceId === other.#principal.workspaceId;
-  }
-
-  /** The domain's context for what is asked in it. */
+  /** The domain context of operations that start now. */
   get context(): DomainContext {
     return this.#context;
   }
 
-  /** Looks at the credential until the release. Throws RateLimitedError when too many of that kind are open for its actor. */
+  /** Whether another session has the same actor and workspace. */
+  hasSamePrincipal(other: Session): boolean {
+    const { actor, workspaceId } = this.#principal;
+    return isSameActor(actor, other.#principal.actor) && workspaceId === other.#principal.workspaceId;
+  }
+
+  /**
+   * Has the credential checked until `release`, and counts one more of `kind` for the actor. Throws RateLimitedError
+   * when the actor has too many of that kind open.
+   */
   watch(kind: QuotaKind = 'stream'): Watched {
-    const giveBack = this.#authenticator.quota.acquire(kind, this.#principal.actor, this.#principal.workspaceId);
+    const releaseQuota = this.#authority.quota.acquire(kind, this.#principal.actor, this.#principal.workspaceId);
     this.#watchers += 1;
-    if (this.#watchers === 1) this.#authenticator.watch(this);
+    if (this.#watchers === 1) this.#authority.watch.add(this);
     let isReleased = false;
     const release = () => {
       if (isReleased) return;
       isReleased = true;
-      giveBack();
+      releaseQuota();
       this.#watchers -= 1;
-      if (this.#watchers === 0) this.#authenticator.unwatch(this);
+      if (this.#watchers === 0) this.#authority.watch.remove(this);
     };
     return { revoked: this.#revoked.signal, release };
   }
 
   /**
-   * Goes on with another credential, for the same actor in the same workspace with no fewer scopes: streams that are
-   * open were opened with those. Throws CredentialError when it is for anything else, or not good.
+   * Replaces the credential by another one for the same actor and workspace with at least the same scopes: open streams
+   * rely on them. Without a workspace, the new credential is for the current one. Throws CredentialError otherwise.
    */
   async renew({ secret, workspace }: Credential): Promise<void> {
     const credential = { secret, workspace: workspace ?? this.#credential.workspace };
-    const admission = await this.#authenticator.principalOf(credential);
+    const principal = await this.#authority.principalOf(credential);
     const { actor, workspaceId } = this.#principal;
-    if (!isSame(actor, admission.actor) || admission.workspaceId !== workspaceId || lacks(admission, this.#principal)) {
+    const isSame = isSameActor(actor, principal.actor) && principal.workspaceId === workspaceId;
+    if (!isSame || hasLost(principal, this.#principal)) {
       const howTo =
-        'A socket goes on with a new credential for the same actor, workspace and scopes: open another one.';
+        'A new credential must have the same actor, workspace and scopes. Open another socket for this one.';
       throw new CredentialError('RIGHTS_CHANGED', howTo);
     }
     this.#credential = credential;
-    this.#principal = admission;
-    this.#context = domainContext(this.#services, workspaceId, admission.actor);
+    this.#principal = principal;
+    this.#context = domainContext(this.#services, workspaceId, principal.actor);
   }
 
-  /** Ends the session of a token whose time has come: nobody need be asked for that. */
+  /** Revokes the session if its token has expired. Reads no database. */
   expireToken(): void {
-    if (this.#principal.actor.kind === 'USER' && this.#isOver()) this.#expire();
+    if (this.#principal.actor.kind === 'USER' && this.#isExpired()) this.#expire();
   }
 
-  #isOver(): boolean {
+  #isExpired(): boolean {
     const { until } = this.#principal;
     return until !== null && until <= new Date();
   }
@@ -99,31 +102,31 @@ export class Session implements Access {
     this.#revoked.abort(new CredentialError('EXPIRED', 'This credential has expired.'));
   }
 
-  /** Ends the session when its credential is no longer good. `found`: what `credential` has come to. */
-  revalidate(found: Principal | Error, credential: Credential): void {
-    // It has been renewed since: the new one is looked at next time.
-    if (idOf(credential) !== idOf(this.#credential)) return;
-    if (found instanceof DomainError) this.#revoked.abort(found);
-    else if (this.#isOver()) this.#expire();
-    else if (found instanceof Error) {
-      this.#services.log.warn({ err: found }, 'a credential could not be looked at');
-    } else if (lacks(found, this.#principal)) {
-      this.#revoked.abort(new CredentialError('RIGHTS_CHANGED', 'This credential may no longer do what it could.'));
+  /** Applies the result of a check of `credential`: revokes the session if the credential has ended or lost rights. */
+  revalidate(result: Principal | Error, credential: Credential): void {
+    // Renewed during the check: the next check covers the new credential.
+    if (credentialId(credential) !== credentialId(this.#credential)) return;
+    if (result instanceof DomainError) this.#revoked.abort(result);
+    else if (this.#isExpired()) this.#expire();
+    else if (result instanceof Error) {
+      this.#services.log.warn({ err: result }, 'credential check failed');
+    } else if (hasLost(result, this.#principal)) {
+      this.#revoked.abort(new CredentialError('RIGHTS_CHANGED', 'This credential has lost scopes or workspaces.'));
     } else {
-      // What is asked from now on is asked with what the credential is now: a nearer end, say.
-      this.#principal = found;
-      this.#context = domainContext(this.#services, found.workspaceId, found.actor);
+      // For example, its expiry can be nearer now.
+      this.#principal = result;
+      this.#context = domainContext(this.#services, result.workspaceId, result.actor);
     }
   }
 }
 
-function isSame(one: Principal['actor'], other: Principal['actor']): boolean {
+function isSameActor(one: Principal['actor'], other: Principal['actor']): boolean {
   if (one.kind === 'API_KEY') return other.kind === 'API_KEY' && one.keyId === other.keyId;
   return one.kind === 'USER' && other.kind === 'USER' && one.userId === other.userId;
 }
 
 /** Whether a credential has lost a scope, or a workspace that it could enter. */
-function lacks({ actor: now }: Principal, { actor: before }: Principal): boolean {
+function hasLost({ actor: now }: Principal, { actor: before }: Principal): boolean {
   if (before.scopes.some((scope) => !now.scopes.includes(scope))) return true;
   if (now.kind !== 'API_KEY' || before.kind !== 'API_KEY' || now.workspaces === 'ALL') return false;
   const { workspaces } = now;

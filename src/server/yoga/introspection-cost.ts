@@ -9,8 +9,9 @@ import {
   type ValidationContext,
 } from 'graphql';
 import { tooComplexError } from '../../graphql/limits.ts';
+import { serverLimits } from '../limits.ts';
 
-/** About how many entries the lists of introspection hold in the mean of all types; most types wrap no other. */
+/** The estimated number of entries in the lists of introspection, as an average over all types. Most types wrap no other. */
 const sizes: Record<string, number> = {
   directives: 8,
   fields: 5,
@@ -21,7 +22,7 @@ const sizes: Record<string, number> = {
   possibleTypes: 1,
   ofType: 0.4,
 };
-/** A description is about so much longer than a name. */
+/** The estimated cost of a field relative to a name: descriptions are longer. */
 const ownCosts: Record<string, number> = { description: 5 };
 
 const everything: IntrospectionOptions = {
@@ -32,62 +33,66 @@ const everything: IntrospectionOptions = {
   inputValueDeprecation: true,
   oneOf: true,
 };
-/** What tools send to read a whole schema. */
+/** The query with which tools read a whole schema. */
 const wholeSchema = parse(getIntrospectionQuery(everything));
 
-/** About how many values of a schema with so many types a document asks for. */
-function introspectionCost({ definitions }: DocumentNode, types: number): number {
+/** The estimated number of values that the introspection of a document reads from a schema with `types` types. */
+function introspectionCost(document: DocumentNode, types: number): number {
+  const costOf = selectionCost(document, types);
+  return document.definitions.flatMap(introspectionIn).reduce((sum, selectionSet) => sum + costOf(selectionSet), 0);
+}
+
+/** The selections of `__schema` and `__type` in a definition, without those in fragments that it spreads. */
+function introspectionIn(node: object): SelectionSetNode[] {
+  const { selectionSet } = node as { selectionSet?: SelectionSetNode };
+  return (selectionSet?.selections ?? []).flatMap((selection) => {
+    if (selection.kind === Kind.FRAGMENT_SPREAD || !selection.selectionSet) return [];
+    const isIntrospection = selection.kind === Kind.FIELD && /^__(schema|type)$/.test(selection.name.value);
+    return isIntrospection ? [selection.selectionSet] : introspectionIn(selection);
+  });
+}
+
+/** Returns a function that estimates the cost of a selection set in a document. */
+function selectionCost({ definitions }: DocumentNode, types: number): (selectionSet: SelectionSetNode) => number {
   const fragments = new Map(
     definitions.flatMap((node) => (node.kind === Kind.FRAGMENT_DEFINITION ? [[node.name.value, node]] : [])),
   );
-  const costs = new Map<string, number>();
-  const costOfSpread = (name: string): number => {
-    const known = costs.get(name);
+  const fragmentCosts = new Map<string, number>();
+  const costOfFragment = (name: string): number => {
+    const known = fragmentCosts.get(name);
     if (known !== undefined) return known;
-    // A fragment that spreads itself is refused by a rule of GraphQL's own.
-    costs.set(name, 0);
+    // Ends the recursion of a fragment that spreads itself, which another validation rule refuses.
+    fragmentCosts.set(name, 0);
     const fragment = fragments.get(name);
     const cost = fragment ? costOf(fragment.selectionSet) : 0;
-    costs.set(name, cost);
+    fragmentCosts.set(name, cost);
     return cost;
   };
   const costOf = ({ selections }: SelectionSetNode): number =>
     selections.reduce((sum, selection) => {
-      if (selection.kind === Kind.FRAGMENT_SPREAD) return sum + costOfSpread(selection.name.value);
+      if (selection.kind === Kind.FRAGMENT_SPREAD) return sum + costOfFragment(selection.name.value);
       const inner = selection.selectionSet ? costOf(selection.selectionSet) : 0;
       if (selection.kind === Kind.INLINE_FRAGMENT) return sum + inner;
       const { value: name } = selection.name;
       const size = name === 'types' ? types : (sizes[name] ?? 1);
       return sum + (ownCosts[name] ?? 1) + size * inner;
     }, 0);
-
-  let total = 0;
-  const find = ({ selections }: SelectionSetNode): void => {
-    for (const selection of selections) {
-      if (selection.kind === Kind.FRAGMENT_SPREAD || !selection.selectionSet) continue;
-      const isOfSchema = selection.kind === Kind.FIELD && /^__(schema|type)$/.test(selection.name.value);
-      if (isOfSchema) total += costOf(selection.selectionSet);
-      else find(selection.selectionSet);
-    }
-  };
-  for (const node of definitions) if ('selectionSet' in node) find(node.selectionSet);
-  return total;
+  return costOf;
 }
 
 /**
- * A validation rule: of the schema, which anybody may read, a document asks for no more than one and a half times what
- * tools ask for to read the whole of it. Other fields are priced by their own rule, which leaves introspection out.
+ * A validation rule that limits introspection, which needs no credential, to `introspectionFactor` times the cost of the
+ * whole schema. The cost rule of the schema covers all other fields, and no introspection.
  */
 export function maxIntrospectionCost(context: ValidationContext): ASTVisitor {
   return {
     Document(document) {
       const types = Object.keys(context.getSchema().getTypeMap()).length;
-      const limit = 1.5 * introspectionCost(wholeSchema, types);
+      const { introspectionFactor } = serverLimits;
+      const limit = introspectionFactor * introspectionCost(wholeSchema, types);
       if (introspectionCost(document, types) <= limit) return;
-      const howTo = 'Ask for types one by one, or in several queries.';
-      context.reportError(
-        tooComplexError(`The query asks for too much of the schema: more than one and a half of it. ${howTo}`),
-      );
+      const message = `The query reads more than ${introspectionFactor} times the whole schema. Split it, or read single types.`;
+      context.reportError(tooComplexError(message));
     },
   };
 }

@@ -1,22 +1,20 @@
 import { type ExecutionArgs, getOperationAST, Kind, type SelectionNode } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import { noCredential } from '../../domain/access/credential.ts';
-import { refusedRequest } from '../session/authenticate.ts';
+import { requestError } from '../session/request-error.ts';
 
-/** The context of a request that came without a credential. */
+/** Part of the context of a request without a credential. */
 export interface Anonymous {
   isAnonymous?: true;
 }
 
-/**
- * Without a credential only the schema itself may be read: it is public, and GraphiQL shows it before a key is pasted.
- */
+/** Requires a credential for all operations but introspection: GraphiQL shows the schema before a key is entered. */
 export function useAuthentication(): Plugin {
   const check = ({ args }: { args: ExecutionArgs }) => {
     if (!(args.contextValue as Anonymous).isAnonymous) return;
     const operation = getOperationAST(args.document, args.operationName);
-    const isOfSchema = operation?.selectionSet.selections.every(isIntrospection);
-    if (!isOfSchema) throw refusedRequest(noCredential());
+    const isSchemaOnly = operation?.selectionSet.selections.every(isIntrospection);
+    if (!isSchemaOnly) throw requestError(noCredential());
   };
   return { onExecute: check as never, onSubscribe: check as never };
 }

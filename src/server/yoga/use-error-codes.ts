@@ -5,7 +5,7 @@ import { codedError } from '../../graphql/schema/error.ts';
 import { newRequestId } from '../../id.ts';
 import type { Logger } from '../../log.ts';
 
-/** Gives errors of validation their code; those of parsing have theirs from `useLimits`. */
+/** Adds the code of validation errors. `useLimits` adds the codes of parse errors. */
 export function useErrorCodes(): Plugin {
   return {
     onValidate:
@@ -16,7 +16,7 @@ export function useErrorCodes(): Plugin {
   };
 }
 
-/** The error, as one of a document that cannot be executed. */
+/** The error with the code of a document that is not valid. */
 export const invalid = (error: GraphQLError) => withCode(error, 'GRAPHQL_VALIDATION_FAILED');
 
 function withCode(error: GraphQLError, code: string): GraphQLError {
@@ -26,37 +26,36 @@ function withCode(error: GraphQLError, code: string): GraphQLError {
 }
 
 /**
- * What a client sees of an error: refusals and coded errors as they are; anything else as INTERNAL_SERVER_ERROR with
- * a request id under which the log has all of it.
+ * Returns a function that converts any error to one that clients can see. Domain errors and coded errors keep their
+ * content; any other error is logged and replaced by INTERNAL_SERVER_ERROR with the request id of the log entry.
  */
 export function maskError(log: Logger) {
   return (error: unknown): Error => {
     const original = error instanceof GraphQLError ? (error.originalError ?? error) : error;
-    if (original instanceof DomainError) return at(error, codedError(original));
-    if (original instanceof GraphQLError) return shownError(error as GraphQLError, original);
+    if (original instanceof DomainError) return atPathOf(error, codedError(original));
+    if (original instanceof GraphQLError) return withPublicCode(error as GraphQLError, original);
     const requestId = newRequestId();
-    // Nobody waits for the answer any more: nothing went wrong here.
-    if (isAbort(original)) log.debug({ requestId }, 'the client has gone');
+    if (isAbort(original)) log.debug({ requestId }, 'client disconnected');
     else log.error({ err: original, requestId }, 'unexpected error');
-    const masked = new GraphQLError(`Something went wrong here. Mention ${requestId} to whoever runs this server.`, {
+    const masked = new GraphQLError(`Internal server error. Report the request id ${requestId} to the operator.`, {
       extensions: { code: 'INTERNAL_SERVER_ERROR', requestId },
     });
-    return at(error, masked);
+    return atPathOf(error, masked);
   };
 }
 
 const isAbort = (error: unknown) => error instanceof DOMException && error.name === 'AbortError';
 
-function shownError(error: GraphQLError, original: GraphQLError): GraphQLError {
+function withPublicCode(error: GraphQLError, original: GraphQLError): GraphQLError {
   const code = error.extensions?.code ?? original.extensions?.code;
-  // Yoga's word for a request that is no GraphQL over HTTP; and none for what graphql-js says itself, of variables that
-  // do not fit or an operation that is not there.
+  // BAD_REQUEST is yoga's code for requests that break GraphQL over HTTP. graphql-js sets no code for variables of a wrong
+  // type and unknown operation names.
   if (code === undefined || code === 'BAD_REQUEST') return withCode(error, 'BAD_USER_INPUT');
-  return error.extensions?.code ? error : at(error, original);
+  return error.extensions?.code ? error : atPathOf(error, original);
 }
 
-/** The error, at the place in the answer where it happened. */
-function at(error: unknown, shown: GraphQLError): GraphQLError {
+/** `shown` with the path and location of `error` in the response. */
+function atPathOf(error: unknown, shown: GraphQLError): GraphQLError {
   if (!(error instanceof GraphQLError)) return shown;
   const { nodes, positions, path, source } = error;
   return new GraphQLError(shown.message, { nodes, positions, path, source, extensions: shown.extensions });

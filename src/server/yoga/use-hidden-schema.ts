@@ -1,7 +1,7 @@
 import { GraphQLError, NoSchemaIntrospectionCustomRule } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 
-/** Refuses introspection, and takes from refusals the suggestions that would give the schema away word by word. */
+/** Refuses introspection, and removes suggestions from validation errors: they would disclose the schema name by name. */
 export function useHiddenSchema(): Plugin {
   return {
     onValidate: ({ addValidationRule }) => {

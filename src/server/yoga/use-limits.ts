@@ -4,7 +4,7 @@ import { limits, maxAliases, tooComplexError } from '../../graphql/limits.ts';
 import { maxIntrospectionCost } from './introspection-cost.ts';
 import { invalid } from './use-error-codes.ts';
 
-/** Parses a document of bounded length. Throws a coded error for one that is longer, or no GraphQL. */
+/** Parses a document of limited length. Throws a coded error for a longer one and for a syntax error. */
 function parseBounded(source: string | Source, options?: ParseOptions): DocumentNode {
   const { length } = typeof source === 'string' ? source : source.body;
   if (length > limits.length)
@@ -13,15 +13,15 @@ function parseBounded(source: string | Source, options?: ParseOptions): Document
     return parse(source, { ...options, maxTokens: limits.tokens });
   } catch (error) {
     if (!(error instanceof GraphQLError)) throw error;
-    const isLong = error.message.includes(`more that ${limits.tokens} tokens`);
-    const howTo = 'Send values as variables, or ask in several queries.';
-    throw isLong
-      ? tooComplexError(`The query has more than ${limits.tokens} tokens, the limit. ${howTo}`)
+    const hasTooManyTokens = error.message.includes(`more that ${limits.tokens} tokens`);
+    const howTo = 'Send values as variables, or split the query.';
+    throw hasTooManyTokens
+      ? tooComplexError(`The query has more than the limit of ${limits.tokens} tokens. ${howTo}`)
       : invalid(error);
   }
 }
 
-/** Bounds what a document may hold before anything of it is executed; depth and cost are bound by the schema. */
+/** Limits the length, aliases and introspection of a document. The schema limits its depth and cost. */
 export function useLimits(): Plugin {
   return {
     onParse: ({ setParseFn }) => setParseFn(parseBounded),

@@ -5,74 +5,74 @@ import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
 import { LRUCache } from 'lru-cache';
 import { type GraphContext, graphContext } from '../../graphql/context.ts';
 import type { Logger } from '../../log.ts';
-import { graphiql } from '../http/graphiql.ts';
-import type { MultipartOperation } from '../http/multipart.ts';
-import type { SharedResults } from '../live/shared-results.ts';
-import { type Authenticator, credentialIn, refusedRequest } from '../session/authenticate.ts';
+import { serverLimits } from '../limits.ts';
+import type { Authenticator } from '../session/authenticator.ts';
+import { headerCredential } from '../session/request-credential.ts';
+import { requestError } from '../session/request-error.ts';
+import { graphiql } from './graphiql.ts';
+import type { SharedResults } from './shared-results.ts';
 import { type Anonymous, useAuthentication } from './use-authentication.ts';
 import { maskError, useErrorCodes } from './use-error-codes.ts';
 import { useHiddenSchema } from './use-hidden-schema.ts';
 import { useLimits } from './use-limits.ts';
-import { useShownIncrements } from './use-shown-increments.ts';
+import { useMaskedIncrements } from './use-masked-increments.ts';
 
-/** What the transport tells of a request: a socket has its context already; over HTTP it says when the client goes. */
-export interface Transport {
-  socket?: GraphContext;
-  gone?: AbortSignal;
-  /** An operation that came with files, and has been read. */
-  operation?: MultipartOperation;
-  /** The refusal of its credential, where somebody has asked already. */
-  refusal?: unknown;
+/** An operation that the transport has read from the body of a request. */
+export interface ParsedOperation {
+  query: string;
+  variables?: Record<string, unknown>;
+  operationName?: string;
 }
 
-/** Lets yoga take an operation that has been read. */
-const useReadOperation = (): Plugin<GraphContext, Transport> => ({
+/** What the transport passes to yoga with a request. */
+export interface Transport {
+  /** The context of an operation of an authenticated socket or event stream. */
+  socket?: GraphContext;
+  /** Aborts when the client of an HTTP request disconnects. */
+  disconnected?: AbortSignal;
+  /** The operation of a multipart request. */
+  operation?: ParsedOperation;
+  /** The error of a credential that has been refused: there is no need to look it up again. */
+  credentialError?: unknown;
+}
+
+/** Lets yoga accept an operation that has been parsed. */
+const useParsedOperation = (): Plugin<GraphContext, Transport> => ({
   onRequestParse: ({ serverContext, setRequestParser }) => {
     const { operation } = serverContext;
     if (operation) setRequestParser(() => operation);
   },
 });
 
-/** The GraphQL server, as yoga makes it. */
 export type Yoga = YogaServerInstance<Transport, GraphContext & Anonymous>;
 
-const neverGone = new AbortController().signal;
+const neverAborted = new AbortController().signal;
 
-/** Both names under which a request may name its workspace; the second is DashScope's. */
-const workspaceHeaders = ['x-workspace', 'x-dashscope-workspace'];
-
-/** The workspace that the headers of a request name; null: none. */
-export const workspaceIn = (get: (name: string) => string | null | undefined): string | null =>
-  workspaceHeaders.map(get).find((value) => typeof value === 'string') ?? null;
-
-/** How long all texts may be together whose documents are kept: parsed, they are about two hundred times as large. */
-const maxParsedLength = 400_000;
-
-/** Keeps what operations were parsed to, within bounds: anybody can send one. */
-const parsed = <Value extends object>() =>
+/** A cache of parsed documents, or of their errors, with a bounded size: any client can send documents. */
+const documentCache = <Value extends object>() =>
   new LRUCache<string, Value>({
-    maxSize: maxParsedLength,
-    maxEntrySize: maxParsedLength / 20,
+    maxSize: serverLimits.cachedDocuments,
+    maxEntrySize: serverLimits.cachedDocument,
     sizeCalculation: (_value, text) => text.length + 1,
   });
 
-/** Lets yoga's own event streams share what is executed. */
-const sharing = (events: SharedResults): Plugin => ({
-  onSubscribe: ({ setSubscribeFn }) => setSubscribeFn(events.subscribe as never),
+/** Shares the results of events between yoga's own event streams. */
+const useSharedResults = (results: SharedResults): Plugin => ({
+  onSubscribe: ({ setSubscribeFn }) => setSubscribeFn(results.subscribe as never),
 });
 
-/** GraphQL over HTTP and SSE on /graphql, and what the WebSocket server executes with. */
+/** Serves GraphQL over HTTP and SSE on /graphql, and executes the operations of all other transports. */
 export function createGraphServer(options: {
   schema: GraphQLSchema;
   authenticator: Authenticator;
-  events: SharedResults;
+  results: SharedResults;
   log: Logger;
   graphiql: boolean;
   introspection: boolean;
 }): Yoga {
-  const { schema, authenticator, events, log } = options;
+  const { schema, authenticator, results, log } = options;
   const yogaLog = log.child({ part: 'yoga' });
-  const shown = maskError(log);
+  const mask = maskError(log);
   return createYoga<Transport, GraphContext & Anonymous>({
     schema,
     graphqlEndpoint: '/graphql',
@@ -85,32 +85,31 @@ export function createGraphServer(options: {
       debug: () => {},
       info: (...words) => yogaLog.debug(words),
       warn: (...words) => yogaLog.warn(words),
-      // What goes wrong has been logged by then, with its request id.
+      // `maskError` has logged the error with its request id.
       error: (...words) => yogaLog.debug(words),
     },
-    parserAndValidationCache: { documentCache: parsed(), errorCache: parsed() },
-    maskedErrors: { maskError: shown },
+    parserAndValidationCache: { documentCache: documentCache(), errorCache: documentCache() },
+    maskedErrors: { maskError: mask },
     multipart: false,
     plugins: [
-      useReadOperation() as Plugin,
+      useParsedOperation() as Plugin,
       useLimits(),
       useDeferStream(),
-      sharing(events),
-      useShownIncrements(shown),
+      useSharedResults(results),
+      useMaskedIncrements(mask),
       ...(options.introspection ? [] : [useHiddenSchema()]),
       useErrorCodes(),
       useAuthentication(),
     ],
-    context: async ({ socket, request, gone = neverGone, refusal }) => {
+    context: async ({ socket, request, disconnected = neverAborted, credentialError }) => {
       if (socket) return socket;
-      if (refusal) throw refusal;
-      const workspace = workspaceIn((name) => request.headers.get(name));
-      const credential = credentialIn(request.headers.get('authorization'), workspace);
+      if (credentialError) throw credentialError;
+      const credential = headerCredential((name) => request.headers.get(name));
       if (credential.secret === null) return { isAnonymous: true } as GraphContext & Anonymous;
       const session = await authenticator.open(credential).catch((error) => {
-        throw refusedRequest(error);
+        throw requestError(error);
       });
-      return graphContext(session.context, session, gone);
+      return graphContext(session.context, session, disconnected);
     },
   });
 }

@@ -1,4 +1,5 @@
-import { type PluginAuth, ToolError } from '../tool.ts';
+import type { PluginAuth } from '../plugin.ts';
+import { ToolError } from '../tool.ts';
 
 /** What a call shows of who makes it. */
 export interface Shown {

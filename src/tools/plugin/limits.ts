@@ -1,4 +1,4 @@
-import { InvalidPluginError, type PluginOperation } from '../tool.ts';
+import { InvalidPluginError, type PluginOperation } from '../plugin.ts';
 
 const maxParameters = 64_000;
 const maxTogether = 1_000_000;

@@ -1,12 +1,7 @@
 import type { Client } from '@modelcontextprotocol/client';
-import {
-  type CallContext,
-  type CallResult,
-  InvalidPluginError,
-  type PluginSource,
-  type ServerTool,
-  ToolError,
-} from '../tool.ts';
+import type { CallContext } from '../call-context.ts';
+import { InvalidPluginError, type PluginSource } from '../plugin.ts';
+import { type CallResult, type ServerTool, ToolError } from '../tool.ts';
 import { blotted, secretsOf, shownBy } from './auth.ts';
 import { legalName } from './operation-name.ts';
 import { BlockedHostError, type SafeFetch } from './safe-fetch.ts';

@@ -1,5 +1,5 @@
 import { parseDocument } from 'yaml';
-import { InvalidPluginError } from '../tool.ts';
+import { InvalidPluginError } from '../plugin.ts';
 import { isObject, type Json, type JsonObject } from './json.ts';
 
 const limits = { bytes: 5_000_000, nodes: 200_000, depth: 100, aliases: 100 };

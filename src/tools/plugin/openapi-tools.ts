@@ -1,7 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { FormData, type RequestInit, type Response } from 'undici';
+import type { CallContext } from '../call-context.ts';
+import type { PluginSource } from '../plugin.ts';
 import { readLimited, TooLongError } from '../read-limited.ts';
-import { type CallContext, type CallResult, type PluginSource, type ServerTool, ToolError } from '../tool.ts';
+import { type CallResult, type ServerTool, ToolError } from '../tool.ts';
 import { blotted, secretsOf, shownBy } from './auth.ts';
 import type { HttpOperation, Parameter } from './openapi.ts';
 import { BlockedHostError, type SafeFetch } from './safe-fetch.ts';

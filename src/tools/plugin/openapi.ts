@@ -1,4 +1,4 @@
-import { InvalidPluginError } from '../tool.ts';
+import { InvalidPluginError } from '../plugin.ts';
 import { type Json, type JsonObject, listIn, objectIn, textIn } from './json.ts';
 import { type ReadOperations, withinLimits } from './limits.ts';
 import { follow, readDocument } from './openapi-document.ts';

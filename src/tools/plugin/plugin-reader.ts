@@ -1,5 +1,11 @@
+import {
+  InvalidPluginError,
+  type McpSource,
+  type OpenApiSource,
+  type PluginReader,
+  type ReadPlugin,
+} from '../plugin.ts';
 import { readLimited, TooLongError } from '../read-limited.ts';
-import { InvalidPluginError, type McpSource, type OpenApiSource, type PluginReader, type ReadPlugin } from '../tool.ts';
 import { withinLimits } from './limits.ts';
 import { readMcp } from './mcp.ts';
 import { readInThread } from './read-in-thread.ts';

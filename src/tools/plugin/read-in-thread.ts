@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import { InvalidPluginError } from '../tool.ts';
+import { InvalidPluginError } from '../plugin.ts';
 import type { ReadOperations } from './limits.ts';
 import type { HttpOperation, OpenApiOptions } from './openapi.ts';
 

@@ -1,7 +1,8 @@
 import { buffer } from 'node:stream/consumers';
 import { untilAborted } from '../../async/until-aborted.ts';
 import type { Logger } from '../../log.ts';
-import { type CallContext, type CallResult, type ServerTool, ToolError } from '../tool.ts';
+import type { CallContext } from '../call-context.ts';
+import { type CallResult, type ServerTool, ToolError } from '../tool.ts';
 import { type DeathCause, type Done, InterpreterDiedError, SandboxError } from './interpreter.ts';
 import type { Packages } from './packages.ts';
 import type { CheckedOut, InterpreterPool } from './pool.ts';

@@ -1,7 +1,7 @@
 import { lexicographicSortSchema, printSchema } from 'graphql';
 import { buildSchema } from './schema.ts';
 
-/** The schema as the file `schema.graphql` holds it: sorted, so that it does not depend on the order of imports. */
+/** The text of `schema.graphql`: the schema in SDL, sorted so that the order of imports does not matter. */
 export function printedSchema(): string {
   return `${printSchema(lexicographicSortSchema(buildSchema()))}\n`;
 }

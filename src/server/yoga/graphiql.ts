@@ -1,8 +1,8 @@
 import type { GraphiQLOptions } from 'graphql-yoga';
 
-const intro = `# Welcome. Paste the key that the server printed into the Headers pane
-# below (each tab has its own), then run the tabs from left to right.
-# The demo answers unless a provider is configured: see "models".
+const intro = `# Welcome. Paste the API key that the server printed into the Headers pane
+# below (each tab has its own headers), then run the tabs from left to right.
+# Until you configure a provider, a built-in demo model answers: see "models".
 
 query Start {
   viewer {
@@ -26,7 +26,9 @@ query Start {
 }
 `;
 
-const createAssistant = `mutation CreateAssistant {
+const createAssistant = `# Creates an assistant: a name, instructions and a model that runs can use.
+# To use it in the next tab, add assistantId to the input.
+mutation CreateAssistant {
   createAssistant(input: { name: "Guide", instructions: "Be brief." }) {
     __typename
     ... on CreateAssistantPayload {
@@ -44,8 +46,8 @@ const createAssistant = `mutation CreateAssistant {
 }
 `;
 
-const createRun = `# Starts a new thread with a message and runs it. Take the run's id to the
-# next tab: it streams the answer, from the first word, however late.
+const createRun = `# Creates a thread with one message, and a run that answers it.
+# Copy the id of the run to the next tab, which streams the answer.
 mutation Run {
   createRun(input: { thread: { title: "First steps", messages: [{ text: "Hello! What can you do?" }] } }) {
     __typename
@@ -67,7 +69,9 @@ mutation Run {
 }
 `;
 
-const follow = `# Paste the run's id into the Variables pane: { "runId": "run_…" }
+const follow = `# Streams the events of a run. The stream starts at the first event, however
+# late you connect. To resume, pass the last cursor you received as "after".
+# Paste the id of the run into the Variables pane: { "runId": "run_…" }
 subscription Follow($runId: ID!, $after: String) {
   runEvents(runId: $runId, after: $after) {
     __typename
@@ -101,8 +105,9 @@ subscription Follow($runId: ID!, $after: String) {
 }
 `;
 
-const python = `# A run with a tool. The demo runs the program that it is given; a model writes its own.
-# It waits for the end: open the file's url, it is good for a while.
+const python = `# Run a tool: first the mutation, then the query.
+# The model writes a Python program, which the server runs in a sandbox.
+# (The demo model uses a prepared program.)
 mutation Python {
   createRun(
     input: {
@@ -123,7 +128,9 @@ mutation Python {
   }
 }
 
-# Paste the run's id into the Variables pane: { "runId": "run_…" }
+# Waits for the end of the run. Paste its id into the Variables pane:
+# { "runId": "run_…" }. Open the url of the file to download it; the url
+# expires after 15 to 30 minutes.
 query Result($runId: ID!) {
   waitForRun(id: $runId) {
     ... on Run {
@@ -152,7 +159,7 @@ query Result($runId: ID!) {
 }
 `;
 
-const browse = `# Everything is one graph.
+const browse = `# Reads threads with their last message, runs, usage and steps in one query.
 query Browse {
   threads(first: 5) {
     totalCount
@@ -187,10 +194,10 @@ query Browse {
 
 const headers = JSON.stringify({ authorization: 'Bearer <paste the key here>' }, null, 2);
 
-/** What GraphiQL shows when it is opened for the first time. */
+/** The options of the GraphiQL page: its tabs on the first visit. */
 export const graphiql: GraphiQLOptions = {
   title: 'assistant-graph',
-  // For new tabs. The options `headers` and `defaultQuery` would open one more tab at every visit.
+  // For new tabs. The options `headers` and `defaultQuery` would open an additional tab on every visit.
   defaultHeaders: headers,
   defaultEditorToolsVisibility: 'headers',
   shouldPersistHeaders: true,

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import cors from 'cors';
 
-/** The headers that a page of another origin may send. */
+/** The request headers that pages of allowed origins can set. */
 const allowedHeaders = [
   'authorization',
   'content-type',
@@ -11,9 +11,10 @@ const allowedHeaders = [
   'graphql-require-preflight',
   'x-graphql-event-stream-token',
 ];
+/** Seconds for which browsers cache a preflight response. */
 const maxAge = 600;
 
-/** Which pages may talk to the server, over HTTP and over WebSocket. */
+/** The origins whose pages can use the server, over HTTP and over WebSocket. */
 export class Cors {
   readonly #allowed: '*' | readonly string[];
   readonly #cors: ReturnType<typeof cors>;
@@ -24,15 +25,15 @@ export class Cors {
     this.#cors = cors({ origin, methods: ['GET', 'POST', 'PUT', 'DELETE'], allowedHeaders, maxAge });
   }
 
-  /** Whether a request comes from a page that may: one of ours, of an allowed origin, or no page at all. */
+  /** Whether a request comes from the server's own origin, an allowed one, or a client that is no browser. */
   allows({ headers }: IncomingMessage): boolean {
     const { origin, host } = headers;
     if (origin === undefined || this.#allowed === '*') return true;
     return origin.replace(/^https?:\/\//, '') === host || this.#allowed.includes(origin.toLowerCase());
   }
 
-  /** Adds what a browser wants to hear before it lets a page read the answer; answers a preflight: then returns true. */
-  answer(request: IncomingMessage, response: ServerResponse): Promise<boolean> {
+  /** Sets the CORS headers of a response. Returns true if the request was a preflight, which has then been served. */
+  handle(request: IncomingMessage, response: ServerResponse): Promise<boolean> {
     return new Promise((resolve) => {
       const { method } = request;
       if (method === 'OPTIONS') response.once('finish', () => resolve(true));
@@ -41,12 +42,12 @@ export class Cors {
   }
 }
 
-/** Content types that a form or a script of any page can send without asking first. */
+/** Content types that any page can send without a preflight. */
 const simpleTypes = ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data'];
 
 /**
- * Whether a page of any origin could have made a browser send this operation without a preflight: then nobody knows
- * whether its user wants it. https://fetch.spec.whatwg.org/#cors-safelisted-request-header
+ * Whether a page of any origin could have made a browser send this operation without a preflight (cross-site request
+ * forgery). https://fetch.spec.whatwg.org/#cors-safelisted-request-header
  */
 export function couldBeForged({ method, headers, url = '' }: IncomingMessage): boolean {
   if (headers.authorization !== undefined || headers['graphql-require-preflight'] !== undefined) return false;
@@ -55,5 +56,5 @@ export function couldBeForged({ method, headers, url = '' }: IncomingMessage): b
   return method === 'POST' && (type === undefined || simpleTypes.includes(type));
 }
 
-/** Whether a browser wants to see a page, and no operation is executed. */
+/** Whether a browser navigates to the page of GraphiQL. Yoga then executes no operation. */
 export const isPageView = (accept: string | undefined) => accept?.includes('text/html') === true;

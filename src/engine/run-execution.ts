@@ -1,0 +1,20 @@
+import type { Run } from '../db/generated/client.ts';
+import type { DomainContext } from '../domain/context.ts';
+import type { Offload } from '../offload/offload.ts';
+import type { ModelTimeouts } from './call-model.ts';
+import type { RunWriter } from './delta-writer.ts';
+import type { RunUsage } from './run-usage.ts';
+import type { Toolbox } from './toolbox.ts';
+
+/** One execution of a run by this worker: the run as it was claimed, and what its execution works with. */
+export interface RunExecution {
+  readonly ctx: DomainContext;
+  readonly run: Run;
+  readonly writer: RunWriter;
+  readonly toolbox: Toolbox;
+  readonly usage: RunUsage;
+  readonly offload: Offload;
+  readonly timeouts: ModelTimeouts;
+  /** Aborts when the execution must stop; the reason says why (`StopReason`). */
+  readonly signal: AbortSignal;
+}

@@ -1,0 +1,30 @@
+import type { IncomingMessage, Server } from 'node:http';
+import { WebSocketServer } from 'ws';
+import type { Timing } from '../../config/timing.ts';
+import type { Cors } from '../cors.ts';
+import { ClientSocket } from './client-socket.ts';
+import type { LivenessLimits } from './liveness.ts';
+
+export interface AcceptOptions {
+  origins: Cors;
+  /** Bytes of one message of a client. */
+  maxPayloadBytes: number;
+  liveness: LivenessLimits;
+  timing: Timing['socket'];
+}
+
+/** Accepts WebSockets on /graphql from pages of allowed origins and from clients that are no browsers. */
+export function acceptSockets(server: Server, { origins, maxPayloadBytes, liveness, timing }: AcceptOptions) {
+  const sockets = new WebSocketServer({ noServer: true, maxPayload: maxPayloadBytes, WebSocket: ClientSocket });
+  sockets.on('connection', (socket, request) => socket.start(request.socket, liveness, timing.finalMessageMs));
+  server.on('upgrade', (request: IncomingMessage, socket, head) => {
+    // Node.js has removed its listeners: an unhandled reset would end the process.
+    socket.on('error', () => socket.destroy());
+    const refuse = (status: string) => socket.end(`HTTP/1.1 ${status}\r\n\r\n`, () => socket.destroy());
+    const [path] = (request.url ?? '/').split('?', 1);
+    if (path !== '/graphql') return refuse('404 Not Found');
+    if (!origins.allows(request)) return refuse('403 Forbidden');
+    sockets.handleUpgrade(request, socket, head, (webSocket) => sockets.emit('connection', webSocket, request));
+  });
+  return sockets;
+}

@@ -1,0 +1,76 @@
+import { LRUCache } from 'lru-cache';
+import type { Credential, ExternalTokens } from '../../domain/access/credential.ts';
+import { credentialTopic } from '../../domain/access/credential-change.ts';
+import type { KeyUsage } from '../../domain/access/key-usage.ts';
+import { authenticate, type Principal } from '../../domain/access/principal.ts';
+import type { Services } from '../../domain/context.ts';
+import { CredentialError } from '../../domain/error.ts';
+import { serverLimits } from '../limits.ts';
+import { CredentialWatch } from './credential-watch.ts';
+import type { Quota } from './quota.ts';
+import { credentialId, Session } from './session.ts';
+
+/** Opens sessions for credentials, and caches the principals of valid credentials for `timing.credential.cacheMs`. */
+export class Authenticator {
+  readonly quota: Quota;
+  /** Ends the sessions of open streams and sockets when their credentials end. */
+  readonly watch: CredentialWatch;
+  readonly #services: Services;
+  readonly #externalTokens: ExternalTokens | null;
+  readonly #usage: KeyUsage;
+  readonly #principals: LRUCache<string, Promise<Principal>>;
+  readonly #unsubscribe: () => void;
+
+  /** `externalTokens`: null if no identity provider is configured. */
+  constructor(options: {
+    services: Services;
+    externalTokens: ExternalTokens | null;
+    usage: KeyUsage;
+    quota: Quota;
+  }) {
+    const { services, externalTokens } = options;
+    this.quota = options.quota;
+    this.watch = new CredentialWatch(services, externalTokens);
+    this.#services = services;
+    this.#externalTokens = externalTokens;
+    this.#usage = options.usage;
+    this.#principals = new LRUCache({ max: serverLimits.cachedCredentials, ttl: services.timing.credential.cacheMs });
+    this.#unsubscribe = services.bus.subscribe(credentialTopic, () => {
+      this.#principals.clear();
+      this.watch.check();
+    });
+  }
+
+  /** Opens a session. Throws CredentialError, and ForbiddenError for a workspace that the credential may not enter. */
+  async open(credential: Credential): Promise<Session> {
+    return new Session(this, credential, await this.principalOf(credential), this.#services);
+  }
+
+  /** Authenticates a credential. Throws as `open` does. */
+  async principalOf(credential: Credential): Promise<Principal> {
+    const id = credentialId(credential);
+    const principal = await (this.#principals.get(id) ?? this.#authenticate(credential, id));
+    if (principal.until !== null && principal.until <= new Date()) {
+      throw new CredentialError('EXPIRED', 'This credential has expired.');
+    }
+    if (principal.actor.kind === 'API_KEY') this.#usage.note(principal.actor.keyId);
+    return principal;
+  }
+
+  #authenticate(credential: Credential, id: string): Promise<Principal> {
+    const found = authenticate(this.#services, this.#externalTokens, [credential]).then(([principal]) => {
+      if (principal instanceof Error) throw principal;
+      return principal as Principal;
+    });
+    this.#principals.set(id, found);
+    found.catch(() => {
+      if (this.#principals.peek(id) === found) this.#principals.delete(id);
+    });
+    return found;
+  }
+
+  close(): void {
+    this.#unsubscribe();
+    this.watch.close();
+  }
+}
