@@ -65,7 +65,6 @@ const packages: Record<string, string[]> = {
   jose: ['server', 'domain'],
   '@fastify/busboy': ['server'],
   cors: ['server'],
-  helmet: ['server'],
 };
 
 const imports = files.flatMap((file) => {

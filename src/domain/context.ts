@@ -9,7 +9,7 @@ import type { Embedder } from '../providers/embedder.ts';
 import type { ModelCatalog } from '../providers/model-catalog.ts';
 import type { Queue } from '../queue/queue.ts';
 import type { Vault } from '../secret/vault.ts';
-import type { PluginReader } from '../tools/plugin.ts';
+import type { PluginReader } from '../tools/plugin-source.ts';
 import type { ToolFactory } from '../tools/tool-factory.ts';
 import type { Actor } from './access/actor.ts';
 import type { SigningKeys } from './access/signing-key.ts';

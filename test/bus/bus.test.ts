@@ -39,7 +39,7 @@ const onPostgres = () => RemoteBus.open(postgresLink(database, fastTiming.bus.an
 const onRedis = () => RemoteBus.open(redisLink(redis.url, 'test', fastTiming.bus.answerMs), log, fastTiming.bus);
 const onCluster = () => RemoteBus.open(redisLink(cluster.url, 'test', fastTiming.bus.answerMs), log, fastTiming.bus);
 
-/** Two ends that should hear each other: of one process, or of two. A server that cannot be here is skipped. */
+/** Two ends of a bus: of one process, or of two. A server that is not available is skipped. */
 const drivers: Record<string, { isHere: boolean; open: () => Promise<Bus[]> }> = {
   memory: {
     isHere: true,
@@ -61,7 +61,7 @@ const delta = (offset: number, text: string, ownerId = 'msg_1'): BusMessage => (
   text,
 });
 
-/** All that is heard on a topic, and the text that its deltas come to. */
+/** Collects the messages of a topic, and the joined text of its deltas. */
 function listen(bus: Bus, topic: string) {
   const heard: BusMessage[] = [];
   const unsubscribe = bus.subscribe(topic, (message) => heard.push(message));
@@ -69,7 +69,7 @@ function listen(bus: Bus, topic: string) {
   return { heard, text, unsubscribe };
 }
 
-/** Resolves when what is said at one end on these topics is heard at the other; forgets what was heard until then. */
+/** Resolves when messages of these topics arrive at the other end; forgets the messages until then. */
 async function heardFrom(bus: Bus, listening: Array<[topic: string, ReturnType<typeof listen>]>): Promise<void> {
   for (const [topic, { heard }] of listening) {
     await vi.waitUntil(() => {
@@ -77,7 +77,7 @@ async function heardFrom(bus: Bus, listening: Array<[topic: string, ReturnType<t
       return heard.some(({ kind }) => kind === 'cancel');
     }, 10_000);
   }
-  // All that has been said until now has been heard when this is.
+  // When this message arrives, all earlier ones have arrived.
   for (const [topic, { heard }] of listening) {
     bus.publish(topic, { kind: 'cancel', runId: 'ready' });
     const last = () => heard.at(-1);
@@ -93,7 +93,7 @@ describe.each(Object.entries(drivers))('the bus: %s', (_name, { isHere, open }) 
     return [one, other] as const;
   };
 
-  test.runIf(isHere)('carries what is said on a topic to whoever listens to it, here and there, once', async () => {
+  test.runIf(isHere)('delivers a message once to each listener of its topic, in both processes', async () => {
     const [one, other] = await openBoth();
     const [here, there, elsewhere] = [listen(one, 'a'), listen(other, 'a'), listen(other, 'b')];
     await heardFrom(one, [
@@ -111,7 +111,7 @@ describe.each(Object.entries(drivers))('the bus: %s', (_name, { isHere, open }) 
     expect(elsewhere.heard).toEqual([]);
   });
 
-  test.runIf(isHere)('carries texts of any length whole and in order, and ten thousand messages at once', async () => {
+  test.runIf(isHere)('delivers texts of any length in order, and ten thousand messages at once', async () => {
     const [one, other] = await openBoth();
     const there = listen(other, 'a');
     await heardFrom(one, [['a', there]]);
@@ -126,7 +126,7 @@ describe.each(Object.entries(drivers))('the bus: %s', (_name, { isHere, open }) 
     await vi.waitUntil(() => there.heard.some((message) => message.kind === 'events' && message.seq === 5000), 10_000);
   });
 
-  test.runIf(isHere)('says nothing any more to whoever has stopped listening', async () => {
+  test.runIf(isHere)('delivers nothing after unsubscribing', async () => {
     const [one, other] = await openBoth();
     const [first, second] = [listen(other, 'a'), listen(other, 'a')];
     await heardFrom(one, [['a', second]]);
@@ -138,7 +138,7 @@ describe.each(Object.entries(drivers))('the bus: %s', (_name, { isHere, open }) 
     expect(first.heard).toEqual([]);
   });
 
-  test.runIf(isHere)('hears a topic whose listeners come and go all the time', async () => {
+  test.runIf(isHere)('stays subscribed while listeners come and go', async () => {
     const [one, other] = await openBoth();
     for (let time = 0; time < 50; time += 1) {
       listen(other, 'a').unsubscribe();
@@ -151,7 +151,7 @@ describe.each(Object.entries(drivers))('the bus: %s', (_name, { isHere, open }) 
   });
 });
 
-/** How the connections of a bus are cut from outside, and how somebody else speaks on its channels. */
+/** Cuts the connections of a bus from outside, and sends foreign payloads on its channels. */
 const links = {
   PostgreSQL: {
     isHere: postgres !== null,
@@ -176,7 +176,7 @@ const links = {
     },
     say: async (payload: string) => {
       for (const index of [0, 1, 2]) {
-        // The one whose slot it is takes it.
+        // Only the node that owns the slot accepts it.
         await cluster.command(index, 'SPUBLISH', 'assistant-graph:test:a', payload).catch(() => {});
       }
     },
@@ -193,24 +193,21 @@ async function queryDatabase(sql: string, values: unknown[] = []): Promise<void>
 describe.each(Object.entries(links))('the bus over %s', (_name, { isHere, open, cut, say }) => {
   const openBoth = async () => keep(await open(), await open());
 
-  test.runIf(isHere)(
-    'whose connection is cut tells its listeners that they may have missed something, and goes on',
-    async () => {
-      const [one, other] = await openBoth();
-      const [here, there] = [listen(one, 'a'), listen(other, 'a')];
-      await heardFrom(one, [['a', there]]);
-      here.heard.length = 0;
-      await cut();
-      await vi.waitUntil(() => here.heard.length > 0 && there.heard.length > 0, 10_000);
-      expect([...here.heard, ...there.heard].every(({ kind }) => kind === 'gap')).toBe(true);
-      await vi.waitUntil(() => {
-        one.publish('a', { kind: 'cancel', runId: 'run_2' });
-        return there.heard.some(({ kind }) => kind === 'cancel');
-      }, 10_000);
-    },
-  );
+  test.runIf(isHere)('sends a gap to its listeners after a lost connection, and continues', async () => {
+    const [one, other] = await openBoth();
+    const [here, there] = [listen(one, 'a'), listen(other, 'a')];
+    await heardFrom(one, [['a', there]]);
+    here.heard.length = 0;
+    await cut();
+    await vi.waitUntil(() => here.heard.length > 0 && there.heard.length > 0, 10_000);
+    expect([...here.heard, ...there.heard].every(({ kind }) => kind === 'gap')).toBe(true);
+    await vi.waitUntil(() => {
+      one.publish('a', { kind: 'cancel', runId: 'run_2' });
+      return there.heard.some(({ kind }) => kind === 'cancel');
+    }, 10_000);
+  });
 
-  test.runIf(isHere)('hears what is not for it without harm, and whoever listens looks for themselves', async () => {
+  test.runIf(isHere)('sends a gap to its listeners for each unknown payload', async () => {
     const [one, other] = await openBoth();
     const there = listen(other, 'a');
     await heardFrom(one, [['a', there]]);
@@ -231,7 +228,7 @@ describe.each(Object.entries(links))('the bus over %s', (_name, { isHere, open, 
     expect(there.heard.filter(({ kind }) => kind !== 'cancel')).toEqual(nonsense.map(() => ({ kind: 'gap' })));
   });
 
-  test.runIf(isHere)('tells others of the gap in what it had to say meanwhile', async () => {
+  test.runIf(isHere)('sends a gap to other processes for messages lost meanwhile', async () => {
     const [one, other] = await openBoth();
     const there = listen(other, 'a');
     await heardFrom(one, [['a', there]]);
@@ -241,7 +238,7 @@ describe.each(Object.entries(links))('the bus over %s', (_name, { isHere, open, 
   });
 });
 
-/** A server to which connections can become half open: nothing passes on them any more, and nobody closes them. */
+/** A server whose connections can become half open: they carry nothing and are not closed. */
 const halfOpen = {
   PostgreSQL: {
     isHere: postgres !== null,
@@ -270,7 +267,7 @@ const halfOpen = {
 };
 
 test.runIf(Object.values(halfOpen).some(({ isHere }) => isHere)).each(Object.entries(halfOpen))(
-  'a connection to %s that is only half there is noticed: whoever listens is told, and all goes on',
+  'a half-open connection to %s is detected: listeners receive a gap, and the bus continues',
   async (_name, { isHere, start }) => {
     if (!isHere) return;
     const { driver, freeze, stop } = await start();

@@ -10,7 +10,7 @@ const log = createLog('silent');
 let bus: RemoteBus;
 afterEach(() => bus.close());
 
-/** A link of which the test decides when it is lost. */
+/** A link that the test can declare lost. */
 function links(listen: (listener: LinkListener, count: number) => Promise<void>): LinkDriver & { opened: number } {
   const driver = {
     opened: 0,
@@ -31,13 +31,13 @@ function links(listen: (listener: LinkListener, count: number) => Promise<void>)
   return driver;
 }
 
-test('a link that is lost while it is opened, or in the moment after it, is replaced', async () => {
+test('a link that is lost while it opens, or right after, is replaced', async () => {
   const lost = new Error('lost');
   const listeners: LinkListener[] = [];
   const driver = links(async (listener, count) => {
     listeners.push(listener);
     if (count === 2) listener.onLost(lost);
-    // As soon as it counts as open, some microtasks later.
+    // Right after it counts as open, some microtasks later.
     if (count > 2 && count < 20) {
       let moment = Promise.resolve();
       for (let step = 0; step < count - 2; step += 1) moment = moment.then(() => {});
@@ -49,14 +49,14 @@ test('a link that is lost while it is opened, or in the moment after it, is repl
   await vi.waitUntil(() => driver.opened >= 20 && bus.isConnected, 50_000);
 });
 
-test.runIf(canStartRedis)('the last listener of a node of a cluster may go: nothing is lost with it', async () => {
+test.runIf(canStartRedis)('the last listener of a cluster node can unsubscribe without a lost link', async () => {
   await using cluster = await RedisServers.start({ count: 3 });
   bus = await RemoteBus.open(redisLink(cluster.url, 'test', fastTiming.bus.answerMs), log, fastTiming.bus);
   let gaps = 0;
   bus.subscribe('witness', ({ kind }) => {
     if (kind === 'gap') gaps += 1;
   });
-  // It says so once, because what was said before it listened is missed.
+  // A new subscription sends one gap, because earlier messages are missed.
   await vi.waitUntil(() => gaps === 1, 10_000);
   for (let index = 0; index < 12; index += 1) {
     let isHeard = false;

@@ -15,13 +15,13 @@ import {
 } from '../../src/db/schema-engine.ts';
 import { withDatabase } from '../support/databases.ts';
 
-test('the migrations make what the schema files say', async () => {
+test('the migrations match the schema files', async () => {
   const pglite = await createPglite();
   expect(await diffMigrationsAgainstSchema(migrationAdapter(pglite))).toBe('-- This is an empty migration.\n');
   await pglite.close();
 });
 
-test("migrations are recorded as Prisma's own command line records them, and are applied once", async () => {
+test("migrations are recorded as by Prisma's command line, and are applied once", async () => {
   const pglite = await createPglite();
   const names = (await readMigrations()).map(({ name }) => name);
   expect(await applyMigrations(migrationAdapter(pglite))).toEqual(names);
@@ -53,7 +53,7 @@ test.skipIf(postgres === null)(
   },
 );
 
-test('a data folder takes one process at a time', async () => {
+test('a data folder can be used by one process at a time', async () => {
   const dataDir = await mkdtemp(join(tmpdir(), 'assistant-graph-lock-'));
   const unlock = await lockDataDir(dataDir);
   const refused = await openPglite({ dataDir }).catch((error) => error);
@@ -65,7 +65,7 @@ test('a data folder takes one process at a time', async () => {
   await rm(dataDir, { recursive: true });
 });
 
-test('the lock of a process that was killed is taken over, by one of those that try', async () => {
+test('the lock of a killed process is taken over by exactly one process', async () => {
   const dataDir = await mkdtemp(join(tmpdir(), 'assistant-graph-lock-'));
   for (const content of ['999999999 1', `${process.pid} 1`, '']) {
     await writeFile(join(dataDir, 'lock'), content);

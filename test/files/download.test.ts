@@ -21,7 +21,7 @@ const plain = (client: Client, file: string) => {
   return fetch(`${app.url}/files/${file}`, { headers });
 };
 
-describe('a part of a file', () => {
+describe('a range of a file', () => {
   test.each([
     ['bytes=0-3', 206, '0123', 'bytes 0-3/10'],
     ['bytes=7-', 206, '789', 'bytes 7-9/10'],
@@ -40,7 +40,7 @@ describe('a part of a file', () => {
     ]);
   });
 
-  test('is not sent of another file than the one it was begun with', async () => {
+  test('is not sent when the file is not the one of the first request', async () => {
     const etag = (await fetch(url)).headers.get('etag') as string;
     const ranged = (tag: string) => fetch(url, { headers: { range: 'bytes=0-0', 'if-range': tag } });
     expect((await ranged(etag)).status).toBe(206);
@@ -48,7 +48,7 @@ describe('a part of a file', () => {
   });
 });
 
-test('who has a file already is sent nothing, and HEAD tells of it', async () => {
+test('a cached file is not sent again, and HEAD returns the headers', async () => {
   const head = await fetch(url, { method: 'HEAD' });
   expect([head.status, head.headers.get('content-length'), await head.text()]).toEqual([200, '10', '']);
   const etag = head.headers.get('etag') as string;
@@ -59,7 +59,7 @@ test('who has a file already is sent nothing, and HEAD tells of it', async () =>
   expect((await fetch(url, { method: 'POST' })).status).toBe(405);
 });
 
-test('nothing that a file holds can run in a browser', async () => {
+test('no content of a file can run in a browser', async () => {
   const types = await Promise.all(
     [
       ['a.html', 'text/html'],
@@ -87,8 +87,8 @@ test('nothing that a file holds can run in a browser', async () => {
   ]);
 });
 
-describe('who may read a file', () => {
-  test('whoever has the address, as long as it is good', async () => {
+describe('a file can be read', () => {
+  test('with a link, until it expires', async () => {
     const altered = [
       url.replace(/signature=./, 'signature=x'),
       url.replace(/expires=\d+/, 'expires=99999999999'),
@@ -101,7 +101,7 @@ describe('who may read a file', () => {
     expect((await fetch(url)).status).toBe(200);
   });
 
-  test('who has a credential that sees it', async () => {
+  test('with a credential that sees it', async () => {
     const alice = await app.client.as('alice');
     const bob = await app.client.as('bob');
     const workspace = await app.client.mutate('createWorkspace', { name: 'Other' }, 'workspace { id }');
@@ -120,7 +120,7 @@ describe('who may read a file', () => {
     expect(answer.__typename).toBe('NotFoundError');
   });
 
-  test('an end user, what came with their threads, and what their assistants work with', async () => {
+  test('by an end user if it belongs to their threads or to an assistant', async () => {
     const alice = await app.client.as('alice');
     const [inMessage, inContent, inThread, inAssistant, elsewhere] = await Promise.all(
       ['message', 'content', 'thread', 'assistant', 'elsewhere'].map((name) => upload(app.client, name, `${name}.png`)),
@@ -164,7 +164,7 @@ describe('who may read a file', () => {
     expect((await plain(alice, inThread?.id as string)).status).toBe(404);
   });
 
-  test('nobody attaches a file that they do not see', async () => {
+  test('only by actors who see it, who alone can attach it', async () => {
     const alice = await app.client.as('alice');
     const result = await alice.mutate('createThread', { messages: [{ text: 'x', fileIds: [id] }] }, 'thread { id }');
     expect(result).toMatchObject({ __typename: 'NotFoundError' });
@@ -173,7 +173,7 @@ describe('who may read a file', () => {
   });
 });
 
-test('a file whose bytes are gone is an error of the server, and says so at once', async () => {
+test('a file whose bytes are missing is a server error, reported at once', async () => {
   const file = await upload(app.client, 'not for long', 'lost.txt');
   const lost = new Error('no such file');
   vi.spyOn(app.app.services.files, 'read').mockImplementationOnce(
@@ -190,7 +190,7 @@ test('a file whose bytes are gone is an error of the server, and says so at once
   expect(await (await fetch(file.url)).text()).toBe('not for long');
 });
 
-test('an edited message keeps what came with it, a forked one has it, too', async () => {
+test('edited and forked messages keep their files', async () => {
   const file = await upload(app.client, 'kept', 'kept.txt');
   const common = await upload(app.client, 'of the thread', 'common.txt');
   const thread = await app.client.createThread({
@@ -208,7 +208,7 @@ test('an edited message keeps what came with it, a forked one has it, too', asyn
   expect(files.nodes.map(({ name }: { name: string }) => name).sort()).toEqual(['common.txt', 'kept.txt']);
 });
 
-test('a fork keeps what runs drew and wrote when the thread that it came from is deleted, and nothing else does', async () => {
+test('only a fork keeps the files that runs wrote when the source thread is deleted', async () => {
   const selection = `thread { id } messages { nodes { id content { __typename ... on ImageContent { url file { id } }
     ... on TextContent { annotations { ... on FilePath { file { id url } } } } } } }`;
   const tools = [{ textToImage: { model: 'demo' } }, { codeInterpreter: {} }];
@@ -234,7 +234,7 @@ test('a fork keeps what runs drew and wrote when the thread that it came from is
   expect([(await fetch(picture.url)).status, (await fetch(file.url)).status]).toEqual([404, 404]);
 });
 
-test('a fork that is made while its source is deleted has its pictures, or is not made', async () => {
+test('a fork that is made while its source is deleted has its images, or fails', async () => {
   for (let round = 0; round < 4; round += 1) {
     const ask = { model: 'demo', tools: [{ textToImage: { model: 'demo' } }] };
     const drawn = await app.client.finished(

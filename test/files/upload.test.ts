@@ -25,7 +25,7 @@ const map = '{"0":["variables.input.file"]}';
 const file = new File(['x'], 'x.txt');
 
 describe('a file', () => {
-  test('is stored under the name and type that it came with, and read again byte for byte', async () => {
+  test('is stored with its name and type, and read back byte for byte', async () => {
     const bytes = Buffer.from(Array.from({ length: 300_000 }, (_, index) => index % 251));
     const stored = await upload(app.client, bytes, '报告 🙂.bin', 'application/x-thing');
     expect(stored).toMatchObject({ name: '报告 🙂.bin', sizeBytes: 300_000, owner: null });
@@ -42,13 +42,13 @@ describe('a file', () => {
     expect(await (await fetch(stored.url)).text()).toBe('');
   });
 
-  test('loses the folders and the control characters of its name', async () => {
+  test('is stored without the folders and control characters of its name', async () => {
     const names = ['../../etc/passwd', 'C:\\secret\\a.txt', 'a\u202egpj.exe', '\u0007', 'x'.repeat(300)];
     const stored = await Promise.all(names.map((name) => upload(app.client, 'x', name)));
     expect(stored.map(({ name }) => name)).toEqual(['passwd', 'a.txt', 'agpj.exe', 'file', 'x'.repeat(200)]);
   });
 
-  test('is kept once, however often it is uploaded, and until the last file of it is deleted', async () => {
+  test('is stored once for equal content, until the last file with it is deleted', async () => {
     const before = await blobs();
     const content = 'the same bytes';
     const [one, two] = await Promise.all([upload(app.client, content, 'a.txt'), upload(app.client, content, 'b.txt')]);
@@ -62,7 +62,7 @@ describe('a file', () => {
     expect(await (await fetch(again.url)).text()).toBe(content);
   });
 
-  test('can be uploaded and deleted by many at once, and nobody loses bytes', async () => {
+  test('can be uploaded and deleted concurrently without losing bytes', async () => {
     const content = 'bytes that many have';
     const rounds = Array.from({ length: 12 }, async () => {
       const stored = await upload(app.client, content, 'shared.txt');
@@ -76,7 +76,7 @@ describe('a file', () => {
   });
 });
 
-describe('what is no proper upload is refused, and leaves nothing behind', () => {
+describe('a bad upload is refused and leaves nothing behind', () => {
   test('a file that is too large', async () => {
     const { data } = await sendFile(app.client, new Uint8Array(1_000_001), 'big.bin');
     expect(data.uploadFile).toMatchObject({ code: 'INVALID_INPUT', issues: [{ path: ['file'] }] });
@@ -91,7 +91,7 @@ describe('what is no proper upload is refused, and leaves nothing behind', () =>
     expect(data.uploadFile).toMatchObject({ code: 'QUOTA_EXCEEDED' });
   });
 
-  test('an end user who has as much as they may', async () => {
+  test('an end user without quota left', async () => {
     const { workspace } = await app.client.mutate('createWorkspace', { name: 'Shared' }, 'workspace { id }');
     const users = await Promise.all(['full', 'other'].map((user) => app.in(workspace.id).as(user)));
     const [full, other] = users as [Client, Client];
@@ -120,7 +120,7 @@ describe('what is no proper upload is refused, and leaves nothing behind', () =>
     expect(answer.errors?.[0]?.extensions.code).toBe('BAD_USER_INPUT');
   });
 
-  test('a file before the operations, and more behind it in the same packet', async () => {
+  test('a file before the operations, with more in the same packet', async () => {
     const part = (head: string, body: string) => `--b\r\nContent-Disposition: form-data; ${head}\r\n\r\n${body}\r\n`;
     const body = `${part('name="x"; filename="x"', 'x')}${part('name="operations"', operations)}${part('name="map"', map)}${part('name="0"; filename="a"', 'y'.repeat(200_000))}--b--`;
     const headers = { ...app.client.headers, 'content-type': 'multipart/form-data; boundary=b' };
@@ -128,7 +128,7 @@ describe('what is no proper upload is refused, and leaves nothing behind', () =>
     expect(response.status).toBe(400);
   });
 
-  test('more uploads at a time than a user may have', async () => {
+  test('too many concurrent uploads of a user', async () => {
     const user = await app.client.as('eager');
     const answers = await Promise.all(
       Array.from({ length: 12 }, () => sendFile(user, new Uint8Array(500_000), 'a.bin')),
@@ -138,12 +138,12 @@ describe('what is no proper upload is refused, and leaves nothing behind', () =>
     expect([...statuses].every((status) => status === 200 || status === 429)).toBe(true);
   });
 
-  test('an Upload that is no file', async () => {
+  test('an Upload that is not a file', async () => {
     const { errors } = await app.client.send(query, { input: { file: 'text' } });
     expect(errors?.[0]?.message).toContain('Upload must be a file of a GraphQL multipart request');
   });
 
-  test('a body that is no multipart, and one that breaks off', async () => {
+  test('a body that is not multipart, and one that breaks off', async () => {
     const send = (body: string, type: string) =>
       fetch(`${app.url}/graphql`, { method: 'POST', headers: { ...app.client.headers, 'content-type': type }, body });
     expect((await send('x', 'multipart/form-data')).status).toBe(400);
@@ -170,13 +170,13 @@ describe('what is no proper upload is refused, and leaves nothing behind', () =>
     });
   });
 
-  test('nobody knows who sends it: nothing is even read', async () => {
+  test('an upload without a credential is not even read', async () => {
     const anonymous = await sendFile(new Client(app.url, 'wrong'), new Uint8Array(500_000), 'a.bin').catch(() => null);
     // A server that does not read on may close the connection before all has been sent.
     if (anonymous) expect(anonymous.status).toBe(401);
   });
 
-  test('and nothing is left of all that', async () => {
+  test('no refused upload leaves bytes behind', async () => {
     await expect.poll(() => readdir(app.app.services.staging.folder)).toEqual([]);
   });
 });

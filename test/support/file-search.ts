@@ -1,8 +1,8 @@
-import { expect } from 'vitest';
+import { vi } from 'vitest';
 import type { Client } from './client.ts';
 import { upload } from './upload.ts';
 
-/** How a file is made searchable, as the graph says it. */
+/** The ingestion of a file, as the graph returns it. */
 export interface Ingestion {
   status: string;
   progress: number;
@@ -12,13 +12,13 @@ export interface Ingestion {
   embeddingTokens: number;
 }
 
-/** How far a file is. */
+/** Reads the ingestion of a file. */
 export async function ingestionOf(client: Client, id: string): Promise<Ingestion> {
   const ask = `query($id: ID!) { file(id: $id) { ingestion { status progress error embeddingModel embeddingError embeddingTokens } } }`;
   return (await client.data(ask, { id })).file.ingestion;
 }
 
-/** Uploads a file and waits until it has been read, or could not be. */
+/** Uploads a file and waits for the end of its ingestion. */
 export async function uploadRead(
   client: Client,
   content: string | Uint8Array,
@@ -26,19 +26,19 @@ export async function uploadRead(
 ): Promise<{ id: string; ingestion: Ingestion }> {
   const { id } = await upload(client, content, name);
   let ingestion = {} as Ingestion;
-  const status = async () => {
+  const isOver = async () => {
     ingestion = await ingestionOf(client, id);
-    return ingestion.status;
+    return !/QUEUED|IN_PROGRESS/.test(ingestion.status);
   };
-  await expect.poll(status, { timeout: 40_000 }).not.toMatch(/QUEUED|IN_PROGRESS/);
+  await vi.waitUntil(isOver, { timeout: 40_000, interval: 50 });
   return { id, ingestion };
 }
 
-/** What `searchWith` selects of a run. */
+/** The fields of a run that `searchWith` selects. */
 export const searchSelection = `status steps { nodes { toolCalls { status ... on FileSearchToolCall { query results { text page score file { id name } } } } } }
   messages { nodes { text content { ... on TextContent { annotations { __typename text startIndex endIndex ... on FileCitation { quote score file { name } } } } } } }`;
 
-/** Lets the demo search some files. `results`: what it found, the best first. */
+/** Makes the demo model search files. `results`: the passages that it found, the best first. */
 export async function searchWith(client: Client, query: string, fileIds: string[], input: object = {}) {
   const run = await client.ask('', {
     model: 'demo',

@@ -1,10 +1,8 @@
 import { threadTopic } from '../../bus/bus.ts';
+import { claimLock } from '../../db/advisory-locks.ts';
 import { Prisma, type Run } from '../../db/generated/client.ts';
 import type { Services } from '../context.ts';
 import { executingSql } from '../run-status.ts';
-
-/** An arbitrary number: the advisory lock under which processes claim one at a time, so that the limits are exact. */
-const claimLock = 7_242_026;
 
 /** The result of a claim. */
 export interface Claimed {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Plugin, Prisma } from '../../db/generated/client.ts';
 import { Upload } from '../../files/upload.ts';
 import { isId, newId } from '../../id.ts';
-import { InvalidPluginError, type PluginAuth, type PluginSource, type ReadPlugin } from '../../tools/plugin.ts';
+import { InvalidPluginError, type PluginAuth, type PluginSource, type ReadPlugin } from '../../tools/plugin-source.ts';
 import { requireKey, requireScope } from '../access/access.ts';
 import type { DomainContext } from '../context.ts';
 import { InvalidInputError, NotFoundError, QuotaExceededError } from '../error.ts';
@@ -132,7 +132,16 @@ async function readOperations(
   const read =
     kind === 'MCP'
       ? ctx.plugins.readMcp({ ...wanted, url: url ?? '', auth }, signal)
-      : ctx.plugins.readOpenApi({ ...wanted, document: url === null ? document : null, url, serverUrl }, signal);
+      : ctx.plugins.readOpenApi(
+          {
+            ...wanted,
+            workspaceId: ctx.workspaceId,
+            document: url === null ? document : null,
+            url,
+            serverUrl,
+          },
+          signal,
+        );
   const offered = await read.catch((error) => {
     if (error instanceof InvalidPluginError) throw InvalidInputError.at(path, error.message);
     throw error;
