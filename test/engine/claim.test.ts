@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { claimQueuedRuns } from '../../src/domain/run/claim.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import type { Client } from '../support/client.ts';
 import { ModelServer } from '../support/model-server.ts';
@@ -118,4 +119,14 @@ test('a run over which three workers have died ends FAILED, and its thread goes 
   const failed = await app.client.finished(id, 'status lastError { code retryable }');
   expect(failed).toMatchObject({ status: 'FAILED', lastError: { code: 'worker_lost', retryable: false } });
   expect((await app.client.finished(next.id)).status).toBe('COMPLETED');
+});
+
+test('a claim does not fail when a newer instance has added a column', async () => {
+  const { services } = app.app;
+  // Prepares the statement on every connection.
+  const claimOnAll = () => Promise.all(Array.from({ length: 8 }, () => claimQueuedRuns(services, 0)));
+  await claimOnAll();
+  await services.database.$executeRaw`ALTER TABLE "Run" ADD COLUMN "later" text`;
+  await claimOnAll();
+  await services.database.$executeRaw`ALTER TABLE "Run" DROP COLUMN "later"`;
 });

@@ -72,7 +72,7 @@ describe('a key', () => {
       return [error?.message, error?.extensions.code];
     });
     expect(new Set((await Promise.all(refusals)).map(String))).toEqual(
-      new Set(['No workspace with this id is here for you.,FORBIDDEN']),
+      new Set(['No workspace with this ID is accessible to you.,FORBIDDEN']),
     );
     // Who may not enter the other workspace does not hear of it.
     const admin = await app.in(one).createKey({ scopes: ['WORKSPACE_ADMIN'] });

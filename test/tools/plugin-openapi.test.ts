@@ -119,7 +119,7 @@ describe('an OpenAPI document', () => {
     const wider = await app.client.mutate('updatePlugin', { id: plugin.id, operations: [] }, selection);
     expect(wider.plugin.operations).toHaveLength(5);
     const unknown = await register({ operations: ['listCats'] });
-    expect(unknown.issues).toEqual([{ path: ['operations'], message: expect.stringContaining('There are: listPets') }]);
+    expect(unknown.issues).toEqual([{ path: ['operations'], message: expect.stringContaining('Available: listPets') }]);
   });
 
   const nested = (depth: number) => `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`;
