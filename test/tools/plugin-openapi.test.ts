@@ -363,7 +363,13 @@ describe('authentication', () => {
   });
 
   test('never appears in the log, even in errors', async () => {
-    await using own = await ServerProcess.prepare({ PLUGIN_HOSTS: '127.0.0.1', LOG_LEVEL: 'trace' });
+    await using own = await ServerProcess.prepare({
+      PLUGIN_HOSTS: '127.0.0.1',
+      LOG_LEVEL: 'trace',
+      OPENAI_BASE_URL: `${server.url}/broken`,
+      OPENAI_API_KEY: secret,
+      MODEL_RETRIES: '0',
+    });
     await own.start();
     const input = { name: 'Pets', openapi: { document: petstore }, serverUrl: `${server.url}/v1` };
     const { plugin } = await own.client.mutate(
@@ -373,8 +379,12 @@ describe('authentication', () => {
     );
     answers = { '/v1/pets': (request, response) => void response.writeHead(500).end(JSON.stringify(request)) };
     const pluginTokens = [{ pluginId: plugin.id, token: `${secret}-user` }];
-    const run = await own.client.ask('listPets {}', { tools: [{ plugin: { pluginId: plugin.id } }], pluginTokens });
-    await own.client.finished(run.id);
+    const tools = [{ plugin: { pluginId: plugin.id } }];
+    // The demo model calls the plugin, which answers 500. The other model fails, which the server logs.
+    for (const model of ['demo', 'openai/broken']) {
+      const run = await own.client.ask('listPets {}', { model, tools, pluginTokens });
+      await own.client.finished(run.id);
+    }
     answers = {};
     await own.client.send(
       `mutation { registerPlugin(input: { name: "", auth: { bearer: { token: "${secret}" } } }) { nothing } }`,
