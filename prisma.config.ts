@@ -1,8 +1,6 @@
-import { defineConfig } from 'prisma/config';
-
-// For Prisma's own command line only (`prisma migrate deploy`, `prisma studio`); the server reads src/config/config.ts.
-export default defineConfig({
+// For Prisma's own CLI only (`npx prisma migrate deploy`, `npx prisma studio`). The server does not read this file.
+export default {
   schema: 'prisma',
   migrations: { path: 'prisma/migrations' },
   datasource: { url: process.env.DATABASE_URL ?? '' },
-});
+};

@@ -47,6 +47,7 @@ import { SharedResults } from './server/yoga/shared-results.ts';
 import { maskError } from './server/yoga/use-error-codes.ts';
 import { createGraphServer } from './server/yoga/yoga.ts';
 import { HostPolicy } from './tools/plugin/address.ts';
+import { DocumentReader } from './tools/plugin/document-reader.ts';
 import { Plugins } from './tools/plugin/plugin-reader.ts';
 import { SafeFetch } from './tools/plugin/safe-fetch.ts';
 import { Python } from './tools/python/python.ts';
@@ -219,7 +220,9 @@ function openTools(
   const images = new ImageModelRegistry(providers, imageModel);
   const safe = new SafeFetch(new HostPolicy(pluginHosts));
   closing.add(() => safe.close());
-  return { tools: new Tools({ python, images, safe, searchUrl }), plugins: new Plugins(safe, config.timing.offload) };
+  const documents = new DocumentReader(config.timing.offload);
+  closing.add(() => documents.close());
+  return { tools: new Tools({ python, images, safe, searchUrl }), plugins: new Plugins(safe, documents) };
 }
 
 async function startWorker({ config, closing }: Start, services: Services, python: Python): Promise<void> {

@@ -1,5 +1,6 @@
 import { enableCompileCache } from 'node:module';
 import { fileURLToPath } from 'node:url';
+import { dropEmptyVariables } from './config/environment.ts';
 
 // The entry point: checks the version of Node.js and starts the server.
 const oldest = 24;
@@ -13,5 +14,6 @@ if (Number(process.versions.node.split('.')[0]) < oldest) {
 // A compile cache halves the time of the next start. Without write access there is none.
 enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/node', import.meta.url)));
 
+dropEmptyVariables();
 const { serve } = await import('./serve.ts');
 await serve();

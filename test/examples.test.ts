@@ -22,7 +22,7 @@ test('examples/chat.ts prints the reason of a failure', async () => {
   const env = { ...process.env, URL: app.url, KEY: 'wrong' };
   const { code, stderr } = await run(process.execPath, [example('chat.ts')], { env }).catch((error) => error);
   expect(code).toBe(1);
-  expect(stderr).toContain('This key is not known');
+  expect(stderr).toContain('The key is unknown');
 });
 
 test.skipIf(!hasBrowser)('examples/chat.html shows the conversation (needs Chromium)', async () => {

@@ -1,4 +1,4 @@
-/** A row of a thread's log, as it travels. */
+/** An event of a thread's log in a message. */
 export interface BusEntry {
   seq: number;
   type: string;
@@ -11,39 +11,39 @@ export interface BusEntry {
   at: string;
 }
 
-/** What is said between the process that executes a run and those that follow its thread. */
+/** A message between processes: mostly from the one that executes a run to those with followers of its thread. */
 export type BusMessage =
   /**
-   * Rows up to `seq` are in the thread's log: the newest of them are `entries`, in order. `here` is told in this process
-   * only: the rows of messages that entries are about, or what is new of them.
+   * The thread's log has events up to `seq`. `entries`: the newest of them, in order. `here` does not leave the process: rows
+   * of messages that the entries are about, whole or changed columns only.
    */
   | { kind: 'events'; seq: number; entries?: BusEntry[]; here?: Array<{ seq: number; message: object }> }
-  /** A delta of a growing text, already stored: `offset` in UTF-16 code units. */
+  /** A delta of a growing text, already persisted. `offset`: in UTF-16 code units. */
   | { kind: 'delta'; ownerId: string; channel: TextChannel; offset: number; text: string }
-  /** Somebody asks for the run to stop; its row says CANCELLING. */
+  /** The cancellation of a run was requested: its status is CANCELLING. */
   | { kind: 'cancel'; runId: string }
-  /** Messages may have been lost: whoever listens reads the database. */
+  /** Messages may have been lost: listeners read the database. */
   | { kind: 'gap' };
 
-/** Which text of its owner a delta belongs to. */
+/** The growing text of its owner that a delta belongs to. */
 export type TextChannel = 'TEXT' | 'REASONING' | 'ARGUMENTS' | 'OUTPUT';
 
-/** Called with each message of a topic; must not throw and must not wait. */
+/** Receives each message of a topic. Must not throw and must not block. */
 export type BusListener = (message: BusMessage) => void;
 
 /**
- * Carries live hints between processes. A hint is never the truth: a message may be lost, doubled or reordered, and
- * whoever depends on what it says reads the database. A driver that knows it lost something says `gap` to every listener.
+ * Carries hints between processes. A message may be lost, duplicated or reordered: a listener that depends on its content
+ * reads the database. A driver that may have lost messages sends a `gap` to the listeners concerned.
  */
 export interface Bus {
-  /** Sends to all listeners of the topic, in this process and others. Never throws, never blocks. */
+  /** Sends to all listeners of the topic, in all processes. Never throws and never blocks. */
   publish(topic: string, message: BusMessage): void;
-  /** Listens to a topic until the returned function is called; calling that twice is harmless. */
+  /** Subscribes to a topic. Returns the function that unsubscribes; a second call has no effect. */
   subscribe(topic: string, listener: BusListener): () => void;
   close(): Promise<void>;
 }
 
-/** The topic that followers of a thread listen to. */
+/** The topic of a thread's events and deltas. */
 export const threadTopic = (threadId: string) => threadId;
-/** The topic on which workers hear of runs that somebody asks to stop. */
+/** The topic of cancellation requests, for workers. */
 export const cancelTopic = 'cancel';

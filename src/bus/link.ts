@@ -1,40 +1,40 @@
-/** What a link tells whoever opened it. */
+/** Receives what happens on a link. */
 export interface LinkListener {
-  /** A payload has come in. */
+  /** A payload was received. */
   onPayload(payload: string): void;
-  /** The link no longer carries anything; said once, or more often. */
+  /** The link is lost. May be called several times. */
   onLost(error: Error): void;
 }
 
-/** A text on its way, on a channel. */
+/** A payload to send on a channel. */
 export type OutgoingPayload = [channel: string, payload: string];
 
-/** A connection that carries texts between processes, until it is lost. Texts may come back to whoever sent them. */
+/** A connection that carries payloads between processes until it is lost. A sender may receive its own payloads. */
 export interface Link {
   /** Sends in order. Rejects when the link is lost. */
-  send(parcels: OutgoingPayload[]): Promise<void>;
-  /** Hears what is sent on these channels from when it resolves. Absent: a link that hears everything. */
+  send(payloads: OutgoingPayload[]): Promise<void>;
+  /** Subscribes to channels; payloads arrive from the moment it resolves. Absent: the link receives all channels. */
   listen?(channels: string[]): Promise<void>;
   unlisten?(channels: string[]): Promise<void>;
-  /** Rejects when nobody answers at the other end. */
+  /** Rejects when the other end does not answer. */
   ping(): Promise<void>;
-  /** Lets go of the connection, whatever state it is in. */
+  /** Closes the connection, in any state. */
   close(): Promise<void>;
 }
 
-/** A kind of link, and what it can carry. */
+/** Opens links of one kind, and names their limits. */
 export interface LinkDriver {
-  /** Connects. Throws when there is nothing to connect to. */
+  /** Connects. Throws when the other end cannot be reached. */
   open(listener: LinkListener): Promise<Link>;
-  /** The channel for what is said on a topic. */
+  /** The channel that carries a topic. */
   channelOf(topic: string): string;
-  /** Of one payload, in UTF-8. */
+  /** The limit of one payload, in bytes of UTF-8. */
   readonly maxPayloadBytes: number;
 }
 
-/** The promise, or a rejection when it takes longer than an answer may. */
+/** Settles with the promise, or rejects after `answerMs`. */
 export async function withAnswerTimeout<T>(promise: Promise<T>, answerMs: number): Promise<T> {
-  const { promise: tooLate, reject } = Promise.withResolvers<never>();
+  const { promise: timeout, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => reject(new Error(`no answer within ${answerMs} ms`)), answerMs);
-  return Promise.race([promise, tooLate]).finally(() => clearTimeout(timer));
+  return Promise.race([promise, timeout]).finally(() => clearTimeout(timer));
 }

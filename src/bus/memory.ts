@@ -1,6 +1,6 @@
 import type { Bus, BusListener, BusMessage } from './bus.ts';
 
-/** The bus of a server that is one process: messages arrive at once and in order. */
+/** The bus of a server with one process. Messages arrive synchronously and in order. */
 export class MemoryBus implements Bus {
   readonly #listeners = new Map<string, Set<BusListener>>();
 

@@ -1,25 +1,25 @@
 import type { BusMessage } from './bus.ts';
 import type { LinkDriver, OutgoingPayload } from './link.ts';
 
-/** A message on its way, with its topic; on `everyTopic` it is for all listeners. */
+/** A message with its topic. On `everyTopic` it is for all listeners. */
 export type AddressedMessage = [topic: string, message: BusMessage];
 
-/** The topic of what everybody should hear. */
+/** The topic that reaches the listeners of all topics. */
 export const everyTopic = '*';
 
-/** What of a payload is not the text of a delta, in bytes. */
+/** An upper bound of the bytes of a payload with one delta, without the delta's text. */
 const overheadBytes = 300;
 
-/** What waits to be sent: neighbouring deltas of a text are joined, and all of it goes in few payloads. */
+/** Collects messages to send. It joins adjacent deltas of a text and packs messages into few payloads. */
 export class Outbox {
   readonly #driver: Pick<LinkDriver, 'channelOf' | 'maxPayloadBytes'>;
   readonly #maxWaiting: number;
-  /** Of a delta, in UTF-16 code units: of six bytes each, as JSON writes the odd ones, they still fit into a payload. */
+  /** The limit of a delta, in UTF-16 code units: JSON takes up to six bytes for each (`\\u0001`). */
   readonly #maxDeltaLength: number;
   #waiting: AddressedMessage[] = [];
   #lastOf = new Map<string, BusMessage>();
 
-  /** `maxWaiting`: messages beyond that many are told as one gap. */
+  /** `maxWaiting`: with more messages than this, all are replaced by one gap. */
   constructor(driver: Pick<LinkDriver, 'channelOf' | 'maxPayloadBytes'>, maxWaiting: number) {
     this.#driver = driver;
     this.#maxWaiting = maxWaiting;
@@ -31,12 +31,12 @@ export class Outbox {
   }
 
   add(topic: string, message: BusMessage): void {
-    for (const part of inParts(message, this.#maxDeltaLength)) this.#post(topic, part);
+    for (const part of inParts(message, this.#maxDeltaLength)) this.#append(topic, part);
   }
 
-  #post(topic: string, message: BusMessage): void {
+  #append(topic: string, message: BusMessage): void {
     const last = this.#lastOf.get(topic);
-    if (last && joined(last, message, this.#maxDeltaLength)) return;
+    if (last && join(last, message, this.#maxDeltaLength)) return;
     const own = { ...message };
     if (own.kind === 'events') delete own.here;
     this.#waiting.push([topic, own]);
@@ -44,25 +44,25 @@ export class Outbox {
     if (this.#waiting.length > this.#maxWaiting) this.replaceByGap();
   }
 
-  /** Forgets what waits, and tells everybody that they may have missed something. */
+  /** Replaces all messages by one gap for all listeners. */
   replaceByGap(): void {
     this.#waiting = [[everyTopic, { kind: 'gap' }]];
     this.#lastOf = new Map();
   }
 
-  /** Takes all that waits, as texts of bounded length. A message that fits into none becomes a gap of its topic. */
+  /** Removes all messages and returns them as payloads. A message that fits into no payload becomes a gap of its topic. */
   drain(sender: string): OutgoingPayload[] {
     const { channelOf, maxPayloadBytes } = this.#driver;
     const byChannel = Map.groupBy(this.#waiting, ([topic]) => channelOf(topic));
     this.#waiting = [];
     this.#lastOf = new Map();
-    return [...byChannel].flatMap(([channel, posted]) =>
-      payloadsOf(sender, posted, maxPayloadBytes).map((payload): OutgoingPayload => [channel, payload]),
+    return [...byChannel].flatMap(([channel, messages]) =>
+      payloadsOf(sender, messages, maxPayloadBytes).map((payload): OutgoingPayload => [channel, payload]),
     );
   }
 }
 
-function payloadsOf(sender: string, posted: AddressedMessage[], maxBytes: number): string[] {
+function payloadsOf(sender: string, messages: AddressedMessage[], maxBytes: number): string[] {
   const frame = Buffer.byteLength(JSON.stringify([sender, []]));
   const payloads: string[] = [];
   let entries: string[] = [];
@@ -72,7 +72,7 @@ function payloadsOf(sender: string, posted: AddressedMessage[], maxBytes: number
     entries = [];
     size = frame;
   };
-  for (const [topic, message] of posted) {
+  for (const [topic, message] of messages) {
     const text = JSON.stringify([topic, message]);
     const isTooLong = frame + Buffer.byteLength(text) > maxBytes;
     const entry = isTooLong ? JSON.stringify([topic, { kind: 'gap' }]) : text;
@@ -85,7 +85,7 @@ function payloadsOf(sender: string, posted: AddressedMessage[], maxBytes: number
   return payloads;
 }
 
-/** A long delta as several, none of which ends in the middle of a character. */
+/** Splits a long delta into several, none of which splits a surrogate pair. */
 function inParts(message: BusMessage, maxLength: number): BusMessage[] {
   if (message.kind !== 'delta' || message.text.length <= maxLength) return [message];
   const parts: BusMessage[] = [];
@@ -99,8 +99,8 @@ function inParts(message: BusMessage, maxLength: number): BusMessage[] {
   return parts;
 }
 
-/** Puts a message into the one before it on its topic, where that says the same to whoever hears it. */
-function joined(last: BusMessage, next: BusMessage, maxLength: number): boolean {
+/** Appends a delta to the one before it on its topic if they are adjacent. Returns whether it did. */
+function join(last: BusMessage, next: BusMessage, maxLength: number): boolean {
   if (last.kind !== 'delta' || next.kind !== 'delta') return false;
   const isNext = last.ownerId === next.ownerId && last.channel === next.channel;
   const fits = last.text.length + next.text.length <= maxLength;

@@ -3,7 +3,7 @@ import type { AddressedMessage } from './outbox.ts';
 
 const text = z.string();
 const entry = z.looseObject({ seq: z.int(), type: text, at: text });
-const said = z.tuple([
+const addressedMessage = z.tuple([
   text,
   z.discriminatedUnion('kind', [
     z.object({ kind: z.literal('events'), seq: z.int(), entries: z.array(entry).optional() }),
@@ -18,10 +18,10 @@ const said = z.tuple([
     z.object({ kind: z.literal('gap') }),
   ]),
 ]);
-const payloadShape = z.tuple([text, z.array(said)]);
+const payloadShape = z.tuple([text, z.array(addressedMessage)]);
 
-/** Who says what; null: nothing that this server says. */
-export function readPayload(payload: string): [sender: string, posted: AddressedMessage[]] | null {
+/** Parses a payload; null: it is not one of this version of the server. */
+export function readPayload(payload: string): [sender: string, messages: AddressedMessage[]] | null {
   try {
     const read = payloadShape.safeParse(JSON.parse(payload));
     return read.success ? (read.data as [string, AddressedMessage[]]) : null;

@@ -3,11 +3,11 @@ import type { LinkDriver } from './link.ts';
 
 const channel = 'assistant_graph';
 
-/** A link by NOTIFY and LISTEN, on one connection of each process and one channel for all. */
+/** A link over LISTEN and NOTIFY: one connection for each process, and one channel for all topics. */
 export function postgresLink(url: string, answerMs: number): LinkDriver {
   return {
     channelOf: () => channel,
-    // PostgreSQL takes payloads of up to 7999 bytes: https://www.postgresql.org/docs/current/sql-notify.html
+    // PostgreSQL accepts payloads of up to 7999 bytes: https://www.postgresql.org/docs/current/sql-notify.html
     maxPayloadBytes: 7900,
     open: async ({ onPayload, onLost }) => {
       const client = new pg.Client({
@@ -29,9 +29,9 @@ export function postgresLink(url: string, answerMs: number): LinkDriver {
         throw error;
       }
       return {
-        send: async (parcels) => {
+        send: async (payloads) => {
           const text = 'SELECT pg_notify($1, payload) FROM unnest($2::text[]) AS payload';
-          await client.query({ name: 'notify', text }, [channel, parcels.map(([, payload]) => payload)]);
+          await client.query({ name: 'notify', text }, [channel, payloads.map(([, payload]) => payload)]);
         },
         ping: async () => void (await client.query('SELECT 1')),
         close,

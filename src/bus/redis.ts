@@ -3,7 +3,7 @@ import { type Link, type LinkDriver, type LinkListener, withAnswerTimeout } from
 
 const connectTimeoutMs = 4000;
 
-/** What of a client, of one server or of a cluster, is used here. */
+/** The part of a client, of one server or of a cluster, that a link uses. */
 type PubSub = Pick<
   RedisClientType,
   'publish' | 'subscribe' | 'unsubscribe' | 'sPublish' | 'sSubscribe' | 'sUnsubscribe' | 'destroy'
@@ -12,10 +12,10 @@ type PubSub = Pick<
 };
 
 /**
- * A link by publish and subscribe, with a channel for each topic: a process hears the threads that are followed in it,
- * and no others. Where the server has sharded channels (Redis 7, Valkey) they are used, so that in a cluster a message goes to
- * the node of its channel alone: https://redis.io/docs/latest/develop/pubsub/#sharded-pubsub
- * `name`: of the server that the processes are, so that several servers can share a Redis.
+ * A link over publish and subscribe, with a channel for each topic: a process receives only the threads that are followed in
+ * it. Sharded channels (Redis 7, Valkey) are used where the server has them, so that in a cluster a message goes only to
+ * the node of its channel: https://redis.io/docs/latest/develop/pubsub/#sharded-pubsub
+ * `name`: identifies the deployment, so that several can share a Redis server.
  */
 export function redisLink(url: string, name: string, answerMs: number): LinkDriver {
   const prefix = `assistant-graph:${name}:`;
@@ -38,24 +38,25 @@ async function openLink(url: string, { onPayload, onLost }: LinkListener, answer
       opened.push(client);
       return client;
     };
-    // One that listens, and one that does not wait for what the other hears.
-    const [sender, ear] = [await open(), await open()];
+    // Two connections: publishing does not wait behind received messages.
+    const [publisher, subscriber] = [await open(), await open()];
     const answered = <T>(promise: Promise<T>) => withAnswerTimeout(promise, answerMs);
     const subscribe = (channels: string | string[]) =>
-      hasShards ? ear.sSubscribe(channels, onPayload) : ear.subscribe(channels, onPayload);
+      hasShards ? subscriber.sSubscribe(channels, onPayload) : subscriber.subscribe(channels, onPayload);
     // In a cluster the channels of one command must be of one slot.
     const listen = async (channels: string[]) =>
       void (await Promise.all(isCluster ? channels.map(subscribe) : [subscribe(channels)]));
-    const unsubscribe = (channel: string) => (hasShards ? ear.sUnsubscribe(channel) : ear.unsubscribe(channel));
+    const unsubscribe = (channel: string) =>
+      hasShards ? subscriber.sUnsubscribe(channel) : subscriber.unsubscribe(channel);
     return {
-      send: async (parcels) => {
+      send: async (payloads) => {
         const publish = (channel: string, payload: string) =>
-          hasShards ? sender.sPublish(channel, payload) : sender.publish(channel, payload);
-        await answered(Promise.all(parcels.map(([channel, payload]) => publish(channel, payload))));
+          hasShards ? publisher.sPublish(channel, payload) : publisher.publish(channel, payload);
+        await answered(Promise.all(payloads.map(([channel, payload]) => publish(channel, payload))));
       },
       listen: (channels) => answered(listen(channels)),
       unlisten: async (channels) => void (await answered(Promise.all(channels.map(unsubscribe)))),
-      ping: async () => void (await answered(Promise.all([sender.ping(), ear.ping()]))),
+      ping: async () => void (await answered(Promise.all([publisher.ping(), subscriber.ping()]))),
       close,
     };
   } catch (error) {
@@ -66,11 +67,11 @@ async function openLink(url: string, { onPayload, onLost }: LinkListener, answer
 
 const settings = (url: string) => ({
   url,
-  // Who is cut off starts anew, as a whole.
+  // The bus opens a new link instead.
   socket: { connectTimeout: connectTimeoutMs, reconnectStrategy: false as const },
 });
 
-/** What kind of server it is, as it says itself. */
+/** Whether the server is a cluster, and whether it has sharded channels. */
 async function kindOf(url: string, answerMs: number): Promise<{ isCluster: boolean; hasShards: boolean }> {
   const client = await openClient(url, () => {}, answerMs);
   try {
@@ -85,15 +86,15 @@ async function kindOf(url: string, answerMs: number): Promise<{ isCluster: boole
   }
 }
 
-async function openClient(url: string, lose: (error: Error) => void, answerMs: number): Promise<RedisClientType> {
+async function openClient(url: string, onLost: (error: Error) => void, answerMs: number): Promise<RedisClientType> {
   const client: RedisClientType = createClient(settings(url));
-  client.on('error', lose);
-  client.on('end', () => lose(new Error('the connection was closed')));
+  client.on('error', onLost);
+  client.on('end', () => onLost(new Error('the connection was closed')));
   await connected(client, answerMs);
   return client;
 }
 
-/** Connects, or leaves nothing behind. */
+/** Connects. Destroys the client when that fails. */
 async function connected(client: { connect(): Promise<unknown>; destroy(): void }, answerMs: number): Promise<void> {
   try {
     await withAnswerTimeout(client.connect(), answerMs);
@@ -103,7 +104,7 @@ async function connected(client: { connect(): Promise<unknown>; destroy(): void 
   }
 }
 
-/** What is gone already cannot be closed again, and says so. */
+/** Destroys a client. One that is closed already throws, which is ignored. */
 function destroy(client: { destroy(): void }): void {
   try {
     client.destroy();
@@ -111,35 +112,35 @@ function destroy(client: { destroy(): void }): void {
 }
 
 /**
- * A client of a cluster that counts as lost with any of its nodes: what a node had to say may be missed. A node that nothing
- * is heard from any more because nobody listens is let go by the client itself: that is no loss.
+ * Opens a client of a cluster. It counts as lost with any of its nodes, because messages of that node may be lost. The
+ * client disconnects from a node without subscriptions on its own: that is not a loss.
  */
-async function openCluster(url: string, lose: (error: Error) => void, answerMs: number): Promise<PubSub> {
+async function openCluster(url: string, onLost: (error: Error) => void, answerMs: number): Promise<PubSub> {
   const { socket } = settings(url);
   const { username, password, protocol } = new URL(url);
-  // What the address says of the first node holds for all.
+  // The credential and TLS of the URL apply to all nodes.
   const credential = {
     ...(username && { username: decodeURIComponent(username) }),
     ...(password && { password: decodeURIComponent(password) }),
   };
   const defaults = { socket: protocol === 'rediss:' ? { ...socket, tls: true as const } : socket, ...credential };
   const cluster: RedisClusterType = createCluster({ rootNodes: [{ url }], defaults });
-  let leaving = 0;
+  let unsubscribing = 0;
   for (const event of ['error', 'node-error', 'node-disconnect', 'sharded-channel-moved-error']) {
     cluster.on(event, (error: unknown) => {
-      if (event !== 'node-disconnect' || leaving === 0) lose(error instanceof Error ? error : new Error(event));
+      if (event !== 'node-disconnect' || unsubscribing === 0) onLost(error instanceof Error ? error : new Error(event));
     });
   }
   await connected(cluster, answerMs);
   const sUnsubscribe = async (channel: string) => {
-    leaving += 1;
+    unsubscribing += 1;
     try {
       await cluster.sUnsubscribe(channel);
     } finally {
-      leaving -= 1;
+      unsubscribing -= 1;
     }
   };
-  // Each node has two connections: one that is asked, and one that listens, if there is something to hear.
+  // Each node has a connection for commands and, with subscriptions, one for receiving.
   const ping = () =>
     Promise.all(
       cluster.masters.map(async (node) => {

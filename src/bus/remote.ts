@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import { coalesce } from '../async/coalesce.ts';
+import { backoffMs, retry } from '../async/retry.ts';
 import type { Logger } from '../log.ts';
 import type { Bus, BusListener, BusMessage } from './bus.ts';
 import type { Link, LinkDriver, LinkListener } from './link.ts';
@@ -7,6 +9,7 @@ import { MemoryBus } from './memory.ts';
 import { everyTopic, Outbox } from './outbox.ts';
 import { readPayload } from './payload.ts';
 
+/** Messages in the outbox beyond which they are replaced by a gap. */
 const maxWaiting = 10_000;
 
 /** The intervals of a remote bus, in milliseconds. */
@@ -19,9 +22,8 @@ export interface BusTiming {
 }
 
 /**
- * The bus of several instances, over a link. Listeners of this process hear at once; what is for others is sent in one
- * go at a time, and what comes in meanwhile goes with the next. Whoever was cut off says so when it is back: its own
- * listeners, and those of all others, may have missed something.
+ * The bus of several processes, over a link. Listeners of this process receive a message at once. Messages for other
+ * processes are sent in batches, one batch at a time. After a reconnect, a `gap` is sent to the listeners of all processes.
  */
 export class RemoteBus implements Bus {
   readonly #driver: LinkDriver;
@@ -31,12 +33,14 @@ export class RemoteBus implements Bus {
   readonly #local = new MemoryBus();
   readonly #outbox: Outbox;
   readonly #closing = new AbortController();
+  /** The number of local listeners of each topic. */
   readonly #listeners = new Map<string, number>();
-  /** The channels that the link hears, and those that it is just told to hear, or not to hear any more. */
+  /** The topics whose channels the link has subscribed to. */
   #subscribed = new Set<string>();
+  /** The topics whose subscription is being changed. */
   #syncing = new Set<string>();
   #link: Link | null = null;
-  #sending: Promise<void> | null = null;
+  readonly #flush = coalesce(() => this.#sendOutbox());
   #reconnecting: Promise<void> | null = null;
   #pingTimer: NodeJS.Timeout | null = null;
 
@@ -47,7 +51,7 @@ export class RemoteBus implements Bus {
     this.#outbox = new Outbox(driver, maxWaiting);
   }
 
-  /** Connects and listens. Throws when the other end cannot be reached. */
+  /** Connects and subscribes. Throws when the other end cannot be reached. */
   static async open(driver: LinkDriver, log: Logger, timing: BusTiming): Promise<RemoteBus> {
     const bus = new RemoteBus(driver, log, timing);
     await bus.#connect();
@@ -55,17 +59,17 @@ export class RemoteBus implements Bus {
     return bus;
   }
 
-  /** Whether others can be heard at the moment. */
+  /** Whether the link is open. */
   get isConnected(): boolean {
     return this.#link !== null;
   }
 
   publish(topic: string, message: BusMessage): void {
     this.#local.publish(topic, message);
-    // Nobody can be told now: all will be told then that they may have missed something.
+    // Without a link the message is dropped: the gap after the reconnect covers it.
     if (!this.#link) return;
     this.#outbox.add(topic, message);
-    this.#send();
+    void this.#flush();
   }
 
   subscribe(topic: string, listener: BusListener): () => void {
@@ -86,7 +90,7 @@ export class RemoteBus implements Bus {
 
   async close(): Promise<void> {
     if (this.#pingTimer) clearInterval(this.#pingTimer);
-    await this.#sending;
+    await this.#flush();
     this.#closing.abort();
     await this.#reconnecting;
     const link = this.#link;
@@ -117,65 +121,89 @@ export class RemoteBus implements Bus {
     this.#subscribed = new Set(topics);
     this.#syncing = new Set();
     this.#link = link;
-    // Who has come, or gone, meanwhile.
+    // Listeners may have been added or removed meanwhile.
     for (const topic of new Set([...topics, ...this.#listeners.keys()])) this.#syncSubscription(topic);
   }
 
-  /** Sees to it that what somebody here listens to is heard, and nothing else. */
+  /**
+   * Brings the link's subscription to a topic in line with the local listeners. Listeners come and go while a command is on
+   * its way, so one loop for each topic repeats until wanted and subscribed agree:
+   *
+   *     wanted  subscribed   command                  then
+   *     ------  ----------   -----------------------  --------------------------------------------
+   *     yes     no           link.listen(channel)     subscribed; gap, since earlier messages are missed
+   *     no      yes          link.unlisten(channel)   not subscribed, already when the command is sent
+   *     equal                none                     the loop ends
+   *
+   * A command that fails means that the link is lost; a new link starts with the topics that are wanted then.
+   */
   #syncSubscription(topic: string): void {
     const link = this.#link;
-    if (!link?.listen || this.#syncing.has(topic) || this.#isInSync(topic)) return;
+    const needsLoop = link?.listen && !this.#syncing.has(topic) && !this.#isInSync(topic);
+    if (!link || !needsLoop) return;
     this.#syncing.add(topic);
-    this.#applySubscription(link, topic)
+    this.#runSync(link, topic)
       .catch((error: Error) => this.#onLinkLost(link, error))
       .finally(() => {
+        // A new link has a set of its own.
         if (this.#link === link) this.#syncing.delete(topic);
       });
   }
 
-  #isInSync(topic: string): boolean {
-    return this.#subscribed.has(topic) === (topic === everyTopic || this.#listeners.has(topic));
-  }
-
-  async #applySubscription(link: Link, topic: string): Promise<void> {
-    const channels = [this.#driver.channelOf(topic)];
+  async #runSync(link: Link, topic: string): Promise<void> {
     while (this.#link === link && !this.#isInSync(topic)) {
-      if (this.#subscribed.delete(topic)) {
-        await link.unlisten?.(channels);
-        continue;
-      }
-      await link.listen?.(channels);
-      this.#subscribed.add(topic);
-      // What was said before the channel was heard is missed.
-      this.#local.publish(topic, { kind: 'gap' });
+      if (this.#isWanted(topic)) await this.#subscribeOn(link, topic);
+      else await this.#unsubscribeOn(link, topic);
     }
   }
 
-  /** The link is gone: gets another one, for as long as it takes. */
+  #isWanted(topic: string): boolean {
+    return topic === everyTopic || this.#listeners.has(topic);
+  }
+
+  #isInSync(topic: string): boolean {
+    return this.#subscribed.has(topic) === this.#isWanted(topic);
+  }
+
+  async #subscribeOn(link: Link, topic: string): Promise<void> {
+    await link.listen?.([this.#driver.channelOf(topic)]);
+    if (this.#link !== link) return;
+    this.#subscribed.add(topic);
+    this.#local.publish(topic, { kind: 'gap' });
+  }
+
+  async #unsubscribeOn(link: Link, topic: string): Promise<void> {
+    this.#subscribed.delete(topic);
+    await link.unlisten?.([this.#driver.channelOf(topic)]);
+  }
+
   #onLinkLost(link: Link, error: Error): void {
     if (this.#link !== link) return;
     this.#link = null;
-    this.#log.warn({ err: error }, 'the bus lost its connection');
+    this.#log.warn({ err: error }, 'bus connection lost');
     void link.close();
     this.#reconnecting ??= this.#reconnect();
   }
 
+  /** Connects again until it succeeds or the bus is closed. */
   async #reconnect(): Promise<void> {
-    const { firstRetryMs, maxRetryMs } = this.#timing;
-    for (let wait = firstRetryMs; !this.#link && !this.#closing.signal.aborted; wait = Math.min(wait * 2, maxRetryMs)) {
-      try {
-        await delay(wait * (0.5 + Math.random() / 2), undefined, { signal: this.#closing.signal });
-        await this.#connect();
-      } catch (error) {
-        if (!this.#closing.signal.aborted) this.#log.warn({ err: error }, 'the bus cannot connect; trying again');
-      }
+    const { signal } = this.#closing;
+    const backoff = { firstMs: this.#timing.firstRetryMs, maxMs: this.#timing.maxRetryMs };
+    const wait = (error: unknown, failed: number) => {
+      this.#log.warn({ err: error }, 'bus reconnection failed');
+      return backoffMs(failed + 1, backoff);
+    };
+    while (!this.#link && !signal.aborted) {
+      await delay(backoffMs(1, backoff), undefined, { signal }).catch(() => {});
+      // It rejects only when the bus is closed.
+      await retry(() => this.#connect(), { wait, signal }).catch(() => {});
     }
     this.#reconnecting = null;
     if (!this.#link) return;
-    this.#log.info('the bus is connected again');
+    this.#log.info('bus reconnected');
     this.#local.publishToAll({ kind: 'gap' });
     this.#outbox.replaceByGap();
-    this.#send();
+    void this.#flush();
   }
 
   async #ping(): Promise<void> {
@@ -183,33 +211,25 @@ export class RemoteBus implements Bus {
     await link?.ping().catch((error: Error) => this.#onLinkLost(link, error));
   }
 
-  #send(): void {
-    this.#sending ??= this.#flush();
-  }
-
-  async #flush(): Promise<void> {
-    // What is said in the same turn goes together.
+  async #sendOutbox(): Promise<void> {
+    // Messages of the same turn of the event loop go in one batch.
     await new Promise((resolve) => setImmediate(resolve));
-    while (this.#link && !this.#outbox.isEmpty) {
-      const link = this.#link;
-      const parcels = this.#outbox.drain(this.#id);
-      await link.send(parcels).catch((error: Error) => this.#onLinkLost(link, error));
-    }
-    // In the same moment in which nothing more was found: what is said in the next one is sent anew.
-    this.#sending = null;
+    const link = this.#link;
+    if (!link || this.#outbox.isEmpty) return;
+    await link.send(this.#outbox.drain(this.#id)).catch((error: Error) => this.#onLinkLost(link, error));
   }
 
   #onPayload(payload: string): void {
-    const said = readPayload(payload);
-    if (said === null) {
-      // Others may send on these channels, too, and so may another version of this server.
-      this.#log.warn('the bus heard what it does not understand');
+    const received = readPayload(payload);
+    if (received === null) {
+      // Another program may use the channel, or another version of this server.
+      this.#log.warn('bus received an unknown payload');
       this.#local.publishToAll({ kind: 'gap' });
       return;
     }
-    const [sender, posted] = said;
+    const [sender, messages] = received;
     if (sender === this.#id) return;
-    for (const [topic, message] of posted) {
+    for (const [topic, message] of messages) {
       if (topic === everyTopic) this.#local.publishToAll(message);
       else this.#local.publish(topic, message);
     }

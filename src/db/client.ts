@@ -1,19 +1,19 @@
 import type { SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils';
 import { type Prisma, PrismaClient } from './generated/client.ts';
 
-/** The client over the whole database: for the few places that look across workspaces, each of which says why. */
+/** The client over the whole database, for the few places that read or write across workspaces. Each one states why. */
 export type Database = PrismaClient;
-/** The client that a request or a job works with: it cannot see beyond its workspace. */
+/** The client of a request or a job, limited to one workspace. */
 export type WorkspaceDatabase = ReturnType<typeof bindToWorkspace>;
-/** What may be used inside a transaction of the bound client. */
+/** The client inside a transaction of a `WorkspaceDatabase`. */
 export type Transaction = Parameters<Parameters<WorkspaceDatabase['$transaction']>[0]>[0];
 
-/** Hears of each statement that a client sends. */
+/** Receives the SQL of each statement that a client sends. */
 export type StatementListener = (sql: string) => void;
 
 /**
- * Opens the Prisma client over a driver. Waiting for a connection and a transaction itself are bounded at 15 s.
- * `onStatement` makes every statement dearer: it is for tests and for looking into a slow server.
+ * Opens the Prisma client over a driver adapter. Waiting for a connection and a transaction may each take up to 15 s.
+ * `onStatement` slows down every statement: it is for tests and for debugging.
  */
 export function openClient(adapter: SqlDriverAdapterFactory, onStatement?: StatementListener): Database {
   const transactionOptions = { maxWait: 15_000, timeout: 15_000 };
@@ -23,10 +23,10 @@ export function openClient(adapter: SqlDriverAdapterFactory, onStatement?: State
   return client as unknown as Database;
 }
 
-/** A programming error: a statement that does not stay inside the workspace it was made for. */
+/** A programming error: a statement that is not limited to the workspace of its client. */
 export class UnscopedQueryError extends Error {
   constructor(model: string, operation: string) {
-    super(`${model}.${operation} does not name the workspace that this client is bound to`);
+    super(`${model}.${operation} does not name the workspace of its client`);
   }
 }
 
@@ -53,9 +53,9 @@ function names(value: unknown, column: string, workspaceId: string): boolean {
 }
 
 /**
- * A client bound to one workspace. Statements that filter get the workspace added; statements that name one row, or
- * write one, must name the workspace themselves. Anything else throws UnscopedQueryError before it reaches the database.
- * Raw SQL is not covered: it stands in `domain/` only and carries the workspace in its own WHERE.
+ * Limits a client to one workspace. Statements with a filter get the workspace added. Statements that address a unique row
+ * or create one must name the workspace themselves; others throw UnscopedQueryError before they reach the database.
+ * Raw SQL is not covered: it occurs only in `domain/` and names the workspace in its own WHERE.
  */
 export function bindToWorkspace(database: Database, workspaceId: string) {
   return database.$extends({

@@ -1,23 +1,23 @@
 import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** Another live process uses the folder; `message` is the one line to show. */
+/** Another live process uses the data folder. The message is one line for the operator. */
 export class DataDirInUseError extends Error {
   constructor(dataDir: string, pid: number) {
     super(
-      `${dataDir} is in use by process ${pid}: an embedded database takes one process. Stop that one, or set DATA_DIR, or use DATABASE_URL for several.`,
+      `${dataDir} is in use by process ${pid}. The embedded database supports one process: stop the other process, set DATA_DIR to another folder, or set DATABASE_URL to run several processes.`,
     );
   }
 }
 
-/** What the kernel says of a process, where it says anything (Linux): its state, and when it was started. */
+/** The state and the start time of a process, from the kernel. Both are '' where there is no /proc. */
 async function statOf(pid: number): Promise<{ state: string; start: string }> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return { state: fields[0] ?? '', start: fields[19] ?? '' };
 }
 
-function isKnown(pid: number): boolean {
+function exists(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;
@@ -27,20 +27,20 @@ function isKnown(pid: number): boolean {
 }
 
 /**
- * The pid that holds the lock, or null when nobody does: the process is gone, is dead and only waits for its parent to
- * take note (Z), or its number has been given to another one since.
+ * The pid of the live process that wrote a lock file; null: it has ended, is a zombie (Z), or its pid now belongs to
+ * another process.
  */
 async function holderOf(content: string): Promise<number | null> {
   const [pid, start] = content.trim().split(' ');
-  if (!Number(pid) || !isKnown(Number(pid))) return null;
+  if (!Number(pid) || !exists(Number(pid))) return null;
   const now = await statOf(Number(pid));
   return now.state === 'Z' || (start && now.start !== start) ? null : Number(pid);
 }
 
 /**
- * Takes `dataDir/lock` for this process; returns the function that gives it back. A lock whose process was killed is
- * taken over at once. Throws DataDirInUseError while another process lives: nothing in PGlite stops two of them from
- * opening one folder, and that corrupts it.
+ * Acquires `dataDir/lock` for this process and returns the function that releases it. The lock of a dead process is taken
+ * over at once. Throws DataDirInUseError while another process holds it: PGlite does not prevent two processes from
+ * opening one folder, which corrupts the data.
  */
 export async function lockDataDir(dataDir: string): Promise<() => Promise<void>> {
   const path = join(dataDir, 'lock');
@@ -63,7 +63,7 @@ export async function lockDataDir(dataDir: string): Promise<() => Promise<void>>
   return () => rm(path, { force: true });
 }
 
-/** Moves a dead process's lock away; where another process was faster, its lock is put back. */
+/** Removes the lock of a dead process. Restores the lock if another process replaced it meanwhile. */
 async function dropStaleLock(path: string, dataDir: string): Promise<void> {
   const seen = await readFile(path, 'utf8').catch(() => null);
   if (seen === null) return;

@@ -8,7 +8,7 @@ import { lockDataDir } from './lock.ts';
 import { appliedMigrationsSql, hasMigrationsSql, migrate } from './migrate.ts';
 import { migrationAdapter } from './schema-engine.ts';
 
-/** PostgreSQL in this process. It has one connection: nothing else may be awaited inside a transaction. */
+/** PostgreSQL in this process. It has one connection: a transaction must not await anything but its own statements. */
 export interface EmbeddedDatabase {
   client: Database;
   pglite: PGlite;
@@ -16,8 +16,8 @@ export interface EmbeddedDatabase {
 }
 
 /**
- * Opens the embedded database and brings it to the newest migration. `dataDir` is the server's data folder, locked for
- * this process; without one the database lives in memory, from `snapshot` (a dump of another's data folder) if given.
+ * Opens the embedded database and applies the missing migrations. `dataDir`: the server's data folder, which is locked for
+ * this process; without it the database is in memory. `snapshot`: a dump of another database to start from.
  * Throws DataDirInUseError when another process uses the folder.
  */
 export async function openPglite(options: {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
+import { migrationLock } from './advisory-locks.ts';
 import { type Database, openClient, type StatementListener } from './client.ts';
 import { appliedMigrationsSql, hasMigrationsSql, migrate } from './migrate.ts';
 
@@ -11,12 +12,10 @@ export interface PostgresDatabase {
   close(): Promise<void>;
 }
 
-/** Any fixed number: the advisory lock under which one instance migrates while the others wait. */
-const migrationLock = 7_242_025;
-/** Names beyond this many are not given out, so that a connection's prepared statements stay bounded. */
+/** Statements beyond this many get no name, which bounds the prepared statements of a connection. */
 const maxStatementNames = 500;
 
-/** Gives every distinct statement a name, so that PostgreSQL parses and plans it once a connection. */
+/** Names each distinct statement: PostgreSQL parses and plans a named statement once for each connection. */
 function statementNames(): (query: { sql: string }) => string {
   const names = new Map<string, string>();
   return ({ sql }) => {
@@ -30,8 +29,8 @@ function statementNames(): (query: { sql: string }) => string {
 }
 
 /**
- * Connects, migrates under an advisory lock, and opens the client. `connections`: at most so many at a time; `onError` hears of
- * those lost while idle.
+ * Connects, migrates under an advisory lock and opens the client. `connections`: the size of the pool. `onError` receives
+ * the errors of idle connections.
  */
 export async function openPostgres(
   { url, connections }: { url: string; connections: number },
@@ -42,7 +41,7 @@ export async function openPostgres(
     connectionString: url,
     max: connections,
     connectionTimeoutMillis: 10_000,
-    // A process that is frozen in the middle of a change keeps nobody waiting for good.
+    // The locks of a process that freezes within a transaction end with these limits.
     options: '-c TimeZone=UTC -c idle_in_transaction_session_timeout=20s -c lock_timeout=15s',
   });
   pool.on('error', onError);
@@ -63,7 +62,7 @@ export async function openPostgres(
 async function migrateUnderLock(pool: pg.Pool): Promise<void> {
   const connection = await pool.connect();
   try {
-    // Another instance may migrate for longer than anything else may wait.
+    // Another instance may migrate for longer than the limit of ordinary locks.
     await connection.query('SET lock_timeout = 0');
     await connection.query('SELECT pg_advisory_lock($1)', [migrationLock]);
     await migrate(new PrismaPg(pool), async () => {

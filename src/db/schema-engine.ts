@@ -10,13 +10,13 @@ import { createPglite } from './create-pglite.ts';
 
 const prismaFolder = new URL('../../prisma/', import.meta.url);
 const migrationsFolder = new URL('migrations/', prismaFolder);
-/** Prisma migrates tables of the connection's schema only, so nothing has to be left out by name. */
+/** No table is excluded by name: Prisma migrates only the schema of the connection. */
 const filters = { externalTables: [], externalEnums: [] };
 
 /** The Prisma schema engine compiled to WebAssembly, as `@prisma/schema-engine-wasm` exports it. */
 type SchemaEngine = import('@prisma/schema-engine-wasm').SchemaEngine;
 
-/** Reads `prisma/**\/*.prisma`; returns one entry a file, in a stable order. */
+/** Reads `prisma/**\/*.prisma`: one entry for each file, sorted by path. */
 async function readDatamodel(): Promise<Array<{ path: string; content: string }>> {
   const names = (await readdir(prismaFolder, { recursive: true })).filter((name) => name.endsWith('.prisma')).sort();
   return Promise.all(
@@ -24,7 +24,7 @@ async function readDatamodel(): Promise<Array<{ path: string; content: string }>
   );
 }
 
-/** Reads `prisma/migrations` in the layout of Prisma's own command line: `<time>_<name>/migration.sql`. */
+/** Reads `prisma/migrations`, in the layout of Prisma's command line: `<time>_<name>/migration.sql`. */
 export async function readMigrations() {
   const entries = await readdir(migrationsFolder, { withFileTypes: true });
   const names = entries
@@ -55,8 +55,8 @@ async function migrationList() {
 let loadedGlue: Promise<typeof import('@prisma/schema-engine-wasm/schema_engine_bg')> | undefined;
 
 /**
- * Binds the `.wasm` file to its glue code, once a process: the glue keeps the instance in module state. The package is
- * made for bundlers, which would do this themselves.
+ * Binds the `.wasm` file to its glue code, once for each process: the glue holds the instance in module state. The package
+ * is made for bundlers, which would do this.
  */
 function loadGlue() {
   loadedGlue ??= (async () => {
@@ -72,7 +72,7 @@ function loadGlue() {
   return loadedGlue;
 }
 
-/** Opens the schema engine over a driver adapter and hands it to `use`. */
+/** Opens the schema engine over a driver adapter for the duration of `use`. */
 async function withSchemaEngine<T>(
   adapter: SqlMigrationAwareDriverAdapterFactory,
   use: (engine: SchemaEngine) => Promise<T>,
@@ -88,8 +88,8 @@ async function withSchemaEngine<T>(
 }
 
 /**
- * Applies the migrations that the database has not seen, and records them in `_prisma_migrations`.
- * Returns their names; throws the engine's error when one fails or the history differs.
+ * Applies the missing migrations and records them in `_prisma_migrations`. Returns their names. Throws the engine's error
+ * when one fails or when the history differs.
  */
 export async function applyMigrations(adapter: SqlMigrationAwareDriverAdapterFactory): Promise<string[]> {
   const migrationsList = await migrationList();
@@ -99,7 +99,7 @@ export async function applyMigrations(adapter: SqlMigrationAwareDriverAdapterFac
   return appliedMigrationNames;
 }
 
-/** The SQL that leads from what the migrations make to what the schema files say; a comment when nothing is missing. */
+/** The SQL of the migration that is missing between the migrations and the schema files; a comment when none is missing. */
 export async function diffMigrationsAgainstSchema(adapter: SqlMigrationAwareDriverAdapterFactory): Promise<string> {
   const from = { tag: 'migrations' as const, ...(await migrationList()) };
   const to = { tag: 'schemaDatamodel' as const, files: await readDatamodel() };
@@ -110,8 +110,8 @@ export async function diffMigrationsAgainstSchema(adapter: SqlMigrationAwareDriv
 }
 
 /**
- * The driver adapter for PGlite as migrations need it: the published one starts a script without waiting for it, so
- * that a failing migration would be recorded as applied.
+ * The driver adapter of PGlite for migrations. The published adapter does not await a script, so that it would record a
+ * failed migration as applied.
  */
 export function migrationAdapter(pglite: PGlite): SqlMigrationAwareDriverAdapterFactory {
   const factory = new PrismaPGlite(pglite) as unknown as SqlMigrationAwareDriverAdapterFactory;

@@ -1,11 +1,9 @@
+import { vectorTableLock } from './advisory-locks.ts';
 import type { Database } from './client.ts';
 
-/** Any fixed number: the lock under which one instance makes the table while the others wait. */
-const lock = 7_242_026;
-
 /**
- * Makes the table of vectors, which the migrations cannot: not every PostgreSQL has pgvector. Its rows go with the
- * passages that they belong to. Returns why vectors cannot be kept; null: they can. Throws what the database fails with otherwise.
+ * Creates the table of embeddings. It is not part of the migrations, because not every PostgreSQL has pgvector. Returns the
+ * reason why embeddings cannot be stored; null: they can. Throws other errors of the database.
  */
 export async function openVectors(database: Database): Promise<string | null> {
   const [known] = await database.$queryRaw<Array<{ installed: boolean }>>`
@@ -13,7 +11,7 @@ export async function openVectors(database: Database): Promise<string | null> {
   if (!known) return 'the PostgreSQL server has no extension "vector" (pgvector)';
   try {
     await database.$transaction(async (tx) => {
-      await tx.$executeRaw`SELECT pg_advisory_xact_lock(${lock})`;
+      await tx.$executeRaw`SELECT pg_advisory_xact_lock(${vectorTableLock})`;
       if (!known.installed) await tx.$executeRaw`CREATE EXTENSION IF NOT EXISTS vector`;
       await tx.$executeRaw`
         CREATE TABLE IF NOT EXISTS "PassageEmbedding" (
@@ -31,6 +29,6 @@ export async function openVectors(database: Database): Promise<string | null> {
   } catch (error) {
     const denied = /42501|permission denied/i.exec(JSON.stringify((error as { meta?: unknown }).meta ?? String(error)));
     if (!denied) throw error;
-    return 'the database does not let this user run CREATE EXTENSION vector';
+    return 'the database user is not permitted to run CREATE EXTENSION vector';
   }
 }

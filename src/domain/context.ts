@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import type { Bus } from '../bus/bus.ts';
 import type { Timing } from '../config/timing.ts';
 import { bindToWorkspace, type Database, type WorkspaceDatabase } from '../db/client.ts';
@@ -8,26 +9,26 @@ import type { Embedder } from '../providers/embedder.ts';
 import type { ModelCatalog } from '../providers/model-catalog.ts';
 import type { Queue } from '../queue/queue.ts';
 import type { Vault } from '../secret/vault.ts';
-import type { PluginReader } from '../tools/plugin.ts';
+import type { PluginReader } from '../tools/plugin-source.ts';
 import type { ToolFactory } from '../tools/tool-factory.ts';
 import type { Actor } from './access/actor.ts';
 import type { SigningKeys } from './access/signing-key.ts';
 import type { FileLinks } from './file/file-link.ts';
 import type { ThreadFeeds } from './follow/thread-feeds.ts';
 
-/** How much of files there may be, in bytes. */
+/** The storage limits that the operator sets, in bytes. */
 interface FileLimits {
-  /** In one file. */
+  /** The size of one file. */
   uploadBytes: number;
-  /** In all files of a workspace. */
+  /** The size of all files of a workspace. */
   workspaceBytes: number;
-  /** In all files of an end user. */
+  /** The size of all files of an end user. */
   userBytes: number;
 }
 
-/** What the whole process shares. */
+/** The collaborators that all requests and jobs of a process share. */
 export interface Services {
-  /** Over all workspaces; each use says why it looks beyond one. */
+  /** The client over all workspaces. Each use states why it reads beyond one workspace. */
   readonly database: Database;
   readonly bus: Bus;
   readonly queue: Queue;
@@ -41,28 +42,27 @@ export interface Services {
   readonly fileLimits: FileLimits;
   readonly tools: ToolFactory;
   readonly plugins: PluginReader;
-  /** null: passages of files are compared by their words alone. */
+  /** null: passages are searched by their words only. */
   readonly embedder: Embedder | null;
   readonly log: Logger;
   readonly timing: Timing;
 }
 
-/** What every domain function takes first: who asks, in which workspace, and the client that cannot see beyond it. */
+/** The first argument of every domain function: the actor, its workspace, and the client bound to that workspace. */
 export interface DomainContext extends Services {
   readonly actor: Actor;
   readonly workspaceId: string;
   readonly db: WorkspaceDatabase;
 }
 
-const boundClients = new WeakMap<Database, Map<string, WorkspaceDatabase>>();
-/** Binding costs far more than a look-up; beyond this many the oldest is bound anew when it is needed. */
+/** Bound clients are cached because binding costs far more than a look-up. */
 const maxBoundClients = 1000;
+const boundClients = new WeakMap<Database, LRUCache<string, WorkspaceDatabase>>();
 
 function boundClient(database: Database, workspaceId: string): WorkspaceDatabase {
-  const clients = boundClients.get(database) ?? new Map<string, WorkspaceDatabase>();
+  const clients = boundClients.get(database) ?? new LRUCache<string, WorkspaceDatabase>({ max: maxBoundClients });
   boundClients.set(database, clients);
   const client = clients.get(workspaceId) ?? bindToWorkspace(database, workspaceId);
-  if (clients.size >= maxBoundClients) clients.delete(clients.keys().next().value as string);
   clients.set(workspaceId, client);
   return client;
 }
@@ -72,7 +72,7 @@ export function domainContext(services: Services, workspaceId: string, actor: Ac
   return { ...services, workspaceId, actor, db: boundClient(services.database, workspaceId) };
 }
 
-/** The context in which the server works for itself. */
+/** The context of the server itself in a workspace. */
 export function systemContext(services: Services, workspaceId: string): DomainContext {
   return domainContext(services, workspaceId, { kind: 'SYSTEM', scopes: [] });
 }

@@ -1,29 +1,32 @@
 import type { Run, Scope } from '../db/generated/client.ts';
 
-/** A refusal that callers expect: it becomes a member of a result union, or a coded top-level error. */
+/** An expected refusal. It becomes a member of a result union, or a top-level error with a code. */
 export abstract class DomainError extends Error {
-  /** The stable word that a program tells refusals apart by. */
+  /** The stable value by which clients distinguish refusals. */
   abstract readonly code: string;
 }
 
-/** Nothing with that id is visible to the actor; a foreign id and one that never was answer alike. */
+/**
+ * No row with the ID is visible to the actor. An ID of another workspace and one that never existed give the same
+ * error.
+ */
 export class NotFoundError extends DomainError {
   readonly code = 'NOT_FOUND';
   readonly id: string;
   constructor(id: string) {
-    super(`Nothing with the id ${JSON.stringify(id.slice(0, 100))} is here.`);
+    super(`Nothing with the ID ${JSON.stringify(id.slice(0, 100))} was found.`);
     this.id = id;
   }
 }
 
-/** One thing that is wrong with an input. */
+/** One violation in an input. */
 export interface InputIssue {
-  /** Field names and list indexes from the input inwards. */
+  /** Field names and list indexes, from the root of the input. */
   path: string[];
   message: string;
 }
 
-/** The input breaks a rule; `issues` say which and what to change. */
+/** The input is invalid; each issue states what to change. */
 export class InvalidInputError extends DomainError {
   readonly code = 'INVALID_INPUT';
   readonly issues: InputIssue[];
@@ -31,13 +34,13 @@ export class InvalidInputError extends DomainError {
     super(issues.map(({ path, message }) => (path.length > 0 ? `${path.join('.')}: ${message}` : message)).join(' '));
     this.issues = issues;
   }
-  /** For a single issue at a dotted path. */
+  /** The error for a single issue at a dotted path. */
   static at(path: string, message: string): InvalidInputError {
     return new InvalidInputError([{ path: path.split('.'), message }]);
   }
 }
 
-/** Why a credential is not good, for a program to tell what to do about it. */
+/** The reason why a credential was refused, for clients. */
 export type CredentialFault =
   | 'MISSING'
   | 'UNKNOWN'
@@ -48,7 +51,7 @@ export type CredentialFault =
   | 'RIGHTS_CHANGED'
   | 'WORKSPACE_GONE';
 
-/** A request without a credential, or with one that is not, or no longer, good. */
+/** The request has no credential, or one that is not valid, or not valid any more. */
 export class CredentialError extends DomainError {
   readonly code = 'UNAUTHENTICATED';
   readonly reason: CredentialFault;
@@ -58,54 +61,54 @@ export class CredentialError extends DomainError {
   }
 }
 
-/** Too much at a time; less, or later, is welcome. */
+/** The client sends too much at a time. It can retry later. */
 export class RateLimitedError extends DomainError {
   readonly code = 'RATE_LIMITED';
 }
 
-/** What is asked for clashes with what is there. */
+/** The request conflicts with the current state. */
 export class ConflictError extends DomainError {
   readonly code = 'CONFLICT';
 }
 
-/** The actor may not do this. */
+/** The actor lacks a permission. */
 export class ForbiddenError extends DomainError {
   readonly code = 'FORBIDDEN';
   readonly requiredScope: Scope | null;
-  constructor(requiredScope: Scope | null, message = `This needs the scope ${requiredScope}.`) {
+  constructor(requiredScope: Scope | null, message = `The scope ${requiredScope} is required.`) {
     super(message);
     this.requiredScope = requiredScope;
   }
 }
 
-/** Another run holds the thread. */
+/** The thread has an unfinished run, and the input says `whenBusy: REJECT`. */
 export class ThreadBusyError extends DomainError {
   readonly code = 'THREAD_BUSY';
   readonly activeRun: Run;
   constructor(activeRun: Run) {
     super(
-      `The run ${activeRun.id} holds the thread. Wait for it, cancel it, or use whenBusy: ENQUEUE or CANCEL_ACTIVE.`,
+      `The thread is busy with the run ${activeRun.id}. Wait for it, cancel it, or use whenBusy: ENQUEUE or CANCEL_ACTIVE.`,
     );
     this.activeRun = activeRun;
   }
 }
 
-/** Tool outputs were sent to a run that wants none. */
+/** Tool outputs were sent to a run that is not waiting for any. */
 export class RunNotWaitingError extends DomainError {
   readonly code = 'RUN_NOT_WAITING';
   readonly run: Run;
   constructor(run: Run) {
-    super(`The run is ${run.status}: it takes tool outputs only while it is REQUIRES_ACTION.`);
+    super(`The run is ${run.status}. Tool outputs are accepted only in REQUIRES_ACTION.`);
     this.run = run;
   }
 }
 
-/** The run had not ended in the time given. */
+/** The run did not come to rest within the timeout. */
 export class WaitTimeoutError extends DomainError {
   readonly code = 'WAIT_TIMEOUT';
   readonly run: Run;
   constructor(run: Run, timeoutSeconds: number) {
-    super(`The run is still ${run.status} after ${timeoutSeconds} s. Ask again, or follow runEvents.`);
+    super(`The run is still ${run.status} after ${timeoutSeconds} s. Wait again, or subscribe to runEvents.`);
     this.run = run;
   }
 }
@@ -120,9 +123,10 @@ export class ContentRejectedError extends DomainError {
   }
 }
 
-/** A limit is used up; `retryAfterSeconds` null: waiting does not help. */
+/** A quota is exhausted. */
 export class QuotaExceededError extends DomainError {
   readonly code = 'QUOTA_EXCEEDED';
+  /** null: waiting does not help. */
   readonly retryAfterSeconds: number | null;
   constructor(message: string, retryAfterSeconds: number | null) {
     super(message);
@@ -130,10 +134,10 @@ export class QuotaExceededError extends DomainError {
   }
 }
 
-/** Why a run, a step or a call failed, in words fit for its user: no secret, no stack. */
+/** Why a run, a step or a tool call failed. The message is safe to show to end users: no secrets, no stack traces. */
 export interface RunFault {
   code: string;
   message: string;
-  /** Whether the same run may well succeed when it is tried again. */
+  /** Whether the same run is likely to succeed on a retry. */
   retryable: boolean;
 }

@@ -1,13 +1,11 @@
 import { z } from 'zod';
 import { type InputIssue, InvalidInputError } from './error.ts';
-
-/** How deep a JSON input may nest. */
-const maxDepth = 64;
+import { inputLimits } from './limits.ts';
 
 /**
- * Checks an input against its rules and returns it parsed. Before the rules, every text in it is checked for what
- * PostgreSQL cannot hold: the null character and half a surrogate pair.
- * Throws InvalidInputError with one issue for each thing that is wrong.
+ * Validates an input against a schema and returns the parsed value. Before that, every string in the input is checked
+ * for characters that PostgreSQL cannot store: U+0000 and unpaired surrogates.
+ * Throws InvalidInputError with one issue per violation.
  */
 export function parse<Schema extends z.ZodType>(schema: Schema, input: unknown): z.output<Schema> {
   const unstorable = [...findUnstorable(input, [])];
@@ -24,10 +22,10 @@ const sentence = (text: string) => (text.endsWith('.') ? text : `${text}.`);
 function* findUnstorable(value: unknown, path: string[]): Generator<InputIssue> {
   if (typeof value === 'string') {
     if (value.includes('\0')) yield { path, message: 'Remove the null character (U+0000): it cannot be stored.' };
-    if (!value.isWellFormed()) yield { path, message: 'Half of a surrogate pair is no character: send whole ones.' };
+    if (!value.isWellFormed()) yield { path, message: 'Remove the unpaired surrogate: it cannot be stored.' };
   } else if (typeof value === 'object' && value !== null && !(value instanceof Date)) {
-    if (path.length > maxDepth) {
-      yield { path: path.slice(0, 3), message: `Nest at most ${maxDepth} levels deep.` };
+    if (path.length > inputLimits.jsonDepth) {
+      yield { path: path.slice(0, 3), message: `At most ${inputLimits.jsonDepth} levels of nesting.` };
       return;
     }
     for (const [key, inner] of Object.entries(value)) {
@@ -37,13 +35,32 @@ function* findUnstorable(value: unknown, path: string[]): Generator<InputIssue> 
   }
 }
 
-/** A text of at most `max` characters (UTF-16 code units). */
-export const textUpTo = (max: number) => z.string().max(max, `At most ${max} characters, please`);
+/** A string of at most `max` characters (UTF-16 code units). */
+export const textUpTo = (max: number) => z.string().max(max, `At most ${max} characters`);
 
-/** A text of 1 to `max` characters that is not blank. */
-export const nameUpTo = (max: number) => textUpTo(max).refine((text) => text.trim() !== '', 'This must not be empty');
+/** A string of 1 to `max` characters that is not blank. */
+export const nameUpTo = (max: number) => textUpTo(max).refine((text) => text.trim() !== '', 'Must not be empty');
 
-/** For a field where absent keeps and null clears. */
+/** A list of at most `max` items; `noun` names them in the message. */
+export const listUpTo = <Schema extends z.ZodType>(item: Schema, max: number, noun: string) =>
+  z.array(item).max(max, `At most ${max} ${noun}`);
+
+/** An integer from `min` to `max`; `unit` is a plural that follows the number in the message. */
+export const integer = (min: number, max: number, unit: string | null = null) =>
+  z
+    .int()
+    .min(min, `At least ${quantity(min, unit)}`)
+    .max(max, `At most ${quantity(max, unit)}`);
+
+function quantity(count: number, unit: string | null): string {
+  if (unit === null) return String(count);
+  return count === 1 ? `1 ${unit.replace(/s$/, '')}` : `${count} ${unit}`;
+}
+
+/** An integer of 1 or more. */
+export const positive = z.int().min(1, 'At least 1');
+
+/** For a field where absent keeps the value and null clears it. */
 export const clearable = <Schema extends z.ZodType>(schema: Schema) => schema.nullable().optional();
 
 /** For a field where absent and null both mean the default. */
@@ -53,18 +70,24 @@ export const absentOr = <Schema extends z.ZodType>(schema: Schema) =>
     .transform((value) => (value === null ? undefined : value))
     .optional();
 
-/** Up to 16 pairs, a key of up to 64 characters, a value of up to 512. */
+/** Key-value pairs that a client attaches to a row. */
 export const metadata = z
   .record(
-    z.string().min(1, 'A key must not be empty').max(64, 'A key has at most 64 characters'),
-    z.string().max(512, 'A value has at most 512 characters'),
+    z
+      .string()
+      .min(1, 'A key must not be empty')
+      .max(inputLimits.metadataKey, `At most ${inputLimits.metadataKey} characters in a key`),
+    z.string().max(inputLimits.metadataValue, `At most ${inputLimits.metadataValue} characters in a value`),
   )
-  .refine((pairs) => Object.keys(pairs).length <= 16, 'At most 16 pairs, please');
+  .refine(
+    (pairs) => Object.keys(pairs).length <= inputLimits.metadataPairs,
+    `At most ${inputLimits.metadataPairs} pairs`,
+  );
 
-/** For LIKE: the characters that would match anything stand for themselves. */
+/** Escapes the wildcards of LIKE. */
 const escapeLike = (text: string) => text.replace(/[\\%_]/g, '\\$&');
 
-/** The `where` of a search for a text in any of some columns, regardless of case. */
+/** A `where` per column, for a case-insensitive search for a substring. */
 export function searchIn<Column extends string>(columns: Column[], search: string) {
   return columns.map(
     (column) =>
@@ -75,6 +98,6 @@ export function searchIn<Column extends string>(columns: Column[], search: strin
   );
 }
 
-/** The `where` that finds rows whose metadata holds all of the pairs. */
+/** A `where` per pair, for rows whose metadata contains it. */
 export const metadataHolds = (pairs: Record<string, string>) =>
   Object.entries(pairs).map(([key, value]) => ({ metadata: { path: [key], equals: value } }));

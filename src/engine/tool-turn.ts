@@ -13,7 +13,7 @@ import { untilAborted } from '../async/until-aborted.ts';
 import type { ToolCall } from '../db/generated/client.ts';
 import { deleteFilesOfCall } from '../domain/file/call-results.ts';
 import { readTexts, textId } from '../domain/log/growing-text.ts';
-import { endCall, findBegunCalls, finishCalls, type NextAction, storeCalls } from '../domain/run/tool-step.ts';
+import { endCall, findStartedCalls, finishCalls, type NextAction, storeCalls } from '../domain/run/tool-step.ts';
 import { noUsage } from '../domain/run/usage.ts';
 import { checkCalls } from './check-calls.ts';
 import { callsAtOnce } from './limits.ts';
@@ -41,7 +41,7 @@ export async function handleCalls(execution: RunExecution, turn: Turn): Promise<
 
 /** Resumes the calls that another worker left unfinished. Returns 'go on' if there are none. */
 export async function resumeStep(execution: RunExecution): Promise<NextAction> {
-  const calls = await findBegunCalls(execution.ctx, execution.run.id);
+  const calls = await findStartedCalls(execution.ctx, execution.run.id);
   return calls === null ? 'go on' : makeAndFinish(execution, await resumeCalls(execution, calls));
 }
 

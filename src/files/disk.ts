@@ -10,8 +10,8 @@ const workspaceShape = /^ws_[0-9a-z]{1,40}$/;
 const keyShape = /^[0-9a-f]{64}-[0-9a-f]{16}$/;
 
 /**
- * Files in a folder, which all instances share: `<workspace>/<two digits>/<sha256>-<nonce>`. The nonce keeps bytes that come
- * in from meeting the same bytes on their way out.
+ * Stores files in a folder that all instances share: `<workspace>/<two digits>/<sha256>-<nonce>`. Because of the nonce, an
+ * upload never writes to the path of equal bytes that are being deleted.
  */
 export class DiskFileStore implements FileStore {
   readonly #folder: string;
@@ -26,13 +26,12 @@ export class DiskFileStore implements FileStore {
     await mkdir(join(target, '..'), { recursive: true, mode: 0o700 });
     await rename(path, target).catch(async (error) => {
       if (error.code !== 'EXDEV') throw error;
-      // It was staged on another disk: what has a name in the store is whole.
+      // The staging folder is on another disk. The rename at the end keeps partial files from having a key.
       const part = `${target}.part`;
       try {
         await copyFile(path, part);
         await rename(part, target);
       } catch (fault) {
-        // There may be no room for it.
         await rm(part, { force: true });
         throw fault;
       }
@@ -50,8 +49,8 @@ export class DiskFileStore implements FileStore {
   }
 
   #pathOf(workspaceId: string, key: string): string {
-    // Both come from the database; a path is made of them all the same only if they look as they should.
-    if (!workspaceShape.test(workspaceId) || !keyShape.test(key)) throw new Error(`not a key of this store: ${key}`);
+    // Both come from the database. The check is a second barrier against path traversal.
+    if (!workspaceShape.test(workspaceId) || !keyShape.test(key)) throw new Error(`malformed file key: ${key}`);
     return join(this.#folder, workspaceId, key.slice(0, 2), key);
   }
 }

@@ -1,21 +1,21 @@
 import type { Readable } from 'node:stream';
 import type { StagedBytes } from './staging.ts';
 
-/** A part of a file: from the byte `start` to the byte `end`, both of them with it. */
+/** A range of bytes of a file. Both `start` and `end` are included. */
 export interface ByteRange {
   start: number;
   end: number;
 }
 
 /**
- * Where the bytes of files are kept. A key is written once and never again; it is found only in the workspace that it was
- * made for. Which of them are still needed, the database says.
+ * Stores the bytes of files. A key is written once and never changed, and is valid only in its workspace. The database
+ * records which keys are in use.
  */
 export interface FileStore {
-  /** Takes staged bytes over; returns the key that they are kept under. The staged ones are gone then. */
+  /** Moves staged bytes into the store. Returns their key. */
   put(workspaceId: string, staged: StagedBytes): Promise<string>;
-  /** The bytes as a stream, all or a part. The stream fails when there are none under this key. */
+  /** The bytes of a key as a stream. The stream fails when the key does not exist. */
   read(workspaceId: string, key: string, range?: ByteRange): Readable;
-  /** Takes bytes out; what is not there is no error. */
+  /** Deletes a key. A key that does not exist is not an error. */
   remove(workspaceId: string, key: string): Promise<void>;
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 
-/** More bytes came than are taken. */
+/** A stream had more bytes than its limit. */
 export class TooManyBytesError extends Error {
   readonly maxBytes: number;
   constructor(maxBytes: number) {
@@ -14,18 +14,18 @@ export class TooManyBytesError extends Error {
   }
 }
 
-/** Bytes that have come in and belong to no file yet. */
+/** Received bytes that belong to no file yet. */
 export interface StagedBytes {
-  /** Where they are on this machine. */
+  /** The path on this machine. */
   path: string;
   sha256: string;
   sizeBytes: number;
 }
 
-/** What is older belongs to a process that died before it was done with it. */
+/** Staged bytes older than this belong to a process that died. */
 const abandonedMs = 24 * 60 * 60 * 1000;
 
-/** A folder on this machine where bytes wait until it is known what becomes of them. */
+/** A folder on this machine for received bytes, until they are stored or discarded. */
 export class Staging {
   readonly folder: string;
 
@@ -33,7 +33,7 @@ export class Staging {
     this.folder = folder;
   }
 
-  /** Opens the folder, and clears it of what nobody will come back for. */
+  /** Opens the folder and deletes abandoned bytes. */
   static async open(folder: string): Promise<Staging> {
     await mkdir(folder, { recursive: true, mode: 0o700 });
     for (const name of await readdir(folder)) {
@@ -44,7 +44,7 @@ export class Staging {
     return new Staging(folder);
   }
 
-  /** Writes a stream to the folder, as it comes. Throws TooManyBytesError, and what the stream throws; then nothing is left. */
+  /** Writes a stream to the folder. Throws TooManyBytesError and the errors of the stream, and leaves no file in that case. */
   async add(bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, maxBytes: number): Promise<StagedBytes> {
     const path = join(this.folder, randomUUID());
     const hash = createHash('sha256');
@@ -66,7 +66,7 @@ export class Staging {
     return { path, sha256: hash.digest('hex'), sizeBytes };
   }
 
-  /** Forgets bytes that became nothing; those that have been taken are gone already. */
+  /** Deletes staged bytes. Bytes that a store has taken over are not affected. */
   async discard({ path }: StagedBytes): Promise<void> {
     await rm(path, { force: true });
   }

@@ -1,12 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import type { StagedBytes } from './staging.ts';
 
-/** A file that came with a request, as the GraphQL scalar Upload carries it. */
+/** An uploaded file: the value of the GraphQL scalar Upload. */
 export class Upload {
   readonly name: string;
-  /** As the client says; nobody has looked. */
+  /** The MIME type that the client declared. It is not verified. */
   readonly mimeType: string;
-  /** null: it is larger than the limit, and was not kept. */
+  /** null: the file is larger than the limit and was discarded. */
   readonly bytes: StagedBytes | null;
 
   constructor(name: string, mimeType: string, bytes: StagedBytes | null) {
@@ -15,7 +15,7 @@ export class Upload {
     this.bytes = bytes;
   }
 
-  /** What it holds, as UTF-8; null: that is larger than `maxBytes`. */
+  /** The content, decoded as UTF-8; null: it is larger than `maxBytes`. */
   async text(maxBytes: number): Promise<string | null> {
     return this.bytes === null || this.bytes.sizeBytes > maxBytes ? null : readFile(this.bytes.path, 'utf8');
   }

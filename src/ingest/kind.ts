@@ -1,6 +1,6 @@
 import { UnreadableError } from './protocol.ts';
 
-/** How a file is read. */
+/** The formats that are read. */
 export type FileKind = 'pdf' | 'docx' | 'html' | 'csv' | 'json' | 'text';
 
 const docx = 'application/vnd.openxmlformats-officedocument.wordprocessingml.document';
@@ -13,22 +13,24 @@ const byType: Array<[pattern: RegExp, kind: FileKind]> = [
   [/^text\/|^application\/(xml|yaml|x-yaml|toml|javascript|x-sh|sql|.+\+xml)$/, 'text'],
 ];
 
-/** How a file of a type is read; null: it holds no text that is read here. */
+/** The format of a MIME type; null: no text is read from it. */
 export const kindOfType = (mimeType: string): FileKind | null =>
   byType.find(([pattern]) => pattern.test(mimeType))?.[1] ?? null;
 
 /**
- * How a file is read, by what it is: that counts more than its name. Throws UnreadableError where the two cannot be brought
- * together.
+ * The format of a file. PDF and zip signatures in its first bytes take precedence over the MIME type. Throws
+ * UnreadableError when the MIME type requires a signature that is not there.
  */
 export function kindOf(mimeType: string, bytes: Uint8Array): FileKind {
   const head = Buffer.from(bytes.subarray(0, 1024)).toString('latin1');
   const isPdf = head.includes('%PDF-');
   const isZip = head.startsWith('PK\x03\x04');
-  const said = kindOfType(mimeType) ?? 'text';
+  const declared = kindOfType(mimeType) ?? 'text';
   if (isPdf) return 'pdf';
   if (isZip) return 'docx';
-  if (said === 'pdf') throw new UnreadableError('This is no PDF, whatever its name says.');
-  if (said === 'docx') throw new UnreadableError('This is no Word document, whatever its name says.');
-  return said;
+  if (declared === 'pdf') throw new UnreadableError('The file is not a PDF, despite its name or type.');
+  if (declared === 'docx') {
+    throw new UnreadableError('The file is not a Word document, despite its name or type.');
+  }
+  return declared;
 }

@@ -1,14 +1,14 @@
-/** What is read of a file: a page, or a part of a file that has no pages. */
+/** A part of a file's text: a page, or the whole text of a file without pages. */
 export interface ReadPart {
   text: string;
-  /** From 1; null: the file has no pages. */
+  /** The number of the page, from 1; null: the file has no pages. */
   page: number | null;
-  /** How much of the file has been read by then: 0 to 1. */
+  /** The part of the file that has been read so far: 0 to 1. */
   progress: number;
 }
 
-/** What the reading process tells, a line of JSON each. */
+/** A message of the process that reads a file. */
 export type ReaderMessage = ({ type: 'part' } & ReadPart) | { type: 'done' } | { type: 'failed'; message: string };
 
-/** A file cannot be read; the message says why, for whoever uploaded it. */
+/** A file cannot be read. The message is the reason, for the user who uploaded it. */
 export class UnreadableError extends Error {}

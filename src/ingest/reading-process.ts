@@ -1,31 +1,30 @@
-// The process that reads a file of others: it gets the bytes on its input and tells what it reads, line by line. It may read its
-// own code and nothing else, reach nobody, and is ended from outside when it takes too long or too much.
+// The program of the process that reads an uploaded file: it reads the bytes from descriptor 0 and writes messages to
+// descriptor 3, one line of JSON each. It runs in a GuardedProcess.
 import { writeSync } from 'node:fs';
 import { buffer } from 'node:stream/consumers';
 import { kindOf } from './kind.ts';
+import { maxCharactersPerFile } from './limits.ts';
 import { type ReaderMessage, type ReadPart, UnreadableError } from './protocol.ts';
-import { textOfCsv } from './readers/csv.ts';
-import { textOfHtml } from './readers/html.ts';
 import { decodeText } from './readers/text.ts';
 
-const maxCharacters = 20_000_000;
+const output = 3;
 const [, , mimeType = ''] = process.argv;
 
-function tell(told: ReaderMessage): void {
-  const line = Buffer.from(`${JSON.stringify(told)}\n`);
+function send(message: ReaderMessage): void {
+  const line = Buffer.from(`${JSON.stringify(message)}\n`);
   for (let offset = 0; offset < line.length; ) {
     try {
-      offset += writeSync(1, line, offset);
+      offset += writeSync(output, line, offset);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') process.exit(1);
     }
   }
 }
 
+// Each reader loads a large library: only the one that the file needs is loaded.
 async function* partsOf(bytes: Buffer): AsyncGenerator<ReadPart> {
   const kind = kindOf(mimeType, bytes);
   if (kind === 'pdf') {
-    // Each is loaded only where it is needed.
     const { pagesOfPdf } = await import('./readers/pdf.ts');
     yield* pagesOfPdf(bytes);
     return;
@@ -36,8 +35,8 @@ async function* partsOf(bytes: Buffer): AsyncGenerator<ReadPart> {
 async function textOf(kind: Exclude<ReturnType<typeof kindOf>, 'pdf'>, bytes: Buffer): Promise<string> {
   if (kind === 'docx') return (await import('./readers/docx.ts')).textOfDocx(bytes);
   const text = decodeText(bytes);
-  if (kind === 'html') return textOfHtml(text);
-  return kind === 'csv' ? textOfCsv(text) : text;
+  if (kind === 'html') return (await import('./readers/html.ts')).textOfHtml(text);
+  return kind === 'csv' ? (await import('./readers/csv.ts')).textOfCsv(text) : text;
 }
 
 try {
@@ -46,13 +45,15 @@ try {
   for await (const part of partsOf(await buffer(process.stdin))) {
     characters += part.text.length;
     hasText ||= part.text.trim() !== '';
-    if (characters > maxCharacters) throw new UnreadableError(`It has more than ${maxCharacters} characters.`);
-    tell({ type: 'part', ...part });
+    if (characters > maxCharactersPerFile) {
+      throw new UnreadableError(`The file has more than ${maxCharactersPerFile} characters.`);
+    }
+    send({ type: 'part', ...part });
   }
-  if (!hasText) throw new UnreadableError('There is no text in it: scanned pages are not read.');
-  tell({ type: 'done' });
+  if (!hasText) throw new UnreadableError('The file contains no text. Scanned pages are not read.');
+  send({ type: 'done' });
 } catch (error) {
-  const message = error instanceof UnreadableError ? error.message : 'It could not be read.';
-  tell({ type: 'failed', message });
+  const message = error instanceof UnreadableError ? error.message : 'The file could not be read.';
+  send({ type: 'failed', message });
 }
 process.exit(0);

@@ -1,27 +1,27 @@
 import type { ServerTool } from './tool.ts';
 
-/** Search in the files of the assistant and of the conversation. */
+/** The tool that searches the files of the assistant and of the thread. */
 export function fileSearch(maxResults: number): ServerTool {
   return {
     kind: 'FILE_SEARCH',
     name: 'file_search',
     description:
-      'Searches the files of this conversation and answers the passages that fit best, each with its mark. Put the mark, such as 【1:2】, behind every statement that rests on a passage.',
+      'Searches the files of this conversation. Returns the passages that match best, each with its mark. After every statement that is based on a passage, put its mark, such as 【1:2】.',
     parameters: {
       type: 'object',
-      properties: { query: { type: 'string', description: 'What to look for: words, or a question.' } },
+      properties: { query: { type: 'string', description: 'Keywords or a question.' } },
       required: ['query'],
       additionalProperties: false,
     },
     isRepeatable: true,
     call: async ({ query }, { searchFiles, markOf, write }) => {
       const results = await searchFiles(String(query), maxResults);
-      const told: string[] = [];
+      const passages: string[] = [];
       for (const [index, { fileName, page, text }] of results.entries()) {
-        const place = page === null ? fileName : `${fileName}, page ${page}`;
-        told.push(`${await markOf(index + 1)} ${place}\n${text}`);
+        const source = page === null ? fileName : `${fileName}, page ${page}`;
+        passages.push(`${await markOf(index + 1)} ${source}\n${text}`);
       }
-      write(told.join('\n\n') || 'Nothing was found.');
+      write(passages.join('\n\n') || 'Nothing was found.');
       return { searchResults: results };
     },
   };

@@ -1,11 +1,11 @@
-/** The body of an answer is larger than is read. */
+/** The body of a response is larger than the limit. */
 export class TooLongError extends Error {
   constructor(maxBytes: number) {
-    super(`The answer is larger than ${maxBytes} bytes.`);
+    super(`The response is larger than ${maxBytes} bytes.`);
   }
 }
 
-/** The bytes of a body, as they come out of whatever it was packed in. Throws TooLongError beyond `maxBytes`. */
+/** Reads a whole body; the limit applies to the decompressed bytes. Throws TooLongError beyond `maxBytes`. */
 export async function readLimited(body: AsyncIterable<Uint8Array> | null, maxBytes: number): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   let size = 0;

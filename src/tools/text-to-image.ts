@@ -1,37 +1,35 @@
 import type { ImageModelV4 } from '@ai-sdk/provider';
+import { imageMs, maxImages } from './limits.ts';
 import { type ServerTool, ToolError } from './tool.ts';
 
-/** The image models that can be called. */
+/** The configured image models. */
 export interface ImageModels {
-  /** Used where nothing names one; null: none is configured. */
+  /** The model of tools that name none; null: none is configured. */
   readonly defaultModel: string | null;
-  /** Why nobody answers to a name, with what to set; null: somebody does. */
+  /** The reason why a model cannot be used, with the setting to change; null: it can. */
   unavailableReason(name: string): string | null;
-  /** The model of a name that is not refused. */
+  /** The model of a name that `unavailableReason` accepts. */
   imageModel(name: string): ImageModelV4;
 }
 
-const timeoutMs = 180_000;
-const maxImages = 4;
-
-/** Draws pictures with an image model of a provider. */
+/** The tool that draws images with an image model of a provider. */
 export function textToImage(models: ImageModels, settings: { model: string | null; size: string | null }): ServerTool {
   const name = settings.model ?? models.defaultModel;
   return {
     kind: 'TEXT_TO_IMAGE',
     name: 'text_to_image',
-    description: 'Draws pictures from a description and shows them to the user below your answer.',
+    description: 'Draws images from a description and shows them to the user below your answer.',
     parameters: {
       type: 'object',
       properties: {
-        prompt: { type: 'string', description: 'What the picture shows, and in which style.' },
-        count: { type: 'integer', minimum: 1, maximum: maxImages, description: 'How many; 1 if absent.' },
+        prompt: { type: 'string', description: 'The content and the style of the image.' },
+        count: { type: 'integer', minimum: 1, maximum: maxImages, description: 'The number of images; default: 1.' },
       },
       required: ['prompt'],
       additionalProperties: false,
     },
     provider: name ?? undefined,
-    // A picture costs money.
+    // Each call costs money.
     isRepeatable: false,
     call: async ({ prompt, count = 1 }, { signal, saveFile, write }) => {
       if (name === null) throw new ToolError('not_configured', 'No image model is configured.');
@@ -44,9 +42,9 @@ export function textToImage(models: ImageModels, settings: { model: string | nul
       for (const [index, image] of images.entries()) {
         const bytes = typeof image === 'string' ? Buffer.from(image, 'base64') : image;
         const type = typeOf(bytes);
-        if (!type) throw new ToolError('server_error', 'The image model answered something else than a picture.');
+        if (!type) throw new ToolError('server_error', 'The image model returned data that is not a supported image.');
         const saved = await saveFile(`image-${index + 1}.${type}`, `image/${type}`, bytes);
-        write(`[The picture ${saved.name} is shown to the user.]\n`);
+        write(`[The image ${saved.name} is shown to the user.]\n`);
       }
       return {};
     },
@@ -56,15 +54,15 @@ export function textToImage(models: ImageModels, settings: { model: string | nul
 async function draw(
   models: ImageModels,
   name: string,
-  wish: { prompt: string; n: number; size: string | null },
+  request: { prompt: string; n: number; size: string | null },
   signal: AbortSignal,
 ): Promise<ReadonlyArray<string | Uint8Array>> {
-  const timeout = AbortSignal.timeout(timeoutMs);
+  const timeout = AbortSignal.timeout(imageMs);
   try {
     const { images } = await models.imageModel(name).doGenerate({
-      prompt: wish.prompt,
-      n: wish.n,
-      size: (wish.size ?? undefined) as `${number}x${number}` | undefined,
+      prompt: request.prompt,
+      n: request.n,
+      size: (request.size ?? undefined) as `${number}x${number}` | undefined,
       aspectRatio: undefined,
       seed: undefined,
       files: undefined,
@@ -75,8 +73,7 @@ async function draw(
     return images;
   } catch (error) {
     signal.throwIfAborted();
-    if (timeout.aborted)
-      throw new ToolError('timeout', `The image model took longer than ${timeoutMs / 1000} s.`, true);
+    if (timeout.aborted) throw new ToolError('timeout', `The image model took longer than ${imageMs / 1000} s.`, true);
     throw error;
   }
 }
@@ -88,7 +85,7 @@ const signatures: Array<[type: string, offset: number, bytes: string]> = [
   ['webp', 8, 'WEBP'],
 ];
 
-/** The type of an image, by how it begins; null: it is none that is shown here. */
+/** The type of an image by its signature; null: it is not a supported type. */
 function typeOf(bytes: Uint8Array): string | null {
   const head = Buffer.from(bytes.subarray(0, 16)).toString('latin1');
   return signatures.find(([, offset, text]) => head.startsWith(text, offset))?.[0] ?? null;

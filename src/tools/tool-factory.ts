@@ -1,4 +1,4 @@
-import type { PluginSource } from './plugin.ts';
+import type { PluginSource } from './plugin-source.ts';
 import type { ServerTool, Tool } from './tool.ts';
 
 /** Makes the tools of runs from their settings, with what this server has configured. */

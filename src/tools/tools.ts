@@ -2,7 +2,7 @@ import { fileSearch } from './file-search.ts';
 import { mcpTools } from './plugin/mcp.ts';
 import { openApiTools } from './plugin/openapi-tools.ts';
 import type { SafeFetch } from './plugin/safe-fetch.ts';
-import type { PluginSource } from './plugin.ts';
+import type { PluginSource } from './plugin-source.ts';
 import { codeInterpreter } from './python/code-interpreter.ts';
 import type { Python } from './python/python.ts';
 import { type ImageModels, textToImage } from './text-to-image.ts';
@@ -10,21 +10,21 @@ import type { ServerTool, Tool } from './tool.ts';
 import type { ToolFactory } from './tool-factory.ts';
 import { webSearch } from './web-search.ts';
 
-/** What the tools of a server work with. */
+/** The parts of a server that its tools use. */
 export interface ToolParts {
   python: Python;
   images: ImageModels;
-  /** Calls what plug-ins name. */
+  /** Sends the requests of plugins. */
   safe: SafeFetch;
-  /** The address of a SearXNG; null: there is none. */
+  /** The URL of a SearXNG instance; null: none is configured. */
   searchUrl: string | null;
 }
 
-const noSearch = 'No web search is configured: set SEARCH_URL to the address of a SearXNG.';
+const noSearch = 'No web search is configured. Set SEARCH_URL to the URL of a SearXNG instance.';
 const noImages =
-  'No image model is configured: set IMAGE_MODEL, for example to openai/gpt-image-1-mini or alibaba/qwen-image.';
+  'No image model is configured. Set IMAGE_MODEL, for example to openai/gpt-image-1-mini or alibaba/qwen-image.';
 
-/** Makes the tools of runs, with what this server has. */
+/** Makes the tools of runs from their settings. */
 export class Tools implements ToolFactory {
   readonly #parts: ToolParts;
 
@@ -58,8 +58,8 @@ export class Tools implements ToolFactory {
     }
   }
 
-  #pluginTools(plugin: PluginSource, chosen: string[] | null): ServerTool[] {
+  #pluginTools(plugin: PluginSource, selected: string[] | null): ServerTool[] {
     const make = plugin.kind === 'MCP' ? mcpTools : openApiTools;
-    return make(plugin, chosen, this.#parts.safe);
+    return make(plugin, selected, this.#parts.safe);
   }
 }

@@ -1,15 +1,14 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
+import { retry } from '../async/retry.ts';
+import { maxExcerptCharacters, maxWebSearchBytes, webSearchMs } from './limits.ts';
 import { readLimited, TooLongError } from './read-limited.ts';
 import { type ServerTool, ToolError } from './tool.ts';
 
-const timeoutMs = 15_000;
+const maxTries = 2;
 const retryMs = 500;
-const maxBytes = 2_000_000;
-const maxExcerpt = 1000;
 
 /** https://docs.searxng.org/dev/search_api.html */
-const answerShape = z.object({
+const responseShape = z.object({
   results: z
     .array(
       z.object({
@@ -23,25 +22,26 @@ const answerShape = z.object({
   answers: z.array(z.union([z.string(), z.object({ answer: z.string() })])).default([]),
 });
 
-/** Search in the web, through a SearXNG of the operator's. */
+/** The tool that searches the web through the operator's SearXNG instance. */
 export function webSearch(searchUrl: string, maxResults: number): ServerTool {
   return {
     kind: 'WEB_SEARCH',
     name: 'web_search',
-    description: 'Searches the web and answers titles, addresses and excerpts. Name the addresses that you rely on.',
+    description: 'Searches the web and returns titles, URLs and excerpts. Name the URLs that your answer is based on.',
     parameters: {
       type: 'object',
-      properties: { query: { type: 'string', description: 'What to look for, as one would type it.' } },
+      properties: { query: { type: 'string', description: 'The search query, as a person would type it.' } },
       required: ['query'],
       additionalProperties: false,
     },
     isRepeatable: true,
     call: async ({ query }, { write, signal }) => {
-      const { results, answers } = await ask(searchUrl, String(query), signal);
+      const { results, answers } = await search(searchUrl, String(query), signal);
       const direct = answers.map((answer) => (typeof answer === 'string' ? answer : answer.answer));
       const found = results.slice(0, maxResults).map(({ title, url, content, publishedDate }, index) => {
         const date = publishedDate ? ` (${publishedDate.slice(0, 10)})` : '';
-        return `${index + 1}. ${title || url}${date}\n${url}\n${(content ?? '').slice(0, maxExcerpt)}`.trimEnd();
+        const excerpt = (content ?? '').slice(0, maxExcerptCharacters);
+        return `${index + 1}. ${title || url}${date}\n${url}\n${excerpt}`.trimEnd();
       });
       write([...direct, ...found].join('\n\n') || 'Nothing was found.');
       return {};
@@ -49,31 +49,27 @@ export function webSearch(searchUrl: string, maxResults: number): ServerTool {
   };
 }
 
-async function ask(searchUrl: string, query: string, signal: AbortSignal): Promise<z.output<typeof answerShape>> {
-  for (let tries = 0; ; tries += 1) {
-    try {
-      return await askOnce(searchUrl, query, signal);
-    } catch (error) {
-      signal.throwIfAborted();
-      const fault = error instanceof ToolError ? error : unreachable(error);
-      if (!fault.retryable || tries > 0) throw fault;
-      await delay(retryMs, undefined, { signal });
-    }
-  }
+/** Searches, and once more after a temporary failure. Throws ToolError, and the signal's reason when it aborts. */
+async function search(searchUrl: string, query: string, signal: AbortSignal): Promise<z.output<typeof responseShape>> {
+  const wait = (error: unknown) => (faultOf(error).retryable ? retryMs : null);
+  return retry(() => searchOnce(searchUrl, query, signal), { tries: maxTries, wait, signal }).catch((error) => {
+    signal.throwIfAborted();
+    throw faultOf(error);
+  });
 }
 
-async function askOnce(searchUrl: string, query: string, signal: AbortSignal) {
-  const address = new URL(`${searchUrl}/search`);
-  address.search = new URLSearchParams({ q: query, format: 'json' }).toString();
-  const response = await fetch(address, { signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]) });
+async function searchOnce(searchUrl: string, query: string, signal: AbortSignal) {
+  const url = new URL(`${searchUrl}/search`);
+  url.search = new URLSearchParams({ q: query, format: 'json' }).toString();
+  const response = await fetch(url, { signal: AbortSignal.any([signal, AbortSignal.timeout(webSearchMs)]) });
   if (!response.ok) {
-    const hint = response.status === 403 ? ' Its settings have to allow the format json.' : '';
-    const isPassing = response.status === 429 || response.status >= 500;
-    throw new ToolError('search_failed', `The search answered ${response.status}.${hint}`, isPassing);
+    const hint = response.status === 403 ? ' Allow the format "json" in its settings.' : '';
+    const isTemporary = response.status === 429 || response.status >= 500;
+    throw new ToolError('search_failed', `The search responded with status ${response.status}.${hint}`, isTemporary);
   }
-  const body = await readLimited(response.body, maxBytes);
-  const parsed = answerShape.safeParse(parseJson(body.toString()));
-  if (!parsed.success) throw new ToolError('search_failed', 'The search answered something else than results.');
+  const body = await readLimited(response.body, maxWebSearchBytes);
+  const parsed = responseShape.safeParse(parseJson(body.toString()));
+  if (!parsed.success) throw new ToolError('search_failed', 'The response of the search is malformed.');
   return parsed.data;
 }
 
@@ -85,9 +81,10 @@ function parseJson(text: string): unknown {
   }
 }
 
-function unreachable(error: unknown): ToolError {
+function faultOf(error: unknown): ToolError {
+  if (error instanceof ToolError) return error;
   if (error instanceof TooLongError) return new ToolError('search_failed', error.message);
-  const isSlow = (error as Error).name === 'TimeoutError';
-  const what = isSlow ? `did not answer within ${timeoutMs / 1000} s` : 'could not be reached';
-  return new ToolError('search_failed', `The search ${what}.`, true);
+  const isTimeout = (error as Error).name === 'TimeoutError';
+  const problem = isTimeout ? `did not respond within ${webSearchMs / 1000} s` : 'could not be reached';
+  return new ToolError('search_failed', `The search ${problem}.`, true);
 }

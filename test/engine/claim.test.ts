@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { claimQueuedRuns } from '../../src/domain/run/claim.ts';
 import type { Client } from '../support/client.ts';
 import { useApp, useModel } from '../support/use-app.ts';
 
@@ -108,4 +109,14 @@ test('a run that lost three workers ends FAILED, and its thread continues', asyn
   const failed = await app.client.finished(id, 'status lastError { code retryable }');
   expect(failed).toMatchObject({ status: 'FAILED', lastError: { code: 'worker_lost', retryable: false } });
   expect((await app.client.finished(next.id)).status).toBe('COMPLETED');
+});
+
+test('a claim does not fail when a newer instance has added a column', async () => {
+  const { services } = app.app;
+  // Prepares the statement on every connection.
+  const claimOnAll = () => Promise.all(Array.from({ length: 8 }, () => claimQueuedRuns(services, 0)));
+  await claimOnAll();
+  await services.database.$executeRaw`ALTER TABLE "Run" ADD COLUMN "later" text`;
+  await claimOnAll();
+  await services.database.$executeRaw`ALTER TABLE "Run" DROP COLUMN "later"`;
 });

@@ -146,7 +146,7 @@ test.skipIf(inject('postgres') !== null)(
       encoding: 'utf8',
     });
     expect(second.status).toBe(1);
-    expect(second.stderr).toMatch(/is in use by process \d+: an embedded database takes one process\..*\n$/);
+    expect(second.stderr).toMatch(/is in use by process \d+\. The embedded database supports one process: .*\n$/);
     expect(second.stderr.trim().split('\n')).toHaveLength(1);
     await server.end('SIGKILL');
     await server.start();

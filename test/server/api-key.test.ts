@@ -68,7 +68,7 @@ describe('a key', () => {
       return [error?.message, error?.extensions.code];
     });
     expect(new Set((await Promise.all(refusals)).map(String))).toEqual(
-      new Set(['No workspace with this id is here for you.,FORBIDDEN']),
+      new Set(['No workspace with this ID is accessible to you.,FORBIDDEN']),
     );
     // A key without access to the other workspace does not see it.
     const admin = await app.in(one).createKey({ scopes: ['WORKSPACE_ADMIN'] });

@@ -1,4 +1,4 @@
-import { expect } from 'vitest';
+import { vi } from 'vitest';
 import type { Client } from './client.ts';
 import { upload } from './upload.ts';
 
@@ -26,11 +26,11 @@ export async function uploadRead(
 ): Promise<{ id: string; ingestion: Ingestion }> {
   const { id } = await upload(client, content, name);
   let ingestion = {} as Ingestion;
-  const status = async () => {
+  const isOver = async () => {
     ingestion = await ingestionOf(client, id);
-    return ingestion.status;
+    return !/QUEUED|IN_PROGRESS/.test(ingestion.status);
   };
-  await expect.poll(status, { timeout: 40_000 }).not.toMatch(/QUEUED|IN_PROGRESS/);
+  await vi.waitUntil(isOver, { timeout: 40_000, interval: 50 });
   return { id, ingestion };
 }
 

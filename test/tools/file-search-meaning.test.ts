@@ -39,7 +39,7 @@ describe.runIf(isAvailable)('with an embedding model', () => {
   });
   afterAll(() => app.stop());
 
-  test('a file is found by what it means, in another language and without a word in common', async () => {
+  test('a file is found by its meaning, in another language and without a common word', async () => {
     const [{ id, ingestion }, other] = await Promise.all([
       uploadRead(app.client, refund, 'policy.txt'),
       uploadRead(app.client, cats, 'cats.txt'),
@@ -56,7 +56,7 @@ describe.runIf(isAvailable)('with an embedding model', () => {
     }
   });
 
-  test('what fits by its words and by what it means comes before what fits by one of them', async () => {
+  test('a match by words and by meaning ranks before a match by one of them', async () => {
     const [both, words, meaning] = await Promise.all([
       uploadRead(app.client, 'Your money back: ask for a refund.', 'both.txt'),
       uploadRead(app.client, 'Ask for the timetable.', 'words.txt'),
@@ -72,7 +72,7 @@ describe.runIf(isAvailable)('with an embedding model', () => {
     expect(results[2].score).toBeLessThan(0.4);
   });
 
-  test('the vectors of a large file are made in several calls, none of them too large', async () => {
+  test('a large file is embedded in several calls within the batch size', async () => {
     provider.calls.length = 0;
     const { ingestion } = await uploadRead(
       app.client,
@@ -86,7 +86,7 @@ describe.runIf(isAvailable)('with an embedding model', () => {
     expect(ingestion.embeddingTokens).toBe(provider.calls.flat().join(' ').split(/\s+/).length);
   });
 
-  test('a search sees the vectors of its own files only, and those of nobody else', async () => {
+  test('a search compares only the vectors of its own files', async () => {
     const elsewhere = app.in(
       (await app.client.mutate('createWorkspace', { name: 'elsewhere' }, 'workspace { id }')).workspace.id,
     );
@@ -99,7 +99,7 @@ describe.runIf(isAvailable)('with an embedding model', () => {
     expect(results.map(({ file }: { file: { name: string } }) => file.name)).toEqual(['mine.txt']);
   });
 
-  test('nothing is left of the vectors of a file that is deleted', async () => {
+  test('the vectors of a deleted file are deleted', async () => {
     const { id } = await uploadRead(app.client, refund, 'gone.txt');
     const { database } = app.app.services;
     const count = () =>
@@ -110,7 +110,7 @@ describe.runIf(isAvailable)('with an embedding model', () => {
     expect(await count()).toEqual([{ count: 0 }]);
   });
 
-  test('a file that is deleted while its vectors are being made leaves nothing, and the next one has its turn', async () => {
+  test('a file that is deleted while it is embedded leaves nothing, and the next file is processed', async () => {
     let release = () => {};
     const asked = new Promise<void>((resolve) => {
       provider.answers((response) => {
@@ -130,7 +130,7 @@ describe.runIf(isAvailable)('with an embedding model', () => {
     expect(await database.fileTerm.count({ where: { fileId: id } })).toBe(0);
   });
 
-  test('how far a file is is seen while it is being made searchable', async () => {
+  test('the progress of an ingestion is visible', async () => {
     const held: Array<() => void> = [];
     provider.hold((answer) => held.push(answer));
     const { id } = await upload(app.client, 'A line about nothing much at all.\n\n'.repeat(60_000), 'long.txt');
@@ -146,7 +146,7 @@ describe.runIf(isAvailable)('with an embedding model', () => {
     await expect.poll(async () => (await ingestionOf(app.client, id)).status, { timeout: 15_000 }).toBe('COMPLETED');
   });
 
-  test('a workspace with many files keeps that of another one waiting for one at most', async () => {
+  test('the many files of one workspace delay the file of another by at most one', async () => {
     const { workspace } = await app.client.mutate('createWorkspace', { name: 'small' }, 'workspace { id }');
     const held: Array<() => void> = [];
     provider.hold((answer) => held.push(answer));
@@ -163,7 +163,7 @@ describe.runIf(isAvailable)('with an embedding model', () => {
     await expect.poll(status, { timeout: 15_000 }).toBe('COMPLETED');
   });
 
-  test('a call that fails for a while is made again', async () => {
+  test('a call is retried after a temporary failure', async () => {
     let failures = 1;
     provider.answers((response) => {
       if (failures-- > 0) provider.answers(null);
@@ -174,13 +174,16 @@ describe.runIf(isAvailable)('with an embedding model', () => {
     expect(ingestion).toMatchObject({ embeddingModel: 'openai/meanings', embeddingError: null });
   });
 
-  test.each(['🙂', '""', "'; DROP TABLE", '退'.repeat(3000)])('a strange query is only a query: %j', async (query) => {
-    const { id } = await upload(app.client, cats, 'strange.txt');
-    expect((await searchWith(app.client, query, [id])).status).toBe('COMPLETED');
-  });
+  test.each(['🙂', '""', "'; DROP TABLE", '退'.repeat(3000)])(
+    'a query with special characters is only a query: %j',
+    async (query) => {
+      const { id } = await upload(app.client, cats, 'strange.txt');
+      expect((await searchWith(app.client, query, [id])).status).toBe('COMPLETED');
+    },
+  );
 });
 
-describe.runIf(isAvailable)('a model that does not do what it should', () => {
+describe.runIf(isAvailable)('a model that fails', () => {
   let app: TestApp;
   beforeAll(async () => {
     app = await startTestApp(settings());
@@ -189,9 +192,9 @@ describe.runIf(isAvailable)('a model that does not do what it should', () => {
 
   // What refuses more than one text is left alone for a while, whoever asks.
   test.each([
-    ['refuses the text', 400, '{"error":{"message":"too long"}}', /rejected the request.*too long/],
-    ['refuses the key', 401, '{"error":{"message":"bad key sk-123456789"}}', /rejected the server's API key/],
-  ])('and %s: the file is found by its words, and says why', async (_name, status, body, why) => {
+    ['rejects the text', 400, '{"error":{"message":"too long"}}', /rejected the request.*too long/],
+    ['rejects the key', 401, '{"error":{"message":"bad key sk-123456789"}}', /rejected the server's API key/],
+  ])('and %s: the file is found by its words and reports the reason', async (_name, status, body, why) => {
     provider.answers((response) => response.writeHead(status, { 'content-type': 'application/json' }).end(body));
     const { id, ingestion } = await uploadRead(app.client, refund, 'policy.txt');
     expect(ingestion).toMatchObject({
@@ -205,9 +208,9 @@ describe.runIf(isAvailable)('a model that does not do what it should', () => {
   });
 
   test.each([
-    ['something else', '{"data":[],"usage":{"prompt_tokens":1}}'],
-    ['a vector that points nowhere', '{"data":[{"embedding":[0,0,0,0]}],"usage":{"prompt_tokens":1}}'],
-  ])('and answers %s: the search goes by words', async (_name, body) => {
+    ['no vectors', '{"data":[],"usage":{"prompt_tokens":1}}'],
+    ['a zero vector', '{"data":[{"embedding":[0,0,0,0]}],"usage":{"prompt_tokens":1}}'],
+  ])('and returns %s: the search goes by words', async (_name, body) => {
     await using app = await startTestApp(settings());
     const { id } = await uploadRead(app.client, refund, 'policy.txt');
     provider.answers((response) => response.writeHead(200, { 'content-type': 'application/json' }).end(body));
@@ -218,7 +221,7 @@ describe.runIf(isAvailable)('a model that does not do what it should', () => {
     expect(later.ingestion.embeddingError).toBe('The last call of openai/meanings failed.');
   });
 
-  test('and does not answer while the server stops: the next start goes on with what has been read', async () => {
+  test('and does not respond while the server stops: the next start embeds the file', async () => {
     await using server = await ServerProcess.prepare(settings());
     await server.start();
     const asked = new Promise<void>((resolve) => provider.answers(() => resolve()));
@@ -233,7 +236,7 @@ describe.runIf(isAvailable)('a model that does not do what it should', () => {
 
   // Elsewhere what was being tried is left alone for a minute: another process may be at it.
   test.skipIf(inject('postgres'))(
-    'and is gone: what came meanwhile is given to it by the next start, and that of another model anew',
+    'and is unreachable: the next start embeds the file, also for another model',
     async () => {
       await using server = await ServerProcess.prepare({ ...settings(), OPENAI_BASE_URL: 'http://127.0.0.1:9/v1' });
       await server.start();
@@ -253,7 +256,7 @@ describe.runIf(isAvailable)('a model that does not do what it should', () => {
   );
 });
 
-test.runIf(isAvailable)("DashScope's models are asked as it wants to be asked", async () => {
+test.runIf(isAvailable)("DashScope's models are called with its own protocol", async () => {
   const url = `${provider.url}/compatible-mode/v1`;
   const environment = { DASHSCOPE_API_KEY: 'k', DASHSCOPE_BASE_URL: url, DEFAULT_MODEL: 'demo' };
   await using app = await startTestApp({
@@ -275,12 +278,12 @@ test.runIf(isAvailable)("DashScope's models are asked as it wants to be asked", 
 test.each([
   ['of no provider', { EMBEDDING_MODEL: 'cohere/embed' }],
   ['of a provider that is not configured', { EMBEDDING_MODEL: 'alibaba/text-embedding-v4' }],
-])('a model %s stops the start', async (_name, environment) => {
+])('a model %s prevents the start', async (_name, environment) => {
   const refusal = startTestApp({ OPENAI_BASE_URL: `${provider.url}/v1`, ...environment });
   await expect(refusal).rejects.toThrow(/EMBEDDING_MODEL: no configured provider serves .* DASHSCOPE_API_KEY/);
 });
 
-test.runIf(!isAvailable)('without pgvector a server starts, says so, and searches by words', async () => {
+test.runIf(!isAvailable)('without pgvector a server starts with a warning and searches by words', async () => {
   await using server = await ServerProcess.prepare(settings());
   await server.start();
   expect(server.output).toContain('EMBEDDING_MODEL has no effect');

@@ -45,7 +45,7 @@ describe("the MCP project's own server", () => {
     expect(sum?.parameters).toMatchObject({ type: 'object', required: ['a', 'b'] });
   });
 
-  test('is called, and its answer is told to the model', async () => {
+  test('is called, and the model receives its result', async () => {
     const { id } = await registered({ operations: ['echo', 'get-sum'] });
     expect(await call(id, 'echo {"message":"你好 🙂"}')).toMatchObject({
       status: 'COMPLETED',
@@ -59,7 +59,7 @@ describe("the MCP project's own server", () => {
     });
   });
 
-  test('tells how far it is while it works', async () => {
+  test('reports its progress during a call', async () => {
     const { id } = await registered();
     const run = await app.client.ask('trigger-long-running-operation {"duration":1,"steps":4}', {
       tools: [{ plugin: { pluginId: id } }],
@@ -70,17 +70,17 @@ describe("the MCP project's own server", () => {
     expect(output.join('')).toMatch(/^\[1 of 4\]\n\[2 of 4\]\n[\s\S]*completed/);
   });
 
-  test('may answer with pictures and structures', async () => {
+  test('may return images and structured content', async () => {
     const { id } = await registered();
     expect((await call(id, 'get-tiny-image')).output).toMatch(
-      /\[The file answer\.png, \d+ bytes, is kept in the conversation\.\]/,
+      /\[The file answer\.png, \d+ bytes, was added to the conversation\.\]/,
     );
     expect((await call(id, 'get-structured-content {"location":"New York"}')).output).toContain('temperature');
     const { files } = await app.client.data('{ files(filter: { search: "answer.png" }) { nodes { mimeType url } } }');
     expect((await fetch(files.nodes[0].url)).headers.get('content-type')).toBe('image/png');
   });
 
-  test('is left when the run is cancelled', async () => {
+  test('is disconnected when the run is cancelled', async () => {
     const { id } = await registered();
     const run = await app.client.ask('trigger-long-running-operation {"duration":60,"steps":60}', {
       tools: [{ plugin: { pluginId: id } }],
@@ -91,7 +91,7 @@ describe("the MCP project's own server", () => {
     expect(await app.client.finished(run.id)).toMatchObject({ status: 'CANCELLED' });
   });
 
-  test('that is gone is told as that', async () => {
+  test('that is unreachable is reported as unreachable', async () => {
     const brief = await startEverything();
     const { id } = await registered({ mcp: { url: brief.url } });
     await brief.kill();
@@ -102,7 +102,7 @@ describe("the MCP project's own server", () => {
 test.each([
   ['nothing that speaks MCP', 200, '<html>'],
   ['an error', 500, 'secret stack'],
-])('an address with %s is refused', async (_name, status, body) => {
+])('a URL with %s is refused', async (_name, status, body) => {
   await using other = await startEchoServer((_request, response) => void response.writeHead(status).end(body));
   const result = await app.client.mutate('registerPlugin', { name: 'x', mcp: { url: other.url } }, selection);
   expect(result).toMatchObject({ __typename: 'InvalidInputError', issues: [{ path: ['mcp', 'url'] }] });

@@ -9,7 +9,7 @@ const petstore = readFileSync(new URL('../fixtures/petstore.yaml', import.meta.u
 const selection = 'plugin { id name kind auth url operations { name description parameters } refreshedAt createdAt }';
 let app: TestApp;
 let server: EchoServer;
-/** What the server does next, by the start of its path. */
+/** The responses of the server, by the prefix of the path. */
 let answers: Record<string, (request: HeardRequest, response: import('node:http').ServerResponse) => void>;
 
 beforeAll(async () => {
@@ -40,7 +40,7 @@ async function registered(input: object = {}) {
   return result.plugin;
 }
 
-/** Lets the demo call an operation; returns the call, and what the server heard. */
+/** Makes the demo model call an operation. Returns the call and the requests that the server received. */
 async function call(pluginId: string, words: string, input: object = {}) {
   const before = server.heard.length;
   const run = await app.client.ask(words, { tools: [{ plugin: { pluginId } }], ...input });
@@ -53,7 +53,7 @@ async function call(pluginId: string, words: string, input: object = {}) {
 }
 
 describe('an OpenAPI document', () => {
-  test('becomes operations with legal, unique names and schemas of their own, circular ones, too', async () => {
+  test('becomes operations with legal, unique names and self-contained schemas, recursive ones included', async () => {
     const { operations, kind, auth } = await registered();
     expect([kind, auth]).toEqual(['OPENAPI', null]);
     expect(operations.map(({ name }: { name: string }) => name)).toEqual([
@@ -81,7 +81,7 @@ describe('an OpenAPI document', () => {
     });
   });
 
-  test('is read from a text, a file and an address, and read again when it has changed', async () => {
+  test('is read from a text, a file or a URL, and can be refreshed', async () => {
     const json = JSON.stringify({
       openapi: '3.1.0',
       info: { title: 'x', version: '1' },
@@ -91,7 +91,7 @@ describe('an OpenAPI document', () => {
     let document = json;
     answers = { '/openapi.json': (_request, response) => void response.end(document) };
     const plugin = await registered({ openapi: { url: `${server.url}/openapi.json` }, serverUrl: undefined });
-    // A server that is named by its path is where the document is.
+    // A relative server URL applies to the URL of the document.
     expect((await call(plugin.id, 'a')).heard.map(({ url }) => url)).toEqual(['/api/a']);
     document = json.replaceAll('"a"', '"b"');
     const { plugin: refreshed } = await app.client.mutate('refreshPlugin', { id: plugin.id }, selection);
@@ -113,13 +113,13 @@ describe('an OpenAPI document', () => {
     expect((await response.json()).data.registerPlugin.plugin.operations).toHaveLength(5);
   });
 
-  test('is narrowed to some operations, and can be widened again', async () => {
+  test('can be limited to some operations, and extended again', async () => {
     const plugin = await registered({ operations: ['listPets'] });
     expect(plugin.operations).toHaveLength(1);
     const wider = await app.client.mutate('updatePlugin', { id: plugin.id, operations: [] }, selection);
     expect(wider.plugin.operations).toHaveLength(5);
     const unknown = await register({ operations: ['listCats'] });
-    expect(unknown.issues).toEqual([{ path: ['operations'], message: expect.stringContaining('There are: listPets') }]);
+    expect(unknown.issues).toEqual([{ path: ['operations'], message: expect.stringContaining('Available: listPets') }]);
   });
 
   const nested = (depth: number) => `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`;
@@ -130,17 +130,17 @@ describe('an OpenAPI document', () => {
   const withPaths = (paths: object, more: object = {}) =>
     JSON.stringify({ openapi: '3.0.3', info: { title: 'x', version: '1' }, paths, ...more });
   test.each([
-    ['no document', 'hello'],
+    ['plain text', 'hello'],
     ['an empty text', ' '],
     ['broken YAML', 'a: [1,'],
     ['an alias bomb', bomb],
-    ['an endless nesting', nested(5000)],
+    ['deep nesting', nested(5000)],
     ['Swagger 2', '{"swagger":"2.0","info":{"title":"x","version":"1"},"paths":{}}'],
-    ['a version that is yet to come', withPaths({}).replace('3.0.3', '4.0.0')],
+    ['an unsupported version', withPaths({}).replace('3.0.3', '4.0.0')],
     ['no operations', withPaths({})],
     ['a reference to a file', withPaths({ '/a': { $ref: 'file:///etc/passwd' } })],
     ['a reference to a server', withPaths({ '/a': { $ref: 'http://127.0.0.1/x' } })],
-    ['a reference to nowhere', withPaths({ '/a': { $ref: '#/components/none' } })],
+    ['a broken reference', withPaths({ '/a': { $ref: '#/components/none' } })],
     ['a reference to itself', withPaths({ '/a': { $ref: '#/paths/~1a' } })],
     [
       'references that multiply',
@@ -174,7 +174,7 @@ describe('an OpenAPI document', () => {
       ),
     ],
     [
-      'parameters without end',
+      'too many parameters',
       withPaths({
         '/a': {
           get: {
@@ -197,7 +197,7 @@ describe('an OpenAPI document', () => {
         ),
       ),
     ],
-  ])('that is hostile is refused with the reason: %s', async (_name, document) => {
+  ])('that is malicious is refused with the reason: %s', async (_name, document) => {
     const result = await register({ openapi: { document } });
     expect(result).toMatchObject({
       __typename: 'InvalidInputError',
@@ -207,7 +207,7 @@ describe('an OpenAPI document', () => {
 });
 
 describe('a call', () => {
-  test('is made as the document says, and the answer is told to the model', async () => {
+  test('follows the document, and the model receives the response', async () => {
     const { id } = await registered();
     const args = { limit: 5, tags: ['a b', '狗'], filter: { age: 3 }, 'X-Trace': 'yes' };
     const { call: made, heard } = await call(id, `listPets ${JSON.stringify(args)}`);
@@ -233,7 +233,7 @@ describe('a call', () => {
     expect(form.heard[0]?.body).toBe('text=a%26b');
   });
 
-  test('does not leave its path, whatever the arguments are', async () => {
+  test('cannot leave its path by its arguments', async () => {
     const { id } = await registered();
     for (const petId of ['../../admin', 'a/b?x=1#y', '%2e%2e', '..%2f']) {
       const { heard } = await call(id, `showPetById ${JSON.stringify({ petId })}`);
@@ -245,14 +245,14 @@ describe('a call', () => {
     }
   });
 
-  test('is not made with arguments that do not fit', async () => {
+  test('is not made with invalid arguments', async () => {
     const { id } = await registered();
     const { call: made, heard } = await call(id, 'create_pets {"body":{"name":"","friends":[{}]}}');
     expect(heard).toEqual([]);
     expect(made).toMatchObject({ status: 'FAILED', error: { code: 'invalid_tool_call' } });
   });
 
-  test('that is answered with an error tells the status and the answer', async () => {
+  test('that fails with an HTTP error reports the status and the body', async () => {
     const { id } = await registered();
     answers = {
       '/v1/pets': (_request, response) =>
@@ -269,7 +269,7 @@ describe('a call', () => {
     });
   });
 
-  test('is made again only where that is safe', async () => {
+  test('is retried only for safe methods', async () => {
     const { id } = await registered();
     answers = { '/v1/pets': (_request, response) => void response.writeHead(503).end() };
     const get = await call(id, 'listPets {}');
@@ -278,7 +278,7 @@ describe('a call', () => {
     expect([get.heard.length, post.heard.length]).toEqual([3, 1]);
   });
 
-  test('that is cut, endless or no text ends with an error, or says what came', async () => {
+  test('reports a broken, endless or binary response', async () => {
     const { id } = await registered();
     answers = {
       '/v1/pets/cut': (_request, response) => {
@@ -306,7 +306,7 @@ describe('a call', () => {
     expect(codes).toEqual(['unreachable', 'answer_too_large', '[2 bytes of image/png]', 'host_blocked', 'unreachable']);
   });
 
-  test('of a plug-in that is gone is told to the model as that', async () => {
+  test('of a deleted plugin is not offered to the model', async () => {
     const { id } = await registered();
     const assistant = await app.client.createAssistant({ tools: [{ plugin: { pluginId: id } }] });
     await app.client.mutate('deletePlugin', { id }, 'deletedId');
@@ -318,7 +318,7 @@ describe('a call', () => {
   });
 });
 
-describe('who calls', () => {
+describe('authentication', () => {
   const secret = 'sesame-open-4711';
   test.each([
     ['a bearer token', { bearer: { token: secret } }, 'BEARER', { authorization: `Bearer ${secret}` }, ''],
@@ -331,12 +331,12 @@ describe('who calls', () => {
       { authorization: `Basic ${Buffer.from(`me:${secret}`).toString('base64')}` },
       '',
     ],
-  ])('is shown by %s, which nobody is shown again', async (_name, auth, kind, headers, query) => {
+  ])('by %s works, and the secret is never shown again', async (_name, auth, kind, headers, query) => {
     const plugin = await registered({ auth });
     expect(plugin.auth).toBe(kind);
     const { call: made, heard, runId } = await call(plugin.id, 'listPets {}');
     expect(heard).toMatchObject([{ headers, url: `/v1/pets${query}` }]);
-    // The server has repeated all that it heard.
+    // The server has repeated the whole request.
     expect(made.output).toContain('[secret]');
     const { database } = app.app.services;
     const rows = JSON.stringify([
@@ -348,7 +348,7 @@ describe('who calls', () => {
     expect(rows).not.toContain(Buffer.from(`me:${secret}`).toString('base64'));
   });
 
-  test('is the user of the run, whose token is forgotten with its end', async () => {
+  test('by the token of the user of the run, which is deleted when the run ends', async () => {
     const plugin = await registered({ auth: { userToken: {} } });
     const without = await call(plugin.id, 'listPets {}');
     expect(without.call.error).toMatchObject({ code: 'user_token_missing' });
@@ -362,8 +362,14 @@ describe('who calls', () => {
     });
   });
 
-  test('stands in no line of the log, whatever goes wrong', async () => {
-    await using own = await ServerProcess.prepare({ PLUGIN_HOSTS: '127.0.0.1', LOG_LEVEL: 'trace' });
+  test('never appears in the log, even in errors', async () => {
+    await using own = await ServerProcess.prepare({
+      PLUGIN_HOSTS: '127.0.0.1',
+      LOG_LEVEL: 'trace',
+      OPENAI_BASE_URL: `${server.url}/broken`,
+      OPENAI_API_KEY: secret,
+      MODEL_RETRIES: '0',
+    });
     await own.start();
     const input = { name: 'Pets', openapi: { document: petstore }, serverUrl: `${server.url}/v1` };
     const { plugin } = await own.client.mutate(
@@ -373,8 +379,12 @@ describe('who calls', () => {
     );
     answers = { '/v1/pets': (request, response) => void response.writeHead(500).end(JSON.stringify(request)) };
     const pluginTokens = [{ pluginId: plugin.id, token: `${secret}-user` }];
-    const run = await own.client.ask('listPets {}', { tools: [{ plugin: { pluginId: plugin.id } }], pluginTokens });
-    await own.client.finished(run.id);
+    const tools = [{ plugin: { pluginId: plugin.id } }];
+    // The demo model calls the plugin, which answers 500. The other model fails, which the server logs.
+    for (const model of ['demo', 'openai/broken']) {
+      const run = await own.client.ask('listPets {}', { model, tools, pluginTokens });
+      await own.client.finished(run.id);
+    }
     answers = {};
     await own.client.send(
       `mutation { registerPlugin(input: { name: "", auth: { bearer: { token: "${secret}" } } }) { nothing } }`,
@@ -384,7 +394,7 @@ describe('who calls', () => {
     expect(own.output).not.toContain(secret);
   });
 
-  test('shows nothing to where a redirect leads', async () => {
+  test('is not sent to the target of a redirect', async () => {
     await using elsewhere = await startEchoServer();
     const plugin = await registered({ auth: { bearer: { token: secret } } });
     answers = {
@@ -397,7 +407,7 @@ describe('who calls', () => {
   });
 });
 
-test('plug-ins are listed, and those of others are not there', async () => {
+test('plugins are listed, but only those of the own workspace', async () => {
   const { id } = await registered({ name: 'Listed' });
   const { plugins } = await app.client.data('{ plugins(first: 1) { totalCount nodes { id name } } }');
   expect(plugins.nodes).toEqual([{ id, name: 'Listed' }]);

@@ -1,19 +1,23 @@
 import { createHash } from 'node:crypto';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createLog } from '../../src/log.ts';
 import { Packages } from '../../src/tools/python/packages.ts';
+import { openSnapshot } from '../../src/tools/python/snapshot.ts';
 import { WheelIndex } from '../../src/tools/python/wheel-source.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import type { Client } from '../support/client.ts';
 import { zipOf } from '../support/documents.ts';
 import { startEchoServer } from '../support/echo-server.ts';
 import { ServerProcess } from '../support/process.ts';
+import { fastTiming } from '../support/timing.ts';
 
 let app: TestApp;
 let folder: string;
+/** The snapshots of test servers: making one takes seconds. */
+const snapshots = join(tmpdir(), 'assistant-graph-python');
 const pyodide = JSON.parse(
   await readFile(new URL('../../node_modules/pyodide/pyodide-lock.json', import.meta.url), 'utf8'),
 );
@@ -50,11 +54,19 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
+/** The thread of each client, and with it an interpreter: a new one takes seconds to start. */
+const threads = new WeakMap<Client, string>();
+
+/** Runs a program on the client's thread; returns the call. */
 async function run(code: string, client: Client = app.client) {
-  const started = await client.ask(`\`\`\`python\n${code}\n\`\`\``, {
+  const text = `\`\`\`python\n${code}\n\`\`\``;
+  const threadId = threads.get(client);
+  const started = await client.ask(text, {
     model: 'demo',
     tools: [{ codeInterpreter: {} }],
+    ...(threadId ? { threadId, thread: undefined, messages: [{ text }] } : {}),
   });
+  threads.set(client, started.thread.id);
   const { steps } = await client.finished(
     started.id,
     'steps { nodes { toolCalls { status error { code } ... on CodeInterpreterToolCall { logs } } } }',
@@ -63,16 +75,16 @@ async function run(code: string, client: Client = app.client) {
 }
 
 describe('a folder of wheels', () => {
-  test('a program that imports a package of the folder has it', async () => {
+  test('a program can import a package of the folder', async () => {
     expect((await run('from greeting import greet\ngreet("小明")')).logs).toBe("'Hello, 小明!'\n");
   });
 
-  test('one that is made for this Pyodide runs at its full speed, in the same sandbox', async () => {
+  test('a native wheel for this Pyodide runs in the sandbox', async () => {
     expect((await run('import probe\nprobe.double(21)')).logs).toBe('42\n');
   });
 
   test.each(['numpy', 'elsewhere'])(
-    'one that is in no folder, or for other machines, is said not to be there: %s',
+    'a package that is not in the folder, or for other machines, is reported as not installed: %s',
     async (name) => {
       const { logs } = await run(`import ${name}`);
       expect(logs).toContain(
@@ -81,7 +93,7 @@ describe('a folder of wheels', () => {
     },
   );
 
-  test('a wheel that is not the one that the lock file names is never installed', async () => {
+  test('a wheel with another hash than in the lock file is not installed', async () => {
     const { logs } = await run('import six');
     expect(logs).toContain(`[${six} is not the wheel that Pyodide's lock file names.]`);
     expect(logs).toContain('ModuleNotFoundError');
@@ -118,20 +130,24 @@ describe('an index of wheels', () => {
     ),
   };
 
-  test('gives what is imported, with what that needs; once; and only what a lock file names', async () => {
+  test('provides imported packages with their dependencies, once, and only those that a lock file names', async () => {
     await using index = await startEchoServer(({ url }, response) => {
       response.writeHead(served[url] ? 200 : 404).end(served[url]);
     });
     await using server = await ServerProcess.prepare({ PYTHON_PACKAGES: `${index.url}/full/` });
+    await openSnapshot(snapshots, 256, fastTiming.python);
+    const isSnapshot = (path: string) => path === snapshots || path.endsWith('.snapshot');
+    await cp(snapshots, join(server.dataDir, 'python'), { recursive: true, filter: isSnapshot });
     await server.start();
-    expect((await run('import party\nparty.all("a", "b")', server.client)).logs).toBe("['Hello, a!', 'Hello, b!']\n");
+    const { client } = server;
+    expect((await run('import party\nparty.all("a", "b")', client)).logs).toBe("['Hello, a!', 'Hello, b!']\n");
     for (const [name, why] of [
       ['six', `[${six} is not the wheel that Pyodide's lock file names.]`],
       ['changed', "[changed-1.0-py3-none-any.whl is not the wheel that Pyodide's lock file names.]"],
-      ['numpy', 'could not be loaded: the index answered 404.]'],
+      ['numpy', 'could not be loaded: the index responded with status 404.]'],
       ['nothing_of_that_name', '[Not installed here: nothing_of_that_name.'],
     ] as const) {
-      const { logs } = await run(`import ${name}`, server.client);
+      const { logs } = await run(`import ${name}`, client);
       expect(logs).toContain(why);
       expect(logs).not.toContain('poisoned');
     }
@@ -140,16 +156,15 @@ describe('an index of wheels', () => {
     await server.end('SIGKILL');
     await index.close();
     await server.start();
-    expect((await run('import party\nparty.all("c")', server.client)).logs).toBe("['Hello, c!']\n");
-    expect((await run('import numpy', server.client)).logs).toContain(
-      'could not be loaded: the index did not answer.]',
-    );
+    const restarted = server.client;
+    expect((await run('import party\nparty.all("c")', restarted)).logs).toBe("['Hello, c!']\n");
+    expect((await run('import numpy', restarted)).logs).toContain('could not be loaded: the index did not respond.]');
     const asked = index.heard.map(({ url }) => url);
     expect(asked.filter((url) => url === '/full/party-1.0-py3-none-any.whl')).toHaveLength(1);
     expect(asked.some((url) => url.includes('nothing_of_that_name'))).toBe(false);
   });
 
-  test('says nothing of packages and modules of Pyodide, however it names them', async () => {
+  test('cannot replace packages and modules of Pyodide', async () => {
     const packages = {
       NumPy: entry('evil_numpy-1.0-py3-none-any.whl', poisoned, ['numpy']),
       zzz: entry('zzz-1.0-py3-none-any.whl', poisoned, ['pandas', 'zzz']),
@@ -165,7 +180,7 @@ describe('an index of wheels', () => {
 
   test.each([
     ['is for other interpreters', JSON.stringify({ info: { abi_version: '1999', python: '3.1' }, packages: {} })],
-    ['is none', 'hello'],
+    ['is malformed', 'hello'],
     [
       'names files outside',
       JSON.stringify({ info: pyodide.info, packages: { a: entry('../../etc/passwd', native, ['a']) } }),

@@ -71,12 +71,12 @@ test.each(['1.1.1.1', '8.8.8.8', '2606:4700::1111', '::ffff:8.8.8.8'])('%s is pu
   expect(isPublicAddress(address)).toBe(true);
 });
 
-describe('nothing inside is reached', () => {
+describe('internal addresses cannot be reached', () => {
   const spelled = [
     ...['127.0.0.1', 'localhost', '2130706433', '0x7f.1', '0177.0.0.1', '127.1', '0', '[::1]', '[::ffff:127.0.0.1]'],
     ...['[::ffff:7f00:1]', '１２７.０.０.１', 'LOCALHOST', '127.0.0.1.'],
   ];
-  test.each(spelled)('under the address http://%s', async (host) => {
+  test.each(spelled)('by the URL http://%s', async (host) => {
     const input = { name: 'x', mcp: { url: `http://${host}:${port}/mcp` } };
     const result = await app.client.mutate('registerPlugin', input, 'plugin { id }');
     expect(result.__typename).toBe('InvalidInputError');
@@ -87,7 +87,7 @@ describe('nothing inside is reached', () => {
     expect(inside.heard).toEqual([]);
   });
 
-  test('by a name that is of a public address when it is looked at, and of another when it is called', async () => {
+  test('by a name that resolves to a public address for the check and to another for the request', async () => {
     let asked = 0;
     const turning = resolving(() => {
       asked += 1;
@@ -115,7 +115,7 @@ describe('nothing inside is reached', () => {
     await safe.close();
   });
 
-  test('by a protocol that is none of ours, or with a password in the address', async () => {
+  test('by another protocol, or with a password in the URL', async () => {
     const safe = new SafeFetch(new HostPolicy([]));
     for (const url of ['file:///etc/passwd', 'data:text/plain,x', 'ftp://127.0.0.1/', 'http://a:b@example.com/']) {
       await expect(safe.fetch(new URL(url))).rejects.toBeInstanceOf(TypeError);
@@ -124,7 +124,7 @@ describe('nothing inside is reached', () => {
   });
 });
 
-test('what the operator allows is reached: a host, an address, a range, and nothing beside it', async () => {
+test('the hosts, addresses and ranges that the operator allows can be reached, and no others', async () => {
   const named = new SafeFetch(
     new HostPolicy(['crm.internal']),
     resolving(() => ['127.0.0.1']),

@@ -39,7 +39,7 @@ describe('an OpenAI-compatible provider', () => {
   });
   afterAll(() => app.stop());
 
-  test('draws, and the picture is stored, shown in the step and in the answer', async () => {
+  test('draws an image, which is stored and shown in the step and the answer', async () => {
     answer = (_request, response) => json(response, { created: 1, data: [{ b64_json: png.toString('base64') }] });
     const { status, call, message } = await draw(app, undefined, { size: '512x512' });
     expect(status).toBe('COMPLETED');
@@ -84,11 +84,11 @@ describe('an OpenAI-compatible provider', () => {
       /rate limit or quota exceeded/,
     ],
     [
-      'returns no image',
+      'returns data that is not an image',
       (response: ServerResponse) =>
         json(response, { created: 1, data: [{ b64_json: Buffer.from('<svg/>').toString('base64') }] }),
       'server_error',
-      /something else than a picture/,
+      /not a supported image/,
     ],
     [
       'breaks off',
@@ -96,7 +96,7 @@ describe('an OpenAI-compatible provider', () => {
       'provider_unreachable',
       /could not be reached/,
     ],
-  ])('that %s fails the call, and not the run', async (_name, how, code, why) => {
+  ])('that %s fails the call, but not the run', async (_name, how, code, why) => {
     answer = (_request, response) => how(response);
     const { status, call } = await draw(app);
     expect(status).toBe('COMPLETED');
@@ -104,7 +104,7 @@ describe('an OpenAI-compatible provider', () => {
     expect(call.error.message).not.toContain('sk-1234567890');
   });
 
-  test('is left when the run is cancelled', async () => {
+  test('is aborted when the run is cancelled', async () => {
     let left = false;
     answer = (_request, response) => void response.on('close', () => (left = true));
     const run = await app.client.ask('draw a cat', { model: 'demo', tools: [{ textToImage: {} }] });
@@ -128,7 +128,7 @@ describe('DashScope', () => {
   });
   afterAll(() => app.stop());
 
-  test('draws with Qwen-Image, which answers at once', async () => {
+  test('draws with Qwen-Image, which responds synchronously', async () => {
     answer = (request, response) => {
       if (request.method === 'GET') return void response.end(png);
       json(response, { output: { choices: [{ message: { content: [{ image: `${provider.url}/image.png` }] } }] } });
@@ -140,7 +140,7 @@ describe('DashScope', () => {
     expect(JSON.parse(request?.body ?? '')).toMatchObject({ model: 'qwen-image', parameters: { size: '1328*1328' } });
   });
 
-  test('draws with Wan, which makes a task of it', async () => {
+  test('draws with Wan, which creates a task', async () => {
     let looks = 0;
     answer = (request, response) => {
       if (request.url.endsWith('.png')) return void response.end(png);
@@ -162,7 +162,7 @@ describe('DashScope', () => {
     );
   });
 
-  test('that refuses a task is told in its words', async () => {
+  test('that refuses a task is reported with its message', async () => {
     answer = (request, response) =>
       request.method === 'POST'
         ? json(response, { output: { task_id: 't', task_status: 'PENDING' } })
@@ -182,13 +182,13 @@ describe('DashScope', () => {
   });
 });
 
-test('the demo draws, where it is asked for by name', async () => {
+test('the demo draws when it is selected by name', async () => {
   await using app = await startTestApp({ IMAGE_MODEL: 'demo' });
   const { call } = await draw(app);
   expect(call).toMatchObject({ status: 'COMPLETED', images: [{ mimeType: 'image/png' }] });
 });
 
-test('where no image model is configured the tool is refused, and the variable is named', async () => {
+test('without an image model the tool is refused with the name of the setting', async () => {
   await using app = await startTestApp();
   const refuse = (tool: object) =>
     app.client.mutate('createAssistant', { tools: [{ textToImage: tool }] }, 'assistant { id }');

@@ -8,13 +8,13 @@ export function requireScope(ctx: Pick<DomainContext, 'actor'>, scope: Scope): v
   if (ctx.actor.kind !== 'SYSTEM' && !ctx.actor.scopes.includes(scope)) throw new ForbiddenError(scope);
 }
 
-/** Refuses end users what only a key may do, whatever scopes their token has. */
+/** Throws ForbiddenError unless the actor is an API key. */
 export function requireKey(ctx: Pick<DomainContext, 'actor'>): Extract<Actor, { kind: 'API_KEY' }> {
   if (ctx.actor.kind === 'API_KEY') return ctx.actor;
-  throw new ForbiddenError(null, 'An end user may not do this; an API key may.');
+  throw new ForbiddenError(null, 'Only an API key may do this, not an end user.');
 }
 
-/** What an end user's token can have: they may use assistants, but not change them, nor anything that is not theirs. */
+/** The scopes that an end user can have: they can use assistants but not change them. */
 export const userScopes: readonly Scope[] = [
   'ASSISTANTS_READ',
   'THREADS_READ',
@@ -23,16 +23,16 @@ export const userScopes: readonly Scope[] = [
   'RUNS_WRITE',
 ];
 
-/** A key with what says how far it reaches. */
+/** A key with the IDs of the other workspaces that it may enter. */
 export type KeyWithWorkspaces = ApiKey & { otherWorkspaces: Array<{ workspaceId: string }> };
 
-/** The columns of a key that say what it can do. */
+/** The columns of a key that determine its grant. */
 type GrantColumns = Pick<
   KeyWithWorkspaces,
   'scopes' | 'expiresAt' | 'allWorkspaces' | 'workspaceId' | 'otherWorkspaces'
 >;
 
-/** What a key can do. It may enter its own workspace and those it was let into, or all. */
+/** The grant of a key. It covers the key's own workspace and the others that are listed, or all workspaces. */
 export function grantOf({ scopes, expiresAt, allWorkspaces, workspaceId, otherWorkspaces }: GrantColumns): Grant {
   const isEverywhere = allWorkspaces || scopes.includes('SERVER_ADMIN');
   return {
@@ -42,15 +42,21 @@ export function grantOf({ scopes, expiresAt, allWorkspaces, workspaceId, otherWo
   };
 }
 
-/** Throws ForbiddenError when `other` can do anything that the key cannot: nobody gives what they do not have. */
+/** The earliest of some expiry dates; null: none of them is set. */
+export function earliest(...dates: Array<Date | null>): Date | null {
+  const ends = dates.filter((date) => date !== null);
+  return ends.length === 0 ? null : new Date(Math.min(...ends.map(Number)));
+}
+
+/** Throws ForbiddenError when `other` exceeds the grant of `key`: a key cannot grant more than it has. */
 export function requireWithinOwn(key: Grant, other: Grant): void {
   const missing = other.scopes.find((scope) => !key.scopes.includes(scope));
-  if (missing) throw new ForbiddenError(missing, `Your own key does not have the scope ${missing}.`);
+  if (missing) throw new ForbiddenError(missing, `Your own key lacks the scope ${missing}.`);
   const { workspaces } = key;
   const isWithin =
     workspaces === 'ALL' || (other.workspaces !== 'ALL' && other.workspaces.every((id) => workspaces.includes(id)));
   if (!isWithin) throw new ForbiddenError(null, 'Your own key may not enter all of these workspaces.');
   if (key.expiresAt !== null && (other.expiresAt === null || other.expiresAt > key.expiresAt)) {
-    throw new ForbiddenError(null, `Your own key ends at ${key.expiresAt.toISOString()}: this one may not outlive it.`);
+    throw new ForbiddenError(null, `Your own key expires at ${key.expiresAt.toISOString()}: choose no later time.`);
   }
 }

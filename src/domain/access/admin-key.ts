@@ -5,8 +5,8 @@ import { hashOf, prefixOf } from '../../secret/key-secret.ts';
 import type { Vault } from '../../secret/vault.ts';
 
 /**
- * Whether the secret key is the one with which the database was set up: another one could not open the sealed secrets. Stores
- * a check of the key in a new database.
+ * Whether SECRET_KEY is the one that the database was set up with; the first start stores a hash of it. With any other
+ * key the server could not decrypt the secrets in the database.
  */
 export async function isOwnSecretKey(database: Database, vault: Vault): Promise<boolean> {
   const secretCheck = vault.hash('check', 'assistant-graph');
@@ -15,15 +15,15 @@ export async function isOwnSecretKey(database: Database, vault: Vault): Promise<
   return server.secretCheck === secretCheck;
 }
 
-/** Whether the admin key has a secret. */
+/** Whether an admin key with a secret exists. */
 export async function hasAdminKey(database: Database): Promise<boolean> {
   return (await database.apiKeySecret.findFirst({ where: { key: { isAdminKey: true } } })) !== null;
 }
 
 /**
- * Creates the default workspace and the admin key, which has every scope, where they are missing. `replace`: the secret
- * replaces an earlier one; otherwise it is used only where there is none. Instances may call this concurrently. Returns
- * whether the secret is that of the admin key.
+ * Creates the default workspace and its admin key, with every scope, unless they exist. `replace`: the secret replaces
+ * an existing one; otherwise it is set only when the key has none. Several instances may call this at the same time.
+ * Returns whether the secret is now that of the admin key.
  */
 export async function ensureAdminKey(
   database: Database,
@@ -33,7 +33,7 @@ export async function ensureAdminKey(
 ): Promise<boolean> {
   const hash = hashOf({ vault }, secret);
   return database.$transaction(async (tx) => {
-    // The lock serializes the instances.
+    // One instance at a time.
     await tx.$executeRaw`LOCK TABLE "Workspace" IN SHARE ROW EXCLUSIVE MODE`;
     const { id: workspaceId } =
       (await tx.workspace.findFirst({ where: { isDefault: true } })) ??
@@ -52,11 +52,11 @@ export async function ensureAdminKey(
         },
       }));
     const where = { workspaceId, keyId: key.id };
-    const kept = await tx.apiKeySecret.findFirst({ where });
-    if (kept && (kept.hash === hash || !replace)) return kept.hash === hash;
+    const current = await tx.apiKeySecret.findFirst({ where });
+    if (current && (current.hash === hash || !replace)) return current.hash === hash;
     await tx.apiKeySecret.deleteMany({ where });
     await tx.apiKeySecret.create({ data: { ...where, hash } });
-    // The admin key of an earlier version may lack newer scopes.
+    // The admin key of an earlier version may lack scopes that were added since.
     await tx.apiKey.update({
       where: { workspaceId_id: { workspaceId, id: key.id } },
       data: { ...data, prefix: prefixOf(secret), revokedAt: null, expiresAt: null },

@@ -3,7 +3,7 @@ import type { Logger } from '../../log.ts';
 
 const writeEveryMs = 60_000;
 
-/** Remembers when keys are used and writes it down about once a minute, with one statement for all of them. */
+/** Records when keys are used, and writes it about once a minute with one statement for all keys. */
 export class KeyUsage {
   readonly #database: Database;
   readonly #used = new Map<string, Date>();
@@ -11,7 +11,7 @@ export class KeyUsage {
 
   constructor(database: Database, log: Logger) {
     this.#database = database;
-    const write = () => this.write().catch((error) => log.warn({ err: error }, 'use of keys'));
+    const write = () => this.write().catch((error) => log.warn({ err: error }, 'key usage write failed'));
     this.#timer = setInterval(write, writeEveryMs).unref();
   }
 
@@ -19,7 +19,7 @@ export class KeyUsage {
     this.#used.set(keyId, new Date());
   }
 
-  /** Writes what has been noted since the last time. Over all workspaces: keys of any may have been used. */
+  /** Writes the uses since the last write. Over all workspaces: keys of any may have been used. */
   async write(): Promise<void> {
     if (this.#used.size === 0) return;
     const uses = [...this.#used].map(([id, at]) => ({ id, at }));
@@ -30,7 +30,7 @@ export class KeyUsage {
       WHERE k."id" = u."id" AND (k."lastUsedAt" IS NULL OR k."lastUsedAt" < u."at")`;
   }
 
-  /** Writes a last time. */
+  /** Stops the timer and writes a last time. */
   async close(): Promise<void> {
     clearInterval(this.#timer);
     await this.write();

@@ -3,31 +3,32 @@ import { isId } from '../../id.ts';
 import type { DomainContext } from '../context.ts';
 import { NotFoundError } from '../error.ts';
 
-/** The `where` of the workspaces that the actor may act in: those that a key may enter, else the current one. */
+/** The `where` of the workspaces that the actor may enter: those of its key's grant, otherwise the current one. */
 export function workspacesVisibleTo({ actor, workspaceId }: DomainContext): Prisma.WorkspaceWhereInput {
-  const reach = actor.kind === 'API_KEY' ? actor.workspaces : [workspaceId];
-  return reach === 'ALL' ? { deletedAt: null } : { deletedAt: null, id: { in: [...reach] } };
+  const workspaces = actor.kind === 'API_KEY' ? actor.workspaces : [workspaceId];
+  return workspaces === 'ALL' ? { deletedAt: null } : { deletedAt: null, id: { in: [...workspaces] } };
 }
 
-/** Throws NotFoundError unless the actor may act in all of the workspaces. */
+/** Throws NotFoundError unless the actor may enter all of the workspaces. */
 export async function requireWorkspaces(ctx: DomainContext, ids: readonly string[]): Promise<void> {
   if (ids.length === 0) return;
   const where = { AND: [workspacesVisibleTo(ctx), { id: { in: ids.filter((id) => isId('Workspace', id)) } }] };
-  // Beyond the request's own workspace: `where` says which others the actor may enter.
-  const found = new Set((await ctx.database.workspace.findMany({ where, select: { id: true } })).map(({ id }) => id));
-  for (const id of ids) if (!found.has(id)) throw new NotFoundError(id);
+  // Reads beyond the request's workspace; `where` limits it to those that the actor may enter.
+  const rows = await ctx.database.workspace.findMany({ where, select: { id: true } });
+  const visible = new Set(rows.map(({ id }) => id));
+  for (const id of ids) if (!visible.has(id)) throw new NotFoundError(id);
 }
 
 /**
- * The workspaces that each of some keys was let into by name, its own first; of those only what the actor may enter.
- * `query`: what to read of them, at least their ids.
+ * The workspaces that each key may enter by ID, its own first; limited to those that the actor may enter.
+ * `query`: the columns to read, at least the ID.
  */
 export async function workspacesOfKeys(
   ctx: DomainContext,
   keyIds: readonly string[],
   query: Pick<Prisma.WorkspaceFindManyArgs, 'select' | 'include'>,
 ): Promise<Workspace[][]> {
-  // Keys name workspaces beyond the request's own: `where` says which of them the actor may enter.
+  // Reads beyond the request's workspace; `where` limits it to workspaces that the actor may enter.
   const keys = await ctx.database.apiKey.findMany({
     where: { id: { in: [...keyIds] } },
     select: {

@@ -2,15 +2,13 @@ import { randomBytes } from 'node:crypto';
 import type { Database } from '../../db/client.ts';
 import type { SigningKey } from '../../db/generated/client.ts';
 import type { Vault } from '../../secret/vault.ts';
+import { tokenLimits } from '../limits.ts';
 
-/** A key that has signed for so long makes room for a new one. */
-const signsForMs = 30 * 24 * 60 * 60 * 1000;
-/** The longest that a session token lives, in seconds: a key verifies for so long after it last signed. */
-export const maxTokenSeconds = 86_400;
-
+/** The age at which a signing key is replaced. */
+const maxAgeMs = 30 * 24 * 60 * 60 * 1000;
 const purpose = 'signing key';
 
-/** The keys that session tokens are signed with. They change by themselves; `rotate` does it at once. */
+/** The keys that sign session tokens. They are replaced after 30 days; `rotate` replaces them at once. */
 export class SigningKeys {
   readonly #database: Database;
   readonly #vault: Vault;
@@ -18,41 +16,44 @@ export class SigningKeys {
   #read: Promise<Map<string, { row: SigningKey; secret: Uint8Array }>> | null = null;
   #readAt = 0;
 
-  /** `cacheMs`: how long the keys are used without reading them again. */
+  /** `cacheMs`: how long the keys are cached. */
   constructor(database: Database, vault: Vault, cacheMs: number) {
     this.#database = database;
     this.#vault = vault;
     this.#cacheMs = cacheMs;
   }
 
-  /** The key to verify with; null when there is none of that id, or no longer. */
+  /** The key with this ID, to verify a token; null: unknown or expired. */
   async find(id: string): Promise<Uint8Array | null> {
     return (await this.#valid()).get(id)?.secret ?? null;
   }
 
-  /** The key to sign with. */
+  /** The key to sign with. Creates one when none is young enough. */
   async current(): Promise<{ id: string; secret: Uint8Array }> {
-    const youngest = [...(await this.#valid()).values()].filter(({ row }) => row.validUntil === null).at(-1);
-    if (youngest && youngest.row.createdAt.getTime() > Date.now() - signsForMs) {
-      return { id: youngest.row.id, secret: youngest.secret };
+    const newest = [...(await this.#valid()).values()].filter(({ row }) => row.validUntil === null).at(-1);
+    if (newest && newest.row.createdAt.getTime() > Date.now() - maxAgeMs) {
+      return { id: newest.row.id, secret: newest.secret };
     }
-    await this.#replace(new Date(Date.now() + maxTokenSeconds * 1000), new Date(Date.now() - signsForMs));
+    await this.#replace(new Date(Date.now() + tokenLimits.ttlSeconds * 1000), new Date(Date.now() - maxAgeMs));
     return this.current();
   }
 
-  /** Makes a new key; what the others have signed is good until `validUntil` at most. */
+  /** Creates a new key. The older keys verify tokens until `validUntil` at most. */
   async rotate(validUntil: Date): Promise<void> {
     await this.#replace(validUntil, new Date());
   }
 
-  /** Ends all keys that were made until `madeBefore` at `validUntil`, and adds one when none is left to sign with. */
-  async #replace(validUntil: Date, madeBefore: Date): Promise<void> {
+  /** Sets `validUntil` on all keys created up to `createdBefore`, and creates one when none is left to sign with. */
+  async #replace(validUntil: Date, createdBefore: Date): Promise<void> {
     await this.#database.$transaction(async (tx) => {
-      // One instance after the other: a second one finds what the first has made.
+      // One instance at a time: the second finds the key that the first has created.
       await tx.$executeRaw`LOCK TABLE "SigningKey" IN SHARE ROW EXCLUSIVE MODE`;
       await tx.signingKey.deleteMany({ where: { validUntil: { lt: new Date() } } });
       const isLonger = { OR: [{ validUntil: null }, { validUntil: { gt: validUntil } }] };
-      await tx.signingKey.updateMany({ where: { createdAt: { lte: madeBefore }, ...isLonger }, data: { validUntil } });
+      await tx.signingKey.updateMany({
+        where: { createdAt: { lte: createdBefore }, ...isLonger },
+        data: { validUntil },
+      });
       if ((await tx.signingKey.count({ where: { validUntil: null } })) > 0) return;
       const sealed = this.#vault.seal(purpose, randomBytes(32).toString('base64url'));
       await tx.signingKey.create({ data: { id: randomBytes(9).toString('base64url'), sealed } });

@@ -9,14 +9,15 @@ import { ConflictError, NotFoundError } from '../error.ts';
 import { fileIds, requireFiles } from '../file/file.ts';
 import { deleteThread } from '../history/delete-thread.ts';
 import { absentOr, clearable, metadata, metadataHolds, parse, searchIn, textUpTo } from '../input.ts';
+import { assistantLimits, inputLimits } from '../limits.ts';
 import { effectiveModel, generation } from '../run/generation.ts';
 import { checkTools, tools } from '../tool/tool-input.ts';
 import { currentWorkspace } from '../workspace/workspace.ts';
 
 const fields = {
   ...generation,
-  name: clearable(textUpTo(256)),
-  description: clearable(textUpTo(512)),
+  name: clearable(textUpTo(assistantLimits.name)),
+  description: clearable(textUpTo(assistantLimits.description)),
   tools: absentOr(tools),
   fileIds,
   metadata: absentOr(metadata),
@@ -24,15 +25,15 @@ const fields = {
 const createInput = z.object(fields);
 const updateInput = z.object({ ...fields, id: z.string() });
 const filterInput = z.object({
-  search: absentOr(textUpTo(1000)),
-  model: absentOr(textUpTo(200)),
+  search: absentOr(textUpTo(inputLimits.search)),
+  model: absentOr(textUpTo(inputLimits.model)),
   metadata: absentOr(metadata),
 });
 
-/** JSON columns: null is written as the database's NULL. */
-const nullable = (value: object | null | undefined) => (value === null ? Prisma.DbNull : value);
+/** The value of a JSON column; null is written as NULL. */
+const jsonColumn = (value: object | null | undefined) => (value === null ? Prisma.DbNull : value);
 
-/** Makes an assistant. Throws InvalidInputError for a model that no configured provider answers to. */
+/** Creates an assistant. Throws InvalidInputError for a model that no configured provider has. */
 export async function createAssistant(ctx: DomainContext, input: unknown): Promise<Assistant> {
   requireScope(ctx, 'ASSISTANTS_WRITE');
   requireKey(ctx);
@@ -46,7 +47,7 @@ export async function createAssistant(ctx: DomainContext, input: unknown): Promi
         ...data,
         model,
         tools: data.tools as Prisma.InputJsonValue | undefined,
-        responseFormat: nullable(responseFormat),
+        responseFormat: jsonColumn(responseFormat),
         workspaceId: ctx.workspaceId,
         id,
       },
@@ -56,7 +57,9 @@ export async function createAssistant(ctx: DomainContext, input: unknown): Promi
   });
 }
 
-/** Gives an assistant its files in place of those it has; absent: it keeps them. Throws NotFoundError. */
+/**
+ * Replaces the files of an assistant; absent: keeps them. Throws NotFoundError for a file that the actor cannot see.
+ */
 async function setAssistantFiles(ctx: DomainContext, tx: Transaction, assistantId: string, ids: string[] | undefined) {
   if (ids === undefined) return;
   await requireFiles(ctx, tx, ids);
@@ -66,7 +69,7 @@ async function setAssistantFiles(ctx: DomainContext, tx: Transaction, assistantI
   if (data.length > 0) await tx.assistantFile.createMany({ data });
 }
 
-/** Changes an assistant: absent keeps, null clears. Runs that exist keep the configuration they were created with. */
+/** Updates an assistant: absent keeps, null clears. Existing runs keep the configuration they were created with. */
 export async function updateAssistant(ctx: DomainContext, input: unknown): Promise<Assistant> {
   requireScope(ctx, 'ASSISTANTS_WRITE');
   requireKey(ctx);
@@ -81,7 +84,7 @@ export async function updateAssistant(ctx: DomainContext, input: unknown): Promi
         ...data,
         model,
         tools: data.tools as Prisma.InputJsonValue | undefined,
-        responseFormat: nullable(responseFormat),
+        responseFormat: jsonColumn(responseFormat),
       },
     });
     if (!assistant) throw new NotFoundError(id);
@@ -91,8 +94,8 @@ export async function updateAssistant(ctx: DomainContext, input: unknown): Promi
 }
 
 /**
- * Deletes an assistant. While threads name it this is refused with ConflictError, unless `deleteThreads` is set: then
- * they go first, each with its running run cancelled. Runs and messages of other threads stay and lose the link.
+ * Deletes an assistant. Throws ConflictError while threads use it, unless `deleteThreads` is set: then its threads are
+ * deleted first, and their runs are cancelled. Runs and messages of other threads stay and lose the link to it.
  */
 export async function deleteAssistant(ctx: DomainContext, input: unknown): Promise<string> {
   requireScope(ctx, 'ASSISTANTS_WRITE');
@@ -105,7 +108,7 @@ export async function deleteAssistant(ctx: DomainContext, input: unknown): Promi
     for (const thread of threads) await deleteThread(ctx, thread);
   }
   await ctx.db.$transaction(async (tx) => {
-    // Threads that are being created with this assistant wait for the lock, and then find it gone.
+    // Concurrent creations of threads with this assistant wait for the lock and then do not find it.
     await tx.$queryRaw`SELECT 1 FROM "Assistant" WHERE "workspaceId" = ${ctx.workspaceId} AND "id" = ${id} FOR UPDATE`;
     const threads = await tx.thread.count({ where: { assistantId: id } });
     if (threads > 0) {

@@ -2,12 +2,12 @@ import type { Transaction } from '../../db/client.ts';
 import type { StagedBytes } from '../../files/staging.ts';
 import type { DomainContext, Services } from '../context.ts';
 
-/** How many blobs are taken out of the store with one look. */
+/** Blobs that are deleted with one query. */
 const batchSize = 100;
 
 /**
- * The key under which bytes are kept in the workspace: that of the same bytes, where they are there already, else `key`.
- * Nobody takes them out before the transaction ends.
+ * Registers stored bytes in the workspace. Returns their key: that of a blob with the same content if there is one, else
+ * `key`. The blob is locked against deletion until the transaction ends.
  */
 export async function keepBytes(
   ctx: DomainContext,
@@ -24,8 +24,8 @@ export async function keepBytes(
 }
 
 /**
- * Takes the bytes out of the store that no file has any more, of one workspace or of all. What it did not come to, because
- * it was stopped or the store failed, it does the next time.
+ * Deletes the blobs that no file refers to, of one workspace or of all. Blobs that remain after an abort or an error of the
+ * store are deleted by the next call.
  */
 export async function deleteUnusedBlobs(
   { database, files, log }: Services,
@@ -40,15 +40,15 @@ export async function deleteUnusedBlobs(
         await files.remove(blob.workspaceId, blob.key);
         await database.blob.deleteMany({ where: blob });
       } catch (error) {
-        // They are looked for again later: the next ones first.
-        log.error({ err: error, key: blob.key }, 'the bytes of a deleted file could not be removed');
+        // The next call tries again.
+        log.error({ err: error, key: blob.key }, 'blob deletion failed');
         count = 0;
       }
     }
   }
 }
 
-/** Blobs of no file, marked so that no new file is given them. Looks over all workspaces: the sweep serves them all. */
+/** Marks blobs without a file as deleted, so that no new file uses them, and returns them. Serves all workspaces. */
 function markUnused(
   database: Services['database'],
   workspaceId: string | null,
@@ -59,7 +59,7 @@ function markUnused(
       WHERE (${workspaceId}::text IS NULL OR b."workspaceId" = ${workspaceId}::text) AND (b."deletedAt" IS NOT NULL OR NOT EXISTS (
         SELECT FROM "File" f WHERE f."workspaceId" = b."workspaceId" AND f."blobKey" = b."key"))
       LIMIT ${batchSize} FOR UPDATE OF b SKIP LOCKED`;
-    // Who was giving one of them to a new file has finished by now: only a new statement sees that file.
+    // A transaction that reused one of them has finished by now, but only a new statement sees its file.
     return tx.$queryRaw<Array<{ workspaceId: string; key: string }>>`
       UPDATE "Blob" b SET "deletedAt" = coalesce(b."deletedAt", now())
       FROM jsonb_to_recordset(${JSON.stringify(found)}::jsonb) AS u ("workspaceId" text, "key" text)

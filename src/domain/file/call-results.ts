@@ -2,11 +2,8 @@ import type { File } from '../../db/generated/client.ts';
 import type { DomainContext } from '../context.ts';
 import { filesVisibleTo } from './file.ts';
 
-/** A file that a call wrote. */
-export type CallFile = File;
-
-/** The files that each of some calls wrote, in the order in which it did. */
-export async function filesOfCalls(ctx: DomainContext, ids: readonly string[]): Promise<CallFile[][]> {
+/** The visible files that each of the tool calls wrote, in the order of writing. */
+export async function filesOfCalls(ctx: DomainContext, ids: readonly string[]): Promise<File[][]> {
   const files = await ctx.db.file.findMany({
     where: { AND: [{ toolCallId: { in: [...ids] } }, filesVisibleTo(ctx.actor)] },
     orderBy: { id: 'asc' },
@@ -15,7 +12,7 @@ export async function filesOfCalls(ctx: DomainContext, ids: readonly string[]): 
   return ids.map((id) => byCall.get(id) ?? []);
 }
 
-/** A passage that a search found. */
+/** A passage that a search found, as a subscriber reads it later. */
 export interface StoredSearchResult {
   fileId: string;
   text: string;
@@ -23,7 +20,7 @@ export interface StoredSearchResult {
   score: number;
 }
 
-/** The passages that each of some searches found, the best first. */
+/** The passages that each of the tool calls found, the best first. */
 export async function searchResultsOfCalls(
   ctx: DomainContext,
   ids: readonly string[],
@@ -34,8 +31,8 @@ export async function searchResultsOfCalls(
     select: { toolCallId: true, fileId: true, score: true, passage: { select: { text: true, page: true } } },
   });
   const byCall = Map.groupBy(results, ({ toolCallId }) => toolCallId);
-  const shown = (id: string) => byCall.get(id) ?? [];
-  return ids.map((id) => shown(id).map(({ fileId, score, passage }) => ({ fileId, score, ...passage })));
+  const resultsOf = (id: string) => byCall.get(id) ?? [];
+  return ids.map((id) => resultsOf(id).map(({ fileId, score, passage }) => ({ fileId, score, ...passage })));
 }
 
 /** Deletes the files that a call wrote: the call is about to be made again, and writes them anew. */

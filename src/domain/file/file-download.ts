@@ -5,7 +5,7 @@ import type { DomainContext, Services } from '../context.ts';
 import { ForbiddenError, NotFoundError } from '../error.ts';
 import { filesVisibleTo } from './file.ts';
 
-/** A file that may be read by whoever asked. */
+/** A file that the requester may download. */
 export type DownloadableFile = Pick<File, 'workspaceId' | 'blobKey' | 'name' | 'mimeType' | 'sizeBytes'> & {
   sha256: string;
 };
@@ -22,7 +22,7 @@ type Selected = Omit<DownloadableFile, 'sha256'> & { blob: { sha256: string } };
 
 const downloadable = ({ blob, ...file }: Selected): DownloadableFile => ({ ...file, sha256: blob.sha256 });
 
-/** A file for an actor who sees it. Throws NotFoundError, and ForbiddenError without the scope THREADS_READ. */
+/** A file that the actor sees. Throws NotFoundError, and ForbiddenError without the scope THREADS_READ. */
 export async function findDownload(ctx: DomainContext, id: string): Promise<DownloadableFile> {
   requireScope(ctx, 'THREADS_READ');
   const where = { AND: [{ id }, filesVisibleTo(ctx.actor)] };
@@ -32,8 +32,8 @@ export async function findDownload(ctx: DomainContext, id: string): Promise<Down
 }
 
 /**
- * A file for whoever has an address that this server signed. Throws ForbiddenError when it did not, or when the address is
- * past its time; NotFoundError when the file has been deleted since.
+ * The file of a signed link. `expires`: in seconds since 1970. Throws ForbiddenError when the signature is wrong or has
+ * expired, and NotFoundError when the file has been deleted.
  */
 export async function findLinkedDownload(
   { database, fileLinks }: Services,
@@ -41,10 +41,10 @@ export async function findLinkedDownload(
   expires: number,
   signature: string,
 ): Promise<DownloadableFile> {
-  if (!fileLinks.isGood(id, expires, signature)) {
-    throw new ForbiddenError(null, 'This address is not, or no longer, good: ask the graph for a new one.');
+  if (!fileLinks.isValid(id, expires, signature)) {
+    throw new ForbiddenError(null, 'The link is invalid or has expired. Query `File.url` for a new one.');
   }
-  // The address says nothing of a workspace: who signed it has seen to that.
+  // The link does not name the workspace: access was checked when it was signed.
   const file = await database.file.findFirst({ where: { id }, select });
   if (!file) throw new NotFoundError(id);
   return downloadable(file);

@@ -12,41 +12,44 @@ import { threadsVisibleTo } from '../access/scope.ts';
 import type { DomainContext } from '../context.ts';
 import { ForbiddenError, InvalidInputError, NotFoundError, QuotaExceededError } from '../error.ts';
 import { absentOr, parse, searchIn, textUpTo } from '../input.ts';
+import {
+  maxAttachedFiles,
+  maxFileNameCharacters,
+  maxFilesPerUser,
+  maxFilesPerWorkspace,
+  maxStoredFileNameCharacters,
+} from '../limits.ts';
 import { notifyIngestion } from '../search/ingest.ts';
 import { deletePassages } from '../search/passage.ts';
 import { deleteUnusedBlobs, keepBytes } from './blob.ts';
 
-/** How many files there are at most. */
-const maxFiles = 100_000;
-const maxFilesOfUser = 10_000;
-
 const uploadInput = z.object({
-  file: z.instanceof(Upload, { error: 'Send a file, as the GraphQL multipart request convention says' }),
-  name: absentOr(textUpTo(255)),
+  file: z.instanceof(Upload, { error: 'Send the file according to the GraphQL multipart request specification' }),
+  name: absentOr(textUpTo(maxFileNameCharacters)),
 });
 const filterInput = z.object({
-  search: absentOr(textUpTo(255)),
+  search: absentOr(textUpTo(maxFileNameCharacters)),
   threadId: absentOr(z.string()),
   assistantId: absentOr(z.string()),
 });
 
-/** The files that runs of a thread, or of all threads with an assistant, can use. */
-export const fileIds = absentOr(z.array(z.string()).max(1000, 'At most 1000 files, please'));
+/** Input: the ids of the files attached to a thread or an assistant. */
+export const fileIds = absentOr(z.array(z.string()).max(maxAttachedFiles, `At most ${maxAttachedFiles} files`));
 
-/** A file to be stored. */
+/** A file to store. */
 export interface NewFile {
   name: string;
   mimeType: string | null;
   bytes: StagedBytes;
-  /** The end user whose it is; null: the workspace's. */
+  /** The end user who owns it; null: the workspace. */
   owner: string | null;
-  /** The thread, and the call in it, that wrote it. */
+  /** The tool call that wrote it, and its thread. */
   writtenBy?: { threadId: string; toolCallId: string };
 }
 
 /**
- * What files the actor sees: a key all of the workspace, an end user their own, those in their threads, and those that an
- * assistant works with.
+ * The files that an actor sees. API keys see all files of the workspace. End users see their own, those in their threads
+ * and those of assistants.
  */
 export function filesVisibleTo(actor: Actor): Prisma.FileWhereInput {
   if (actor.kind !== 'USER') return {};
@@ -62,7 +65,7 @@ export function filesVisibleTo(actor: Actor): Prisma.FileWhereInput {
   };
 }
 
-/** A name without folders and control characters, as it can be shown and offered for saving. */
+/** The last segment of a name without control characters: safe to show and to save under. */
 function plainName(name: string): string {
   const last = name.slice(Math.max(name.lastIndexOf('/'), name.lastIndexOf('\\')) + 1);
   const plain = last
@@ -70,18 +73,18 @@ function plainName(name: string): string {
     .replace(/[\p{Cc}\p{Cf}]/gu, '')
     .trim()
     .replace(/^\.{1,2}$/, '');
-  return [...(plain || 'file')].slice(0, 200).join('');
+  return [...(plain || 'file')].slice(0, maxStoredFileNameCharacters).join('');
 }
 
-/** The type that a name stands for, else what somebody said it was. */
-function typeOf(name: string, said: string | null): string {
-  const isType = said !== null && /^[\w.+-]{1,100}\/[\w.+-]{1,100}$/.test(said);
-  return mime.getType(name) ?? (isType ? said.toLowerCase() : 'application/octet-stream');
+/** The MIME type of a name's extension, else the declared one if it is well-formed. */
+function typeOf(name: string, declared: string | null): string {
+  const isType = declared !== null && /^[\w.+-]{1,100}\/[\w.+-]{1,100}$/.test(declared);
+  return mime.getType(name) ?? (isType ? declared.toLowerCase() : 'application/octet-stream');
 }
 
 /**
- * Stores a file. Throws QuotaExceededError when the workspace, or the end user, has no room for it; the staged bytes are
- * gone in any case.
+ * Stores a file and queues its ingestion if it is searchable. The staged bytes are consumed in any case. Throws
+ * QuotaExceededError when the workspace or the end user has no room for it.
  */
 export async function storeFile(ctx: DomainContext, file: NewFile): Promise<File> {
   const { bytes, owner, writtenBy } = file;
@@ -94,7 +97,7 @@ export async function storeFile(ctx: DomainContext, file: NewFile): Promise<File
       await requireRoom(ctx, tx, bytes.sizeBytes, owner);
       blobKey = await keepBytes(ctx, tx, key, bytes);
       const mimeType = typeOf(name, file.mimeType);
-      // What tools write is there to be taken, not to be searched.
+      // Files that tools write are for download, not for search.
       const ingestion = writtenBy || kindOfType(mimeType) === null ? ('NOT_SEARCHABLE' as const) : ('QUEUED' as const);
       const data = { name, mimeType, sizeBytes: bytes.sizeBytes, owner, ingestion, ...writtenBy };
       const stored = await tx.file.create({
@@ -106,13 +109,13 @@ export async function storeFile(ctx: DomainContext, file: NewFile): Promise<File
     isStored = true;
     return stored;
   } finally {
-    // Where the connection broke nobody knows, and the database is asked: bytes that it knows are not taken away.
+    // After a lost connection the outcome is unknown: bytes that the database refers to are kept.
     const isKept = isStored ? blobKey === key : (await ctx.db.blob.count({ where: { key } })) > 0;
     if (!isKept) await ctx.files.remove(ctx.workspaceId, key);
   }
 }
 
-/** Files are counted one after the other: the row of the workspace is locked until the transaction ends. */
+/** Throws QuotaExceededError. The lock on the workspace's row serialises the count with other uploads. */
 async function requireRoom(ctx: DomainContext, tx: Transaction, sizeBytes: number, owner: string | null) {
   const { workspaceBytes, userBytes } = ctx.fileLimits;
   await tx.$queryRaw`SELECT 1 FROM "Workspace" WHERE "id" = ${ctx.workspaceId} FOR NO KEY UPDATE`;
@@ -121,23 +124,29 @@ async function requireRoom(ctx: DomainContext, tx: Transaction, sizeBytes: numbe
       sum("sizeBytes")::float8 AS "all", (sum("sizeBytes") FILTER (WHERE "owner" = ${owner}))::float8 AS "own"
     FROM "File" WHERE "workspaceId" = ${ctx.workspaceId}`;
   if ((sum?.all ?? 0) + sizeBytes > workspaceBytes) {
-    throw new QuotaExceededError(`The workspace keeps at most ${workspaceBytes} bytes of files: delete some.`, null);
+    throw new QuotaExceededError(
+      `A workspace holds at most ${workspaceBytes} bytes of files. Delete some files.`,
+      null,
+    );
   }
-  if ((sum?.count ?? 0) >= maxFiles || (sum?.ownCount ?? 0) >= maxFilesOfUser) {
-    const most = `${maxFiles} files, and a user ${maxFilesOfUser}`;
-    throw new QuotaExceededError(`A workspace keeps at most ${most}: delete some.`, null);
+  if ((sum?.count ?? 0) >= maxFilesPerWorkspace || (sum?.ownCount ?? 0) >= maxFilesPerUser) {
+    const limit = `${maxFilesPerWorkspace} files, and an end user ${maxFilesPerUser}`;
+    throw new QuotaExceededError(`A workspace holds at most ${limit}. Delete some files.`, null);
   }
   if (owner !== null && (sum?.own ?? 0) + sizeBytes > userBytes) {
-    throw new QuotaExceededError(`A user keeps at most ${userBytes} bytes of files: delete some.`, null);
+    throw new QuotaExceededError(`An end user holds at most ${userBytes} bytes of files. Delete some files.`, null);
   }
 }
 
-/** Stores a file that came with the request: an end user's own, else the workspace's. */
+/**
+ * Stores an uploaded file. It belongs to the end user who uploaded it, or to the workspace. Throws InvalidInputError and
+ * QuotaExceededError.
+ */
 export async function uploadFile(ctx: DomainContext, input: unknown): Promise<File> {
   requireScope(ctx, 'THREADS_WRITE');
   const { file, name } = parse(uploadInput, input);
   if (file.bytes === null) {
-    throw InvalidInputError.at('file', `The file is larger than ${ctx.fileLimits.uploadBytes} bytes, the limit.`);
+    throw InvalidInputError.at('file', `At most ${ctx.fileLimits.uploadBytes} bytes`);
   }
   return storeFile(ctx, {
     name: name || file.name,
@@ -168,30 +177,30 @@ export async function requireFiles(
 }
 
 /**
- * Deletes a file, with all that was made of it: it is in no thread, message or assistant any more, and no search finds it.
- * An end user deletes their own only.
+ * Deletes a file with its passages, citations and search results, and detaches it from threads, messages and assistants.
+ * Throws NotFoundError, and ForbiddenError when an end user does not own it.
  */
 export async function deleteFile(ctx: DomainContext, input: unknown): Promise<string> {
   requireScope(ctx, 'THREADS_WRITE');
   const { id } = parse(z.object({ id: z.string() }), input);
   const file = await findFile(ctx, id);
   const isOwn = ctx.actor.kind !== 'USER' || file.owner === ctx.actor.userId;
-  if (!isOwn) throw new ForbiddenError(null, 'An end user deletes their own files only.');
+  if (!isOwn) throw new ForbiddenError(null, 'End users can delete only their own files.');
   await ctx.db.$transaction(async (tx) => {
     await tx.$executeRaw`
       UPDATE "Message" m SET "annotations" = (
         SELECT jsonb_agg(a) FROM jsonb_array_elements(m."annotations") a WHERE a->>'fileId' <> ${id})
       WHERE "workspaceId" = ${ctx.workspaceId} AND "annotations" IS NOT NULL
         AND "annotations" @> ${JSON.stringify([{ fileId: id }])}::jsonb`;
-    await forgetSearches(tx, id);
+    await redactSearches(tx, id);
     const data = { ingestion: 'NOT_SEARCHABLE', ingestionError: null, ingestionClaim: null } as const;
     await tx.file.updateMany({ where: { id }, data });
   });
   await deletePassages(ctx.database, ctx.workspaceId, id);
   const { count } = await ctx.db.$transaction(async (tx) => {
-    // A search that ends meanwhile has either stored what it found before this, or finds that it is gone.
+    // A concurrent search has either stored its results before this lock, or finds that the file is deleted.
     await tx.$queryRaw`SELECT 1 FROM "File" WHERE "workspaceId" = ${ctx.workspaceId} AND "id" = ${id} FOR UPDATE`;
-    await forgetSearches(tx, id);
+    await redactSearches(tx, id);
     return tx.file.deleteMany({ where: { id } });
   });
   if (count === 0) throw new NotFoundError(id);
@@ -199,11 +208,11 @@ export async function deleteFile(ctx: DomainContext, input: unknown): Promise<st
   return id;
 }
 
-/** What a search told the model of a file goes with it. */
-const forgetSearches = (tx: Transaction, id: string) =>
+/** Deletes the outputs of searches that found the file. */
+const redactSearches = (tx: Transaction, id: string) =>
   tx.toolCall.updateMany({ where: { searchResults: { some: { fileId: id } } }, data: { output: null } });
 
-/** The `where` of a filter over files. */
+/** The `where` of a file filter, limited to the visible files. */
 export function filesWhere(ctx: DomainContext, input: unknown): Prisma.FileWhereInput {
   const { search, threadId, assistantId } = parse(filterInput, input ?? {});
   const inThread: Prisma.FileWhereInput = {

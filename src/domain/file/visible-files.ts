@@ -1,6 +1,6 @@
 import type { Prisma, Run } from '../../db/generated/client.ts';
 
-/** The files that a run can use: of its thread, of the thread's messages, of its assistant, and those that were written. */
+/** The files that a run can use: those of its thread, including what runs wrote, of the messages and of the assistant. */
 export function runFiles({ threadId, assistantId }: Pick<Run, 'threadId' | 'assistantId'>): Prisma.FileWhereInput {
   return {
     OR: [

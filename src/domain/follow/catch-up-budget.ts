@@ -1,16 +1,18 @@
-/** How long a delta may always be, in UTF-16 code units. */
+/** The length that a delta can always have, in UTF-16 code units. */
 const freeLength = 65_536;
-/** How much longer all deltas that are on their way may be together. */
+/** The length beyond it that all deltas in flight can have together. */
 const sharedLength = 16_777_216;
 
 /**
- * How much of a long text a follower is told at once: all of it as long as few catch up, less when many do at the same time,
- * so that what is on its way to them does not grow with their number.
+ * Bounds the deltas of followers that catch up with long texts: with few such followers a delta can hold a whole text,
+ * with many it is shorter, so that the memory for deltas in flight does not grow with the number of followers.
  */
 export class CatchUpBudget {
   #left = sharedLength;
 
-  /** How long a delta may be that would be `wanted` long; what goes beyond the free part is taken until `giveBack`. */
+  /**
+   * Returns the allowed length of a delta, at most `wanted`. The part beyond `freeLength` is reserved until `release`.
+   */
   reserve(wanted: number): number {
     if (wanted <= freeLength) return wanted;
     const extra = Math.min(wanted - freeLength, this.#left);
@@ -18,13 +20,13 @@ export class CatchUpBudget {
     return freeLength + extra;
   }
 
-  /** The delta, as long as `take` allowed, has left. */
+  /** Releases the reservation of a delta, with the length that `reserve` returned. */
   release(length: number): void {
     this.#left += Math.max(0, length - freeLength);
   }
 }
 
-/** Where a delta ends that begins at `start` and may be so long: never in the middle of a character. */
+/** The end of a delta from `start` with at most `length` code units; never inside a surrogate pair. */
 export function endOfDelta(text: string, start: number, length: number): number {
   const end = start + length;
   if (end >= text.length) return text.length;

@@ -1,28 +1,30 @@
 import { InvalidInputError } from '../error.ts';
 
-/** A place in the events of a thread: after the event `seq`, with so much read of each text that was open then. */
+/** A position in the log of a thread: after the event `seq`, with an offset for each text that is open there. */
 export interface Position {
   seq: number;
-  /** In the order in which the texts were opened; a missing one is 0. In UTF-16 code units. */
+  /** UTF-16 code units, in the order in which the texts were opened; a missing offset is 0. */
   offsets: number[];
 }
 
-/** Whose events a cursor counts: those of a thread, or of one run of it. */
+/** The stream of a cursor: that of a thread, or of one of its runs. */
 export interface CursorScope {
   threadId: string;
   /** The number of the run within its thread; null for the thread. */
   runNumber: number | null;
 }
 
-/** A few characters of the thread's id: enough to tell a cursor of another thread, short enough to send each time. */
+/**
+ * The end of the thread's ID: long enough to detect a cursor of another thread, short enough to send with every delta.
+ */
 const tagOf = (threadId: string) => threadId.slice(-4);
 
-/** Numbers stand in a cursor with the digits 0 to 9 and a to z. */
+/** The base of the numbers in a cursor. */
 const base = 36;
-/** What the database can hold. */
+/** The largest integer of the database. */
 const maxNumber = 2_147_483_647;
 
-/** The text of a cursor: `<thread tag>[<run number>].<seq>[.<offset>…]`. It goes with every token, and is short for that. */
+/** Encodes a cursor: `<thread tag>[<run number>].<seq>[.<offset>…]`. It is short because every delta carries one. */
 export function encodeCursor({ threadId, runNumber }: CursorScope, { seq, offsets }: Position): string {
   const run = runNumber === null ? '' : runNumber.toString(base);
   let text = `${tagOf(threadId)}${run}.${seq.toString(base)}`;
@@ -32,16 +34,15 @@ export function encodeCursor({ threadId, runNumber }: CursorScope, { seq, offset
 }
 
 /**
- * Reads a cursor that was given out for the same thread: by it, or by one of its runs.
- * Throws InvalidInputError for anything else.
+ * Decodes a cursor of the thread's stream, or of a stream of one of its runs.
+ * Throws InvalidInputError for a malformed cursor and for one of another thread.
  */
 export function decodeCursor(threadId: string, text: string): Position & { runNumber: number | null } {
-  const noCursor = () =>
-    InvalidInputError.at('after', 'This is no cursor: pass on the cursor of an event, or eventCursor.');
+  const malformed = () => InvalidInputError.at('after', 'Not a cursor. Pass the cursor of an event, or eventCursor.');
   const match = /^([0-9a-z]{4})([0-9a-z]{1,6})?\.([0-9a-z]{1,6})((?:\.[0-9a-z]{1,6})*)$/.exec(text);
-  if (!match) throw noCursor();
+  if (!match) throw malformed();
   const [, tag, run, seq = '', offsets = ''] = match;
-  if (tag !== tagOf(threadId)) throw InvalidInputError.at('after', 'This cursor is of another thread.');
+  if (tag !== tagOf(threadId)) throw InvalidInputError.at('after', 'The cursor belongs to another thread.');
   const read = (digits: string) => Number.parseInt(digits, base);
   const position = {
     runNumber: run === undefined ? null : read(run),
@@ -49,6 +50,6 @@ export function decodeCursor(threadId: string, text: string): Position & { runNu
     offsets: offsets.split('.').slice(1).map(read),
   };
   if ([position.runNumber ?? 0, position.seq, ...position.offsets].some((number) => number > maxNumber))
-    throw noCursor();
+    throw malformed();
   return position;
 }

@@ -1,29 +1,29 @@
 import type { Database } from '../../db/client.ts';
 import type { Event } from '../../db/generated/client.ts';
 
-/** How many of the newest events are kept, and how many are read at once. A follower further behind reads the database. */
+/** The events that are kept in memory, and that one read returns. A follower further behind reads the database. */
 const maxEvents = 200;
 
 const none: readonly Event[] = [];
 
-/** What an event log tells its feed. */
+/** The callbacks of an event log. */
 interface LogListener {
-  /** The log begins: events up to now are delivered as the database has them. */
+  /** The log has read the number of the newest event. Events up to it are read from the database. */
   onBegin(): void;
-  /** New events, in order, before any follower gets them. */
+  /** New events, in order. Called before any follower gets them. */
   onEvents(events: readonly Event[]): void;
 }
 
 /**
- * The newest events of one thread, shared by its followers. Announced events are appended without a read while none is
- * missing; otherwise the log is stale and the next reader reads the database, once for all.
+ * The newest events of one thread, shared by its followers. While no event is missing, published events are appended
+ * without a read; otherwise the log is stale, and the next follower reads the database, once for all followers.
  */
 export class EventLog {
   readonly #database: Database;
   readonly #thread: { workspaceId: string; threadId: string };
   readonly #listener: LogListener;
   #events: Event[] = [];
-  /** All events from this number on are in `#events`; null: nothing has been read yet. */
+  /** `#events` holds all events from this number on; null: nothing has been read yet. */
   #from: number | null = null;
   #reading: Promise<void> | null = null;
   #isStale = true;
@@ -40,12 +40,12 @@ export class EventLog {
     return this.#isGone;
   }
 
-  /** There may be events that were not announced here: the next reader reads the database. */
+  /** Some events may not have been received: the next follower reads the database. */
   markStale(): void {
     this.#isStale = true;
   }
 
-  /** Whether an event with this number is the next one, and none before it is missing. */
+  /** Whether an event with this number follows the newest one without a gap. */
   isNext(seq: number | undefined): boolean {
     const newest = this.#newest;
     return newest !== null && !this.#isStale && !this.#reading && seq === newest + 1;
@@ -61,8 +61,8 @@ export class EventLog {
   }
 
   /**
-   * The events after `seq`, in order, at most `maxEvents`; none when there is nothing new. Not a promise where they are
-   * known: every delta asks.
+   * The events after `seq`, in order, at most `maxEvents`; empty when there are none. Synchronous when they are known,
+   * because it is called for every delta.
    */
   after(seq: number): readonly Event[] | Promise<readonly Event[]> {
     const isKnown = !this.#isStale && !this.#reading && this.#from !== null && seq + 1 >= this.#from;
@@ -81,7 +81,7 @@ export class EventLog {
     return this.#read(seq);
   }
 
-  /** Reads what is new. A failed read leaves the log stale. */
+  /** Reads the new events. After a failed read the log is stale. */
   async #refresh(): Promise<void> {
     this.#isStale = false;
     try {
@@ -116,12 +116,12 @@ export class EventLog {
     });
   }
 
-  /** The number of the newest known event; null: nothing has been read yet. */
+  /** The number of the newest known event, 0 for an empty log; null: nothing has been read yet. */
   get #newest(): number | null {
     return this.#events.at(-1)?.seq ?? (this.#from === null ? null : this.#from - 1);
   }
 
-  /** The number of the thread's newest event; null: the thread is deleted. */
+  /** Reads the number of the thread's newest event; null: the thread is deleted. */
   async #lastSeq(): Promise<number | null> {
     const { workspaceId, threadId } = this.#thread;
     const where = { workspaceId, id: threadId };

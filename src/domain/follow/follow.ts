@@ -12,7 +12,9 @@ import { type CursorScope, decodeCursor } from './cursor.ts';
 import { type Checkpoint, type FeedItem, Follower, type OpenText, openTexts } from './follower.ts';
 import type { ThreadFeed } from './thread-feed.ts';
 
-/** The texts that were open at each of some positions, in the order in which they were opened; those of a run if given. */
+/**
+ * The texts that are open at each position, in the order in which they were opened; with `runId` those of the run only.
+ */
 export async function openTextsAt(
   ctx: DomainContext,
   positions: ReadonlyArray<{ threadId: string; seq: number; runId: string | null }>,
@@ -35,7 +37,7 @@ export async function openTextsAt(
   );
 }
 
-/** Where a follower begins: after a cursor, or at `from`. */
+/** The checkpoint at which a follower starts: after a cursor, or after the event `from`. */
 async function startAt(
   ctx: DomainContext,
   threadId: string,
@@ -46,14 +48,15 @@ async function startAt(
   if (after === null) return { seq: from, open: run ? [] : await caughtUp(ctx, threadId, from) };
   const { seq, offsets, runNumber } = decodeCursor(threadId, after);
   const thread = await ctx.db.thread.findFirstOrThrow({ where: { id: threadId }, select: { lastSeq: true } });
-  const counted = runNumber === null ? null : await ctx.db.run.findFirst({ where: { threadId, number: runNumber } });
-  if (seq > thread.lastSeq || (runNumber !== null && !counted)) decodeCursor(threadId, '');
-  const [open = []] = await openTextsAt(ctx, [{ threadId, seq, runId: counted?.id ?? null }]);
+  const cursorRun = runNumber === null ? null : await ctx.db.run.findFirst({ where: { threadId, number: runNumber } });
+  // A position that does not exist is refused like a malformed cursor.
+  if (seq > thread.lastSeq || (runNumber !== null && !cursorRun)) decodeCursor(threadId, '');
+  const [open = []] = await openTextsAt(ctx, [{ threadId, seq, runId: cursorRun?.id ?? null }]);
   for (const [index, text] of open.entries()) text.offset = offsets[index] ?? 0;
   return { seq, open: run ? open.filter(({ opener }) => opener.runId === run.id) : open };
 }
 
-/** The texts that grow at the moment, each read to where it is now: "from now on" starts behind what is written. */
+/** The open texts with their current lengths as offsets, so that a follower without a cursor gets only later deltas. */
 async function caughtUp(ctx: DomainContext, threadId: string, seq: number): Promise<OpenText[]> {
   const [open = []] = await openTextsAt(ctx, [{ threadId, seq, runId: null }]);
   const feed = ctx.feeds.acquire(ctx.workspaceId, threadId);
@@ -65,66 +68,54 @@ async function caughtUp(ctx: DomainContext, threadId: string, seq: number): Prom
   }
 }
 
-/** What is followed, and from where. */
+/** What to follow, and from where. */
 interface FollowTarget {
   scope: CursorScope;
+  /** null: the whole thread. */
   run: Run | null;
+  /** The cursor to resume from. */
   after: string | null;
-  /** The number of the event after which it begins without a cursor. */
+  /** The number of the event after which a stream without a cursor starts. */
   from: number;
 }
 
-/**
- * The feed items of one subscription. A source and not a generator: every item passes here for each subscriber, and a
- * generator's `return` would wait for the item that it waits for.
- */
-class EventSource implements IteratorSource<FeedItem> {
-  readonly #ctx: DomainContext;
-  readonly #followed: FollowTarget;
-  readonly #signal: AbortSignal;
-  #follower: Follower | null = null;
-  #feed: ThreadFeed | null = null;
-  #isOver = false;
+/** The feed items of a target. The position is read with the first item. */
+function feedItems(ctx: DomainContext, target: FollowTarget, signal: AbortSignal): IteratorSource<FeedItem> {
+  const { scope, run, after, from } = target;
+  let feed: ThreadFeed | null = null;
+  let follower: Follower | null = null;
+  let isOver = false;
 
-  constructor(ctx: DomainContext, followed: FollowTarget, signal: AbortSignal) {
-    this.#ctx = ctx;
-    this.#followed = followed;
-    this.#signal = signal;
-  }
-
-  async next(): Promise<IteratorResult<FeedItem, undefined>> {
+  /** Returns null when there is nothing to follow. */
+  const start = async (): Promise<Follower | null> => {
+    const checkpoint = await startAt(ctx, scope.threadId, run, after, from);
+    if (run && (await hasNothingMore(ctx, run, checkpoint.seq))) return null;
+    if (isOver) return null;
+    feed = ctx.feeds.acquire(ctx.workspaceId, scope.threadId);
+    return new Follower({ feed, catchUp: ctx.feeds.catchUp, signal }, scope, run, checkpoint);
+  };
+  const close = async (): Promise<void> => {
+    isOver = true;
+    follower?.releaseBudget();
+    if (feed) ctx.feeds.release(feed);
+    feed = null;
+  };
+  const next = async (): Promise<IteratorResult<FeedItem, undefined>> => {
     try {
-      if (!this.#isOver) this.#follower ??= await this.#begin();
-      const item = this.#isOver ? null : ((await this.#follower?.next()) ?? null);
-      if (item && !this.#isOver) return { done: false, value: item };
+      if (!isOver) follower ??= await start();
+      const item = isOver ? null : await follower?.next();
+      if (item && !isOver) return { done: false, value: item };
     } catch (error) {
-      await this.close();
+      await close();
       throw error;
     }
-    await this.close();
+    await close();
     return { done: true, value: undefined };
-  }
-
-  async close(): Promise<void> {
-    this.#isOver = true;
-    this.#follower?.releaseBudget();
-    if (this.#feed) this.#ctx.feeds.release(this.#feed);
-    this.#feed = null;
-  }
-
-  /** Opens the follower; null: the run has ended and the cursor is behind its last event. */
-  async #begin(): Promise<Follower | null> {
-    const { scope, run, after, from } = this.#followed;
-    const place = await startAt(this.#ctx, scope.threadId, run, after, from);
-    if (run && (await hasNothingMore(this.#ctx, run, place.seq))) return null;
-    if (this.#isOver) return null;
-    const { feeds, workspaceId } = this.#ctx;
-    this.#feed = feeds.acquire(workspaceId, scope.threadId);
-    return new Follower({ feed: this.#feed, catchUp: feeds.catchUp, signal: this.#signal }, scope, run, place);
-  }
+  };
+  return { next, close };
 }
 
-/** Whether a cursor is behind the end of the run. */
+/** Whether the run has ended and has no event after `seq`. */
 async function hasNothingMore(ctx: DomainContext, run: Run, seq: number): Promise<boolean> {
   if (!isTerminal(run.status)) return false;
   const where = { threadId: run.threadId, runId: run.id, seq: { gt: seq } };
@@ -132,9 +123,9 @@ async function hasNothingMore(ctx: DomainContext, run: Run, seq: number): Promis
 }
 
 /**
- * Every event of a run, in order and without a gap: from its first, or from the one after a cursor, to its terminal
- * status. Neighbouring deltas of a text come joined when the reader is slow. Ends when the signal aborts.
- * Throws NotFoundError, and InvalidInputError for a cursor of another thread.
+ * Follows a run: all its feed items, in order and without gaps, from its first event or from a cursor up to its terminal
+ * status. Adjacent deltas of a text are joined when the subscriber is slow. Ends when the signal aborts.
+ * Throws NotFoundError, and InvalidInputError for a cursor that is malformed or belongs to another thread.
  */
 export async function followRun(
   ctx: DomainContext,
@@ -146,10 +137,10 @@ export async function followRun(
   const run = await findRun(ctx, runId);
   if (after !== null) decodeCursor(run.threadId, after);
   const scope = { threadId: run.threadId, runNumber: run.number };
-  return new EventSource(ctx, { scope, run, after, from: run.firstSeq - 1 }, signal);
+  return feedItems(ctx, { scope, run, after, from: run.firstSeq - 1 }, signal);
 }
 
-/** The same for a whole thread; without a cursor from now on, and without an end. */
+/** Follows a whole thread, without an end. Without a cursor it starts with the next feed item. */
 export async function followThread(
   ctx: DomainContext,
   threadId: string,
@@ -162,5 +153,5 @@ export async function followThread(
   const thread = isId('Thread', threadId) ? await ctx.db.thread.findFirst({ where, select: { lastSeq: true } }) : null;
   if (!thread) throw new NotFoundError(threadId);
   if (after !== null) decodeCursor(threadId, after);
-  return new EventSource(ctx, { scope: { threadId, runNumber: null }, run: null, after, from: thread.lastSeq }, signal);
+  return feedItems(ctx, { scope: { threadId, runNumber: null }, run: null, after, from: thread.lastSeq }, signal);
 }

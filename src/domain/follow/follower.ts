@@ -6,30 +6,35 @@ import { type CatchUpBudget, endOfDelta } from './catch-up-budget.ts';
 import { type CursorScope, encodeCursor } from './cursor.ts';
 import type { ThreadFeed } from './thread-feed.ts';
 
-/** What a follower is told: an event of the log, or the next delta of a text that grows. */
+/** An event of the log, or a delta of a growing text, as delivered to a subscriber. */
 export type FeedItem = { cursor: string; threadId: string; runId: string | null; at: Date } & (
   | { kind: 'event'; event: Event; message: Message | null }
   | { kind: 'delta'; opener: Event; channel: TextKey['channel']; text: string }
 );
 
-/** A text that is open for a follower, and how much of it the follower has. */
+/** A text that is open at the position of a follower. */
 export interface OpenText extends TextKey {
+  /** The event that opened the text. */
   opener: Event;
+  /** The length that has been delivered, in UTF-16 code units. */
   offset: number;
 }
 
-/** Where a follower begins. */
+/** The position of a follower: the last event and the open texts. */
 export interface Checkpoint {
   seq: number;
   open: OpenText[];
 }
 
-/** The texts that an event opens, for a follower that has nothing of them. */
+/** The texts that an event opens, with nothing delivered yet. */
 export function openTexts(opener: Event): OpenText[] {
   return textsOpenedBy(opener).map((key) => ({ ...key, opener, offset: 0 }));
 }
 
-/** One reader's place in a thread. All it holds is the last event it was told and an offset for each open text. */
+/**
+ * The server-side reader of a feed for one subscription. Its state is small: the last event and an offset per open
+ * text.
+ */
 export class Follower {
   readonly #feed: ThreadFeed;
   readonly #scope: CursorScope;
@@ -38,16 +43,16 @@ export class Follower {
   readonly #signal: AbortSignal;
   #seq: number;
   #open: OpenText[];
-  /** Events that were read and not told yet, from `#next` on. */
+  /** Events that were read; those from `#next` on are not delivered yet. */
   #events: readonly Event[] = [];
   #next = 0;
-  /** What had been heard when they were read. */
+  /** The version of the feed when they were read. */
   #version = -1;
   #isOver = false;
-  /** What of the shared budget the delta takes that is on its way. */
+  /** The length that the delta in flight has reserved in the shared budget. */
   #reserved = 0;
 
-  /** `run`: whose events alone are told; null: those of the whole thread. `signal` ends it. */
+  /** `run`: only its events are delivered; null: those of the whole thread. The follower ends when `signal` aborts. */
   constructor(
     { feed, catchUp, signal }: { feed: ThreadFeed; catchUp: CatchUpBudget; signal: AbortSignal },
     scope: CursorScope,
@@ -64,27 +69,27 @@ export class Follower {
   }
 
   /**
-   * The next that there is to tell, as soon as there is; null: it is over. Asking for it says that the one before has left.
+   * Waits for the next feed item; null: the stream has ended. The call confirms that the previous item was consumed.
    * Throws NotFoundError when the thread is deleted.
    */
   async next(): Promise<FeedItem | null> {
     this.releaseBudget();
     while (!this.#signal.aborted && !this.#isOver) {
-      const event = this.#skipOthers();
-      // The row of a message that has ended has its text, too.
+      const event = this.#nextEvent();
+      // Read before the texts: the row of an ended message makes the whole text known to the feed.
       const message = event && carriesMessage(event.type) ? await this.#feed.messageOf(event) : null;
-      // What a text has grown to is told before whatever happened next, as those heard it who were there.
-      const growth = this.#growth();
+      // Deltas are delivered before the next event, which is the order of a live stream.
+      const growth = this.#nextDelta();
       const delta = growth instanceof Promise ? await growth : growth;
       if (delta) return delta;
-      const told = event ? this.#deliverEvent(event, message) : await this.#wait();
-      if (told) return told;
+      const item = event ? this.#deliverEvent(event, message) : await this.#wait();
+      if (item) return item;
     }
     return null;
   }
 
-  /** The next event that is to be told, of those that were read. */
-  #skipOthers(): Event | undefined {
+  /** The next event of the stream among those that were read. Skips events of other runs. */
+  #nextEvent(): Event | undefined {
     for (;;) {
       const event = this.#events[this.#next];
       if (!event || !this.#run || event.runId === this.#run.id) return event;
@@ -93,13 +98,13 @@ export class Follower {
     }
   }
 
-  /** What was told last has left, or never will. */
+  /** Releases the reservation of the last delta, which was consumed or never will be. */
   releaseBudget(): void {
     this.#catchUp.release(this.#reserved);
     this.#reserved = 0;
   }
 
-  /** Reads what there is; where there is nothing new, waits until something has been heard. */
+  /** Reads new events, or waits until the feed has received something since the last read. */
   async #wait(): Promise<null> {
     const { version } = this.#feed;
     if (version === this.#version) {
@@ -111,7 +116,7 @@ export class Follower {
     this.#events = read instanceof Promise ? await read : read;
     this.#next = 0;
     if (this.#events.length === 0 && this.#feed.isGone) throw new NotFoundError(this.#scope.threadId);
-    // There may be more than were read at once.
+    // One read is limited, so more events may follow.
     if (this.#events.length > 0) this.#version = -1;
     return null;
   }
@@ -121,8 +126,8 @@ export class Follower {
     this.#seq = event.seq;
     this.#open = [...this.#open.filter((text) => !endsText(event, text, text.opener)), ...openTexts(event)];
     this.#isOver = this.#isLast(event);
-    // A message that has been removed since cannot be shown; its removal comes later in the log. What only opens a text
-    // says nothing by itself.
+    // Not delivered: the event of a message that was removed since (its removal follows in the log), and an event that
+    // only opens a text.
     if ((carriesMessage(event.type) && !message) || eventKind(event.type).graphType === null) return null;
     const place = this.#position(event.at, event);
     return this.#feed.share(place.cursor, (): FeedItem => ({ kind: 'event', event, message, ...place }));
@@ -132,31 +137,29 @@ export class Follower {
     return runId === this.#run?.id && type === 'RUN_STATUS_CHANGED' && isTerminal(value as Run['status']);
   }
 
-  /** The next delta of a text that has grown, from the open text with that index on; null: none has. */
-  #growth(from = 0): FeedItem | null | Promise<FeedItem | null> {
+  /** The next delta of an open text, from the one with the index `from` on; null: no text has grown. */
+  #nextDelta(from = 0): FeedItem | null | Promise<FeedItem | null> {
     for (const [index, text] of this.#open.entries()) {
       if (index < from) continue;
-      const grown = this.#feed.textOf(text);
-      if (typeof grown !== 'string')
-        return grown.then((read) => this.#deliverGrowth(text, read) ?? this.#growth(index + 1));
-      const told = this.#deliverGrowth(text, grown);
-      if (told) return told;
+      const current = this.#feed.textOf(text);
+      if (typeof current !== 'string')
+        return current.then((read) => this.#deliverDelta(text, read) ?? this.#nextDelta(index + 1));
+      const item = this.#deliverDelta(text, current);
+      if (item) return item;
     }
     return null;
   }
 
-  #deliverGrowth(text: OpenText, grown: string): FeedItem | null {
-    return grown.length > text.offset && !this.#signal.aborted ? this.#deliverDelta(text, grown) : null;
-  }
-
-  #deliverDelta(text: OpenText, grown: string): FeedItem {
+  /** The delta from the delivered length of a text to its current length, or as far as the budget allows. */
+  #deliverDelta(text: OpenText, current: string): FeedItem | null {
     const { opener, channel, ownerId, offset } = text;
-    this.#reserved = this.#catchUp.reserve(grown.length - offset);
-    const end = endOfDelta(grown, offset, this.#reserved);
+    if (current.length <= offset || this.#signal.aborted) return null;
+    this.#reserved = this.#catchUp.reserve(current.length - offset);
+    const end = endOfDelta(current, offset, this.#reserved);
     text.offset = end;
     const place = this.#position(new Date(), opener);
-    const tell = (): FeedItem => ({ kind: 'delta', opener, channel, text: grown.slice(offset, end), ...place });
-    return this.#feed.share(`${place.cursor} ${ownerId} ${channel} ${offset}`, tell);
+    const makeItem = (): FeedItem => ({ kind: 'delta', opener, channel, text: current.slice(offset, end), ...place });
+    return this.#feed.share(`${place.cursor} ${ownerId} ${channel} ${offset}`, makeItem);
   }
 
   #position(at: Date, { runId, threadId }: Event) {

@@ -3,7 +3,7 @@ import type { Database } from '../../db/client.ts';
 import type { Event, Message } from '../../db/generated/client.ts';
 import { eventKind } from '../log/event-kinds.ts';
 
-/** How many rows are kept for the followers that reach their events later. */
+/** The rows that are kept for followers that reach their events later. */
 const maxMessages = 32;
 
 interface Entry {
@@ -11,38 +11,40 @@ interface Entry {
   row: Promise<Message | null>;
 }
 
-/** The rows of the messages that the newest events of one thread are about: read, or announced, once for all followers. */
+/** The message rows of the newest events of one thread: read or received once for all followers. */
 export class MessageCache {
   readonly #database: Database;
   readonly #workspaceId: string;
   readonly #onEnded: (message: Message) => void;
   /** By the number of the event. */
   readonly #rows = new LRUCache<number, Entry>({ max: maxMessages });
-  /** Messages that are being written, as their rows were announced in this process. */
+  /** Messages that are being written in this process, by ID. */
   readonly #started = new Map<string, Message>();
 
-  /** `onEnded` is called with the row of each message that has ended: it holds the whole text. */
+  /** `onEnded` is called with the row of each ended message, which holds the whole text. */
   constructor(database: Database, workspaceId: string, onEnded: (message: Message) => void) {
     this.#database = database;
     this.#workspaceId = workspaceId;
     this.#onEnded = onEnded;
   }
 
-  /** The row of an event's message as it was read for the first follower that reached the event; null: it is deleted. */
+  /**
+   * The row of an event's message, as read for the first follower that reached the event; null: the message is deleted.
+   */
   rowOf(event: Event): Promise<Message | null> {
     const { seq, messageId } = event;
     const known = this.#rows.get(seq);
     if (known) return known.row;
     const entry = { messageId: messageId ?? '', row: this.#read(event) };
     this.#rows.set(seq, entry);
-    // A read that failed is not kept: the next follower reads again.
+    // A failed read is not cached: the next follower reads again.
     entry.row.catch(() => this.#rows.peek(seq) === entry && this.#rows.delete(seq));
     return entry.row;
   }
 
   /**
-   * Keeps the row of an announced event's message. `message`: the whole row where the message starts or is added, the
-   * changed columns where it ends; these are ignored unless its start was announced in this process, too.
+   * Caches the row of a published event's message. `message`: the whole row when the message starts or is added, the
+   * changed columns when it ends. The latter are ignored unless the start was published in this process, too.
    */
   keep(event: Event | undefined, message: Partial<Message>): void {
     if (!event?.messageId) return;
@@ -58,7 +60,7 @@ export class MessageCache {
     this.#rows.set(event.seq, { messageId: row.id, row: Promise.resolve(row) });
   }
 
-  /** Drops what is kept of a message that was removed or edited. */
+  /** Drops the rows of a message that was removed or edited. */
   forget(messageId: string): void {
     this.#started.delete(messageId);
     for (const [seq, entry] of this.#rows.entries()) if (entry.messageId === messageId) this.#rows.delete(seq);

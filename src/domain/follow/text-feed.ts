@@ -3,78 +3,89 @@ import type { TextKey } from '../log/event-kinds.ts';
 import { readTexts, textId } from '../log/growing-text.ts';
 
 /**
- * How much is kept, so that texts that ended are there for followers who have not come to their end yet: these newest ones in any
- * case, and more of them while there are no more than so many, with no more than so many characters together. Texts that grow
- * are always kept.
+ * Texts that ended are kept for followers that lag: the newest `keptTexts` always, others within the two limits below.
+ * GrowingText texts are always kept.
  */
 const keptTexts = 16;
 const maxTexts = 2000;
+/** The length of all kept texts together, in UTF-16 code units. */
 const maxLength = 4_000_000;
-/** How many deltas that come while a text is read are kept to be added to it. */
+/** The deltas that are kept while a text is loading. */
 const maxMissed = 1000;
 
-/** A delta of a text: where it begins, in UTF-16 code units, and what it says. */
 interface ReceivedDelta {
+  /** UTF-16 code units from the start of the text. */
   offset: number;
   text: string;
 }
 
-interface Growing {
+interface GrowingText {
   text: string;
-  /** The text may have grown in ways that nobody told. */
-  stale: boolean;
+  /** Some deltas may not have been received. */
+  isStale: boolean;
   loading: Promise<void> | null;
-  /** Pieces that were heard while it was read. */
+  /** Deltas that were received while the text was loading. */
   missed: ReceivedDelta[];
-  /** It has begun here, and not ended: it is known from what is heard, and nobody else's to forget. */
+  /**
+   * The text started while this feed was subscribed, and has not ended: it is known without a read and never dropped.
+   */
   isLive: boolean;
 }
 
-const known = (text: string, isLive: boolean): Growing => ({ text, stale: false, loading: null, missed: [], isLive });
+const known = (text: string, isLive: boolean): GrowingText => ({
+  text,
+  isStale: false,
+  loading: null,
+  missed: [],
+  isLive,
+});
 
-/** Adds what a delta brings; one that does not follow shows that there is more to read. */
-function addTo(growing: Growing, { offset, text }: ReceivedDelta): void {
-  if (offset > growing.text.length) growing.stale = true;
+/** Appends the new part of a delta. A gap before the delta makes the text stale. */
+function addTo(growing: GrowingText, { offset, text }: ReceivedDelta): void {
+  if (offset > growing.text.length) growing.isStale = true;
   else growing.text += text.slice(growing.text.length - offset);
 }
 
-/** What this process knows of the growing texts of one thread: from what it hears, and from the database where that is not all. */
+/**
+ * What one process knows of the growing texts of one thread: from received deltas, and from the database when some are
+ * missing.
+ */
 export class TextFeed {
   readonly #database: Database;
   readonly #workspaceId: string;
-  readonly #texts = new Map<string, Growing>();
+  readonly #texts = new Map<string, GrowingText>();
 
   constructor(database: Database, workspaceId: string) {
     this.#database = database;
     this.#workspaceId = workspaceId;
   }
 
-  /** The text as far as it has grown; at once where that is known. */
+  /** The current text; synchronous when it is known. */
   read(key: TextKey): string | Promise<string> {
     const growing = this.#texts.get(textId(key));
-    return growing && !growing.stale && !growing.loading ? growing.text : this.#catchUp(key);
+    return growing && !growing.isStale && !growing.loading ? growing.text : this.#catchUp(key);
   }
 
-  /** From here on the text is known from what is heard. */
+  /** The text starts now: it is known from received deltas. */
   begin(key: TextKey): void {
     this.#keep(textId(key), known('', true));
   }
 
-  /** The text is this, and whole. */
+  /** The text has ended, with this content. */
   set(key: TextKey, text: string): void {
     this.#keep(textId(key), known(text, false));
   }
 
-  /** A delta has been heard. */
+  /** A delta was received. */
   append(key: TextKey, delta: ReceivedDelta): void {
     const growing = this.#texts.get(textId(key));
     if (!growing) return;
     if (!growing.loading) addTo(growing, delta);
     else if (growing.missed.length < maxMissed) growing.missed.push(delta);
-    else growing.stale = true;
+    else growing.isStale = true;
   }
 
-  /** The text grows no more; its row has all of it. */
+  /** The text has ended; its row holds all of it. */
   complete(key: TextKey): void {
     const growing = this.#texts.get(textId(key));
     if (growing) growing.isLive = false;
@@ -84,31 +95,31 @@ export class TextFeed {
     this.#texts.delete(textId(key));
   }
 
-  /** All texts may have grown in ways that nobody told. */
+  /** Deltas of any text may not have been received. */
   markStale(): void {
-    for (const growing of this.#texts.values()) growing.stale = true;
+    for (const growing of this.#texts.values()) growing.isStale = true;
   }
 
-  /** Texts of a step stand in its rows by now, and may have grown there; `areOver`: they grow no more. */
+  /** The texts of steps are stored in rows now, which may hold more than was received; `areOver`: they have ended. */
   markStepsStale({ areOver }: { areOver: boolean }): void {
     for (const [id, growing] of this.#texts) {
       if (id.endsWith(' TEXT')) continue;
-      growing.stale = true;
+      growing.isStale = true;
       if (areOver) growing.isLive = false;
     }
   }
 
   /**
-   * The text as it is no earlier than it is asked for. Reads it at most once for that: it may go on growing faster than it is
-   * read.
+   * The text at a moment after the call. Loads it at most once, even when it grows faster than it can be loaded.
    */
   async #catchUp(key: TextKey): Promise<string> {
     const id = textId(key);
-    const growing = this.#texts.get(id) ?? { ...known('', false), stale: true };
+    const growing = this.#texts.get(id) ?? { ...known('', false), isStale: true };
     this.#keep(id, growing);
-    // One that is being read already may have been read too early; whoever waits for the same may have begun anew after that.
+    // A load in progress may have read before the call. Another follower that waited for it may have started the next
+    // load.
     if (growing.loading) await growing.loading;
-    if (growing.stale) {
+    if (growing.isStale) {
       growing.loading ??= this.#load(key, growing).finally(() => {
         growing.loading = null;
       });
@@ -117,29 +128,29 @@ export class TextFeed {
     return growing.text;
   }
 
-  /** Keeps a text, and forgets those that were kept first where that is too much. */
-  #keep(id: string, growing: Growing): void {
+  /** Stores a text and drops the oldest ones that exceed the limits. */
+  #keep(id: string, growing: GrowingText): void {
     this.#texts.set(id, growing);
     if (this.#texts.size <= keptTexts) return;
     let length = 0;
     for (const { text } of this.#texts.values()) length += text.length;
     const oldest = [...this.#texts].slice(0, -keptTexts).filter(([, { isLive }]) => !isLive);
-    for (const [name, { text }] of oldest) {
+    for (const [oldId, { text }] of oldest) {
       if (this.#texts.size <= maxTexts && length <= maxLength) return;
-      this.#texts.delete(name);
+      this.#texts.delete(oldId);
       length -= text.length;
     }
   }
 
-  async #load(key: TextKey, growing: Growing): Promise<void> {
-    growing.stale = false;
+  async #load(key: TextKey, growing: GrowingText): Promise<void> {
+    growing.isStale = false;
     try {
       const texts = await readTexts(this.#database, this.#workspaceId, [key]);
       const text = texts.get(textId(key)) ?? '';
       if (text.length > growing.text.length) growing.text = text;
       for (const delta of growing.missed) addTo(growing, delta);
     } catch (error) {
-      growing.stale = true;
+      growing.isStale = true;
       throw error;
     } finally {
       growing.missed = [];

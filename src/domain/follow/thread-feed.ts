@@ -7,21 +7,21 @@ import { MessageCache } from './message-cache.ts';
 import { TextFeed } from './text-feed.ts';
 import { Wakeups } from './wakeups.ts';
 
-/** How many feed items are shared between followers; those that are far behind share none. */
+/** The feed items that are shared between followers. Followers that are far behind share none. */
 const maxShared = 64;
 
-/** Where a feed reads. */
+/** The sources of a feed. */
 export interface FeedSource {
   database: Database;
   bus: Bus;
-  /** How often a thread is read although the bus said nothing: the bus may lose the last message. */
+  /** How often a feed reads the database although the bus delivered nothing: the bus may lose the last message. */
   pollMs: number;
 }
 
 /**
- * What this process knows of one thread that is followed, shared by all followers: the newest events (`EventLog`), the
- * rows of their messages (`MessageCache`), the growing texts (`TextFeed`) and the newest feed items. Each part is
- * bounded, however many follow and however far they are behind.
+ * What one process knows of a followed thread, shared by all followers: the newest events (`EventLog`), their message
+ * rows (`MessageCache`), the growing texts (`TextFeed`) and the newest feed items. Each part has a fixed bound,
+ * independent of the number of followers and of their lag.
  */
 export class ThreadFeed {
   readonly workspaceId: string;
@@ -42,7 +42,7 @@ export class ThreadFeed {
       this.#texts.set({ ownerId: id, channel: 'TEXT' }, text),
     );
     this.#log = new EventLog(database, thread, {
-      // A text that was read before the log began may lack what the events before it brought.
+      // A text that was read before may lack the effects of the events that the log skips.
       onBegin: () => this.#texts.markStale(),
       onEvents: (events) => this.#apply(events),
     });
@@ -70,22 +70,25 @@ export class ThreadFeed {
     return this.#log.isGone;
   }
 
-  /** The events after `seq`, in order; not a promise where they are known. */
+  /** The events after `seq`, in order; synchronous when they are known. */
   eventsAfter(seq: number): readonly Event[] | Promise<readonly Event[]> {
     return this.#log.after(seq);
   }
 
-  /** The text as far as it has grown; not a promise where it is known. */
+  /** The current text; synchronous when it is known. */
   textOf(key: TextKey): string | Promise<string> {
     return this.#texts.read(key);
   }
 
-  /** The row of an event's message; null: it is deleted. */
+  /** The row of an event's message; null: the message is deleted. */
   messageOf(event: Event): Promise<Message | null> {
     return this.#messages.rowOf(event);
   }
 
-  /** One object for all followers that get the same item, until more is received: its result is computed once. */
+  /**
+   * Returns the same object to all followers of an item until the feed receives more, so that its result is computed
+   * once.
+   */
   share<T extends object>(name: string, make: () => T): T {
     const known = this.#shared.get(name) ?? make();
     if (this.#shared.size < maxShared) this.#shared.set(name, known);
@@ -102,7 +105,7 @@ export class ThreadFeed {
     this.#wakeups.wake();
   }
 
-  /** Appends announced events without a read. Returns false when others are missing before them. */
+  /** Appends published events without a read. Returns false when events before them are missing. */
   #appendAnnounced({ entries = [], here = [] }: Extract<BusMessage, { kind: 'events' }>): boolean {
     if (!this.#log.isNext(entries[0]?.seq)) return false;
     const events = entries.map((entry) => this.#eventOf(entry));
@@ -112,7 +115,7 @@ export class ThreadFeed {
         message,
       );
     }
-    // A text that begins while this feed listens is known from its start.
+    // A text that starts while the feed is subscribed is known from its start.
     for (const event of events) for (const key of textsOpenedBy(event)) this.#texts.begin(key);
     this.#log.append(events);
     return true;
@@ -129,13 +132,13 @@ export class ThreadFeed {
         this.#messages.forget(text.ownerId);
         this.#shared.clear();
       }
-      // A step that ended, or whose run is parked, has its texts in its rows.
+      // The texts of a step that ended, or whose run is parked, are stored in its rows.
       const isParked = type === 'RUN_STATUS_CHANGED' && value === 'REQUIRES_ACTION';
       if (ends === 'step' || isParked) this.#texts.markStepsStale({ areOver: !isParked });
     }
   }
 
-  /** An event's row from how it travels. `closedSeq` is unknown here: only the row itself has it. */
+  /** The row of a published event. `closedSeq` is not published and stays null. */
   #eventOf({ at, type, ...entry }: BusEntry): Event {
     const absent = { runId: null, stepId: null, messageId: null, toolCallId: null, value: null, closedSeq: null };
     const { workspaceId, threadId } = this;

@@ -4,7 +4,7 @@ import { type FeedSource, ThreadFeed } from './thread-feed.ts';
 /** The feeds of the threads that are followed in this process. */
 export class ThreadFeeds {
   readonly #source: FeedSource;
-  /** What those followers share that are behind. */
+  /** The budget that all followers of this process share. */
   readonly catchUp = new CatchUpBudget();
   readonly #feeds = new Map<string, { feed: ThreadFeed; followers: number }>();
 
@@ -12,12 +12,15 @@ export class ThreadFeeds {
     this.#source = source;
   }
 
-  /** How many threads are followed here. */
+  /** The number of followed threads. */
   get count(): number {
     return this.#feeds.size;
   }
 
-  /** The feed of a thread, for one more follower; `release` when it goes. The caller has seen to who may follow. */
+  /**
+   * The feed of a thread, for one more follower; pair it with `release`. The caller has checked that the actor sees the
+   * thread.
+   */
   acquire(workspaceId: string, threadId: string): ThreadFeed {
     const entry = this.#feeds.get(threadId) ?? {
       feed: new ThreadFeed(this.#source, { workspaceId, threadId }),
@@ -28,7 +31,7 @@ export class ThreadFeeds {
     return entry.feed;
   }
 
-  /** The last follower to go closes the feed. */
+  /** Releases a feed. The release of the last follower closes it. */
   release(feed: ThreadFeed): void {
     const entry = this.#feeds.get(feed.threadId);
     if (entry?.feed !== feed) return;

@@ -3,23 +3,24 @@ import type { Run } from '../../db/generated/client.ts';
 import { requireScope } from '../access/access.ts';
 import type { DomainContext } from '../context.ts';
 import { WaitTimeoutError } from '../error.ts';
-import { absentOr, parse } from '../input.ts';
+import { absentOr, integer, parse } from '../input.ts';
+import { runLimits } from '../limits.ts';
 import { findRun } from '../run/run.ts';
 import { isAtRest } from '../run-status.ts';
 import type { ThreadFeed } from './thread-feed.ts';
 
 const waitInput = z.object({
   id: z.string(),
-  timeoutSeconds: absentOr(z.int().min(0, 'At least 0 s, please').max(600, 'At most 600 s, please')),
+  timeoutSeconds: absentOr(integer(0, runLimits.waitSeconds, 'seconds')),
 });
 
 /**
- * The run, as soon as it has ended or waits for tool outputs. Throws WaitTimeoutError when that takes longer than
- * `timeoutSeconds` (default 60), NotFoundError, and the signal's reason when the caller goes.
+ * Waits until a run has ended or waits for tool outputs, and returns it. Throws WaitTimeoutError after `timeoutSeconds`
+ * (default 60), NotFoundError, and the reason of the signal when it aborts.
  */
 export async function waitForRun(ctx: DomainContext, input: unknown, signal: AbortSignal): Promise<Run> {
   requireScope(ctx, 'RUNS_READ');
-  const { id, timeoutSeconds = 60 } = parse(waitInput, input);
+  const { id, timeoutSeconds = runLimits.defaultWaitSeconds } = parse(waitInput, input);
   const { threadId } = await findRun(ctx, id);
   const feed = ctx.feeds.acquire(ctx.workspaceId, threadId);
   const timeout = AbortSignal.timeout(timeoutSeconds * 1000);
@@ -36,13 +37,13 @@ export async function waitForRun(ctx: DomainContext, input: unknown, signal: Abo
   }
 }
 
-/** The run, and an event of its thread that is no newer than what was read. */
+/** The run, and the number of an event that is no newer than this read. */
 async function readRun(ctx: DomainContext, threadId: string, id: string): Promise<{ run: Run; seq: number }> {
   const thread = await ctx.db.thread.findFirst({ where: { id: threadId }, select: { lastSeq: true } });
   return { run: await findRun(ctx, id), seq: thread?.lastSeq ?? 0 };
 }
 
-/** Resolves when the log tells of the run again, when its thread is gone, or when the signal aborts. */
+/** Resolves when the log has a new event of the run, when the thread is deleted, or when the signal aborts. */
 async function untilChanged(feed: ThreadFeed, runId: string, after: number, signal: AbortSignal): Promise<void> {
   let seq = after;
   while (!signal.aborted) {

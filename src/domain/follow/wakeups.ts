@@ -1,14 +1,16 @@
-/** Counts what a feed has received, and wakes the followers that wait for more. */
+/** Counts what a feed has received and wakes waiting followers. */
 export class Wakeups {
   readonly #waiting = new Set<() => void>();
   #version = 0;
 
-  /** Rises with everything that is received. A follower takes it before it reads, and passes it to `changed` after. */
+  /**
+   * Increases with every receipt. A follower reads it before it reads the feed, and passes it to `changed` afterwards.
+   */
   get version(): number {
     return this.#version;
   }
 
-  /** Resolves when something has been received since `version`, or when the signal aborts. */
+  /** Resolves when the feed has received something since `version`, or when the signal aborts. */
   changed(version: number, signal: AbortSignal): Promise<void> {
     if (version !== this.#version || signal.aborted) return Promise.resolve();
     return new Promise((resolve) => {
@@ -22,7 +24,7 @@ export class Wakeups {
     });
   }
 
-  /** Counts something that was received and wakes all followers. */
+  /** Counts a receipt and wakes all waiting followers. */
   wake(): void {
     this.#version += 1;
     for (const wake of [...this.#waiting]) wake();

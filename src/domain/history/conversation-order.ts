@@ -1,9 +1,9 @@
 import type { Message, Run } from '../../db/generated/client.ts';
 
-/** What `messagesAfter` needs to know of the run that wrote a message. */
+/** The `include` that `messagesAfter` needs: the run that wrote the message. */
 export const withInputThrough = { run: { select: { inputThrough: true } } } as const;
 
-/** What stands behind a message in the conversation: the answer to a run stands behind what the run was asked. */
+/** The `where` of the messages after a message in the conversation. The answer of a run follows the run's input. */
 export function messagesAfter(message: Pick<Message, 'position'> & { run: Pick<Run, 'inputThrough'> | null }) {
   const { position, run } = message;
   if (!run) return { position: { gt: position }, OR: [{ runId: null }, { run: { inputThrough: { gte: position } } }] };

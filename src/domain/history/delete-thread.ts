@@ -5,14 +5,12 @@ import { requireScope } from '../access/access.ts';
 import type { DomainContext } from '../context.ts';
 import { NotFoundError } from '../error.ts';
 import { parse } from '../input.ts';
+import { threadLimits } from '../limits.ts';
 import { changeThread } from '../log/thread-change.ts';
 import { cancelUnfinishedRuns } from '../run/run.ts';
-import { handOverFiles } from './forked-file.ts';
+import { transferFiles } from './forked-file.ts';
 
-/** The time limit of deleting a thread with all its events. */
-const deletionMs = 120_000;
-
-/** Deletes a thread with its messages, runs, steps and events, after cancelling what runs. Returns its id. */
+/** Cancels the runs of a thread and deletes it with its messages, runs, steps and events. Returns its ID. */
 export async function deleteThread(ctx: DomainContext, input: unknown): Promise<string> {
   requireScope(ctx, 'THREADS_WRITE');
   const { id } = parse(z.object({ id: z.string() }), input);
@@ -23,10 +21,10 @@ export async function deleteThread(ctx: DomainContext, input: unknown): Promise<
   });
   const { count } = await ctx.db.$transaction(
     async (tx) => {
-      await handOverFiles(tx, ctx.workspaceId, id);
+      await transferFiles(tx, ctx.workspaceId, id);
       return tx.thread.deleteMany({ where: { id } });
     },
-    { timeout: deletionMs },
+    { timeout: threadLimits.deletionSeconds * 1000 },
   );
   ctx.bus.publish(threadTopic(id), { kind: 'gap' });
   if (count === 0) throw new NotFoundError(id);

@@ -11,7 +11,7 @@ import { parseEdit, removeMessages, threadOfMessage } from '../thread/message.ts
 import { replaceShownFiles } from '../thread/message-file.ts';
 import { messagesAfter, withInputThrough } from './conversation-order.ts';
 
-/** Gives a message new content. Runs of the thread are cancelled first, and what followed the message is dropped. */
+/** Replaces the content of a message. Cancels the thread's runs first, and removes the messages after it. */
 export async function editMessage(ctx: DomainContext, input: unknown): Promise<Message> {
   requireScope(ctx, 'THREADS_WRITE');
   const { id, columns } = parseEdit(input);
@@ -33,7 +33,7 @@ export async function editMessage(ctx: DomainContext, input: unknown): Promise<M
   });
 }
 
-/** Deletes one message. One that is being written is refused with ConflictError: cancel its run first. */
+/** Deletes a message. Throws ConflictError while it is being written. */
 export async function deleteMessage(ctx: DomainContext, input: unknown): Promise<string> {
   requireScope(ctx, 'THREADS_WRITE');
   const { id } = parse(z.object({ id: z.string() }), input);
@@ -41,7 +41,7 @@ export async function deleteMessage(ctx: DomainContext, input: unknown): Promise
     const message = await change.tx.message.findFirst({ where: { id } });
     if (!message) throw new NotFoundError(id);
     if (message.status === 'IN_PROGRESS')
-      throw new ConflictError('The message is being written. Cancel its run first.');
+      throw new ConflictError('The message is still being written. Cancel its run first.');
     await removeMessages(change, { id });
     return id;
   });

@@ -4,16 +4,19 @@ import { NotFoundError } from '../error.ts';
 import type { Annotation } from '../thread/annotation.ts';
 import { filesIn, type MessagePart } from '../thread/content.ts';
 
-/** Keeps the source of a fork from being deleted before the fork is made. Throws NotFoundError where it has been already. */
+/**
+ * Keeps the source of a fork from being deleted until the fork is committed. Throws NotFoundError when it is deleted
+ * already.
+ */
 export async function lockSourceThread(tx: Transaction, workspaceId: string, sourceId: string): Promise<void> {
-  const found = await tx.$queryRaw<unknown[]>`
+  const rows = await tx.$queryRaw<unknown[]>`
     SELECT 1 FROM "Thread" WHERE "workspaceId" = ${workspaceId} AND "id" = ${sourceId} FOR KEY SHARE`;
-  if (found.length === 0) throw new NotFoundError(sourceId);
+  if (rows.length === 0) throw new NotFoundError(sourceId);
 }
 
 /**
- * Gives a fork the files that its source has, and its messages, copies of the source's, what runs of the source wrote and they
- * show: pictures, and files that they name.
+ * Links the files of the source thread to its fork, and to the copied messages the files that runs of the source wrote
+ * and the messages refer to: images in the content, and files named in annotations.
  */
 export async function shareFiles(
   { workspaceId }: DomainContext,
@@ -29,10 +32,10 @@ export async function shareFiles(
     (await tx.file.findMany({ where: { threadId: sourceId }, select: { id: true } })).map(({ id }) => id),
   );
   const shown = copies.flatMap(({ id: messageId, parts, annotations }) => {
-    const named = ((annotations ?? []) as Annotation[])
+    const annotated = ((annotations ?? []) as Annotation[])
       .filter(({ type }) => type === 'path')
       .map(({ fileId }) => fileId);
-    const ids = new Set([...filesIn((parts ?? null) as MessagePart[] | null), ...named]);
+    const ids = new Set([...filesIn((parts ?? null) as MessagePart[] | null), ...annotated]);
     return [...ids]
       .filter((id) => written.has(id))
       .map((fileId, index) => ({ ...{ workspaceId, messageId, fileId, index }, isAttachment: false }));
@@ -41,11 +44,11 @@ export async function shareFiles(
 }
 
 /**
- * Gives what the runs of a thread wrote, and a message of another one shows, to that other one: a fork keeps it when the thread
- * that it came from is deleted.
+ * Moves files that runs of the thread wrote, and messages of a fork refer to, to that fork: it keeps them when the
+ * source thread is deleted.
  */
-export async function handOverFiles(tx: Transaction, workspaceId: string, threadId: string): Promise<void> {
-  // Whoever is forking it is waited for, or waits.
+export async function transferFiles(tx: Transaction, workspaceId: string, threadId: string): Promise<void> {
+  // A concurrent fork holds a key share lock (`lockSourceThread`): either it ends before this, or it waits.
   await tx.$queryRaw`SELECT 1 FROM "Thread" WHERE "workspaceId" = ${workspaceId} AND "id" = ${threadId} FOR UPDATE`;
   await tx.$executeRaw`
     UPDATE "File" f SET "threadId" = m."threadId"

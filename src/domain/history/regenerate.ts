@@ -21,8 +21,8 @@ const regenerateInput = z.object({
 });
 
 /**
- * Drops the answer to the last user message and runs again, with the configuration of the last run but for what is
- * given. Throws ConflictError when the thread has no user message to answer.
+ * Removes the answer to the last user message and creates a new run, with the configuration of the last run except for
+ * the given fields. Throws ConflictError when the thread has no user message to answer.
  */
 export async function regenerate(ctx: DomainContext, input: unknown): Promise<Run> {
   requireScope(ctx, 'RUNS_WRITE');
@@ -31,35 +31,91 @@ export async function regenerate(ctx: DomainContext, input: unknown): Promise<Ru
   if (!isId('Thread', threadId)) throw new NotFoundError(threadId);
   return changeThread(ctx, threadId, async (change) => {
     await cancelUnfinishedRuns(ctx, change);
-    const asked = await change.tx.message.findFirst({
+    const question = await change.tx.message.findFirst({
       where: { threadId, role: 'USER' },
       orderBy: { position: 'desc' },
     });
-    if (!asked) throw new ConflictError('The thread has no user message to answer.');
-    await removeMessages(change, messagesAfter({ ...asked, run: null }));
+    if (!question) throw new ConflictError('The thread has no user message to answer.');
+    await removeMessages(change, messagesAfter({ ...question, run: null }));
     const last = await change.tx.run.findFirst({ where: { threadId }, orderBy: { number: 'desc' } });
     return addRun(ctx, change, {
       ...(last ? configurationOf(last) : {}),
-      model: model ?? last?.model,
+      ...(model ? { model } : {}),
       ...(instructions ? { instructions } : {}),
       pluginTokens: tokens,
     });
   });
 }
 
-function configurationOf(run: Run): CreateRun {
+/** The columns of a run that are not part of the configuration that a client gave it. */
+type StateColumn =
+  | 'workspaceId'
+  | 'id'
+  | 'threadId'
+  | 'number'
+  | 'status'
+  | 'inputThrough'
+  | 'firstSeq'
+  | 'errorCode'
+  | 'errorMessage'
+  | 'errorRetryable'
+  | 'incompleteReason'
+  | 'promptTokens'
+  | 'completionTokens'
+  | 'reasoningTokens'
+  | 'cachedTokens'
+  | 'cost'
+  | 'generationMs'
+  | 'omittedMessages'
+  | 'recordSteps'
+  | 'stepsUntil'
+  | 'sealedUserTokens'
+  | 'metadata'
+  | 'idempotencyKey'
+  | 'attempt'
+  | 'losses'
+  | 'fence'
+  | 'leasedUntil'
+  | 'createdAt'
+  | 'startedAt'
+  | 'firstTokenAt'
+  | 'endedAt'
+  | 'expiresAt';
+
+/** The configuration of a run, to create another one from. */
+function configurationOf(run: Omit<Run, StateColumn>): CreateRun {
+  const {
+    assistantId,
+    model,
+    instructions,
+    tools,
+    temperature,
+    topP,
+    maxPromptTokens,
+    maxCompletionTokens,
+    maxSteps,
+    toolChoice,
+    parallelToolCalls,
+    responseFormat,
+    truncation,
+    truncationLastMessages,
+    ...rest
+  } = run;
+  // A new column of Run does not compile here until it is part of the configuration, or added to `StateColumn`.
+  rest satisfies Record<string, never>;
   return {
-    assistantId: run.assistantId ?? undefined,
-    instructions: run.instructions,
-    tools: run.tools as unknown as CreateRun['tools'],
-    temperature: run.temperature,
-    topP: run.topP,
-    maxPromptTokens: run.maxPromptTokens ?? undefined,
-    maxCompletionTokens: run.maxCompletionTokens,
-    maxSteps: run.maxSteps,
-    toolChoice: (run.toolChoice ?? undefined) as CreateRun['toolChoice'],
-    parallelToolCalls: run.parallelToolCalls,
-    responseFormat: run.responseFormat as CreateRun['responseFormat'],
-    truncation: { strategy: run.truncation, lastMessages: run.truncationLastMessages ?? undefined },
+    assistantId: assistantId ?? undefined,
+    model,
+    instructions,
+    tools: tools as unknown as CreateRun['tools'],
+    temperature,
+    topP,
+    maxPromptTokens: maxPromptTokens ?? undefined,
+    maxCompletionTokens,
+    maxSteps,
+    toolChoice: (toolChoice ?? undefined) as CreateRun['toolChoice'],
+    parallelToolCalls,
+    responseFormat: responseFormat as CreateRun['responseFormat'],
+    truncation: { strategy: truncation, lastMessages: truncationLastMessages ?? undefined },
   };
 }

@@ -1,20 +1,20 @@
 import type { TextChannel } from '../../bus/bus.ts';
 import type { Event, EventType } from '../../db/generated/client.ts';
 
-/** Where a growing text belongs, and what deltas of it are in the graph. */
+/** Where a kind of growing text is stored, and the graph's type of its deltas. */
 interface TextKind {
-  /** The table whose row has the text once it has ended, and the column. */
+  /** The table and the column that hold the text when it has ended. */
   readonly table: 'message' | 'step' | 'toolCall';
   readonly column: 'text' | 'reasoning' | 'arguments' | 'output';
-  /** The column of an event that names the row. */
+  /** The column of an event with the ID of the row. */
   readonly owner: 'messageId' | 'stepId' | 'toolCallId';
-  /** What ends with the text. */
+  /** The text ends with its message or with its step. */
   readonly endsWith: 'message' | 'step';
   /** The graph's type of a delta. */
   readonly graphType: 'MessageDelta' | 'ReasoningDelta' | 'StepDelta';
 }
 
-/** The growing texts. */
+/** The kinds of growing texts. */
 export const textKinds = {
   TEXT: { table: 'message', column: 'text', owner: 'messageId', endsWith: 'message', graphType: 'MessageDelta' },
   REASONING: { table: 'step', column: 'reasoning', owner: 'stepId', endsWith: 'step', graphType: 'ReasoningDelta' },
@@ -22,9 +22,9 @@ export const textKinds = {
   OUTPUT: { table: 'toolCall', column: 'output', owner: 'toolCallId', endsWith: 'step', graphType: 'StepDelta' },
 } as const satisfies Record<TextChannel, TextKind>;
 
-/** What one kind of event means to the log, to followers, to step recording and to the graph. */
+/** What a kind of event means to the log, to followers, to step recording and to the graph. */
 interface EventKind {
-  /** The growing texts that begin with the event. */
+  /** The growing texts that start with the event. */
   readonly opens: readonly TextChannel[];
   /** Ends the growing texts of the event's message, or of its step. */
   readonly ends: 'message' | 'step' | null;
@@ -40,7 +40,9 @@ interface EventKind {
 
 const nothing = { opens: [], ends: null, message: null, ofStep: false, stream: 'run' } as const;
 
-/** The kinds of events. A new kind is a value of the enum `EventType`, a row here, and a type of that name in the graph. */
+/**
+ * The kinds of events. A new kind is a value of the enum `EventType`, a row here, and a type of that name in the graph.
+ */
 export const eventKinds = {
   RUN_STATUS_CHANGED: { ...nothing, graphType: 'RunStatusChanged' },
   STEP_STARTED: { ...nothing, ofStep: true, graphType: 'StepStarted' },
@@ -53,7 +55,7 @@ export const eventKinds = {
   TOOL_CALL_STARTED: { ...nothing, opens: ['ARGUMENTS', 'OUTPUT'], ofStep: true, graphType: 'StepDelta' },
 } as const satisfies Record<EventType, EventKind>;
 
-/** What a kind of event means. */
+/** The row of `eventKinds`, with its general type. */
 export const eventKind = (type: EventType): EventKind => eventKinds[type];
 
 /** The graph's types of events and deltas. */
@@ -64,25 +66,26 @@ export type FeedItemType =
 /** The types of the events that belong to steps. */
 export const eventTypesOfSteps = (Object.keys(eventKinds) as EventType[]).filter((type) => eventKinds[type].ofStep);
 
-/** Names one growing text. */
+/** The key of one growing text. */
 export interface TextKey {
+  /** The ID of the message, the step or the tool call. */
   ownerId: string;
   channel: TextChannel;
 }
 
-/** The texts that grow from an event on. */
+/** The keys of the texts that an event opens. */
 export function textsOpenedBy(event: Pick<Event, 'type' | 'messageId' | 'stepId' | 'toolCallId'>): TextKey[] {
   return eventKind(event.type).opens.map((channel) => ({ ownerId: event[textKinds[channel].owner] ?? '', channel }));
 }
 
-/** Whether an event ends a text that `opener` opened. */
+/** Whether an event ends a text that the event `opener` opened. */
 export function endsText(event: Event, { channel }: TextKey, opener: Event): boolean {
   const { ends } = eventKind(event.type);
   if (ends === null || ends !== textKinds[channel].endsWith) return false;
   return ends === 'message' ? event.messageId === opener.messageId : event.stepId === opener.stepId;
 }
 
-/** Whether subscribers get the row of the event's message with it. */
+/** Whether the event is delivered with the row of its message. */
 export function carriesMessage(type: EventType): boolean {
   const { message } = eventKind(type);
   return message !== null && message !== 'removed';

@@ -3,7 +3,7 @@ import type { Database, Transaction } from '../../db/client.ts';
 import { executingSql } from '../run-status.ts';
 import { type TextKey, textKinds } from './event-kinds.ts';
 
-/** A delta of a growing text that a run's executor hands over, with the fence under which it may write. */
+/** A delta of a growing text, with the fence under which the executor of its run writes it. */
 export interface TextDelta {
   workspaceId: string;
   threadId: string;
@@ -16,13 +16,12 @@ export interface TextDelta {
   text: string;
 }
 
-/** The key as a text. */
+/** The key of a growing text as a string. */
 export const textId = ({ ownerId, channel }: TextKey) => `${ownerId} ${channel}`;
 
 /**
- * Stores deltas of any number of runs, of any workspaces, in one statement. Pieces of a run that is no longer executed
- * under their fence are left out: a worker that was only slow cannot write into its successor's text.
- * Returns the ids of the runs whose deltas were stored.
+ * Stores deltas of any runs, of any workspaces, with one statement. Deltas with an outdated fence are left out: a slow
+ * worker cannot write into the text of its successor. Returns the IDs of the runs whose deltas were stored.
  */
 export async function storeDeltas(database: Database, deltas: TextDelta[]): Promise<Set<string>> {
   const column = <Name extends keyof TextDelta>(name: Name) => deltas.map((delta) => delta[name]);
@@ -47,10 +46,10 @@ export async function storeDeltas(database: Database, deltas: TextDelta[]): Prom
   return new Set(live.map(({ id }) => id));
 }
 
-/** A text as the database can store it: without NUL and half characters. */
+/** Replaces what the database cannot store, U+0000 and unpaired surrogates, by U+FFFD. */
 export const storable = (text: string): string => text.replaceAll('\0', '\ufffd').toWellFormed();
 
-/** Joins deltas in the order of their offsets, as far as they follow each other. */
+/** Joins deltas that are ordered by offset; one that does not continue the text is left out. */
 function joinDeltas(deltas: Array<{ offset: number; text: string }>): string {
   let joined = '';
   for (const { offset, text } of deltas) {
@@ -59,7 +58,7 @@ function joinDeltas(deltas: Array<{ offset: number; text: string }>): string {
   return joined;
 }
 
-/** What has been stored of a run's growing texts, by `textId`. */
+/** The growing texts of a run from its stored deltas, by `textId`. */
 export async function readDeltasOfRun(tx: Transaction, runId: string): Promise<Map<string, string>> {
   const deltas = await tx.textDelta.findMany({
     where: { runId },
@@ -70,8 +69,8 @@ export async function readDeltasOfRun(tx: Transaction, runId: string): Promise<M
 }
 
 /**
- * The texts as they are now, by `textId`: from the deltas while they grow, from the row they belong to once they have
- * ended. The deltas are read first, so that a text that ends in between is found whole in its row.
+ * The current texts, by `textId`: from their deltas while they grow, from their rows when they have ended. The deltas
+ * are read first, so that a text that ends between the reads is found whole in its row.
  */
 export async function readTexts(
   db: Database,
@@ -100,7 +99,7 @@ export async function readTexts(
 
 type TextColumns = Partial<Record<(typeof textKinds)[TextChannel]['column'], string | null>>;
 
-/** The columns of rows that hold texts which have ended, by the id of the row. */
+/** The text columns of rows, by the ID of the row. */
 async function readRows(
   db: Database,
   table: (typeof textKinds)[TextChannel]['table'],

@@ -1,14 +1,14 @@
 import { Prisma } from '../../db/generated/client.ts';
 
-/** The tables whose rows a change of a thread may write at its end. */
+/** The tables whose rows a change of a thread can write with its last statement. */
 type Table = 'Message' | 'Step' | 'ToolCall' | 'Run';
 type Columns = Record<string, unknown>;
 
 const column = (name: string) => Prisma.raw(`"${name}"`);
 
 /**
- * Rows that a change of a thread inserts and updates with its last statement, all at once: most of what such a change takes
- * is waiting for the database's answers. What is pending is not seen by the statements before it.
+ * Rows that a change of a thread inserts and updates with its last statement, because round trips to the database
+ * dominate the duration of a change. Statements before it do not see pending rows: call `ThreadChange.flush` first.
  */
 export class PendingWrites {
   readonly #workspaceId: string;
@@ -30,7 +30,7 @@ export class PendingWrites {
     this.#inserts.set(table, rows.set(row.id, { ...row }));
   }
 
-  /** Updates columns of a row, also of one that is yet to be inserted. */
+  /** Updates columns of a row, which may be pending itself. */
   update(table: Table, id: string, columns: Columns): void {
     const inserted = this.#inserts.get(table)?.get(id);
     if (inserted) return void Object.assign(inserted, columns);
@@ -38,12 +38,12 @@ export class PendingWrites {
     this.#updates.set(table, rows.set(id, { ...rows.get(id), ...columns }));
   }
 
-  /** Deletes the deltas of a run, whose texts stand in their rows. */
+  /** Deletes the deltas of a run whose texts are stored in their rows. */
   deleteDeltas(runId: string): void {
     this.#endedRuns.push(runId);
   }
 
-  /** Takes what is pending, as statements for a WITH. */
+  /** Removes and returns the pending writes, as statements for a WITH. */
   drain(): Prisma.Sql[] {
     const statements = [
       ...[...this.#inserts].map(([table, rows]) => this.#insertOf(table, [...rows.values()])),

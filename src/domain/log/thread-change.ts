@@ -8,16 +8,16 @@ import { executingSql } from '../run-status.ts';
 import { eventKind } from './event-kinds.ts';
 import { PendingWrites } from './pending-writes.ts';
 
-/** The `closedSeq` of an event whose texts are still growing: the largest Int of PostgreSQL. */
+/** The `closedSeq` of an event whose texts are still growing: the largest integer of PostgreSQL. */
 export const stillOpen = 2_147_483_647;
 
-/** What happened, as the log keeps it. */
+/** An event to log; the change adds its number and time. */
 export type Entry = Omit<Prisma.EventCreateManyInput, 'workspaceId' | 'threadId' | 'seq' | 'at' | 'closedSeq'>;
 
 interface LogOptions {
-  /** The row of the event's message, or the columns of it that are new, for followers in this process. */
+  /** The row of the event's message, or its changed columns, for followers in this process. */
   message?: Partial<Message>;
-  /** false: the event ends no text, although its kind does. */
+  /** false: the event ends no text, although events of its kind can. */
   hasTexts?: boolean;
 }
 
@@ -52,15 +52,15 @@ export const lockedColumns = Object.fromEntries(threadColumns.map((name) => [nam
   MissingColumn extends never ? true : never
 >;
 
-/** What an executor needs to know of its run, read under the lock of the thread and of the run. */
+/** The columns of a run that its executor needs, read under the locks of the thread and the run. */
 export type LockedRun = Pick<Run, 'id' | 'number' | 'fence' | 'status' | 'recordSteps' | 'startedAt'>;
 
-/** A change of one thread, under its row lock: gives out numbers in order and keeps the log that followers read. */
+/** A change of one thread under its row lock: allocates numbers in order and writes the log that followers read. */
 export class ThreadChange {
   readonly tx: Transaction;
   readonly thread: LockedThread;
   readonly now: Date;
-  /** Rows that are written with the last statement. */
+  /** The rows to write with the last statement. */
   readonly pending: PendingWrites;
   readonly #workspaceId: string;
   readonly #events: Array<Entry & { seq: number; closedSeq: number | null }> = [];
@@ -91,30 +91,30 @@ export class ThreadChange {
     return seq;
   }
 
-  /** The next message position. */
+  /** Allocates the next message position. */
   position(): number {
     this.thread.lastPosition += 1;
     return this.thread.lastPosition;
   }
 
-  /** The next run number. */
+  /** Allocates the next run number. */
   runNumber(): number {
     this.thread.lastRun += 1;
     return this.thread.lastRun;
   }
 
-  /** Runs when the change has been committed, and never when it was not. Must not throw. */
+  /** Calls `action` after the commit, and never after a rollback. It must not throw. */
   afterCommit(action: () => void): void {
     this.#afterCommit.push(action);
   }
 
-  /** Writes what is pending now: before statements that read or change the same rows. */
+  /** Writes the pending rows now. Required before statements that read or change these rows. */
   async flush(): Promise<void> {
     if (this.pending.isEmpty) return;
     await this.tx.$executeRaw`WITH ${named(this.pending.drain())} SELECT 1`;
   }
 
-  /** Writes what is pending, the log and the numbers, in one statement; called once, before the commit. */
+  /** Writes the pending rows, the log and the allocated numbers with one statement. Called once, before the commit. */
   async write(before: LockedThread): Promise<void> {
     const { id, activeRunId, lastSeq, lastPosition, lastRun, lastActiveAt } = this.thread;
     const isChanged = Object.entries(before).some(([name, value]) => this.thread[name as keyof LockedThread] !== value);
@@ -139,7 +139,7 @@ export class ThreadChange {
       WHERE "workspaceId" = ${workspaceId} AND "id" = ${id}`;
   }
 
-  /** Tells followers and runs what waited for the commit. */
+  /** Publishes the events and calls the actions of `afterCommit`. Called once, after the commit. */
   announce(publish: (message: BusMessage) => void): void {
     if (this.#events.length > 0) {
       const at = this.now.toISOString();
@@ -154,32 +154,33 @@ export class ThreadChange {
 const named = (statements: Prisma.Sql[]) =>
   Prisma.join(statements.map((statement, index) => Prisma.sql`${Prisma.raw(`w${index}`)} AS (${statement})`));
 
-/** How a change of a thread begins, if not with reading a thread that is there. */
-interface Beginning {
-  /** Inserts the thread, and returns its row. */
+/** How a change of a thread starts; by default it locks an existing thread. */
+interface ChangeStart {
+  /** Inserts the thread and returns its row. */
   insert?: (tx: Transaction) => Promise<LockedThread>;
-  /** Locks the run, too, if it is executed under that fence; else the thread counts as not there. */
+  /** Locks the run, too. Unless it is executed under this fence, the change throws NotFoundError. */
   run?: { id: string; fence: number };
 }
 
 /**
- * Changes a thread: locks its row, runs `change`, writes the log, commits, and tells followers. What `change` throws
- * undoes all of it. Nothing but the database may be awaited in it. Throws NotFoundError when the thread is not visible.
+ * Changes a thread: locks its row, calls `change`, writes the log, commits, and publishes the events. An error in
+ * `change` rolls everything back. `change` must await nothing but the database. Throws NotFoundError when the thread is
+ * not visible to the actor.
  */
 export async function changeThread<T>(
   ctx: DomainContext,
   threadId: string,
   change: (change: ThreadChange, run: LockedRun | null) => Promise<T>,
-  { insert, run }: Beginning = {},
+  { insert, run }: ChangeStart = {},
 ): Promise<T> {
   const [result, done] = await ctx.db.$transaction(async (tx) => {
     const locked = run ? await lockWithRun(ctx, tx, threadId, run) : null;
     const thread = locked?.thread ?? (await (insert ? insert(tx) : lockThread(ctx, tx, threadId)));
     const before = { ...thread };
-    const running = new ThreadChange(tx, ctx.workspaceId, thread);
-    const value = await change(running, locked?.run ?? null);
-    await running.write(before);
-    return [value, running] as const;
+    const threadChange = new ThreadChange(tx, ctx.workspaceId, thread);
+    const value = await change(threadChange, locked?.run ?? null);
+    await threadChange.write(before);
+    return [value, threadChange] as const;
   });
   done.announce((message) => ctx.bus.publish(threadTopic(threadId), message));
   return result;
@@ -194,7 +195,7 @@ async function lockThread(ctx: DomainContext, tx: Transaction, threadId: string)
   return thread;
 }
 
-/** For the run's executor, which acts for the server. Locks in the same order as everybody: the thread first. */
+/** For the executor of the run, which acts as the server. Locks the thread first, like every other change. */
 async function lockWithRun(
   ctx: DomainContext,
   tx: Transaction,

@@ -2,10 +2,10 @@ import { Prisma } from '../../db/generated/client.ts';
 import type { Services } from '../context.ts';
 import { deleteUnusedBlobs } from '../file/blob.ts';
 
-/** How many rows one statement deletes: it holds their locks, and the embedded database, for a moment only. */
+/** The rows that one statement deletes: few, because it blocks the embedded database meanwhile. */
 const batchSize = 1000;
 
-/** What hangs on a workspace and its key, children before their parents, so that no statement cascades far. */
+/** The tables of a workspace with their primary keys, children before parents, so that no statement cascades far. */
 const tables = [
   ['TextDelta', ['workspaceId', 'ownerId', 'channel', 'offset']],
   ['Event', ['workspaceId', 'threadId', 'seq']],
@@ -26,8 +26,8 @@ const tables = [
 const quoted = (names: readonly string[]) => Prisma.raw(names.map((name) => `"${name}"`).join(', '));
 
 /**
- * Deletes what is left of deleted workspaces, some rows at a time, so that nobody waits for it. Serves all workspaces; goes
- * on where it was when it is stopped in the middle.
+ * Purges the data of deleted workspaces in batches. Works on all workspaces. Stops when the signal aborts; the next call
+ * continues.
  */
 export async function purgeDeletedWorkspaces(services: Services, signal: AbortSignal): Promise<void> {
   const { database } = services;

@@ -4,13 +4,12 @@ import { deleteThread } from '../history/delete-thread.ts';
 
 const dayMs = 24 * 60 * 60 * 1000;
 
-/** When a thread expires that was last active then; null when its workspace keeps threads for good. */
+/** When a thread expires; null: its workspace has no time to live for threads. */
 export function expiryOf(lastActiveAt: Date, threadTtlDays: number | null): Date | null {
   return threadTtlDays === null ? null : new Date(lastActiveAt.getTime() + threadTtlDays * dayMs);
 }
 
-/** Deletes threads that were last active longer ago than their workspace keeps them. Serves all workspaces; stops when
- * the signal aborts. */
+/** Deletes threads past the time to live of their workspace. Works on all workspaces. Stops when the signal aborts. */
 export async function deleteExpiredThreads(services: Services, signal: AbortSignal): Promise<void> {
   const workspaces = await services.database.workspace.findMany({ where: { threadTtlDays: { not: null } } });
   for (const { id: workspaceId, threadTtlDays } of workspaces) {
@@ -23,7 +22,7 @@ export async function deleteExpiredThreads(services: Services, signal: AbortSign
     for (const thread of threads) {
       if (signal.aborted) return;
       await deleteThread(ctx, thread).catch((error) => {
-        // Somebody else was faster.
+        // The thread was deleted meanwhile.
         if (!(error instanceof NotFoundError)) throw error;
       });
     }

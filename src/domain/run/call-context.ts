@@ -11,7 +11,7 @@ import { searchFiles } from '../search/file-search.ts';
 import { markOf } from '../thread/annotation.ts';
 import { userTokenOf } from '../tool/plugin-token.ts';
 
-/** What a call of a run may do: with the files of its thread and its assistant, and with what it writes. */
+/** The context of a tool call: access to the files of its run, and the output of the call. */
 export function callContext(
   ctx: DomainContext,
   run: Run,
@@ -41,7 +41,7 @@ export function callContext(
   };
 }
 
-/** Which of the searches of its run a call is, from 1. */
+/** The number of a call among the file searches of its run, from 1. */
 async function searchNumber(ctx: DomainContext, runId: string, callId: string): Promise<number> {
   const searches = await ctx.db.toolCall.findMany({
     where: { kind: 'FILE_SEARCH', step: { runId } },
@@ -66,7 +66,7 @@ async function saveFile(
   } catch (error) {
     if (error instanceof QuotaExceededError) throw new ToolError('quota_exceeded', error.message);
     if (error instanceof TooManyBytesError) {
-      throw new ToolError('file_too_large', `${name} is larger than ${error.maxBytes} bytes, the limit.`);
+      throw new ToolError('file_too_large', `${name} is larger than the limit of ${error.maxBytes} bytes.`);
     }
     throw error;
   }

@@ -1,23 +1,45 @@
 import { threadTopic } from '../../bus/bus.ts';
-import type { Run } from '../../db/generated/client.ts';
+import { claimLock } from '../../db/advisory-locks.ts';
+import { Prisma, type Run } from '../../db/generated/client.ts';
 import type { Services } from '../context.ts';
 import { executingSql } from '../run-status.ts';
 
-/** Any fixed number: the advisory lock under which one process after the other claims, so that limits hold exactly. */
-const claimLock = 7_242_026;
-
-/** What came of claiming. */
+/** The result of a claim. */
 export interface Claimed {
   runs: Run[];
-  /** Whether runs are left that could be claimed: now, when there is room, or when their workspace has fewer under way. */
+  /**
+   * Whether claimable runs are left: for a worker with capacity, or for when their workspace has fewer runs executing.
+   */
   isMoreWaiting: boolean;
 }
 
 /**
- * Takes up to `limit` queued runs for this worker: of the heads of all threads, those of the workspaces with the fewest
- * runs under way come first, so that a busy workspace starves nobody; in a workspace the oldest. No workspace gets more
- * than its `maxConcurrentRuns`. Beside `enterStatus` the one writer of a run's status, and bound by the same rule: only
- * QUEUED becomes IN_PROGRESS, together with its event. Looks over all workspaces: a worker serves them all.
+ * The columns that a claim returns. A list, because `r.*` would change the result of the prepared statement, and break
+ * running instances, when a newer instance adds a column.
+ */
+const runColumns = Prisma.raw(
+  Object.keys(Prisma.RunScalarFieldEnum)
+    .map((name) => `r."${name}"`)
+    .join(', '),
+);
+
+/**
+ * Claims up to `limit` queued runs for this worker, over all workspaces. Of the heads of the threads' queues, those of
+ * the workspaces with the fewest executing runs come first, so that a busy workspace starves no other; within a
+ * workspace the oldest. No workspace exceeds its `maxConcurrentRuns`. Besides `enterStatus` the only writer of a run's
+ * status, under the same rule: QUEUED becomes IN_PROGRESS, together with its event.
+ *
+ * The parts of the statement, in order:
+ * 1. `workspace`: the workspaces with queued runs, and the number of their executing runs (`busy`).
+ * 2. `head`: fairness and limits. The oldest claimable runs of each workspace, as many as its limit leaves. `turn` is
+ *    the number of executing runs that the workspace would then have.
+ * 3. `chosen`: up to `limit` of them, by turn.
+ * 4. `locked`: the threads of the chosen runs, locked; a thread that another transaction holds is skipped.
+ * 5. `moment`: the time of the claim.
+ * 6. `claimed`: the runs, moved to IN_PROGRESS with a new fence, a lease, a start and an expiry.
+ * 7. `entry`: the event of each claimed run.
+ * 8. `counted`: the event's number, in the thread.
+ * 9. `waiting`: whether more queued heads exist than were claimed.
  */
 export async function claimQueuedRuns({ database, bus, timing }: Services, limit: number): Promise<Claimed> {
   const leasedUntil = new Date(Date.now() + timing.run.leaseMs);
@@ -46,14 +68,14 @@ export async function claimQueuedRuns({ database, bus, timing }: Services, limit
         JOIN chosen c ON c."workspaceId" = t."workspaceId" AND c."threadId" = t."id" AND c."runId" = t."activeRunId"
         FOR UPDATE OF t SKIP LOCKED
       ), moment AS (
-        -- Not when the claim was asked for, but now that its turn has come: no run starts before the one ahead of it ended.
+        -- The time under the advisory lock, not the start of the transaction: no run starts before its predecessor has ended.
         SELECT date_trunc('milliseconds', clock_timestamp()) AS "now" FROM locked LIMIT 1
       ), claimed AS (
         UPDATE "Run" r SET "status" = 'IN_PROGRESS', "fence" = r."fence" + 1, "leasedUntil" = ${leasedUntil}::timestamptz,
           "startedAt" = coalesce(r."startedAt", greatest(m."now", r."createdAt")),
           "expiresAt" = coalesce(r."startedAt", greatest(m."now", r."createdAt")) + make_interval(secs => l."maxRunSeconds")
         FROM locked l, moment m WHERE r."workspaceId" = l."workspaceId" AND r."id" = l."runId" AND r."status" = 'QUEUED'
-        RETURNING r.*, l."seq", m."now"
+        RETURNING ${runColumns}, l."seq", m."now"
       ), entry AS (
         INSERT INTO "Event" ("workspaceId", "threadId", "seq", "type", "runId", "value", "at")
         SELECT "workspaceId", "threadId", "seq", 'RUN_STATUS_CHANGED', "id", 'IN_PROGRESS', "now" FROM claimed

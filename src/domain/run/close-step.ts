@@ -85,7 +85,10 @@ async function closeMessage(change: ThreadChange, step: Step, outcome: StepOutco
   change.log(entry, { message: ended });
 }
 
-/** The columns of a message that refer to what the tools of its run left: annotations, and images that no message shows. */
+/**
+ * The columns of a message that refer to the results of its run's tools: annotations, and images that no message shows
+ * yet.
+ */
 async function referencesOf(
   change: ThreadChange,
   { runId, messageId }: Step,
@@ -98,7 +101,7 @@ async function referencesOf(
     select: { parts: true },
   });
   const shown = new Set(others.flatMap(({ parts }) => filesIn(parts as MessagePart[] | null)));
-  const images = sources.pictures.filter(({ id }) => !shown.has(id));
+  const images = sources.images.filter(({ id }) => !shown.has(id));
   const parts: MessagePart[] = [
     { type: 'text', text },
     ...images.map(({ id }) => ({ type: 'file' as const, fileId: id, detail: null })),

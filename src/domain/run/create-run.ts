@@ -5,7 +5,8 @@ import { isId, newId } from '../../id.ts';
 import { requireScope } from '../access/access.ts';
 import type { DomainContext } from '../context.ts';
 import { InvalidInputError, NotFoundError, ThreadBusyError } from '../error.ts';
-import { absentOr, metadata, parse, textUpTo } from '../input.ts';
+import { absentOr, integer, metadata, parse, positive, textUpTo } from '../input.ts';
+import { runLimits } from '../limits.ts';
 import { changeThread, type ThreadChange } from '../log/thread-change.ts';
 import { appendMessages, messageInputs } from '../thread/message.ts';
 import { insertThread, threadInput } from '../thread/thread.ts';
@@ -20,10 +21,10 @@ const createInput = z.object({
   thread: absentOr(threadInput),
   assistantId: absentOr(z.string()),
   messages: absentOr(messageInputs),
-  additionalInstructions: absentOr(textUpTo(256_000)),
+  additionalInstructions: absentOr(textUpTo(runLimits.instructions)),
   tools: absentOr(tools),
-  maxPromptTokens: absentOr(z.int().min(1, 'At least 1, please')),
-  maxSteps: absentOr(z.int().min(1, 'At least 1, please').max(1000, 'At most 1000, please')),
+  maxPromptTokens: absentOr(positive),
+  maxSteps: absentOr(integer(1, runLimits.steps)),
   toolChoice: absentOr(toolChoice),
   pluginTokens,
   parallelToolCalls: absentOr(z.boolean()),
@@ -31,38 +32,38 @@ const createInput = z.object({
     z
       .object({
         strategy: z.enum(['AUTO', 'LAST_MESSAGES']),
-        lastMessages: absentOr(z.int().min(1, 'At least 1, please')),
+        lastMessages: absentOr(positive),
       })
       .refine(({ strategy, lastMessages }) => (strategy === 'LAST_MESSAGES') === (lastMessages !== undefined), {
         path: ['lastMessages'],
-        message: 'lastMessages goes with the strategy LAST_MESSAGES, and only with it',
+        message: 'Required for the strategy LAST_MESSAGES, and not allowed for others',
       }),
   ),
   whenBusy: absentOr(z.enum(['ENQUEUE', 'REJECT', 'CANCEL_ACTIVE'])),
   metadata: absentOr(metadata),
-  idempotencyKey: absentOr(z.string().min(1, 'A key must not be empty').max(200)),
+  idempotencyKey: absentOr(textUpTo(runLimits.idempotencyKey).min(1, 'Must not be empty')),
 });
-/** What a run is created from, checked. */
+/** The validated input of a run. */
 export type CreateRun = z.output<typeof createInput>;
 
-const idempotencyMs = 24 * 60 * 60 * 1000;
+const idempotencyMs = runLimits.idempotencyHours * 60 * 60 * 1000;
 
-/** Keys of different actors never meet. */
+/** The idempotency key as stored. Keys of different end users, and of keys and end users, cannot collide. */
 function storedKey(ctx: DomainContext, key: string | undefined): string | null {
   if (key === undefined) return null;
   return ctx.actor.kind === 'USER' ? `user:${JSON.stringify([ctx.actor.userId, key])}` : `key:${key}`;
 }
 
 /**
- * Starts a run on a thread, or on a new one, after appending messages; all in one transaction. On a busy thread it
- * waits its turn (ENQUEUE), is refused with ThreadBusyError (REJECT), or takes the place of what runs and waits
- * (CANCEL_ACTIVE). The same idempotency key within 24 hours answers the first run and changes nothing.
+ * Creates a run on a thread, or on a new one, after appending messages; all in one transaction. On a busy thread the run
+ * is queued (ENQUEUE), refused with ThreadBusyError (REJECT), or the unfinished runs are cancelled (CANCEL_ACTIVE).
+ * A second call with the same idempotency key within 24 hours returns the first run and changes nothing.
  */
 export async function createRun(ctx: DomainContext, input: unknown): Promise<Run> {
   requireScope(ctx, 'RUNS_WRITE');
   const create = parse(createInput, input);
   if ((create.threadId === undefined) === (create.thread === undefined)) {
-    throw new InvalidInputError([{ path: ['threadId'], message: 'Give threadId or thread, exactly one of the two.' }]);
+    throw new InvalidInputError([{ path: ['threadId'], message: 'Exactly one of threadId and thread is required.' }]);
   }
   if (create.thread !== undefined || create.messages?.length) requireScope(ctx, 'THREADS_WRITE');
   const key = storedKey(ctx, create.idempotencyKey);
@@ -71,7 +72,7 @@ export async function createRun(ctx: DomainContext, input: unknown): Promise<Run
   try {
     return await startRun(ctx, create, key);
   } catch (error) {
-    // Two requests with one key came at the same time: the other one was first.
+    // A concurrent request with the same key was faster.
     const winner = key && error instanceof Prisma.PrismaClientKnownRequestError && error.code === 'P2002';
     const run = winner ? await findByKey(ctx, key) : null;
     if (run) return run;
@@ -105,7 +106,7 @@ function startRun(ctx: DomainContext, create: CreateRun, key: string | null): Pr
   );
 }
 
-/** Adds a run to the thread that is being changed, after its messages. */
+/** Appends the messages of the input to the thread of the change, and adds a run after them. */
 export async function addRun(
   ctx: DomainContext,
   change: ThreadChange,
@@ -149,7 +150,7 @@ async function findAssistant(change: ThreadChange, id: string | null): Promise<A
   return assistant;
 }
 
-/** Does what `whenBusy` says about the runs of the thread that are not finished. */
+/** Applies `whenBusy` to the unfinished runs of the thread. Throws ThreadBusyError for REJECT. */
 async function resolveBusyThread(
   ctx: DomainContext,
   change: ThreadChange,
@@ -163,7 +164,7 @@ async function resolveBusyThread(
   for (const run of runs) await requestCancel(ctx, change, run);
 }
 
-/** The configuration that is in force: the run's own, over the assistant's, over the defaults. */
+/** The effective configuration: the run's own values, then the assistant's, then the defaults. */
 async function snapshotConfiguration(
   ctx: DomainContext,
   change: ThreadChange,
@@ -186,7 +187,7 @@ async function snapshotConfiguration(
     topP: effective(create.topP, assistant?.topP),
     maxPromptTokens: create.maxPromptTokens,
     maxCompletionTokens: effective(create.maxCompletionTokens, assistant?.maxCompletionTokens),
-    maxSteps: create.maxSteps ?? 20,
+    maxSteps: create.maxSteps ?? runLimits.defaultSteps,
     toolChoice: create.toolChoice,
     parallelToolCalls: create.parallelToolCalls ?? true,
     responseFormat: responseFormat === null ? undefined : (responseFormat as Prisma.InputJsonValue),

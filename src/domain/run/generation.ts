@@ -2,20 +2,21 @@ import { z } from 'zod';
 import { UnknownModelError } from '../../providers/model-catalog.ts';
 import type { DomainContext } from '../context.ts';
 import { InvalidInputError } from '../error.ts';
-import { clearable, textUpTo } from '../input.ts';
+import { clearable, positive, textUpTo } from '../input.ts';
+import { inputLimits, runLimits, toolLimits } from '../limits.ts';
 import { schemaFault } from '../tool/tool-input.ts';
 
-/** How an answer is to be shaped, in the form of OpenAI's `response_format`. */
+/** The format of an answer, in the form of OpenAI's `response_format`. */
 export type ResponseFormat =
   | { type: 'text' }
   | { type: 'json_object' }
   | { type: 'json_schema'; json_schema: { name: string; description?: string; schema?: object; strict?: boolean } };
 
-/** Whether and which tool must be called, in the form of OpenAI's `tool_choice`. */
+/** Whether the model must call a tool, and which one, in the form of OpenAI's `tool_choice`. */
 export type ToolChoice = 'none' | 'auto' | 'required' | { type: 'function'; function: { name: string } };
 
 const formatHelp =
-  'Use { "type": "text" }, { "type": "json_object" } or { "type": "json_schema", "json_schema": { "name", "schema" } }';
+  'Must be { "type": "text" }, { "type": "json_object" } or { "type": "json_schema", "json_schema": { "name", "schema" } }';
 const isSchema = (schema: Record<string, unknown>, check: z.RefinementCtx) => {
   const fault = schemaFault(schema, 'schema');
   if (fault) check.addIssue({ code: 'custom', message: fault });
@@ -28,7 +29,12 @@ const responseFormat = z.discriminatedUnion(
     z.object({
       type: z.literal('json_schema'),
       json_schema: z.object({
-        name: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/),
+        name: z
+          .string()
+          .regex(
+            new RegExp(`^[A-Za-z0-9_-]{1,${runLimits.formatName}}$`),
+            `A name has 1 to ${runLimits.formatName} letters, digits, _ or -`,
+          ),
         description: z.string().optional(),
         schema: z.looseObject({}).superRefine(isSchema).optional(),
         strict: z.boolean().optional(),
@@ -38,26 +44,41 @@ const responseFormat = z.discriminatedUnion(
   { error: formatHelp },
 );
 
-/** For `toolChoice` of a run. */
+/** The `toolChoice` of a run. */
 export const toolChoice = z.union(
   [
     z.enum(['none', 'auto', 'required']),
-    z.object({ type: z.literal('function'), function: z.object({ name: z.string().min(1).max(64) }) }),
+    z.object({
+      type: z.literal('function'),
+      function: z.object({ name: z.string().min(1).max(toolLimits.functionName) }),
+    }),
   ],
-  { error: 'Use "none", "auto", "required" or { "type": "function", "function": { "name" } }' },
+  { error: 'Must be "none", "auto", "required" or { "type": "function", "function": { "name" } }' },
 );
 
-/** The rules of what steers a generation, alike for assistants and runs. */
+/** The name of a model. */
+export const modelName = z
+  .string()
+  .trim()
+  .min(1, 'Must not be empty')
+  .max(inputLimits.model, `At most ${inputLimits.model} characters`);
+
+const numberUpTo = (max: number) => z.number().min(0, `From 0 to ${max}`).max(max, `From 0 to ${max}`);
+
+/** The generation settings that assistants and runs have in common. */
 export const generation = {
-  model: clearable(z.string().trim().min(1, 'Name a model').max(200)),
-  instructions: clearable(textUpTo(256_000)),
-  temperature: clearable(z.number().min(0, 'From 0 to 2, please').max(2, 'From 0 to 2, please')),
-  topP: clearable(z.number().min(0, 'From 0 to 1, please').max(1, 'From 0 to 1, please')),
-  maxCompletionTokens: clearable(z.int().min(1, 'At least 1, please')),
+  model: clearable(modelName),
+  instructions: clearable(textUpTo(runLimits.instructions)),
+  temperature: clearable(numberUpTo(runLimits.temperature)),
+  topP: clearable(numberUpTo(runLimits.topP)),
+  maxCompletionTokens: clearable(positive),
   responseFormat: clearable(responseFormat),
 };
 
-/** The resolved name of the model for a name, or for none: the workspace's default, else the server's. */
+/**
+ * The resolved name of a model; without a name the workspace's default, or else the server's. Throws InvalidInputError
+ * for a model that no configured provider has.
+ */
 export function effectiveModel(ctx: DomainContext, name: string | null, workspaceDefault: string | null): string {
   try {
     return ctx.models.resolve(name ?? workspaceDefault ?? ctx.models.defaultModel);

@@ -2,29 +2,30 @@ import type { Database } from '../../db/client.ts';
 import type { Run, RunStatus } from '../../db/generated/client.ts';
 import type { DomainContext } from '../context.ts';
 import { NotFoundError } from '../error.ts';
+import { runLimits } from '../limits.ts';
 import { changeThread, type LockedRun, type ThreadChange } from '../log/thread-change.ts';
 import { executing, isExecuting } from '../run-status.ts';
 import { closeOpenStep } from './close-step.ts';
 import { endRun, type RunEnd, type RunEnding } from './run.ts';
 import { findOpenStep } from './step.ts';
 
-/** The run is executed by somebody else now, or has been ended from outside: whoever gets this stops at once. */
+/**
+ * Another worker executes the run now, or it was ended from outside. The worker that gets this error must stop at once.
+ */
 export class LeaseLostError extends Error {
   constructor(runId: string) {
-    super(`The lease of ${runId} has passed on.`);
+    super(`The lease of ${runId} is lost.`);
   }
 }
 
-/** A run in the hands of a worker: every write names the fence under which it was claimed. */
+/** A run that this worker executes. Every write names the fence under which it was claimed. */
 export type ClaimedRun = Run;
 
-/** A run over which so many workers have died is not given to another. */
-const maxLosses = 3;
-
 /**
- * Takes over a run whose worker is gone. Returns null when there is nothing to do: it has ended, waits for its client, or is
- * in the hands of a living worker. It goes on with a higher `attempt`; what that worker had open is closed as incomplete.
- * A run that was handed back is no loss; one over which three workers have died ends FAILED, and lets its thread go on.
+ * Takes over a run whose lease has run out or was given up, with a higher `attempt`. Closes the open step of the former
+ * worker as incomplete, unless some of its tool calls were started. Returns null when there is nothing to execute: the
+ * run has ended, waits for its client, or has a valid lease. A run that was handed back counts as no loss; after the
+ * third loss the run ends FAILED, and its thread continues with the next run.
  */
 export async function takeOverRun(ctx: DomainContext, threadId: string, runId: string): Promise<ClaimedRun | null> {
   try {
@@ -46,25 +47,26 @@ async function takeOver(ctx: DomainContext, change: ThreadChange, run: Run): Pro
     return null;
   }
   const losses = run.losses + (run.leasedUntil === null ? 0 : 1);
-  const error = { code: 'worker_lost', message: 'The worker stopped while it was at this step.', retryable: true };
+  const error = { code: 'worker_lost', message: 'The worker was lost while it executed this step.', retryable: true };
   const step = { status: 'FAILED', incompleteReason: 'worker_lost', error } as const;
-  if (losses >= maxLosses) {
-    const message = `${losses} workers stopped while they were at this run: it is not tried again.`;
+  if (losses >= runLimits.lostWorkers) {
+    const message = `${losses} workers were lost while they executed this run. It is not retried.`;
     const end = { status: 'FAILED', error: { code: 'worker_lost', message, retryable: false } } as const;
     await endRun(ctx, change, run, end, { step, data: { losses } });
     return null;
   }
-  // Calls that were begun are seen to by the next worker: their arguments are complete, and some have answered.
+  // A step with started calls stays open for the next worker: its arguments are complete, and some calls may have
+  // ended.
   const open = await findOpenStep(change, run.id);
-  const isBegun = open?.toolCalls.some(({ startedAt }) => startedAt !== null) === true;
-  if (!isBegun) await closeOpenStep(change, run.id, step, undefined, open);
+  const hasStartedCalls = open?.toolCalls.some(({ startedAt }) => startedAt !== null) === true;
+  if (!hasStartedCalls) await closeOpenStep(change, run.id, step, undefined, open);
   const leasedUntil = new Date(change.now.getTime() + ctx.timing.run.leaseMs);
   const data = { fence: run.fence + 1, leasedUntil, losses, attempt: run.attempt + 1 };
   await change.tx.run.updateMany({ where: { id: run.id }, data });
   return change.tx.run.findFirst({ where: { id: run.id } });
 }
 
-/** Keeps the run for another while. Returns its status, or null when the lease is lost. */
+/** Renews the lease. Returns the status of the run, or null when the lease is lost. */
 export async function renewLease(ctx: DomainContext, run: ClaimedRun): Promise<RunStatus | null> {
   const [renewed] = await ctx.db.run.updateManyAndReturn({
     where: { id: run.id, fence: run.fence, status: { in: [...executing] } },
@@ -75,8 +77,8 @@ export async function renewLease(ctx: DomainContext, run: ClaimedRun): Promise<R
 }
 
 /**
- * Changes the thread on behalf of a claimed run; `data` is written into its row on the way. Throws LeaseLostError when
- * the run is no longer this worker's.
+ * Changes the thread of a claimed run, as its executor; `data`: columns of the run to update with the change.
+ * Throws LeaseLostError when this worker does not execute the run any more.
  */
 export function changeRun<T>(
   ctx: DomainContext,
@@ -93,7 +95,7 @@ export function changeRun<T>(
   });
 }
 
-/** Ends a claimed run; one that somebody asked to cancel ends CANCELLED, whatever its worker had come to. */
+/** Ends a claimed run. A run in CANCELLING ends CANCELLED, regardless of `end`. */
 export function finishRun(ctx: DomainContext, run: ClaimedRun, end: RunEnd, more: RunEnding = {}): Promise<void> {
   return changeRun(ctx, run, async (change, current) => {
     const isCancelled = current.status === 'CANCELLING' && end.status !== 'CANCELLED';
@@ -103,7 +105,7 @@ export function finishRun(ctx: DomainContext, run: ClaimedRun, end: RunEnd, more
   });
 }
 
-/** Gives a run back that its worker cannot go on with: the next worker takes it over at once. */
+/** Hands back a run that this worker cannot continue. The next worker takes it over at once. */
 export async function handBackRun(ctx: DomainContext, run: ClaimedRun): Promise<void> {
   await ctx.db.$transaction(async (tx) => {
     const { count } = await tx.run.updateMany({
@@ -120,14 +122,17 @@ export async function handBackRun(ctx: DomainContext, run: ClaimedRun): Promise<
   });
 }
 
-/** A run that needs somebody's hand, of whatever workspace. */
+/** A run that the sweep must take over or expire. */
 export interface StrandedRun {
   workspaceId: string;
   threadId: string;
   id: string;
 }
 
-/** Runs whose worker has gone silent, and runs past their time. Looks over all workspaces: the sweep serves them all. */
+/**
+ * Up to 100 runs whose lease ran out, and up to 100 parked runs past their expiry. Reads over all workspaces, as the
+ * sweep does.
+ */
 export async function findStrandedRuns(
   database: Database,
 ): Promise<{ leaderless: StrandedRun[]; expired: StrandedRun[] }> {
@@ -147,7 +152,7 @@ export async function findStrandedRuns(
   return { leaderless, expired };
 }
 
-/** Ends a run that waited for its client longer than the workspace allows. */
+/** Ends a parked run past its expiry as EXPIRED. */
 export async function expireRun(ctx: DomainContext, stranded: StrandedRun): Promise<void> {
   await changeThread(ctx, stranded.threadId, async (change) => {
     const run = await change.tx.run.findFirst({ where: { id: stranded.id, status: 'REQUIRES_ACTION' } });
@@ -156,8 +161,8 @@ export async function expireRun(ctx: DomainContext, stranded: StrandedRun): Prom
 }
 
 /**
- * For the embedded database, which only this process can have open: whatever is leased at the start belongs to
- * a process that is gone, so its runs need not wait for their leases to run out.
+ * Ends all leases. For the start of a server with the embedded database, which one process at a time can open: every
+ * lease belongs to a process that has ended, so its runs can be taken over at once.
  */
 export async function releaseAllLeases(database: Database): Promise<void> {
   await database.run.updateMany({ where: { leasedUntil: { not: null } }, data: { leasedUntil: new Date(0) } });

@@ -21,19 +21,19 @@ export type RunEnd =
   | { status: 'INCOMPLETE'; reason: RunIncompleteReason }
   | { status: 'FAILED'; error: RunFault };
 
-/** What is known of a run that ends, beside how. */
+/** Optional details of the end of a run. */
 export interface RunEnding {
-  /** More about how its open step ends. */
+  /** Overrides for the outcome of the open step. */
   step?: Partial<StepOutcome>;
-  /** What its growing texts have come to; absent: as the pieces say. */
+  /** The final growing texts, by `textId`; absent: they are read from the deltas. */
   texts?: Map<string, string>;
-  /** Columns of its row. */
+  /** Columns of the run to update. */
   data?: Prisma.RunUncheckedUpdateManyInput;
-  /** The step that is open, null: none is; absent: it is looked for. */
+  /** The open step; null: none is open; absent: it is read. */
   openStep?: OpenStep | null;
 }
 
-/** Why a message is incomplete, and what becomes of its step, when its run ends so. */
+/** The outcome of the open step and its message, by the status in which the run ends. */
 const stepOutcomes = {
   COMPLETED: { status: 'COMPLETED', incompleteReason: null },
   INCOMPLETE: { status: 'COMPLETED', incompleteReason: 'max_tokens' },
@@ -43,8 +43,9 @@ const stepOutcomes = {
 } as const satisfies Record<RunEnd['status'], StepOutcome>;
 
 /**
- * Enters a status, with other columns, if the state machine allows it from where the run is; tells followers.
- * The only writer of `Run.status` but for the insert and `claimQueuedRuns`. Returns false when the run is elsewhere by now.
+ * Enters a status and updates other columns, if the state machine allows it from the current status; logs the event.
+ * The only writer of `Run.status` besides the insert and `claimQueuedRuns`. Returns false when the transition is not
+ * allowed.
  */
 export async function enterStatus(
   change: ThreadChange,
@@ -61,8 +62,8 @@ export async function enterStatus(
 }
 
 /**
- * Ends a run: closes what it had open, enters the terminal status, and lets the next run of the thread start.
- * A run that has ended stays.
+ * Ends a run: closes its open step, enters the terminal status, and gives the thread to its next queued run.
+ * A run that has ended does not change.
  */
 export async function endRun(
   ctx: DomainContext,
@@ -71,7 +72,7 @@ export async function endRun(
   end: RunEnd,
   more: RunEnding = {},
 ): Promise<void> {
-  // Words of providers may hold anything.
+  // Messages of providers may contain characters that the database cannot store.
   const error = end.status === 'FAILED' ? { ...end.error, message: storable(end.error.message) } : null;
   const reason =
     end.status === 'INCOMPLETE' && end.reason === 'CONTENT_FILTER' ? { incompleteReason: 'content_filter' } : {};
@@ -91,7 +92,7 @@ export async function endRun(
   if (entered && change.thread.activeRunId === run.id) await startNext(ctx, change, run.number);
 }
 
-/** Gives the thread to its next queued run, if there is one. */
+/** Gives the thread to its next queued run, if any. */
 async function startNext(ctx: DomainContext, change: ThreadChange, after: number): Promise<void> {
   const where = { threadId: change.thread.id, status: 'QUEUED' as const, number: { gt: after } };
   const hasLater = change.thread.lastRun > after;
@@ -102,12 +103,12 @@ async function startNext(ctx: DomainContext, change: ThreadChange, after: number
   if (next) await notifyWorkers(ctx, change, next.id);
 }
 
-/** Rings for a run that holds its thread. */
+/** Notifies the workers, after the commit, of a run that can be claimed. */
 export function notifyWorkers(ctx: DomainContext, change: ThreadChange, runId: string): Promise<void> {
   return ctx.queue.enqueueRun(change.tx, { workspaceId: ctx.workspaceId, threadId: change.thread.id, runId });
 }
 
-/** A run that the actor sees. Throws NotFoundError. */
+/** Reads a run. Throws NotFoundError unless the actor can see it. */
 export async function findRun(ctx: DomainContext, id: string): Promise<Run> {
   const run = isId('Run', id) ? await ctx.db.run.findFirst({ where: { id, ...inThreadsVisibleTo(ctx.actor) } }) : null;
   if (!run) throw new NotFoundError(id);
@@ -126,8 +127,8 @@ export async function updateRun(ctx: DomainContext, input: unknown): Promise<Run
 }
 
 /**
- * Asks for a run to stop. One that no worker executes is CANCELLED at once; one that is executed is CANCELLING until
- * its worker has let go of the model. Asking again changes nothing; a run that has ended is refused with ConflictError.
+ * Cancels a run. A run that no worker executes is CANCELLED at once; otherwise it is CANCELLING until its worker has
+ * stopped. Idempotent until the run has ended; then it throws ConflictError.
  */
 export async function cancelRun(ctx: DomainContext, input: unknown): Promise<Run> {
   requireScope(ctx, 'RUNS_WRITE');
@@ -135,13 +136,13 @@ export async function cancelRun(ctx: DomainContext, input: unknown): Promise<Run
   const { threadId } = await findRun(ctx, id);
   return changeThread(ctx, threadId, async (change) => {
     const run = await change.tx.run.findFirstOrThrow({ where: { id } });
-    if (isTerminal(run.status)) throw new ConflictError(`The run has ended: it is ${run.status}.`);
+    if (isTerminal(run.status)) throw new ConflictError(`The run has already ended: it is ${run.status}.`);
     await requestCancel(ctx, change, run);
     return change.tx.run.findFirstOrThrow({ where: { id } });
   });
 }
 
-/** Stores the wish and tells the executor after the commit. */
+/** Cancels a run that is not executed; otherwise enters CANCELLING and notifies the executor after the commit. */
 export async function requestCancel(ctx: DomainContext, change: ThreadChange, run: Run): Promise<void> {
   if (run.status === 'IN_PROGRESS') await enterStatus(change, run, 'CANCELLING');
   else if (run.status !== 'CANCELLING') return endRun(ctx, change, run, { status: 'CANCELLED' });
@@ -149,8 +150,8 @@ export async function requestCancel(ctx: DomainContext, change: ThreadChange, ru
 }
 
 /**
- * Ends all unfinished runs of the thread at once, without waiting for an executor: its fence is passed, so that it can
- * write nothing more, and it is told to stop. For changes that take away what those runs work on.
+ * Cancels all unfinished runs of the thread at once, without waiting for an executor: the higher fence keeps it from
+ * writing, and it is notified to stop. For changes that remove the input of these runs.
  */
 export async function cancelUnfinishedRuns(ctx: DomainContext, change: ThreadChange): Promise<void> {
   const runs = await change.tx.run.findMany({
@@ -162,7 +163,7 @@ export async function cancelUnfinishedRuns(ctx: DomainContext, change: ThreadCha
     await endRun(ctx, change, run, { status: 'CANCELLED' });
     change.afterCommit(() => ctx.bus.publish(cancelTopic, { kind: 'cancel', runId: run.id }));
   }
-  // What comes next may be about the messages that those runs were writing.
+  // The statements that follow may read the messages that those runs were writing.
   await change.flush();
 }
 

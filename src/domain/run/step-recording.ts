@@ -3,10 +3,12 @@ import type { Services } from '../context.ts';
 import { eventTypesOfSteps } from '../log/event-kinds.ts';
 import type { ThreadChange } from '../log/thread-change.ts';
 
-/** How many runs one statement deletes the steps of. */
+/** The number of runs whose steps one statement deletes. */
 const batchSize = 200;
 
-/** What a run that ends leaves of its steps, as its workspace wants it: takes the rest away; returns columns of the run. */
+/**
+ * Removes the step contents that the workspace does not record, when a run ends. Returns columns of the run to update.
+ */
 export async function redactSteps(
   { timing }: Pick<Services, 'timing'>,
   change: ThreadChange,
@@ -18,10 +20,10 @@ export async function redactSteps(
     where: { step: { runId: run.id } },
     data: { arguments: '', output: null },
   });
-  // It may quote the arguments.
+  // The error message may quote the arguments.
   await change.tx.toolCall.updateMany({
     where: { step: { runId: run.id }, errorCode: 'invalid_tool_call' },
-    data: { errorMessage: 'The call could not be made.' },
+    data: { errorMessage: 'The call is invalid.' },
   });
   await change.tx.fileSearchResult.deleteMany({ where: { toolCall: { step: { runId: run.id } } } });
   await change.tx.step.updateMany({ where: { runId: run.id }, data: { reasoning: '' } });
@@ -29,14 +31,14 @@ export async function redactSteps(
 }
 
 /**
- * Deletes the steps, and what the log says of them, of runs that ended a while ago in workspaces that keep none. Serves all
- * workspaces.
+ * Deletes the steps, and their events, of runs whose `stepsUntil` has passed. Works on all workspaces. Stops when the
+ * signal aborts.
  */
 export async function deleteUnrecordedSteps({ database }: Services, signal: AbortSignal): Promise<void> {
   for (let count = batchSize; count === batchSize && !signal.aborted; ) {
     const runs = await database.$queryRaw<Array<Pick<Run, 'id'>>>`
       WITH ended AS (
-        -- The thread first, as everybody locks it who changes or deletes what is in it.
+        -- Locks the thread first, as every change and deletion of its rows does.
         SELECT r."workspaceId", r."id", r."threadId" FROM "Run" r
         JOIN "Thread" t ON t."workspaceId" = r."workspaceId" AND t."id" = r."threadId"
         WHERE r."stepsUntil" < now() LIMIT ${batchSize} FOR UPDATE OF t SKIP LOCKED

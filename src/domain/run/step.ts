@@ -5,7 +5,7 @@ import { storable } from '../log/growing-text.ts';
 import type { ThreadChange } from '../log/thread-change.ts';
 import { emptyMessage } from '../thread/message.ts';
 
-/** A step that has not ended, with its calls. */
+/** A step that has not ended, with its tool calls. */
 export type OpenStep = Step & { toolCalls: ToolCall[] };
 
 /** The open step of a run; null: none is open. */
@@ -36,14 +36,14 @@ export function openStep(
     createdAt: change.now,
     startedAt: change.now,
     endedAt: null,
-    ...nothingYet,
+    ...noResult,
   };
   change.pending.insert('Step', step);
   return { ...step, toolCalls: [] };
 }
 
 const noError = { errorCode: null, errorMessage: null, errorRetryable: null } as const;
-const nothingYet = {
+const noResult = {
   ...noError,
   promptTokens: null,
   completionTokens: null,
@@ -52,12 +52,12 @@ const nothingYet = {
   cost: null,
 } as const;
 
-/** Logs that a reasoning text grows on the step. */
+/** Logs the start of the step's reasoning. */
 export function startReasoning(change: ThreadChange, step: Step): void {
   change.log({ type: 'REASONING_STARTED', runId: step.runId, stepId: step.id });
 }
 
-/** Logs the start of the step, now that its type is known. */
+/** Sets the type of the step and logs its start. */
 export function announceStep(change: ThreadChange, step: Step, type: StepType): void {
   if (type !== step.type) change.pending.update('Step', step.id, { type });
   step.type = type;
@@ -65,8 +65,8 @@ export function announceStep(change: ThreadChange, step: Step, type: StepType): 
 }
 
 /**
- * Opens a message. `at`: the open step that it belongs to, or the index of a new one. Returns the step, with the id of the
- * message.
+ * Opens a message. `at`: the open step that it belongs to, or the index of a new step. Returns the step, with the ID of
+ * the message.
  */
 export function startMessage(
   ctx: DomainContext,

@@ -3,26 +3,27 @@ import type { Run } from '../../db/generated/client.ts';
 import { requireScope } from '../access/access.ts';
 import type { DomainContext } from '../context.ts';
 import { type InputIssue, InvalidInputError, RunNotWaitingError } from '../error.ts';
-import { absentOr, parse, textUpTo } from '../input.ts';
+import { absentOr, listUpTo, parse, textUpTo } from '../input.ts';
+import { toolLimits } from '../limits.ts';
 import { changeThread, type ThreadChange } from '../log/thread-change.ts';
 import { closeOpenStep } from './close-step.ts';
 import { enterStatus, findRun, notifyWorkers } from './run.ts';
 import { findOpenStep, type OpenStep } from './step.ts';
 
-/** What is said of a call that its client could not make. */
-export const clientFailure = 'The client answered that the call failed; the output says why.';
+/** The error message of a call whose client submitted an error. */
+export const clientFailure = 'The client reported that the call failed. The output states the reason.';
 
 const output = z.object({
   toolCallId: z.string(),
-  output: textUpTo(1_000_000),
+  output: textUpTo(toolLimits.output),
   isError: absentOr(z.boolean()),
 });
-const submitInput = z.object({ runId: z.string(), outputs: z.array(output).max(1000, 'At most 1000 outputs, please') });
+const submitInput = z.object({ runId: z.string(), outputs: listUpTo(output, toolLimits.outputs, 'outputs') });
 type ToolOutput = z.output<typeof output>;
 
 /**
- * Answers all calls that a run waits for, at once, and lets it go on. Throws RunNotWaitingError when the run waits for
- * none, and InvalidInputError when outputs are missing, doubled, or for a call that it did not make.
+ * Submits the outputs of all calls that a run waits for, and queues the run again. Throws RunNotWaitingError when the
+ * run is not waiting, and InvalidInputError when an output is missing, duplicate, or for another call.
  */
 export async function submitToolOutputs(ctx: DomainContext, input: unknown): Promise<Run> {
   requireScope(ctx, 'RUNS_WRITE');
@@ -33,7 +34,7 @@ export async function submitToolOutputs(ctx: DomainContext, input: unknown): Pro
     const step = run.status === 'REQUIRES_ACTION' ? await findOpenStep(change, runId) : null;
     if (!step) throw new RunNotWaitingError(run);
     checkCompleteness(step, outputs);
-    for (const answer of outputs) await storeOutput(change, answer);
+    for (const output of outputs) await storeOutput(change, output);
     await closeOpenStep(change, runId, { status: 'COMPLETED', incompleteReason: null });
     await enterStatus(change, run, 'QUEUED', { expiresAt: null });
     await notifyWorkers(ctx, change, runId);
@@ -46,12 +47,15 @@ function checkCompleteness(step: OpenStep, outputs: ToolOutput[]): void {
   const issues: InputIssue[] = [];
   for (const [index, { toolCallId }] of outputs.entries()) {
     if (waiting.delete(toolCallId)) continue;
-    const isDouble = outputs.findIndex((other) => other.toolCallId === toolCallId) < index;
-    const message = isDouble ? 'This call is answered twice.' : 'The run waits for no call with this id.';
+    const isDuplicate = outputs.findIndex((other) => other.toolCallId === toolCallId) < index;
+    const message = isDuplicate ? 'This call has two outputs.' : 'The run is not waiting for a call with this ID.';
     issues.push({ path: ['outputs', String(index), 'toolCallId'], message });
   }
   if (waiting.size > 0) {
-    issues.push({ path: ['outputs'], message: `Answer all calls at once; missing: ${[...waiting].join(', ')}.` });
+    issues.push({
+      path: ['outputs'],
+      message: `Submit the outputs of all calls at once. Missing: ${[...waiting].join(', ')}.`,
+    });
   }
   if (issues.length > 0) throw new InvalidInputError(issues);
 }

@@ -13,24 +13,24 @@ import type { Usage } from './usage.ts';
 export interface CheckedCall {
   id: string;
   arguments: string;
-  /** It is answered to the model, and not made; null: it is to be made. */
+  /** Why the call is invalid: its output for the model instead of a result; null: the call is valid. */
   error: string | null;
-  /** Whether the server makes it; else the client does. */
+  /** Whether the server makes the call; otherwise the client does. */
   isServers: boolean;
 }
 
-/** What follows: calls are to be made; the run waits for its client, or is over; or it goes on with the model. */
+/** What the executor does next: make calls, stop because the run is parked or has ended, or call the model again. */
 export type NextAction = 'make' | 'wait' | 'go on';
 
-/** What is known of the model's part of a step. */
+/** The usage of the model for a step, and the run's columns with the totals so far. */
 interface ModelPart {
   used: Usage & { cost: string | null };
   totals: Prisma.RunUncheckedUpdateManyInput;
 }
 
 /**
- * Ends the model's part of a tool-calls step: the arguments of its calls are complete. Calls that nobody can make get their
- * error as output. Of those that the server makes the first `atOnce` are under way from now on.
+ * Stores the calls of a step when the model has completed their arguments. Invalid calls get their error as output. The
+ * first `atOnce` calls that the server makes are marked as started.
  */
 export function storeCalls(
   ctx: DomainContext,
@@ -42,13 +42,13 @@ export function storeCalls(
   return changeRun(ctx, run, async (change, current) => {
     if (current.status === 'CANCELLING') return endCancelled(ctx, change, current, totals);
     const toMake = calls.filter(({ error, isServers }) => isServers && error === null);
-    const begun = new Set(toMake.slice(0, atOnce).map(({ id }) => id));
+    const started = new Set(toMake.slice(0, atOnce).map(({ id }) => id));
     for (const { id, arguments: text, error } of calls) {
       await change.tx.toolCall.updateMany({
         where: { id },
         data: {
           arguments: storable(text),
-          startedAt: begun.has(id) ? change.now : undefined,
+          startedAt: started.has(id) ? change.now : undefined,
           ...(error === null ? {} : rejectedColumns(storable(error), change.now)),
         },
       });
@@ -71,7 +71,10 @@ const rejectedColumns = (error: string, now: Date) =>
     endedAt: now,
   }) as const;
 
-/** Ends a tool-calls step whose calls the server has made: the run waits for its client where calls are left for it. */
+/**
+ * Continues after the server has made its calls of a step: parks the run when calls are left for its client, else ends
+ * the step.
+ */
 export function finishCalls(ctx: DomainContext, run: ClaimedRun): Promise<NextAction> {
   return changeRun(ctx, run, async (change, current) =>
     current.status === 'CANCELLING' ? endCancelled(ctx, change, current, {}) : continueOrWait(change, current, {}),
@@ -88,7 +91,9 @@ async function endCancelled(
   return 'wait';
 }
 
-/** Lets the run go on, or lets go of it until its client has answered, or until `expiresAt`. */
+/**
+ * Ends the step when no call is open; otherwise parks the run until its client submits outputs, or until `expiresAt`.
+ */
 async function continueOrWait(
   change: ThreadChange,
   current: LockedRun,
@@ -102,31 +107,30 @@ async function continueOrWait(
   }
   const select = { runExpirySeconds: true, maxRunSeconds: true } as const;
   const workspace = await change.tx.workspace.findFirstOrThrow({ where: {}, select });
-  // It waits so long at most, and no longer than all of the run may take.
-  const untilTired = change.now.getTime() + workspace.runExpirySeconds * 1000;
-  const untilOver = (current.startedAt ?? change.now).getTime() + workspace.maxRunSeconds * 1000;
+  const waitEnd = change.now.getTime() + workspace.runExpirySeconds * 1000;
+  const runEnd = (current.startedAt ?? change.now).getTime() + workspace.maxRunSeconds * 1000;
   await enterStatus(change, current, 'REQUIRES_ACTION', {
     ...totals,
     leasedUntil: null,
-    expiresAt: new Date(Math.min(untilTired, untilOver)),
+    expiresAt: new Date(Math.min(waitEnd, runEnd)),
   });
   return 'wait';
 }
 
-/** Stores that a call is under way: from now on nobody knows whether it has had its effect. */
+/** Marks a call as started. After a crash it is unknown whether a started call had its effect. */
 export async function beginCall(ctx: DomainContext, run: ClaimedRun, id: string): Promise<void> {
   await changeRun(ctx, run, async (change) => {
     await change.tx.toolCall.updateMany({ where: { id }, data: { startedAt: change.now } });
   });
 }
 
-/** How a call of the server's ended. */
+/** The result of a call that the server made. */
 export interface CallEnd extends CallResult {
-  /** All that it has written, which is what the model is told. */
+  /** Everything that the call wrote: its result for the model. */
   output: string;
 }
 
-/** Stores how a call ended: it is never made again. */
+/** Stores the result of a call. A call with a result is never made again. */
 export async function endCall(ctx: DomainContext, run: ClaimedRun, id: string, end: CallEnd): Promise<void> {
   const { output, error, httpStatus, searchResults = [] } = end;
   const failed = error && {
@@ -146,7 +150,7 @@ export async function endCall(ctx: DomainContext, run: ClaimedRun, id: string, e
       passageIndex,
       score,
     }));
-    // A file may have been deleted since it was found, or is being deleted.
+    // Results of files that were deleted meanwhile are left out; the lock waits for concurrent deletions.
     const stored = await change.tx.$executeRaw`
       INSERT INTO "FileSearchResult" ("workspaceId", "toolCallId", "rank", "fileId", "passageIndex", "score")
       SELECT ${ctx.workspaceId}, ${id}, h."rank", h."fileId", h."passageIndex", h."score"
@@ -154,13 +158,13 @@ export async function endCall(ctx: DomainContext, run: ClaimedRun, id: string, e
       JOIN "Passage" c ON c."workspaceId" = ${ctx.workspaceId} AND c."fileId" = h."fileId" AND c."index" = h."passageIndex"
       JOIN "File" f ON f."workspaceId" = c."workspaceId" AND f."id" = c."fileId"
       FOR KEY SHARE OF f, c`;
-    // What was told of it goes with it, as `deleteFile` has it.
+    // The output quotes the deleted file, so it is removed, as `deleteFile` does.
     if (stored < searchResults.length) await change.tx.toolCall.updateMany({ where: { id }, data: { output: null } });
   });
 }
 
-/** The calls of a step that another worker had begun to make, in their order; null: there is no such step. */
-export async function findBegunCalls(ctx: DomainContext, runId: string): Promise<ToolCall[] | null> {
+/** The calls of an open step of which a former worker started some, in order; null: there is no such step. */
+export async function findStartedCalls(ctx: DomainContext, runId: string): Promise<ToolCall[] | null> {
   const step = await ctx.db.step.findFirst({
     where: { runId, status: 'IN_PROGRESS', toolCalls: { some: { startedAt: { not: null } } } },
     include: { toolCalls: { orderBy: { index: 'asc' } } },

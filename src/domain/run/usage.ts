@@ -1,6 +1,9 @@
 import type { ModelInfo } from '../../providers/model-catalog.ts';
 
-/** Tokens of a step or a run. Cached tokens are part of the prompt's, reasoning tokens of the completion's. */
+/**
+ * The tokens that a step or a run used. Prompt tokens include cached tokens, completion tokens include reasoning
+ * tokens.
+ */
 export interface Usage {
   promptTokens: number;
   completionTokens: number;
@@ -8,10 +11,10 @@ export interface Usage {
   cachedTokens: number;
 }
 
-/** Nothing used yet. */
+/** No tokens. */
 export const noUsage: Usage = { promptTokens: 0, completionTokens: 0, reasoningTokens: 0, cachedTokens: 0 };
 
-/** The usage in a row, or null before anything was used. */
+/** The usage in a row; null: the model has not reported any. */
 export function usageOf(row: { [name in keyof Usage]: number | null }): (Usage & { totalTokens: number }) | null {
   if (row.promptTokens === null && row.completionTokens === null) return null;
   const usage = addUsage(noUsage, {
@@ -23,7 +26,7 @@ export function usageOf(row: { [name in keyof Usage]: number | null }): (Usage &
   return { ...usage, totalTokens: usage.promptTokens + usage.completionTokens };
 }
 
-/** Both together. */
+/** The sum of two usages. */
 export function addUsage(one: Usage, other: Usage): Usage {
   return {
     promptTokens: one.promptTokens + other.promptTokens,
@@ -33,17 +36,17 @@ export function addUsage(one: Usage, other: Usage): Usage {
   };
 }
 
-/** A price in dollars for a million tokens, as a whole number of 10⁻⁶ dollars (so 10⁻¹² dollars a token). */
+/** Converts a price in US dollars per million tokens into 10⁻⁶ dollars, which is 10⁻¹² dollars per token. */
 const microDollars = (price: string) => BigInt(Math.round(Number(price) * 1_000_000));
 
-/** What the tokens cost in US dollars, exact to 10⁻¹⁰, as a decimal text; null for a model without a price. */
+/** The cost of the tokens in US dollars, rounded to 10⁻¹⁰, as a decimal text; null: the model has no price. */
 export function costOf(usage: Usage, model: ModelInfo): string | null {
   const { inputPricePerMillion, outputPricePerMillion, cachedInputPricePerMillion } = model;
   if (inputPricePerMillion === null || outputPricePerMillion === null) return null;
-  const fresh = BigInt(Math.max(usage.promptTokens - usage.cachedTokens, 0)) * microDollars(inputPricePerMillion);
+  const uncached = BigInt(Math.max(usage.promptTokens - usage.cachedTokens, 0)) * microDollars(inputPricePerMillion);
   const cached = BigInt(usage.cachedTokens) * microDollars(cachedInputPricePerMillion ?? inputPricePerMillion);
   const completion = BigInt(usage.completionTokens) * microDollars(outputPricePerMillion);
-  const tenBillionths = (fresh + cached + completion + 50n) / 100n;
+  const tenBillionths = (uncached + cached + completion + 50n) / 100n;
   const digits = tenBillionths.toString().padStart(11, '0');
   return `${digits.slice(0, -10)}.${digits.slice(-10)}`.replace(/\.?0+$/, '');
 }

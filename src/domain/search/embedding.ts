@@ -1,4 +1,4 @@
-import type { File } from '../../db/generated/client.ts';
+import type { File, Passage } from '../../db/generated/client.ts';
 import { type Embedder, EmbeddingError } from '../../providers/embedder.ts';
 import type { Services } from '../context.ts';
 import {
@@ -11,29 +11,27 @@ import {
   writingFault,
 } from './ingest-claim.ts';
 
-interface PassageToEmbed {
-  index: number;
-  text: string;
-}
+type PassageToEmbed = Pick<Passage, 'index' | 'text'>;
 
-/** What a file's row says of its vectors when they have been made, or tried. */
+/** The result of embedding a file, as its row stores it. */
 type EmbeddingOutcome = Pick<File, 'embeddingModel' | 'embeddingError'>;
 
-/** How long whoever has just read a file stays with it to make its vectors: others wait to be read. */
+/** The time limit of embedding a file right after it was read: other files wait to be read. */
 const atOnceMs = 20_000;
-/** How long one file has its turn, where others may wait for theirs. */
+/** The time limit of embedding one waiting file before the next one has its turn. */
 const turnMs = 60_000;
 
 /**
- * Makes vectors of the passages of a claimed file that have none of this model. `tell` hears of the last passage that has
- * one. What fails for a while is left for `embedWaitingFiles`; what fails for good is not tried again with this model.
+ * Embeds the passages of a claimed file that have no vector of this model. `report` receives the index of the last passage
+ * that has one. After a temporary failure the model stays null, and `embedWaitingFiles` tries again; after a final one
+ * this model is not tried again.
  */
 async function embedFile(
   services: Services,
   embedder: Embedder,
   file: ClaimedFile,
   signal: AbortSignal,
-  tell: (index: number) => Promise<void> = async () => {},
+  report: (index: number) => Promise<void> = async () => {},
 ): Promise<EmbeddingOutcome> {
   const { model } = embedder;
   try {
@@ -46,7 +44,7 @@ async function embedFile(
       );
       await Promise.all(batches.map((batch) => embedBatch(services, embedder, file, batch, signal)));
       after = last.index;
-      await tell(after);
+      await report(after);
     }
   } catch (error) {
     if (!(error instanceof EmbeddingError)) throw error;
@@ -55,13 +53,13 @@ async function embedFile(
   }
 }
 
-function withoutVector({ database }: Services, model: string, file: ClaimedFile, after: number, most: number) {
+function withoutVector({ database }: Services, model: string, file: ClaimedFile, after: number, limit: number) {
   return database.$queryRaw<PassageToEmbed[]>`
-    SELECT c."index", c."text" FROM "Passage" c
-    LEFT JOIN "PassageEmbedding" e ON e."workspaceId" = c."workspaceId" AND e."fileId" = c."fileId"
-      AND e."index" = c."index" AND e."model" = ${model}
-    WHERE c."workspaceId" = ${file.workspaceId} AND c."fileId" = ${file.id} AND c."index" > ${after} AND e."index" IS NULL
-    ORDER BY c."index" LIMIT ${most}`;
+    SELECT p."index", p."text" FROM "Passage" p
+    LEFT JOIN "PassageEmbedding" e ON e."workspaceId" = p."workspaceId" AND e."fileId" = p."fileId"
+      AND e."index" = p."index" AND e."model" = ${model}
+    WHERE p."workspaceId" = ${file.workspaceId} AND p."fileId" = ${file.id} AND p."index" > ${after} AND e."index" IS NULL
+    ORDER BY p."index" LIMIT ${limit}`;
 }
 
 async function embedBatch(
@@ -73,7 +71,7 @@ async function embedBatch(
 ): Promise<void> {
   const texts = passages.map(({ text }) => text);
   const { vectors, tokens } = await embedder.embed(texts, 'document', signal);
-  const rows = passages.map(({ index }, place) => ({ index, embedding: vectors[place] }));
+  const rows = passages.map(({ index }, position) => ({ index, embedding: vectors[position] }));
   try {
     await services.database.$executeRaw`
       INSERT INTO "PassageEmbedding" ("workspaceId", "fileId", "index", "model", "embedding")
@@ -88,31 +86,31 @@ async function embedBatch(
 }
 
 /**
- * Makes vectors of a file that has just been read. Whatever comes of it, it can be searched by its words: what takes longer, is
- * stopped, or goes wrong is left for `embedWaitingFiles`. Throws PassedOnError.
+ * Embeds a file right after it was read. The file is searchable by words in any case: an embedding that takes too long, is
+ * aborted or fails is left to `embedWaitingFiles`. Throws ClaimLostError.
  */
 export async function embedAtOnce(
   services: Services,
   embedder: Embedder,
   file: ClaimedFile,
   signal: AbortSignal,
-  tell: (index: number) => Promise<void>,
+  report: (index: number) => Promise<void>,
 ): Promise<EmbeddingOutcome & Pick<File, 'ingestionAt'>> {
-  const patience = AbortSignal.timeout(atOnceMs);
+  const timeout = AbortSignal.timeout(atOnceMs);
   try {
-    const outcome = await embedFile(services, embedder, file, AbortSignal.any([signal, patience]), tell);
+    const outcome = await embedFile(services, embedder, file, AbortSignal.any([signal, timeout]), report);
     return { ...outcome, ingestionAt: outcome.embeddingModel === null ? new Date() : null };
   } catch (error) {
     if (error instanceof ClaimLostError) throw error;
-    const isStopped = signal.aborted || patience.aborted;
-    if (!isStopped) services.log.error({ err: error, fileId: file.id }, 'embedding');
+    const isStopped = signal.aborted || timeout.aborted;
+    if (!isStopped) services.log.error({ err: error, fileId: file.id }, 'embedding failed');
     return { embeddingModel: null, embeddingError: null, ingestionAt: isStopped ? null : new Date() };
   }
 }
 
 /**
- * Makes vectors of files that were read before there was a model, or while it did not answer, one after the other; ends
- * with the first that fails for a while. Serves all workspaces.
+ * Embeds the files of all workspaces that were read without an embedding model or while it failed, one after the other,
+ * until none is left or one fails temporarily.
  */
 export async function embedWaitingFiles(services: Services, signal: AbortSignal): Promise<void> {
   const { embedder } = services;
@@ -122,7 +120,7 @@ export async function embedWaitingFiles(services: Services, signal: AbortSignal)
   }
 }
 
-/** Makes vectors of a claimed file; whether another one may be tried. One that failed for a while keeps its time of now. */
+/** Embeds a claimed file. Returns whether the next one may be tried. A file that failed temporarily waits as if abandoned. */
 async function embedClaimed(
   services: Services,
   embedder: Embedder,
@@ -146,7 +144,10 @@ async function embedClaimed(
   }
 }
 
-/** Lets be made anew what other models made, since vectors of two cannot be compared, and what failed: its reason may be gone. */
+/**
+ * Queues files for embedding that another model embedded, because vectors of two models cannot be compared, and files whose
+ * embedding failed, because the cause may have been fixed.
+ */
 export async function forgetOtherModels({ database, embedder }: Services): Promise<void> {
   if (!embedder) return;
   await database.file.updateMany({

@@ -6,23 +6,23 @@ import { findByMeaning } from './find-by-meaning.ts';
 import { findByWords } from './find-by-words.ts';
 import { fuseScores } from './merge-results.ts';
 
-/** How often a search that waits for files looks at them. */
-const lookEveryMs = 200;
-/** How many passages of each way of searching are brought together. */
-const fused = 50;
+/** How often a search that waits for ingestion polls. */
+const pollEveryMs = 200;
+/** Passages of each way of searching that are merged. */
+const mergedMatches = 50;
 
-/** Resolves when none of the files is being made searchable any more, or when that takes too long. */
-async function whenRead(ctx: DomainContext, files: Prisma.FileWhereInput, signal: AbortSignal): Promise<void> {
+/** Waits until no file is queued or in progress, for at most `searchWaitMs`. */
+async function waitForIngestion(ctx: DomainContext, files: Prisma.FileWhereInput, signal: AbortSignal): Promise<void> {
   const until = Date.now() + ctx.timing.ingestion.searchWaitMs;
   const where = { AND: [files, { ingestion: { in: ['QUEUED' as const, 'IN_PROGRESS' as const] } }] };
   while (Date.now() < until && (await ctx.db.file.count({ where })) > 0) {
-    await delay(lookEveryMs, undefined, { signal });
+    await delay(pollEveryMs, undefined, { signal });
   }
 }
 
 /**
- * The passages of some files that fit a query best, with a score from 0 to 1: by their words, and by what they mean, too, where
- * there is a model for that.
+ * Searches the files for a query: by words and, with an embedding model, by meaning as well. Returns the best passages
+ * first, with scores from 0 to 1. Throws the signal's reason when it aborts.
  */
 export async function searchFiles(
   ctx: DomainContext,
@@ -31,7 +31,7 @@ export async function searchFiles(
   maxResults: number,
   signal: AbortSignal,
 ): Promise<FileSearchResult[]> {
-  await whenRead(ctx, files, signal);
+  await waitForIngestion(ctx, files, signal);
   const searched = await ctx.db.file.findMany({
     where: { AND: [files, { ingestion: 'COMPLETED' }] },
     select: { id: true, name: true },
@@ -39,8 +39,8 @@ export async function searchFiles(
   if (searched.length === 0) return [];
   const ids = searched.map(({ id }) => id);
   const [byWords, byMeaning] = await Promise.all([
-    findByWords(ctx, ids, query, ctx.embedder ? fused : maxResults),
-    findByMeaning(ctx, ids, query, fused, signal),
+    findByWords(ctx, ids, query, ctx.embedder ? mergedMatches : maxResults),
+    findByMeaning(ctx, ids, query, mergedMatches, signal),
   ]);
   const results = byMeaning
     ? fuseScores(byWords, byMeaning, (result) => `${result.fileId} ${result.passageIndex}`)

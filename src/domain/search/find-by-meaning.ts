@@ -1,15 +1,12 @@
 import { EmbeddingError } from '../../providers/embedder.ts';
 import type { DomainContext } from '../context.ts';
+import { maxComparedVectors, maxEmbeddedQueryCharacters } from '../limits.ts';
 import type { PassageMatch } from './find-by-words.ts';
 
-const maxCharacters = 2000;
-/** How many vectors one search compares: all wait for the embedded database while it does. */
-const maxVectors = 50_000;
-
 /**
- * The passages of some files whose vectors are nearest to that of a query; null where none can be had: no model is configured,
- * it does not answer, or there are too many to compare. Every vector of the files is compared: an index would miss some, since what it finds nearest may
- * be in files of others.
+ * The passages of the files whose vectors are nearest to the query's, the best first. Returns null when the search must
+ * go by words alone: no embedding model is configured, the model fails, or there are too many vectors. All vectors of
+ * the files are compared: the nearest entries of an index could all belong to other files.
  */
 export async function findByMeaning(
   ctx: DomainContext,
@@ -18,12 +15,12 @@ export async function findByMeaning(
   maxResults: number,
   signal: AbortSignal,
 ): Promise<PassageMatch[] | null> {
-  if (!ctx.embedder || (await isTooMuch(ctx, fileIds))) return null;
-  const vector = await vectorOf(ctx, query, signal);
+  if (!ctx.embedder || (await hasTooManyVectors(ctx, fileIds))) return null;
+  const vector = await embedQuery(ctx, query, signal);
   if (!vector) return null;
   const literal = JSON.stringify(vector);
   return ctx.db.$queryRaw<PassageMatch[]>`
-    SELECT c."fileId", c."index" AS "passageIndex", c."page", c."text", 1 - n."distance" AS "score"
+    SELECT p."fileId", p."index" AS "passageIndex", p."page", p."text", 1 - n."distance" AS "score"
     FROM (
       SELECT e."fileId", e."index", e."embedding" <=> ${literal}::vector AS "distance"
       FROM "PassageEmbedding" e
@@ -31,24 +28,26 @@ export async function findByMeaning(
         AND e."model" = ${ctx.embedder.model} AND vector_dims(e."embedding") = ${vector.length}
       ORDER BY "distance" LIMIT ${maxResults}
     ) n
-    JOIN "Passage" c ON c."workspaceId" = ${ctx.workspaceId} AND c."fileId" = n."fileId" AND c."index" = n."index"
+    JOIN "Passage" p ON p."workspaceId" = ${ctx.workspaceId} AND p."fileId" = n."fileId" AND p."index" = n."index"
     WHERE n."distance" <> 'NaN'
-    ORDER BY n."distance", c."fileId", c."index"`;
+    ORDER BY n."distance", p."fileId", p."index"`;
 }
 
-async function isTooMuch(ctx: DomainContext, fileIds: readonly string[]): Promise<boolean> {
+async function hasTooManyVectors(ctx: DomainContext, fileIds: readonly string[]): Promise<boolean> {
   const [row] = await ctx.db.$queryRaw<Array<{ count: number }>>`
     SELECT count(*)::int AS "count" FROM (
       SELECT 1 FROM "PassageEmbedding"
-      WHERE "workspaceId" = ${ctx.workspaceId} AND "fileId" = ANY(${fileIds}::text[]) LIMIT ${maxVectors + 1}) v`;
-  const isMore = (row?.count ?? 0) > maxVectors;
-  if (isMore)
-    ctx.log.warn({ files: fileIds.length }, `a search in more than ${maxVectors} vectors went by words alone`);
-  return isMore;
+      WHERE "workspaceId" = ${ctx.workspaceId} AND "fileId" = ANY(${fileIds}::text[]) LIMIT ${maxComparedVectors + 1}) v`;
+  const isExceeded = (row?.count ?? 0) > maxComparedVectors;
+  if (isExceeded) {
+    ctx.log.warn({ files: fileIds.length, maxComparedVectors }, 'search by meaning skipped: too many vectors');
+  }
+  return isExceeded;
 }
 
-async function vectorOf(ctx: DomainContext, query: string, signal: AbortSignal): Promise<number[] | null> {
-  const text = query.toWellFormed().trim().slice(0, maxCharacters);
+/** The vector of a query; null: it is empty, or the model fails. Throws the signal's reason when it aborts. */
+async function embedQuery(ctx: DomainContext, query: string, signal: AbortSignal): Promise<number[] | null> {
+  const text = query.toWellFormed().trim().slice(0, maxEmbeddedQueryCharacters);
   if (!ctx.embedder || text === '') return null;
   const timeout = AbortSignal.timeout(ctx.timing.ingestion.queryEmbeddingMs);
   try {
@@ -57,7 +56,7 @@ async function vectorOf(ctx: DomainContext, query: string, signal: AbortSignal):
   } catch (error) {
     signal.throwIfAborted();
     if (!timeout.aborted && !(error instanceof EmbeddingError)) throw error;
-    ctx.log.warn({ err: error, model: ctx.embedder.model }, 'a search went by words alone');
+    ctx.log.warn({ err: error, model: ctx.embedder.model }, 'query embedding failed: searching by words alone');
     return null;
   }
 }

@@ -1,27 +1,21 @@
 import { isTerm, wordsToFind } from '../../ingest/search-words.ts';
+import type { FileSearchResult } from '../../tools/search-result.ts';
 import type { DomainContext } from '../context.ts';
+import { maxLiteralQueryCharacters, maxQueryWords } from '../limits.ts';
 
-/** How many words of a query count. */
-const maxWords = 64;
-/** How many passages are weighed, and how many of those are compared letter by letter, which takes longest. */
+/** Passages that are weighed, and the best of them that are compared by trigrams, which takes longest. */
 const candidates = 500;
 const compared = 50;
-/** How many words stand for one that the files do not have. */
-const maxNear = 5;
+/** Words of the files that replace a word of the query that no file has. */
+const maxAlternatives = 5;
 
-/** A passage of a file that was found. */
-export interface PassageMatch {
-  fileId: string;
-  passageIndex: number;
-  page: number | null;
-  text: string;
-  score: number;
-}
+/** A passage that one way of searching found. */
+export type PassageMatch = Omit<FileSearchResult, 'fileName'>;
 
 /**
- * The passages of some files that have most of the words of a query, with a score from 0 to 1. Words are compared by their
- * stems (English) and as they are; scripts without spaces by pairs of characters; for a word that the files do not have, those
- * stand that are nearly the same or hold it. What stands there letter by letter counts most.
+ * The passages of the files with the most words of a query, the best first, with scores from 0 to 1. Words match by
+ * their English stem and literally, scripts without spaces by pairs of characters. A word that no file has is replaced by
+ * similar words and by words that contain it. A literal occurrence of the whole query counts most.
  */
 export async function findByWords(
   ctx: DomainContext,
@@ -29,17 +23,17 @@ export async function findByWords(
   query: string,
   maxResults: number,
 ): Promise<PassageMatch[]> {
-  const words = wordsToFind(query).slice(0, maxWords);
+  const words = wordsToFind(query).slice(0, maxQueryWords);
   if (words.length === 0) return [];
-  const plain = query.toWellFormed().replaceAll('\0', '').trim().slice(0, 500);
+  const plain = query.toWellFormed().replaceAll('\0', '').trim().slice(0, maxLiteralQueryCharacters);
   const groups = await alternativesTo(ctx, fileIds, words);
   return ctx.db.$queryRaw<PassageMatch[]>`
     WITH q AS (
       SELECT ${groups.join(' | ')}::tsquery || replace(plainto_tsquery('english', ${plain})::text, '&', '|')::tsquery AS "words"
     ), candidate AS (
-      SELECT c.*, ts_rank(c."words", q."words", 1) AS "rank"
-      FROM "Passage" c, q
-      WHERE c."workspaceId" = ${ctx.workspaceId} AND c."fileId" = ANY(${fileIds}::text[]) AND c."words" @@ q."words"
+      SELECT p.*, ts_rank(p."words", q."words", 1) AS "rank"
+      FROM "Passage" p, q
+      WHERE p."workspaceId" = ${ctx.workspaceId} AND p."fileId" = ANY(${fileIds}::text[]) AND p."words" @@ q."words"
       ORDER BY "rank" DESC LIMIT ${candidates}
     ), weighed AS (
       SELECT c.*, (
@@ -57,11 +51,11 @@ export async function findByWords(
 }
 
 /**
- * What to look for, one tsquery for each word: the word, and those that stand for it. Words that are in nearly every text are
- * left out where others remain.
+ * One tsquery for each word of a query: the word and its alternatives. English stop words are left out unless nothing
+ * else remains.
  */
 async function alternativesTo(ctx: DomainContext, fileIds: readonly string[], words: string[]): Promise<string[]> {
-  const found = await ctx.db.$queryRaw<Array<{ word: string; isStop: boolean; near: string[] }>>`
+  const found = await ctx.db.$queryRaw<Array<{ word: string; isStop: boolean; alternatives: string[] }>>`
     SELECT w."word", coalesce(ts_lexize('english_stem', w."word") = '{}', false) AS "isStop", ARRAY(
         SELECT t."term" FROM "FileTerm" t
         WHERE t."workspaceId" = ${ctx.workspaceId} AND t."fileId" = ANY(${fileIds}::text[])
@@ -72,12 +66,12 @@ async function alternativesTo(ctx: DomainContext, fileIds: readonly string[], wo
             WHERE k."workspaceId" = ${ctx.workspaceId} AND k."fileId" = ANY(${fileIds}::text[]) AND k."term" = w."word"
           )
         GROUP BY t."term" ORDER BY word_similarity(w."word", t."term") DESC, similarity(w."word", t."term") DESC, t."term"
-        LIMIT ${maxNear}
-      ) AS "near"
-    FROM unnest(${words}::text[]) WITH ORDINALITY AS w ("word", "place") ORDER BY w."place"`;
-  const telling = found.filter(({ isStop }) => !isStop);
-  // Words and terms are letters and digits alone.
-  return (telling.length > 0 ? telling : found).map(({ word, near }) =>
-    [word, ...near].map((one) => `'${one}'`).join(' | '),
+        LIMIT ${maxAlternatives}
+      ) AS "alternatives"
+    FROM unnest(${words}::text[]) WITH ORDINALITY AS w ("word", "position") ORDER BY w."position"`;
+  const specific = found.filter(({ isStop }) => !isStop);
+  // Words and terms consist of letters and digits: they cannot end the quoted string.
+  return (specific.length > 0 ? specific : found).map(({ word, alternatives }) =>
+    [word, ...alternatives].map((one) => `'${one}'`).join(' | '),
   );
 }

@@ -2,21 +2,21 @@ import { randomUUID } from 'node:crypto';
 import { type File, Prisma } from '../../db/generated/client.ts';
 import type { Services } from '../context.ts';
 
-/** A file that this process is at. */
+/** A file that this process has claimed, to read or to embed it. */
 export type ClaimedFile = Pick<
   File,
   'workspaceId' | 'id' | 'blobKey' | 'mimeType' | 'ingestionClaim' | 'ingestionAttempts'
 >;
 
-/** The file is gone, or somebody else's. */
+/** The file was deleted, or another worker has claimed it. */
 export class ClaimLostError extends Error {}
 
 const claimed = Prisma.sql`f."workspaceId", f."id", f."blobKey", f."mimeType", f."ingestionClaim", f."ingestionAttempts"`;
 const abandonedBefore = ({ timing }: Pick<Services, 'timing'>) => new Date(Date.now() - timing.ingestion.abandonedMs);
 
 /**
- * Claims a file that waits to be read, or whose reader is gone: of the workspace, and in it of the owner, of whom the fewest are
- * being read, the oldest. Null: there is none.
+ * Claims a file that is queued, or whose worker died. The workspace with the fewest files in progress comes first, then
+ * the owner with the fewest, then the oldest file. Returns null when there is none.
  */
 export async function claimWaitingFile({ database, timing }: Services): Promise<ClaimedFile | null> {
   const before = abandonedBefore({ timing });
@@ -39,7 +39,10 @@ export async function claimWaitingFile({ database, timing }: Services): Promise<
   return file ?? null;
 }
 
-/** Claims a file that has been read while nobody could make vectors of it: first what was not tried for the longest. */
+/**
+ * Claims a file that has been read but not embedded: the one whose last attempt is the oldest. Returns null when there is
+ * none.
+ */
 export async function claimUnembeddedFile({ database, timing }: Services): Promise<ClaimedFile | null> {
   const [file] = await database.$queryRaw<ClaimedFile[]>`
     UPDATE "File" f SET "ingestionAt" = now(), "ingestionClaim" = ${randomUUID()}
@@ -53,10 +56,10 @@ export async function claimUnembeddedFile({ database, timing }: Services): Promi
   return file ?? null;
 }
 
-/** The time of a file that may be claimed at once, after all others that may. */
+/** The `ingestionAt` of a file that may be claimed at once, but after all others that may. */
 export const lastInLine = (services: Pick<Services, 'timing'>) => abandonedBefore(services);
 
-/** Changes a claimed file. Throws PassedOnError. */
+/** Updates a claimed file. Throws ClaimLostError. */
 export async function updateClaimed(
   { database }: Services,
   { workspaceId, id, ingestionClaim }: ClaimedFile,
@@ -66,35 +69,38 @@ export async function updateClaimed(
   if (count === 0) throw new ClaimLostError();
 }
 
-/** Does something with a claimed file and keeps it meanwhile. The signal aborts, too, when the file is somebody else's. */
+/**
+ * Runs `work` with a heartbeat that keeps the claim of the file. The signal of `work` also aborts when the claim is lost,
+ * with ClaimLostError.
+ */
 export async function whileClaimed(
   services: Services,
   file: ClaimedFile,
   signal: AbortSignal,
   work: (signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
-  const passedOn = new AbortController();
+  const lost = new AbortController();
   const beat = setInterval(() => {
     updateClaimed(services, file, { ingestionAt: new Date() }).catch((error) => {
-      // A database that does not answer for a moment passes nothing on.
-      if (error instanceof ClaimLostError) passedOn.abort(error);
+      // A database that fails for a moment does not end the claim.
+      if (error instanceof ClaimLostError) lost.abort(error);
     });
   }, services.timing.ingestion.heartbeatMs);
   try {
-    await work(AbortSignal.any([signal, passedOn.signal]));
+    await work(AbortSignal.any([signal, lost.signal]));
   } finally {
     clearInterval(beat);
   }
 }
 
-/** What writing passages of a file failed with: PassedOnError where the file is gone. */
+/** Translates an error of a statement that writes passages: ClaimLostError when the file has been deleted. */
 export const writingFault = (error: unknown): unknown =>
   error instanceof Prisma.PrismaClientKnownRequestError &&
   /23503|foreign key/i.test(JSON.stringify(error.meta ?? error.message))
     ? new ClaimLostError()
     : error;
 
-/** For the embedded database, which only this process can have open: whoever was at a file is gone. */
+/** Releases all claims. For the start on the embedded database: only one process can open it, so no other claim is alive. */
 export async function releaseAllIngestions({ database }: Pick<Services, 'database'>): Promise<void> {
   await database.file.updateMany({
     where: { ingestion: 'IN_PROGRESS' },

@@ -1,7 +1,8 @@
 /**
- * Makes one list of two in which the same things are weighed, half and half: `absolute` has scores from 0 to 1 that say something by
- * themselves, `relative` such as only say which is nearer, whose best counts 1 and whose last counts 0 (relative score fusion: models
- * differ in which part of their scale they use, https://doi.org/10.1145/3596512). `keyOf` says which are the same. The best first.
+ * Merges two lists of scored items; each list contributes half of a score. The scores of `absolute` run from 0 to 1 and
+ * are used unchanged. Those of `relative` are only comparable within the list and are scaled: the best to 1, the last to
+ * 0 (relative score fusion, https://doi.org/10.1145/3596512). Items with equal `keyOf` are the same item. Returns the
+ * best first.
  */
 export function fuseScores<T extends { score: number }>(
   absolute: readonly T[],

@@ -1,9 +1,9 @@
 import type { Database } from '../../db/client.ts';
 
-/** How many rows one statement deletes: with each go its vector and the hits of searches. */
+/** Rows that one statement deletes. Vectors and search results of a passage are deleted with it. */
 const batchSize = 1000;
 
-/** Deletes the passages and the terms of a file, some at a time, so that nobody waits for it. */
+/** Deletes the passages and terms of a file in batches, so that no statement holds locks for long. */
 export async function deletePassages(database: Database, workspaceId: string, fileId: string): Promise<void> {
   for (let count = batchSize; count === batchSize; ) {
     count = await database.$executeRaw`

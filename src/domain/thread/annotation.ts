@@ -1,29 +1,29 @@
 import type { Transaction } from '../../db/client.ts';
 
-/** A mark on a piece of a message's text, as its row keeps it. Indexes are UTF-16 code units. */
+/** An annotation of a range of a message's text, as stored. Indexes are UTF-16 code units; the end is exclusive. */
 export type Annotation = { startIndex: number; endIndex: number; text: string; fileId: string } & (
   | { type: 'path' }
   | { type: 'citation'; quote: string; score: number }
 );
 
-/** What the tools of a run have left for its answers to name. */
+/** The results of a run's tools that its messages can refer to. */
 interface Sources {
-  /** The files that calls wrote: the newest of each name. */
+  /** The IDs of the files that calls wrote, by name; the newest of each name. */
   files: Map<string, string>;
-  /** The passages that searches found, by their marks. */
+  /** The passages that searches found, by their citation marks. */
   passages: Map<string, { fileId: string; quote: string; score: number }>;
-  /** The pictures that were drawn. */
-  pictures: Array<{ id: string; toolCallId: string | null }>;
+  /** The images that were generated. */
+  images: Array<{ id: string; toolCallId: string | null }>;
 }
 
 const paths = /(?:sandbox:)?\/mnt\/data\/([^\s"'<>()[\]`*]{1,300})/g;
 const stops = new Set('.,;:!?。，；：！？、');
 const marks = /【\d+:\d+】/g;
 
-/** The mark of a passage: the number of the search within its run, and the rank of the passage in it, both from 1. */
+/** The citation mark of a passage: the number of the search within its run and the rank of the passage, both from 1. */
 export const markOf = (search: number, rank: number): string => `【${search}:${rank}】`;
 
-/** Reads what the tools of a run have left. */
+/** Reads the results of a run's tools that its messages can refer to. */
 export async function readSources(tx: Transaction, runId: string): Promise<Sources> {
   const calls = await tx.toolCall.findMany({
     where: { step: { runId }, kind: { in: ['CODE_INTERPRETER', 'TEXT_TO_IMAGE', 'FILE_SEARCH'] } },
@@ -44,25 +44,25 @@ export async function readSources(tx: Transaction, runId: string): Promise<Sourc
   return {
     files: new Map(filesOf('CODE_INTERPRETER').map(({ name, id }) => [name, id])),
     passages: new Map(passages),
-    pictures: filesOf('TEXT_TO_IMAGE'),
+    images: filesOf('TEXT_TO_IMAGE'),
   };
 }
 
-/** The marks on a text that a model wrote: the files and the passages that it names, in their order. */
+/** The annotations of a model's text: the files and passages that it refers to, in the order of the text. */
 export function annotationsOf(text: string, { files, passages }: Sources): Annotation[] {
-  const found: Annotation[] = [];
-  for (const { 0: piece, 1: rest = '', index } of text.matchAll(paths)) {
-    // A full stop or a comma behind the path is not its own.
+  const annotations: Annotation[] = [];
+  for (const { 0: path, 1: rest = '', index } of text.matchAll(paths)) {
+    // Punctuation after a path is not part of it.
     const name = [rest, withoutStops(rest), decoded(rest)].find((one) => files.has(one));
     if (name === undefined) continue;
-    const length = piece.length - rest.length + (name === decoded(rest) ? rest.length : name.length);
-    found.push({ type: 'path', ...at(text, index, length), fileId: files.get(name) as string });
+    const length = path.length - rest.length + (name === decoded(rest) ? rest.length : name.length);
+    annotations.push({ type: 'path', ...at(text, index, length), fileId: files.get(name) as string });
   }
   for (const { 0: mark, index } of text.matchAll(marks)) {
     const passage = passages.get(mark);
-    if (passage) found.push({ type: 'citation', ...at(text, index, mark.length), ...passage });
+    if (passage) annotations.push({ type: 'citation', ...at(text, index, mark.length), ...passage });
   }
-  return found.sort((one, other) => one.startIndex - other.startIndex);
+  return annotations.sort((one, other) => one.startIndex - other.startIndex);
 }
 
 function withoutStops(text: string): string {
@@ -76,7 +76,7 @@ const at = (text: string, startIndex: number, length: number) => {
   return { startIndex, endIndex, text: text.slice(startIndex, endIndex) };
 };
 
-/** A name as it stands in an address. */
+/** A percent-decoded name; the text itself when it is malformed. */
 function decoded(text: string): string {
   try {
     return decodeURIComponent(text);

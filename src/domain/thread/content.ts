@@ -1,59 +1,58 @@
 import { z } from 'zod';
 import type { Message } from '../../db/generated/client.ts';
-import { absentOr, textUpTo } from '../input.ts';
+import { absentOr, listUpTo, textUpTo } from '../input.ts';
+import { messageLimits } from '../limits.ts';
 
-/** A part of a message's content, as its row keeps it. */
+/** A part of a message's content, as stored. */
 export type MessagePart =
   | { type: 'text'; text: string }
   | { type: 'image'; url: string; detail: string | null }
   | { type: 'file'; fileId: string; detail: string | null }
   | { type: 'refusal'; refusal: string };
 
-/** How long the texts of a message may be together. */
-const maxCharacters = 256_000;
-const imageUrl = z
-  .string()
-  .max(4_000_000, 'At most 4,000,000 characters, please')
+const imageUrl = textUpTo(messageLimits.imageUrl)
   .regex(
     /^(https?:\/\/\S+|data:image\/(png|jpeg|gif|webp);base64,[A-Za-z0-9+/=]+)$/,
-    'Give an http(s) address or a data: URL of a png, jpeg, gif or webp image',
+    'Must be an http(s) URL, or a data: URL of a png, jpeg, gif or webp image',
   )
-  .refine((url) => url.startsWith('data:') || URL.canParse(url), 'This is no address');
+  .refine((url) => url.startsWith('data:') || URL.canParse(url), 'Must be a valid URL');
 const part = z.object({
-  text: textUpTo(maxCharacters).optional(),
+  text: textUpTo(messageLimits.text).optional(),
   imageUrl: imageUrl.optional(),
   imageFileId: z.string().optional(),
 });
-/** The fields of an input that give a message its content. */
+/** The input fields of a message's content. */
 export const contentFields = {
-  text: absentOr(textUpTo(maxCharacters)),
-  content: absentOr(z.array(part).max(100, 'At most 100 parts, please')),
+  text: absentOr(textUpTo(messageLimits.text)),
+  content: absentOr(listUpTo(part, messageLimits.parts, 'parts')),
 };
 
-/** The content of an input. */
+/** The content of a message input. */
 export interface ContentInput {
   text?: string;
   content?: Array<z.output<typeof part>>;
 }
 
-/** What is wrong with the content of a message, at its path; null when nothing is. */
+/** The first violation in a message's content, with its path; null: the content is valid. */
 function contentFault({ text, content }: ContentInput): { path: string[]; message: string } | null {
   if ((text === undefined) === (content === undefined))
-    return { path: [], message: 'Give text or content, one of the two' };
+    return { path: [], message: 'Exactly one of text and content is required' };
   if (text !== undefined) return text.trim() === '' ? { path: ['text'], message: 'The text must not be empty' } : null;
   const characters = content?.reduce((sum, { text = '' }) => sum + text.length, 0) ?? 0;
-  if (characters > maxCharacters) return { path: ['content'], message: `At most ${maxCharacters} characters, please` };
+  if (characters > messageLimits.text) {
+    return { path: ['content'], message: `At most ${messageLimits.text} characters in all text parts` };
+  }
   const isEmpty = content?.every(({ text, imageUrl, imageFileId }) => !imageUrl && !imageFileId && !text?.trim());
   return isEmpty ? { path: ['content'], message: 'The content must not be empty' } : null;
 }
 
-/** Refuses an input whose content is not one text, or parts with something in them. */
+/** Adds an issue unless the input has either a text that is not blank, or parts of which at least one is not empty. */
 export const checkContent = (input: ContentInput, check: z.RefinementCtx) => {
   const fault = contentFault(input);
   if (fault) check.addIssue({ code: 'custom', ...fault });
 };
 
-/** The columns that hold a content: the joined text, and the parts where they are more than one plain text. */
+/** The columns of a message's content: the joined text, and the parts; null for a single text part. */
 export function contentColumns({ text, content }: ContentInput): { text: string; parts: MessagePart[] | null } {
   if (text !== undefined) return { text, parts: null };
   const parts = (content ?? []).map((part): MessagePart => {
@@ -66,11 +65,11 @@ export function contentColumns({ text, content }: ContentInput): { text: string;
   return { text: texts.join('\n'), parts: isPlain ? null : parts };
 }
 
-/** The parts of a message's row; one text part for a plain text. */
+/** The parts of a stored message; one text part for plain text. */
 export function partsOf(message: Pick<Message, 'text' | 'parts'>): MessagePart[] {
   return (message.parts as MessagePart[] | null) ?? [{ type: 'text', text: message.text }];
 }
 
-/** The files that stand in a content. */
+/** The IDs of the files in the content. */
 export const filesIn = (parts: MessagePart[] | null): string[] =>
   (parts ?? []).flatMap((part) => (part.type === 'file' ? [part.fileId] : []));

@@ -2,19 +2,19 @@ import type { DomainContext } from '../context.ts';
 import { requireFiles } from '../file/file.ts';
 import type { ThreadChange } from '../log/thread-change.ts';
 
-/** The files of a message: those that came with it, and those that stand in its content. */
+/** The IDs of a message's files: those attached to it, and those shown in its content. */
 export interface FilesOfMessage {
   messageId: string;
   attached: readonly string[];
   shown: readonly string[];
 }
 
-/** Gives messages of the change their files. Throws NotFoundError for a file that the actor does not see. */
+/** Links files to messages of the change. Throws NotFoundError for a file that the actor cannot see. */
 export async function addFiles(ctx: DomainContext, change: ThreadChange, files: FilesOfMessage[]): Promise<void> {
   const ids = files.flatMap(({ attached, shown }) => [...attached, ...shown]);
   if (ids.length === 0) return;
   await requireFiles(ctx, change.tx, ids);
-  // The messages have to be there.
+  // The rows refer to the messages, which may be pending.
   await change.flush();
   const rows = files.flatMap(({ messageId, attached, shown }) =>
     [...new Set([...attached, ...shown])].map((fileId, index) => ({
@@ -25,7 +25,7 @@ export async function addFiles(ctx: DomainContext, change: ThreadChange, files: 
   await change.tx.messageFile.createMany({ data: rows, skipDuplicates: true });
 }
 
-/** Gives a message of the change other files in its content; what came with it stays. */
+/** Replaces the files shown in a message's content; its attachments stay. */
 export async function replaceShownFiles(
   ctx: DomainContext,
   change: ThreadChange,

@@ -5,34 +5,37 @@ import { requireScope } from '../access/access.ts';
 import { inThreadsVisibleTo } from '../access/scope.ts';
 import type { DomainContext } from '../context.ts';
 import { InvalidInputError, NotFoundError } from '../error.ts';
-import { absentOr, metadata, parse } from '../input.ts';
+import { absentOr, listUpTo, metadata, parse } from '../input.ts';
+import { messageLimits } from '../limits.ts';
 import { changeThread, type ThreadChange } from '../log/thread-change.ts';
 import { checkContent, contentColumns, contentFields, filesIn } from './content.ts';
 import { addFiles, type FilesOfMessage } from './message-file.ts';
 
-/** A message of an input. */
+/** A message in an input. */
 const messageInput = z
   .object({
     role: absentOr(z.enum(['USER', 'ASSISTANT', 'SYSTEM'])),
     ...contentFields,
-    fileIds: absentOr(z.array(z.string()).max(100, 'At most 100 files, please')),
+    fileIds: absentOr(listUpTo(z.string(), messageLimits.files, 'files')),
     metadata: absentOr(metadata),
   })
   .superRefine(checkContent);
-/** The messages of an input: at most 100 at once. */
-export const messageInputs = z.array(messageInput).max(100, 'At most 100 messages at once, please');
+/** The messages of an input. */
+export const messageInputs = listUpTo(messageInput, messageLimits.perInput, 'messages');
 export type MessageInput = z.output<typeof messageInput>;
 
 const createInput = z.object({ threadId: z.string(), message: messageInput });
 const editInput = z.object({ id: z.string(), ...contentFields }).superRefine(checkContent);
 
-/** Where a message stands in the conversation: an answer behind what its run was asked, whenever it was begun. */
+/**
+ * The sort key of a message in the conversation. The answer of a run follows the run's input, whenever it was written.
+ */
 export const conversationOrder = ({
   position,
   run,
 }: Pick<Message, 'position'> & { run: { inputThrough: number } | null }) => (run ? run.inputThrough + 0.5 : position);
 
-/** What the row of a message has before anything is said of it. */
+/** The columns of an empty message. */
 export const emptyMessage = {
   assistantId: null,
   runId: null,
@@ -47,8 +50,8 @@ export const emptyMessage = {
 } as const;
 
 /**
- * Appends messages to the thread that is being changed; returns their rows, which are written with the change. Throws
- * NotFoundError for a file that the actor does not see.
+ * Appends messages to the thread of the change. Returns their rows, which are written with the change.
+ * Throws NotFoundError for a file that the actor cannot see.
  */
 export async function appendMessages(
   ctx: DomainContext,
@@ -82,7 +85,7 @@ export async function appendMessages(
   return messages;
 }
 
-/** Adds a message to a thread, also while a run holds it: that run does not see it, the next one does. */
+/** Adds a message to a thread. A run that is unfinished does not read it; the next run does. */
 export async function createMessage(ctx: DomainContext, input: unknown): Promise<Message> {
   requireScope(ctx, 'THREADS_WRITE');
   const { threadId, message } = parse(createInput, input);
@@ -106,13 +109,13 @@ export async function updateMessage(ctx: DomainContext, input: unknown): Promise
   return message;
 }
 
-/** The input of an edit: the id and the new columns. */
+/** Parses the input of an edit into the message's ID and its new columns. */
 export function parseEdit(input: unknown): { id: string; columns: ReturnType<typeof contentColumns> } {
   const { id, ...content } = parse(editInput, input);
   return { id, columns: contentColumns(content) };
 }
 
-/** The thread of a message that the actor sees. Throws NotFoundError. */
+/** The ID of a message's thread. Throws NotFoundError unless the actor can see the message. */
 export async function threadOfMessage(ctx: DomainContext, id: string): Promise<string> {
   const message = isId('Message', id)
     ? await ctx.db.message.findFirst({ where: { id, ...inThreadsVisibleTo(ctx.actor) }, select: { threadId: true } })
@@ -121,15 +124,15 @@ export async function threadOfMessage(ctx: DomainContext, id: string): Promise<s
   return message.threadId;
 }
 
-/** Removes messages from the thread that is being changed, and from its log what can no longer be shown. */
+/** Removes messages from the thread of the change, and their events from its log. */
 export async function removeMessages(change: ThreadChange, where: Prisma.MessageWhereInput): Promise<void> {
-  const gone = await change.tx.message.findMany({
+  const rows = await change.tx.message.findMany({
     where: { ...where, threadId: change.thread.id },
     select: { id: true },
     orderBy: { position: 'asc' },
   });
-  if (gone.length === 0) return;
-  const ids = gone.map(({ id }) => id);
+  if (rows.length === 0) return;
+  const ids = rows.map(({ id }) => id);
   await change.tx.event.deleteMany({ where: { threadId: change.thread.id, messageId: { in: ids } } });
   await change.tx.message.deleteMany({ where: { id: { in: ids } } });
   for (const messageId of ids) change.log({ type: 'MESSAGE_REMOVED', messageId });
@@ -144,6 +147,7 @@ const filterInput = z.object({
 /** The `where` of a filter over messages. */
 export function messagesWhere(input: unknown): Prisma.MessageWhereInput {
   const { role, runId, flagged } = parse(filterInput, input ?? {});
-  if (runId !== undefined && !isId('Run', runId)) throw InvalidInputError.at('filter.runId', 'This is no run id.');
+  if (runId !== undefined && !isId('Run', runId))
+    throw InvalidInputError.at('filter.runId', 'Must be the ID of a run.');
   return { role, runId, ...(flagged === undefined ? {} : { flags: { isEmpty: !flagged } }) };
 }

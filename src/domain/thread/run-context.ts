@@ -1,24 +1,25 @@
 import type { File, Message, Run } from '../../db/generated/client.ts';
 import type { DomainContext } from '../context.ts';
+import { runLimits } from '../limits.ts';
 import { conversationOrder } from './message.ts';
 
-/** What a run may be told of its thread, in bytes: more than any model takes, and no more than a server can hold. */
-const maxBytes = 32_000_000;
+/** More than the context of any model, and small enough for the memory of the server. */
+const maxBytes = runLimits.conversationBytes;
 
-/** A message as a run is told it. */
+/** A message as a run reads it. */
 export type PromptMessage = Pick<Message, 'id' | 'role' | 'text' | 'parts' | 'position' | 'runId'> & {
   run: Pick<Run, 'inputThrough'> | null;
-  /** The files that came with it or stand in its content. */
+  /** The files attached to the message or shown in its content. */
   files: PromptFile[];
 };
 
-/** A file as a run is told it. */
+/** A file of a message as a run reads it. */
 export type PromptFile = Pick<File, 'id' | 'name' | 'mimeType' | 'sizeBytes' | 'blobKey'> & { isAttachment: boolean };
 
 /**
- * The conversation as a run sees it, in its order, and how many of its oldest messages were too much to read: those that the
- * run was created with, the answers to the runs before it, and what it has written itself. System messages have a room of
- * their own.
+ * The conversation that a run reads, in order: the messages up to the run's input, the answers of earlier runs, and the
+ * run's own messages. `omitted` counts the oldest messages that exceeded the size limit; system messages have a limit
+ * of their own.
  */
 export async function readConversation(
   ctx: DomainContext,

@@ -8,15 +8,16 @@ import type { DomainContext } from '../context.ts';
 import { ForbiddenError, NotFoundError } from '../error.ts';
 import { fileIds, requireFiles } from '../file/file.ts';
 import { absentOr, clearable, metadata, metadataHolds, parse, searchIn, textUpTo } from '../input.ts';
+import { inputLimits, threadLimits } from '../limits.ts';
 import { changeThread, type LockedThread, lockedColumns } from '../log/thread-change.ts';
 import { appendMessages, messageInputs } from './message.ts';
 
-const title = clearable(textUpTo(256));
-/** A thread of an input. */
+const title = clearable(textUpTo(threadLimits.title));
+/** A thread in an input. */
 export const threadInput = z.object({
   title,
   assistantId: clearable(z.string()),
-  owner: clearable(z.string().min(1, 'An owner must not be empty').max(256)),
+  owner: clearable(textUpTo(threadLimits.owner).min(1, 'Must not be empty')),
   messages: absentOr(messageInputs),
   fileIds,
   metadata: absentOr(metadata),
@@ -32,21 +33,22 @@ const updateInput = z.object({
   metadata: absentOr(metadata),
 });
 
-/** The owner of a thread that the actor makes: an end user owns their own and nobody else's. */
+/** The owner of a new thread. Throws ForbiddenError when an end user names another owner. */
 function ownerFor(ctx: DomainContext, owner: string | null | undefined): string | null {
   if (ctx.actor.kind !== 'USER') return owner ?? null;
-  if (owner && owner !== ctx.actor.userId) throw new ForbiddenError(null, 'An end user owns their own threads only.');
+  if (owner && owner !== ctx.actor.userId)
+    throw new ForbiddenError(null, 'An end user can create threads only for themselves. Omit owner.');
   return ctx.actor.userId;
 }
 
-/** Throws NotFoundError unless the assistant is there. */
+/** Throws NotFoundError unless the assistant exists; no ID is valid. */
 async function requireAssistant(tx: Pick<Transaction, 'assistant'>, id: string | null | undefined): Promise<void> {
   if (id === null || id === undefined) return;
   const found = isId('Assistant', id) && (await tx.assistant.findFirst({ where: { id }, select: { id: true } }));
   if (!found) throw new NotFoundError(id);
 }
 
-/** Inserts the row of a new thread, and returns what a change needs of it, which appends its messages. */
+/** Inserts the row of a new thread. Returns the columns that a change of the thread needs. */
 export async function insertThread(
   ctx: DomainContext,
   tx: Transaction,
@@ -70,7 +72,7 @@ export async function insertThread(
   return thread;
 }
 
-/** Gives a thread its files in place of those it has; absent: it keeps them. Throws NotFoundError. */
+/** Replaces the files of a thread; absent: keeps them. Throws NotFoundError for a file that the actor cannot see. */
 async function setThreadFiles(ctx: DomainContext, tx: Transaction, threadId: string, ids: string[] | undefined) {
   if (ids === undefined) return;
   await requireFiles(ctx, tx, ids);
@@ -79,7 +81,7 @@ async function setThreadFiles(ctx: DomainContext, tx: Transaction, threadId: str
   if (data.length > 0) await tx.threadFile.createMany({ data });
 }
 
-/** Makes a thread with its first messages. */
+/** Creates a thread with its first messages. */
 export async function createThread(ctx: DomainContext, input: unknown): Promise<Thread> {
   requireScope(ctx, 'THREADS_WRITE');
   const thread = parse(threadInput, input);
@@ -90,7 +92,7 @@ export async function createThread(ctx: DomainContext, input: unknown): Promise<
   return ctx.db.thread.findFirstOrThrow({ where: { id } });
 }
 
-/** Changes title, assistant, metadata, or whether the thread is archived: absent keeps, null clears. */
+/** Updates title, assistant, files, metadata or archiving of a thread: absent keeps, null clears. */
 export async function updateThread(ctx: DomainContext, input: unknown): Promise<Thread> {
   requireScope(ctx, 'THREADS_WRITE');
   const { id, archived, fileIds, ...data } = parse(updateInput, input);
@@ -98,7 +100,7 @@ export async function updateThread(ctx: DomainContext, input: unknown): Promise<
   await requireAssistant(ctx.db, data.assistantId);
   const where = { id, ...threadsVisibleTo(ctx.actor) };
   if (archived === true) {
-    // The moment of the first archiving stays.
+    // Archiving again keeps the time of the first archiving.
     await ctx.db.thread.updateMany({ where: { ...where, archivedAt: null }, data: { archivedAt: new Date() } });
   }
   const [thread] = await ctx.db.thread.updateManyAndReturn({
@@ -112,15 +114,15 @@ export async function updateThread(ctx: DomainContext, input: unknown): Promise<
 
 const filterInput = z.object({
   assistantId: absentOr(z.string()),
-  owner: absentOr(textUpTo(256)),
-  search: absentOr(textUpTo(1000)),
+  owner: absentOr(textUpTo(threadLimits.owner)),
+  search: absentOr(textUpTo(inputLimits.search)),
   metadata: absentOr(metadata),
   archived: z.boolean().nullish(),
   lastActiveBefore: absentOr(z.date()),
   lastActiveAfter: absentOr(z.date()),
 });
 
-/** The `where` of a filter over threads. Archived ones are left out unless asked for; `archived: null` finds both. */
+/** The `where` of a filter over threads. `archived`: true for archived threads, null for all; default: not archived. */
 export function threadsWhere(input: unknown): Prisma.ThreadWhereInput {
   const { assistantId, owner, search, metadata, archived, lastActiveBefore, lastActiveAfter } = parse(
     filterInput,

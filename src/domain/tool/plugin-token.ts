@@ -1,18 +1,19 @@
 import { z } from 'zod';
 import type { Run } from '../../db/generated/client.ts';
 import type { DomainContext } from '../context.ts';
-import { absentOr } from '../input.ts';
+import { absentOr, listUpTo, textUpTo } from '../input.ts';
+import { pluginLimits } from '../limits.ts';
 
-/** The tokens of an input. */
-export const pluginTokens = absentOr(
-  z
-    .array(z.object({ pluginId: z.string(), token: z.string().min(1).max(8192) }))
-    .max(128, 'At most 128 tokens, please'),
-);
+const pluginToken = z.object({
+  pluginId: z.string(),
+  token: textUpTo(pluginLimits.userToken).min(1, 'Must not be empty'),
+});
+/** The user tokens in an input. */
+export const pluginTokens = absentOr(listUpTo(pluginToken, pluginLimits.userTokens, 'tokens'));
 
 const purpose = 'user tokens';
 
-/** Seals what the calls of plug-ins are to show of the user that a run is made for; null: nothing. */
+/** Encrypts the user tokens that a run sends to plugins; null: it has none. */
 export function sealUserTokens(
   { vault }: DomainContext,
   tokens: ReadonlyArray<{ pluginId: string; token: string }> | undefined,
@@ -21,7 +22,7 @@ export function sealUserTokens(
   return vault.seal(purpose, JSON.stringify(tokens.map(({ pluginId, token }) => [pluginId, token])));
 }
 
-/** What the calls of a plug-in are to show of the run's user; null: nothing. */
+/** The user token that the calls of a plugin send; null: the run has none for it. */
 export function userTokenOf(
   { vault }: DomainContext,
   { sealedUserTokens }: Pick<Run, 'sealedUserTokens'>,

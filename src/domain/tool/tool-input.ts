@@ -6,23 +6,25 @@ import { isId } from '../../id.ts';
 import type { ObjectSchema, Tool } from '../../tools/tool.ts';
 import type { DomainContext } from '../context.ts';
 import { InvalidInputError, NotFoundError } from '../error.ts';
-import { absentOr, textUpTo } from '../input.ts';
+import { absentOr, integer, listUpTo, textUpTo } from '../input.ts';
+import { inputLimits, pluginLimits, toolLimits } from '../limits.ts';
 
 const schemaDialects = { draft07: new Ajv({ strict: false }), draft2020: new Ajv2020({ strict: false }) };
 
-/** What is wrong with a JSON Schema for parameters, in a sentence; null when nothing is. */
+/** Why a JSON Schema of function parameters is invalid, as a sentence; null: it is valid. */
 function parametersFault(schema: ObjectSchema): string | null {
-  if (schema.type !== undefined && schema.type !== 'object') return 'The schema of parameters has type "object".';
+  if (schema.type !== undefined && schema.type !== 'object')
+    return 'The schema of parameters must have the type "object".';
   return schemaFault(schema, 'parameters');
 }
 
-/** What is wrong with a JSON Schema of that name, in a sentence; null when nothing is. */
+/** Why a JSON Schema is invalid, as a sentence; null: it is valid. `name` stands for the schema in the sentence. */
 export function schemaFault(schema: ObjectSchema, name: string): string | null {
-  if (JSON.stringify(schema).length > 64_000) return 'A schema has at most 64,000 characters.';
+  if (JSON.stringify(schema).length > toolLimits.schema) return `At most ${toolLimits.schema} characters in a schema.`;
   const ajv = String(schema.$schema ?? '').includes('2020-12') ? schemaDialects.draft2020 : schemaDialects.draft07;
   const { $schema: _dialect, ...rules } = schema;
   if (ajv.validateSchema(rules) === true) return null;
-  return `This is not a JSON Schema: ${ajv.errorsText(ajv.errors, { dataVar: name })}.`;
+  return `Not a valid JSON Schema: ${ajv.errorsText(ajv.errors, { dataVar: name })}.`;
 }
 
 const parameters = z
@@ -33,7 +35,7 @@ const parameters = z
     if (typeof value !== 'object' || Array.isArray(value)) {
       check.addIssue({
         code: 'custom',
-        message: 'A JSON Schema is an object: { "type": "object", "properties": { … } }',
+        message: 'Must be a JSON Schema: { "type": "object", "properties": { … } }',
       });
       return z.NEVER;
     }
@@ -44,29 +46,41 @@ const parameters = z
   });
 
 const functionTool = z.object({
-  name: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'A function name has 1 to 64 letters, digits, _ or -'),
-  description: absentOr(textUpTo(1024)),
+  name: z
+    .string()
+    .regex(
+      new RegExp(`^[A-Za-z0-9_-]{1,${toolLimits.functionName}}$`),
+      `A function name has 1 to ${toolLimits.functionName} letters, digits, _ or -`,
+    ),
+  description: absentOr(textUpTo(toolLimits.functionDescription)),
   parameters,
   strict: absentOr(z.boolean()),
 });
 
-const seconds = z.int().min(1, 'At least 1 s, please').max(300, 'At most 300 s, please');
-const results = z.int().min(1, 'At least 1, please').max(50, 'At most 50, please');
-const size = z.string().regex(/^[1-9]\d{1,4}x[1-9]\d{1,4}$/, 'A size is width x height, such as 1024x1024');
-const names = z.array(z.string().min(1).max(64)).min(1, 'Name one operation at least, or leave it out').max(128);
+const seconds = integer(1, toolLimits.codeSeconds, 'seconds');
+const results = integer(1, toolLimits.searchResults);
+const size = z.string().regex(/^[1-9]\d{1,4}x[1-9]\d{1,4}$/, 'Must be width x height, such as 1024x1024');
+const names = listUpTo(
+  textUpTo(pluginLimits.operationName).min(1, 'Must not be empty'),
+  pluginLimits.operations,
+  'operations',
+).min(1, 'At least 1 operation; omit the field for all');
 
-/** Each field of ToolInput, and the tool that it makes. */
+/** The fields of ToolInput, each with the tool that it becomes. */
 const kinds = {
   function: functionTool.transform(
     ({ description, strict, ...rest }): Tool => ({
       ...{ type: 'function', ...rest, description: description ?? null, strict: strict ?? false },
     }),
   ),
-  codeInterpreter: z
-    .object({ timeoutSeconds: absentOr(seconds) })
-    .transform(({ timeoutSeconds }): Tool => ({ type: 'code_interpreter', timeoutSeconds: timeoutSeconds ?? 30 })),
+  codeInterpreter: z.object({ timeoutSeconds: absentOr(seconds) }).transform(
+    ({ timeoutSeconds }): Tool => ({
+      type: 'code_interpreter',
+      timeoutSeconds: timeoutSeconds ?? toolLimits.defaultCodeSeconds,
+    }),
+  ),
   textToImage: z
-    .object({ model: absentOr(textUpTo(200)), size: absentOr(size) })
+    .object({ model: absentOr(textUpTo(inputLimits.model)), size: absentOr(size) })
     .transform(({ model, size }): Tool => ({ type: 'text_to_image', model: model ?? null, size: size ?? null })),
   plugin: z
     .object({ pluginId: z.string(), operations: absentOr(names) })
@@ -89,39 +103,37 @@ const tool = z
     webSearch: kinds.webSearch.nullish(),
   })
   .transform((input, check): Tool => {
-    const [made, second] = Object.values(input).filter((one) => one !== undefined && one !== null);
-    if (made && !second) return made;
-    check.addIssue({ code: 'custom', message: 'Name one tool' });
+    const [first, second] = Object.values(input).filter((one) => one !== undefined && one !== null);
+    if (first && !second) return first;
+    check.addIssue({ code: 'custom', message: 'Exactly one kind of tool is required' });
     return z.NEVER;
   });
 
-/** What a tool is called by, where that is known before the run; of a plug-in, which may be there once. */
+/**
+ * The name by which a model calls a tool. For a plugin its ID: the names of its operations are known at the run only.
+ */
 const nameOf = (tool: Tool): string => {
   if (tool.type === 'function') return tool.name;
   return tool.type === 'plugin' ? tool.pluginId : tool.type;
 };
 
-/** The `tools` of an input: up to 128, each name and each plug-in once. */
-export const tools = z
-  .array(tool)
-  .max(128, 'At most 128 tools, please')
-  .superRefine((list, check) => {
-    const seen = new Set<string>();
-    for (const [index, one] of list.entries()) {
-      const name = nameOf(one);
-      const path = one.type === 'function' ? [index, 'function', 'name'] : [index];
-      if (seen.has(name))
-        check.addIssue({ code: 'custom', path, message: `The name ${name} is taken by another tool` });
-      seen.add(name);
-    }
-  });
+/** The `tools` of an input: each name and each plugin at most once. */
+export const tools = listUpTo(tool, toolLimits.perRun, 'tools').superRefine((list, check) => {
+  const seen = new Set<string>();
+  for (const [index, one] of list.entries()) {
+    const name = nameOf(one);
+    const path = one.type === 'function' ? [index, 'function', 'name'] : [index];
+    if (seen.has(name)) check.addIssue({ code: 'custom', path, message: `Another tool has the name ${name}` });
+    seen.add(name);
+  }
+});
 
-/** The tools of a row. */
+/** The tools in a JSON column. */
 export const storedTools = (json: unknown): Tool[] => json as Tool[];
 
 /**
- * Checks that the tools of an input can be used here. Throws InvalidInputError for one that this server is not set up for,
- * or an operation that a plug-in does not have; NotFoundError for a plug-in that is not there.
+ * Checks that the tools of an input are available. Throws InvalidInputError for a tool that this server is not
+ * configured for, or an operation that a plugin does not have; NotFoundError for a plugin that does not exist.
  */
 export async function checkTools(
   ctx: DomainContext,
@@ -135,10 +147,10 @@ export async function checkTools(
     const { pluginId } = one;
     const plugin = isId('Plugin', pluginId) ? await db.plugin.findFirst({ where: { id: pluginId } }) : null;
     if (!plugin) throw new NotFoundError(pluginId);
-    const has = new Set((plugin.operations as Array<{ name: string }>).map(({ name }) => name));
-    const unknown = one.operations?.find((name) => !has.has(name));
+    const available = new Set((plugin.operations as Array<{ name: string }>).map(({ name }) => name));
+    const unknown = one.operations?.find((name) => !available.has(name));
     if (unknown !== undefined) {
-      throw InvalidInputError.at(`tools.${index}.plugin.operations`, `The plug-in has no operation ${unknown}.`);
+      throw InvalidInputError.at(`tools.${index}.plugin.operations`, `The plugin has no operation ${unknown}.`);
     }
   }
 }

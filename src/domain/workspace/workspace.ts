@@ -6,36 +6,41 @@ import { announceCredentialChange } from '../access/credential-change.ts';
 import { requireWorkspaces } from '../access/key-workspaces.ts';
 import { type DomainContext, systemContext } from '../context.ts';
 import { ConflictError, NotFoundError } from '../error.ts';
-import { absentOr, clearable, nameUpTo, parse } from '../input.ts';
+import { absentOr, clearable, integer, nameUpTo, parse } from '../input.ts';
+import { workspaceLimits } from '../limits.ts';
 import { changeThread } from '../log/thread-change.ts';
-import { effectiveModel } from '../run/generation.ts';
+import { effectiveModel, modelName } from '../run/generation.ts';
 import { cancelUnfinishedRuns } from '../run/run.ts';
 
-const createInput = z.object({ name: nameUpTo(256) });
+const createInput = z.object({ name: nameUpTo(workspaceLimits.name) });
 const settings = z.object({
-  defaultModel: clearable(z.string().trim().min(1).max(200)),
-  threadTtlDays: clearable(z.int().min(1, 'At least 1 day, please').max(36_500)),
-  maxConcurrentRuns: absentOr(z.int().min(1, 'At least 1, please').max(100_000)),
-  runExpirySeconds: absentOr(z.int().min(10, 'At least 10 s, please').max(2_592_000)),
-  maxRunSeconds: absentOr(z.int().min(1, 'At least 1 s, please').max(2_592_000)),
+  defaultModel: clearable(modelName),
+  threadTtlDays: clearable(integer(1, workspaceLimits.threadTtlDays, 'days')),
+  maxConcurrentRuns: absentOr(integer(1, workspaceLimits.concurrentRuns)),
+  runExpirySeconds: absentOr(integer(workspaceLimits.minRunExpirySeconds, workspaceLimits.runExpirySeconds, 'seconds')),
+  maxRunSeconds: absentOr(integer(1, workspaceLimits.runSeconds, 'seconds')),
   recordSteps: absentOr(z.enum(['FULL', 'SUMMARY', 'NONE'])),
 });
-const updateInput = z.object({ id: absentOr(z.string()), name: absentOr(nameUpTo(256)), settings: absentOr(settings) });
+const updateInput = z.object({
+  id: absentOr(z.string()),
+  name: absentOr(nameUpTo(workspaceLimits.name)),
+  settings: absentOr(settings),
+});
 
 /** The workspace that the request acts in. */
 export function currentWorkspace(ctx: DomainContext): Promise<Workspace> {
   return ctx.db.workspace.findUniqueOrThrow({ where: { id: ctx.workspaceId } });
 }
 
-/** Makes a workspace. Needs SERVER_ADMIN. */
+/** Creates a workspace. Requires SERVER_ADMIN. */
 export async function createWorkspace(ctx: DomainContext, input: unknown): Promise<Workspace> {
   requireScope(ctx, 'SERVER_ADMIN');
   const { name } = parse(createInput, input);
-  // A new workspace is nobody's yet, so no bound client could write it.
+  // No client is bound to a workspace that does not exist yet.
   return ctx.database.workspace.create({ data: { id: newId('Workspace'), name } });
 }
 
-/** Renames a workspace or changes its settings; the current one when no id is given. Absent keeps, null clears. */
+/** Updates the name or the settings of a workspace, by default the current one. Absent keeps, null clears. */
 export async function updateWorkspace(ctx: DomainContext, input: unknown): Promise<Workspace> {
   requireScope(ctx, 'WORKSPACE_ADMIN');
   const { id = ctx.workspaceId, name, settings } = parse(updateInput, input);
@@ -45,33 +50,35 @@ export async function updateWorkspace(ctx: DomainContext, input: unknown): Promi
 }
 
 /**
- * Deletes a workspace: nobody sees or enters it any more, and what runs in it is cancelled; what it held is deleted
- * after that, bit by bit (`deleteRemains`). The default one and the one that the request acts in are refused.
+ * Deletes a workspace: it cannot be seen or entered any more, and its runs are cancelled. Its data is purged in the
+ * background (`purgeDeletedWorkspaces`). Requires SERVER_ADMIN. Throws ConflictError for the default workspace and for
+ * the one that the request acts in.
  */
 export async function deleteWorkspace(ctx: DomainContext, input: unknown): Promise<string> {
   requireScope(ctx, 'SERVER_ADMIN');
   const { id } = parse(z.object({ id: z.string() }), input);
   const target = await enterWorkspace(ctx, id);
   const workspace = await currentWorkspace(target);
-  if (workspace.isDefault) throw new ConflictError('The default workspace stays. Delete what is in it instead.');
-  if (id === ctx.workspaceId) throw new ConflictError('Delete a workspace from another one: this request acts in it.');
+  if (workspace.isDefault) throw new ConflictError('The default workspace cannot be deleted. Delete its data instead.');
+  if (id === ctx.workspaceId)
+    throw new ConflictError('The request acts in this workspace. Delete it from another one.');
   const where = { id, deletedAt: null };
   const { count } = await target.db.workspace.updateMany({ where, data: { deletedAt: new Date() } });
   if (count === 0) throw new NotFoundError(id);
   announceCredentialChange(ctx);
   const running = await target.db.thread.findMany({ where: { activeRunId: { not: null } }, select: { id: true } });
   for (const thread of running) {
-    await changeThread(target, thread.id, (change) => cancelUnfinishedRuns(target, change)).catch(unlessGone);
+    await changeThread(target, thread.id, (change) => cancelUnfinishedRuns(target, change)).catch(ignoreNotFound);
   }
   return id;
 }
 
-/** Somebody else was faster. */
-function unlessGone(error: unknown): void {
+/** The thread was deleted meanwhile. */
+function ignoreNotFound(error: unknown): void {
   if (!(error instanceof NotFoundError)) throw error;
 }
 
-/** The server's own context in a workspace that the actor may enter; NotFoundError for one that they may not. */
+/** The server's context in a workspace. Throws NotFoundError unless the actor may enter it. */
 async function enterWorkspace(ctx: DomainContext, id: string): Promise<DomainContext> {
   if (id === ctx.workspaceId) return ctx;
   await requireWorkspaces(ctx, [id]);

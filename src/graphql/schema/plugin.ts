@@ -1,7 +1,7 @@
 import { requireScope } from '../../domain/access/access.ts';
 import type { DomainContext } from '../../domain/context.ts';
 import { authKindOf } from '../../domain/tool/plugin.ts';
-import type { PluginOperation as StoredOperation } from '../../tools/plugin.ts';
+import type { PluginOperation as StoredOperation } from '../../tools/plugin-source.ts';
 import { builder } from '../builder.ts';
 
 const PluginKind = builder.enumType('PluginKind', {

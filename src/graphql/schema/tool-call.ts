@@ -1,10 +1,5 @@
-import type { ToolCall as Row, ToolKind } from '../../db/generated/client.ts';
-import {
-  type CallFile,
-  filesOfCalls,
-  type StoredSearchResult,
-  searchResultsOfCalls,
-} from '../../domain/file/call-results.ts';
+import type { File as FileRow, ToolCall as Row, ToolKind } from '../../db/generated/client.ts';
+import { filesOfCalls, type StoredSearchResult, searchResultsOfCalls } from '../../domain/file/call-results.ts';
 import { builder } from '../builder.ts';
 import type { GraphContext } from '../context.ts';
 import { growingTexts } from '../text-loader.ts';
@@ -47,7 +42,7 @@ function parsed(text: string): unknown {
   }
 }
 
-async function filesOf(call: Row, ctx: GraphContext): Promise<CallFile[]> {
+async function filesOf(call: Row, ctx: GraphContext): Promise<FileRow[]> {
   return ctx.load(filesOfCalls, call.id);
 }
 

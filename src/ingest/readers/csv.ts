@@ -1,15 +1,17 @@
 import { parse } from 'csv-parse/sync';
+import { maxCsvColumns, maxCsvRowCharacters } from '../limits.ts';
 import { UnreadableError } from '../protocol.ts';
 
-const maxColumns = 200;
-
-/** A table as a line for each row, each value with the name of its column: so a row can be understood by itself. */
+/**
+ * A table as text: one line for each row, with the name of its column before each value, so that each row makes sense
+ * without the others. Throws UnreadableError.
+ */
 export function textOfCsv(text: string): string {
   const [header = [], ...rows] = parsed(text);
-  const names = header.slice(0, maxColumns).map((name, index) => name.trim() || `column ${index + 1}`);
+  const names = header.slice(0, maxCsvColumns).map((name, index) => name.trim() || `column ${index + 1}`);
   const lines = rows.map((row) =>
     row
-      .slice(0, maxColumns)
+      .slice(0, maxCsvColumns)
       .flatMap((value, index) => (value.trim() === '' ? [] : [`${names[index] ?? `column ${index + 1}`}: ${value}`]))
       .join('; '),
   );
@@ -27,10 +29,10 @@ function parsed(text: string): string[][] {
       delimiter,
       relax_column_count: true,
       skip_empty_lines: true,
-      max_record_size: 1_000_000,
+      max_record_size: maxCsvRowCharacters,
     };
     return parse(text, { ...options, relax_quotes: true }) as string[][];
   } catch (error) {
-    throw new UnreadableError(`This is no CSV: ${(error as Error).message.slice(0, 200)}`);
+    throw new UnreadableError(`The file is not valid CSV: ${(error as Error).message.slice(0, 200)}`);
   }
 }

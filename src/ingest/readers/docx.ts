@@ -1,21 +1,27 @@
 import mammoth from 'mammoth';
 import { fromBuffer } from 'yauzl';
+import { maxDocxBytes, maxDocxParts, maxDocxRatio } from '../limits.ts';
 import { UnreadableError } from '../protocol.ts';
 
-const limits = { entries: 5000, bytes: 100_000_000, ratio: 500 };
+/** Parts up to this size may have any compression ratio, in bytes. */
+const ratioFromBytes = 1_000_000;
 
-/** The paragraphs of a Word document. Throws UnreadableError, before anything large is unpacked. */
+/** The paragraphs of a Word document. Throws UnreadableError, for a zip bomb before it is unpacked into memory. */
 export async function textOfDocx(bytes: Buffer): Promise<string> {
   const names = await checkZip(bytes);
-  if (!names.includes('word/document.xml')) throw new UnreadableError('This is a zip file, and no Word document.');
+  if (!names.includes('word/document.xml'))
+    throw new UnreadableError('The file is a zip file, but not a Word document.');
   try {
     return (await mammoth.extractRawText({ buffer: bytes })).value;
   } catch {
-    throw new UnreadableError('This Word document is broken.');
+    throw new UnreadableError('The Word document is broken.');
   }
 }
 
-/** Unpacks a zip file without keeping anything; returns the names in it. Throws UnreadableError when it is a bomb, or broken. */
+/**
+ * Unpacks a zip file without keeping the content. Returns the names of its entries. Throws UnreadableError for a bomb or a
+ * broken file.
+ */
 function checkZip(bytes: Buffer): Promise<string[]> {
   return new Promise((resolve, reject) => {
     fromBuffer(bytes, { lazyEntries: true, validateEntrySizes: true, strictFileNames: true }, (error, zip) => {
@@ -23,27 +29,27 @@ function checkZip(bytes: Buffer): Promise<string[]> {
         zip?.close();
         reject(new UnreadableError(message));
       };
-      if (error || !zip) return refuse('This zip file is broken.');
-      if (zip.entryCount > limits.entries) return refuse('This document has too many parts.');
+      if (error || !zip) return refuse('The zip file is broken.');
+      if (zip.entryCount > maxDocxParts) return refuse(`The document has more than ${maxDocxParts} parts.`);
       const names: string[] = [];
       let unpacked = 0;
-      zip.on('error', () => refuse('This zip file is broken.'));
+      zip.on('error', () => refuse('The zip file is broken.'));
       zip.on('end', () => resolve(names));
       zip.on('entry', (entry) => {
         names.push(entry.fileName);
         const isBomb =
-          unpacked + entry.uncompressedSize > limits.bytes ||
-          (entry.uncompressedSize > 1_000_000 &&
-            entry.uncompressedSize / Math.max(entry.compressedSize, 1) > limits.ratio);
-        if (isBomb) return refuse('This document is too large when it is unpacked.');
-        if (entry.isEncrypted()) return refuse('This document is encrypted.');
+          unpacked + entry.uncompressedSize > maxDocxBytes ||
+          (entry.uncompressedSize > ratioFromBytes &&
+            entry.uncompressedSize / Math.max(entry.compressedSize, 1) > maxDocxRatio);
+        if (isBomb) return refuse('The document is too large when it is unpacked.');
+        if (entry.isEncrypted()) return refuse('The document is encrypted. Remove its password.');
         zip.openReadStream(entry, (fault, stream) => {
-          if (fault) return refuse('This zip file is broken.');
+          if (fault) return refuse('The zip file is broken.');
           stream.on('data', (chunk: Buffer) => {
             unpacked += chunk.length;
-            if (unpacked > limits.bytes) stream.destroy(new Error('too large'));
+            if (unpacked > maxDocxBytes) stream.destroy(new Error('too large'));
           });
-          stream.on('error', () => refuse('This document is broken, or too large when it is unpacked.'));
+          stream.on('error', () => refuse('The document is broken, or too large when it is unpacked.'));
           stream.on('end', () => zip.readEntry());
         });
       });

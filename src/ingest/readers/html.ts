@@ -1,9 +1,10 @@
 import { convert } from 'html-to-text';
+import { maxHtmlCharacters } from '../limits.ts';
 
-const limits = { maxInputLength: 10_000_000, maxDepth: 200, maxChildNodes: 100_000, maxBaseElements: 10 };
+const limits = { maxInputLength: maxHtmlCharacters, maxDepth: 200, maxChildNodes: 100_000, maxBaseElements: 10 };
 const skipped = ['img', 'nav', 'noscript', 'template', 'svg', 'iframe', 'form'];
 
-/** What a page says: no scripts, styles or navigation. Tables are read row by row. */
+/** The text of a page without scripts, styles, navigation and forms. Tables are read row by row. */
 export function textOfHtml(html: string): string {
   return convert(html, {
     wordwrap: false,

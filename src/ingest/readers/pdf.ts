@@ -1,12 +1,12 @@
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { getDocument, VerbosityLevel } from 'pdfjs-dist/legacy/build/pdf.mjs';
+import { maxPdfPages } from '../limits.ts';
 import { type ReadPart, UnreadableError } from '../protocol.ts';
 
 const root = dirname(createRequire(import.meta.url).resolve('pdfjs-dist/package.json'));
-const maxPages = 10_000;
 
-/** The pages of a PDF, one after the other. Throws UnreadableError. */
+/** The pages of a PDF, in order. Throws UnreadableError. */
 export async function* pagesOfPdf(bytes: Uint8Array): AsyncGenerator<ReadPart> {
   const task = getDocument({
     data: new Uint8Array(bytes),
@@ -24,7 +24,7 @@ export async function* pagesOfPdf(bytes: Uint8Array): AsyncGenerator<ReadPart> {
   try {
     const document = await task.promise;
     const pages = document.numPages;
-    if (pages > maxPages) throw new UnreadableError(`This PDF has more than ${maxPages} pages.`);
+    if (pages > maxPdfPages) throw new UnreadableError(`The PDF has more than ${maxPdfPages} pages.`);
     for (let number = 1; number <= pages; number += 1) {
       const page = await document.getPage(number);
       const { items } = await page.getTextContent();
@@ -40,4 +40,4 @@ export async function* pagesOfPdf(bytes: Uint8Array): AsyncGenerator<ReadPart> {
 }
 
 const messageFor = (name: string) =>
-  name === 'PasswordException' ? 'This PDF is encrypted: remove its password.' : 'This PDF is broken.';
+  name === 'PasswordException' ? 'The PDF is encrypted. Remove its password.' : 'The PDF is broken.';

@@ -1,21 +1,24 @@
 import chardet from 'chardet';
 import { UnreadableError } from '../protocol.ts';
 
-/** Below that, what chardet says is a guess. */
-const sure = 50;
+/** The confidence, of 100, from which a guess of chardet is used. */
+const minConfidence = 50;
 
-/** The text of bytes in whatever encoding. Throws UnreadableError for what is no text. */
+/**
+ * Decodes text: UTF-16 with a byte order mark, UTF-8, the encoding that chardet is confident of, GB 18030, or
+ * windows-1252, the first that fits. Throws UnreadableError for binary data.
+ */
 export function decodeText(bytes: Uint8Array): string {
   if (bytes[0] === 0xff && bytes[1] === 0xfe) return new TextDecoder('utf-16le').decode(bytes);
   if (bytes[0] === 0xfe && bytes[1] === 0xff) return new TextDecoder('utf-16be').decode(bytes);
   const utf8 = decodedAs('utf-8', bytes);
   if (utf8 !== null) {
-    if (utf8.includes('\0')) throw new UnreadableError('This is no text.');
+    if (utf8.includes('\0')) throw new UnreadableError('The file is not text.');
     return utf8;
   }
-  if (bytes.subarray(0, 8192).includes(0)) throw new UnreadableError('This is no text.');
+  if (bytes.subarray(0, 8192).includes(0)) throw new UnreadableError('The file is not text.');
   const [best] = chardet.analyse(bytes.subarray(0, 65_536));
-  const guessed = best && best.confidence >= sure ? decodedAs(best.name, bytes) : null;
+  const guessed = best && best.confidence >= minConfidence ? decodedAs(best.name, bytes) : null;
   return guessed ?? decodedAs('gb18030', bytes) ?? new TextDecoder('windows-1252').decode(bytes);
 }
 

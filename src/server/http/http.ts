@@ -1,5 +1,4 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import helmet from 'helmet';
 import type { Services } from '../../domain/context.ts';
 import type { Logger } from '../../log.ts';
 import { type Cors, couldBeForged, isPageView } from '../cors.ts';
@@ -13,6 +12,7 @@ import { serveFastJson } from './fast-json.ts';
 import { serveFile } from './file-route.ts';
 import { sendJson } from './json-response.ts';
 import type { UploadLimits } from './multipart.ts';
+import { pageHeaders } from './page-headers.ts';
 import { serveUpload } from './upload-route.ts';
 
 export interface HttpOptions {
@@ -67,28 +67,6 @@ async function serveReadiness(response: ServerResponse, { isReady, log }: HttpOp
   }
 }
 
-/** What a browser is told about a page of ours: GraphiQL brings all it needs with it, and talks to this server alone. */
-const protectPage = helmet({
-  contentSecurityPolicy: {
-    useDefaults: false,
-    directives: {
-      defaultSrc: ["'none'"],
-      // The page is one document: its scripts and styles stand in it.
-      scriptSrc: ["'unsafe-inline'"],
-      styleSrc: ["'unsafe-inline'"],
-      imgSrc: ['data:'],
-      fontSrc: ['data:'],
-      connectSrc: ["'self'"],
-      workerSrc: ['blob:'],
-      baseUri: ["'none'"],
-      formAction: ["'none'"],
-      frameAncestors: ["'none'"],
-    },
-  },
-  // TLS ends before us, where it is known for which hosts that holds.
-  strictTransportSecurity: false,
-});
-
 async function serveGraph(request: IncomingMessage, response: ServerResponse, options: HttpOptions): Promise<void> {
   if (await options.origins.handle(request, response)) return;
   response.setHeader('x-content-type-options', 'nosniff');
@@ -97,7 +75,7 @@ async function serveGraph(request: IncomingMessage, response: ServerResponse, op
       'A page of any origin could have sent this request. Add the header "graphql-require-preflight: 1" or a key.';
     return sendJson(response, 403, { errors: [{ message, extensions: { code: 'FORBIDDEN' } }] });
   }
-  if (request.method === 'GET' && isPageView(request.headers.accept)) protectPage(request, response, () => {});
+  if (request.method === 'GET' && isPageView(request.headers.accept)) response.setHeaders(pageHeaders);
   const disconnected = new AbortController();
   response.once('close', () => {
     if (!response.writableFinished) disconnected.abort();

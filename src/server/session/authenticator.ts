@@ -1,7 +1,8 @@
 import { LRUCache } from 'lru-cache';
-import { authenticate, type Credential, type ExternalTokens, type Principal } from '../../domain/access/credential.ts';
+import type { Credential, ExternalTokens } from '../../domain/access/credential.ts';
 import { credentialTopic } from '../../domain/access/credential-change.ts';
 import type { KeyUsage } from '../../domain/access/key-usage.ts';
+import { authenticate, type Principal } from '../../domain/access/principal.ts';
 import type { Services } from '../../domain/context.ts';
 import { CredentialError } from '../../domain/error.ts';
 import { serverLimits } from '../limits.ts';

@@ -1,11 +1,6 @@
 import { coalesce } from '../../async/coalesce.ts';
-import {
-  authenticate,
-  type Credential,
-  type ExternalTokens,
-  isExternalToken,
-  type Principal,
-} from '../../domain/access/credential.ts';
+import { type Credential, type ExternalTokens, isExternalToken } from '../../domain/access/credential.ts';
+import { authenticate, type Principal } from '../../domain/access/principal.ts';
 import type { Services } from '../../domain/context.ts';
 import { credentialId, type Session } from './session.ts';
 

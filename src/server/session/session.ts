@@ -1,4 +1,5 @@
-import type { Credential, Principal } from '../../domain/access/credential.ts';
+import type { Credential } from '../../domain/access/credential.ts';
+import type { Principal } from '../../domain/access/principal.ts';
 import { type DomainContext, domainContext, type Services } from '../../domain/context.ts';
 import { CredentialError, DomainError } from '../../domain/error.ts';
 import type { Access, Watched } from '../../graphql/context.ts';

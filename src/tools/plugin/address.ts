@@ -3,7 +3,7 @@ import ipaddr from 'ipaddr.js';
 type Address = ipaddr.IPv4 | ipaddr.IPv6;
 
 const globalV6 = ipaddr.IPv6.parseCIDR('2000::/3');
-/** What ipaddr.js takes for global and is not, or leads to addresses that are not (IANA special-purpose registries). */
+/** Ranges that ipaddr.js counts as global, but that are special-purpose or translate to other addresses (IANA registries). */
 const notPublic = [
   '64:ff9b::/96',
   '64:ff9b:1::/48',
@@ -14,7 +14,7 @@ const notPublic = [
   '192.88.99.0/24',
 ].map((range) => ipaddr.parseCIDR(range));
 
-/** The address in a text, as it is meant: an IPv4 address in IPv6 clothes as the former; null: it is none. */
+/** Parses an address. An IPv4-mapped IPv6 address becomes the IPv4 address. Returns null for any other text. */
 function parse(text: string): Address | null {
   if (text.includes('%') || !ipaddr.isValid(text)) return null;
   const address = ipaddr.parse(text);
@@ -24,7 +24,7 @@ function parse(text: string): Address | null {
 const isIn = (address: Address, [network, bits]: [Address, number]) =>
   network.kind() === address.kind() && address.match(network as never, bits);
 
-/** Whether an address is one of the public internet: not private, local, shared, reserved, multicast or a way round to one. */
+/** Whether an address is on the public internet: not private, local, shared, reserved, multicast or a translation of such. */
 export function isPublicAddress(text: string): boolean {
   const address = parse(text);
   if (address?.range() !== 'unicast') return false;
@@ -32,12 +32,12 @@ export function isPublicAddress(text: string): boolean {
   return !notPublic.some((range) => isIn(address, range));
 }
 
-/** Which hosts may be called, and at which addresses. */
+/** The hosts and addresses that plugins may call. */
 export class HostPolicy {
   readonly #hosts: Set<string>;
   readonly #ranges: Array<[Address, number]>;
 
-  /** `allowed`: host names, addresses and ranges (CIDR) that may be called although they are not public. */
+  /** `allowed`: host names, addresses and CIDR ranges that may be called although they are not public. */
   constructor(allowed: readonly string[]) {
     const isRange = (entry: string) => ipaddr.isValidCIDR(entry) || ipaddr.isValid(entry);
     this.#hosts = new Set(allowed.filter((entry) => !isRange(entry)));
@@ -47,7 +47,7 @@ export class HostPolicy {
     });
   }
 
-  /** Whether a host may be called at an address that its name stands for. */
+  /** Whether a host may be called at an address to which its name resolves. */
   allows(host: string, address: string): boolean {
     if (this.#hosts.has(host.toLowerCase().replace(/\.$/, ''))) return true;
     const parsed = parse(address);

@@ -1,18 +1,21 @@
-import type { PluginAuth } from '../plugin.ts';
+import type { PluginAuth } from '../plugin-source.ts';
 import { ToolError } from '../tool.ts';
 
-/** What a call shows of who makes it. */
-export interface Shown {
+/** The part of a request that authenticates it. */
+export interface RequestCredential {
   headers: Record<string, string>;
   query: Record<string, string>;
 }
 
-/** What a call of a plug-in shows. Throws ToolError when it is to show its user's token, and the run has none. */
-export function shownBy(auth: PluginAuth | null, userToken: string | null): Shown {
-  const shown: Shown = { headers: {}, query: {} };
-  const add = (place: 'header' | 'query', name: string, value: string) => {
-    if (place === 'header') shown.headers[name.toLowerCase()] = value;
-    else shown.query[name] = value;
+/**
+ * The credential of a plugin's calls. Throws ToolError when the plugin needs a token of the run's user and the run has
+ * none.
+ */
+export function credentialOf(auth: PluginAuth | null, userToken: string | null): RequestCredential {
+  const credential: RequestCredential = { headers: {}, query: {} };
+  const add = (location: 'header' | 'query', name: string, value: string) => {
+    if (location === 'header') credential.headers[name.toLowerCase()] = value;
+    else credential.query[name] = value;
   };
   if (auth?.type === 'bearer') add('header', 'authorization', `Bearer ${auth.token}`);
   if (auth?.type === 'api_key') add(auth.in, auth.name, auth.value);
@@ -22,15 +25,15 @@ export function shownBy(auth: PluginAuth | null, userToken: string | null): Show
   }
   if (auth?.type === 'user_token') {
     if (userToken === null) {
-      const message = 'This plug-in acts for its user, and the run was created without a token for it (pluginTokens).';
+      const message = 'The plugin acts for its user, but the run was created without a token for it (pluginTokens).';
       throw new ToolError('user_token_missing', message);
     }
     add(auth.in, auth.name, `${auth.prefix}${userToken}`);
   }
-  return shown;
+  return credential;
 }
 
-/** What of an answer or an error is not to be told on. */
+/** The secrets in a plugin's calls, which must not appear in outputs and errors. */
 export function secretsOf(auth: PluginAuth | null, userToken: string | null): string[] {
   if (auth?.type === 'bearer') return [auth.token];
   if (auth?.type === 'api_key') return [auth.value];
@@ -40,15 +43,15 @@ export function secretsOf(auth: PluginAuth | null, userToken: string | null): st
   return auth?.type === 'user_token' && userToken !== null ? [userToken] : [];
 }
 
-/** A secret as others may write it. */
-function spellingsOf(secret: string): string[] {
+/** The encodings of a secret that a server may send back. */
+function encodingsOf(secret: string): string[] {
   const json = JSON.stringify(secret).slice(1, -1);
   const query = new URLSearchParams({ x: secret }).toString().slice(2);
   return [secret, encodeURIComponent(secret), query, json, json.replaceAll('/', '\\/'), btoa(secret)];
 }
 
-/** A text in which secrets are blotted out, however they are spelled: servers may repeat what they were sent. */
-export const blotted = (text: string, secrets: readonly string[]): string =>
+/** Replaces secrets in a text, in each of their encodings: a server may repeat what it received. */
+export const redact = (text: string, secrets: readonly string[]): string =>
   secrets
-    .flatMap(spellingsOf)
-    .reduce((rest, spelling) => (spelling.length < 4 ? rest : rest.replaceAll(spelling, '[secret]')), text);
+    .flatMap(encodingsOf)
+    .reduce((rest, encoded) => (encoded.length < 4 ? rest : rest.replaceAll(encoded, '[secret]')), text);

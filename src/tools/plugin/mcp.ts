@@ -1,41 +1,34 @@
 import type { Client } from '@modelcontextprotocol/client';
 import type { CallContext } from '../call-context.ts';
-import { InvalidPluginError, type PluginSource } from '../plugin.ts';
+import { maxDescriptionCharacters, maxMcpResponseBytes, mcpCallMs, mcpConnectMs, mcpTotalMs } from '../limits.ts';
+import { InvalidPluginError, type PluginSource } from '../plugin-source.ts';
 import { type CallResult, type ServerTool, ToolError } from '../tool.ts';
-import { blotted, secretsOf, shownBy } from './auth.ts';
+import { credentialOf, type RequestCredential, redact, secretsOf } from './auth.ts';
 import { legalName } from './operation-name.ts';
 import { BlockedHostError, type SafeFetch } from './safe-fetch.ts';
 
-const connectMs = 15_000;
-const callMs = 60_000;
-const wholeMs = 300_000;
-const maxBytes = 10_000_000;
-const maxDescription = 1024;
-
-/** A tool of an MCP server, ready to be called. */
+/** A tool of an MCP server, with everything that a call needs. */
 export interface McpOperation {
   name: string;
   description: string | null;
   parameters: Record<string, unknown>;
-  /** What the server calls it. */
+  /** The name of the tool at the server. */
   remoteName: string;
   isRepeatable: boolean;
 }
 
-/** Where a server is, and what is shown to it. */
-interface Connection {
+interface Connection extends RequestCredential {
   url: string;
-  headers: Record<string, string>;
-  query: Record<string, string>;
 }
 
-async function connected<T>(
+/** Connects to a server for the duration of `work`. Throws BlockedHostError, and the errors of the client and of `work`. */
+async function withClient<T>(
   safe: SafeFetch,
   { url, headers, query }: Connection,
   signal: AbortSignal,
   work: (client: Client) => Promise<T>,
 ): Promise<T> {
-  // Loading it takes a while: only for those who need it.
+  // The client takes long to load, and most servers have no MCP plugin.
   const mcp = await import('@modelcontextprotocol/client');
   const address = new URL(url);
   for (const [name, value] of Object.entries(query)) address.searchParams.set(name, value);
@@ -49,7 +42,7 @@ async function connected<T>(
     }) as unknown as Promise<globalThis.Response>;
   };
   const transport = new mcp.StreamableHTTPClientTransport(address, {
-    fetch: limited(fetchSafely),
+    fetch: withLimit(fetchSafely),
     reconnectionOptions: {
       maxRetries: 1,
       initialReconnectionDelay: 500,
@@ -58,10 +51,10 @@ async function connected<T>(
     },
   });
   const client = new mcp.Client({ name: 'assistant-graph', version: '1' });
-  // What it tells here, the call that was made fails with.
+  // The call fails with the same error.
   client.onerror = () => {};
   try {
-    await client.connect(transport, { timeout: connectMs, signal });
+    await client.connect(transport, { timeout: mcpConnectMs, signal });
     return await work(client);
   } catch (error) {
     throw blocked ?? error;
@@ -73,16 +66,16 @@ async function connected<T>(
 
 type Fetch = (input: string | URL, init?: RequestInit) => Promise<globalThis.Response>;
 
-/** Answers that go on for ever are not read for ever. */
-const limited =
-  (fetchIt: Fetch): Fetch =>
+/** A `fetch` whose response bodies fail beyond the limit of bytes: event streams may be endless. */
+const withLimit =
+  (fetch: Fetch): Fetch =>
   async (input, init) => {
-    const response = await fetchIt(input, init);
+    const response = await fetch(input, init);
     let size = 0;
     const count = new TransformStream<Uint8Array, Uint8Array>({
       transform: (chunk, controller) => {
         size += chunk.length;
-        if (size > maxBytes) controller.error(new Error('the answer is too large'));
+        if (size > maxMcpResponseBytes) controller.error(new Error('the response is too large'));
         else controller.enqueue(chunk);
       },
     });
@@ -91,41 +84,41 @@ const limited =
     return new globalThis.Response(body, { status, statusText, headers });
   };
 
-/** The tools of an MCP server. Throws InvalidPluginError, which says why they could not be read. */
+/** Lists the tools of an MCP server. Throws InvalidPluginError with the reason why that failed. */
 export async function readMcp(
   safe: SafeFetch,
   source: Pick<PluginSource, 'url' | 'auth'>,
   signal: AbortSignal,
 ): Promise<McpOperation[]> {
   const url = source.url ?? '';
-  // The server is asked by whoever registers it: no user is there yet.
-  const shown = source.auth?.type === 'user_token' ? { headers: {}, query: {} } : shownBy(source.auth, null);
+  // The token of a run's user does not exist yet when a plugin is registered.
+  const credential = source.auth?.type === 'user_token' ? { headers: {}, query: {} } : credentialOf(source.auth, null);
   try {
-    const tools = await connected(
+    const tools = await withClient(
       safe,
-      { url, ...shown },
+      { url, ...credential },
       signal,
-      async (client) => (await client.listTools(undefined, { timeout: connectMs })).tools,
+      async (client) => (await client.listTools(undefined, { timeout: mcpConnectMs })).tools,
     );
     const taken = new Set<string>();
     return tools.map(({ name, description, inputSchema, annotations }) => ({
       name: legalName(name, name, taken),
-      description: description?.slice(0, maxDescription) ?? null,
+      description: description?.slice(0, maxDescriptionCharacters) ?? null,
       parameters: inputSchema as Record<string, unknown>,
       remoteName: name,
       isRepeatable: annotations?.readOnlyHint === true || annotations?.idempotentHint === true,
     }));
   } catch (error) {
     if (error instanceof BlockedHostError) throw new InvalidPluginError(error.message);
-    throw new InvalidPluginError('No MCP server answered at this address, over streamable HTTP.', { cause: error });
+    throw new InvalidPluginError('No MCP server responded at this URL over streamable HTTP.', { cause: error });
   }
 }
 
-/** The tools of an MCP server, those that are chosen. */
-export function mcpTools(plugin: PluginSource, chosen: string[] | null, safe: SafeFetch): ServerTool[] {
+/** The tools of an MCP plugin. `selected`: the names of its operations; null: all. */
+export function mcpTools(plugin: PluginSource, selected: string[] | null, safe: SafeFetch): ServerTool[] {
   const operations = plugin.operations as McpOperation[];
   return operations
-    .filter(({ name }) => chosen === null || chosen.includes(name))
+    .filter(({ name }) => selected === null || selected.includes(name))
     .map((operation) => ({
       kind: 'PLUGIN',
       name: operation.name,
@@ -147,31 +140,32 @@ async function call(
   const { signal, userToken } = context;
   const token = userToken(plugin.id);
   const secrets = secretsOf(plugin.auth, token);
-  const write = (text: string) => context.write(blotted(text, secrets));
-  const connection = { url: plugin.url ?? '', ...shownBy(plugin.auth, token) };
+  const write = (text: string) => context.write(redact(text, secrets));
+  const connection = { url: plugin.url ?? '', ...credentialOf(plugin.auth, token) };
   try {
-    return await connected(safe, connection, signal, async (client) => {
+    return await withClient(safe, connection, signal, async (client) => {
       const onprogress = ({ progress, total, message }: { progress: number; total?: number; message?: string }) =>
         write(`[${progress}${total === undefined ? '' : ` of ${total}`}${message ? `: ${message}` : ''}]\n`);
       const result = await client.callTool(
         { name: remoteName, arguments: args },
-        { timeout: callMs, resetTimeoutOnProgress: true, maxTotalTimeout: wholeMs, signal, onprogress },
+        { timeout: mcpCallMs, resetTimeoutOnProgress: true, maxTotalTimeout: mcpTotalMs, signal, onprogress },
       );
-      await tell(result.content as Content[], result.structuredContent, { ...context, write });
+      await writeContent(result.content as Content[], result.structuredContent, { ...context, write });
       if (!result.isError) return {};
-      const error = { code: 'tool_error', message: `${plugin.name} says that the call failed.`, retryable: false };
+      const error = { code: 'tool_error', message: `${plugin.name} reported an error.`, retryable: false };
       return { error };
     });
   } catch (error) {
     signal.throwIfAborted();
     if (error instanceof ToolError) throw error;
     if (error instanceof BlockedHostError) throw new ToolError('host_blocked', error.message);
-    const isLate = (error as { code?: unknown }).code === 'REQUEST_TIMEOUT';
-    if (isLate) throw new ToolError('timeout', `${plugin.name} did not answer in time.`, true);
-    throw new ToolError('unreachable', `${plugin.name} could not be reached, or did not speak MCP.`, true);
+    const isTimeout = (error as { code?: unknown }).code === 'REQUEST_TIMEOUT';
+    if (isTimeout) throw new ToolError('timeout', `${plugin.name} did not respond in time.`, true);
+    throw new ToolError('unreachable', `${plugin.name} could not be reached, or did not respond with MCP.`, true);
   }
 }
 
+/** A part of the result of a call, as MCP defines it. */
 interface Content {
   type: string;
   text?: string;
@@ -182,20 +176,20 @@ interface Content {
   resource?: { uri: string; text?: string; blob?: string; mimeType?: string };
 }
 
-/** Writes what a call answered; what is no text becomes a file. */
-async function tell(content: Content[] = [], structured: unknown, context: CallContext): Promise<void> {
-  for (const part of content) await tellPart(part, context);
+/** Writes the result of a call to the output. Binary parts are stored as files. */
+async function writeContent(content: Content[] = [], structured: unknown, context: CallContext): Promise<void> {
+  for (const part of content) await writePart(part, context);
   if (content.length === 0 && structured !== undefined) context.write(JSON.stringify(structured));
 }
 
-async function tellPart(part: Content, { write, saveFile }: CallContext): Promise<void> {
+async function writePart(part: Content, { write, saveFile }: CallContext): Promise<void> {
   const { resource } = part;
   const data = part.data ?? resource?.blob;
   if (data !== undefined) {
     const mimeType = part.mimeType ?? resource?.mimeType ?? 'application/octet-stream';
-    const ending = /\/([a-z0-9]+)/.exec(mimeType)?.[1] ?? 'bin';
-    const saved = await saveFile(`answer.${ending}`, mimeType, Buffer.from(data, 'base64'));
-    write(`[The file ${saved.name}, ${saved.sizeBytes} bytes, is kept in the conversation.]\n`);
+    const extension = /\/([a-z0-9]+)/.exec(mimeType)?.[1] ?? 'bin';
+    const saved = await saveFile(`answer.${extension}`, mimeType, Buffer.from(data, 'base64'));
+    write(`[The file ${saved.name}, ${saved.sizeBytes} bytes, was added to the conversation.]\n`);
   } else if (part.text !== undefined) write(`${part.text}\n`);
   else if (resource?.text !== undefined) write(`${resource.uri}:\n${resource.text}\n`);
   else if (part.uri !== undefined) write(`${part.name ?? ''} ${part.uri}\n`);

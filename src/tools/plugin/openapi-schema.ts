@@ -1,7 +1,7 @@
 import { isObject, type Json, type JsonObject } from './json.ts';
 import { follow, target } from './openapi-document.ts';
 
-/** What says nothing to a model, or is written otherwise in JSON Schema. */
+/** Keywords that do not help a model, or that JSON Schema does not have. */
 const dropped = new Set([
   'discriminator',
   'xml',
@@ -16,8 +16,8 @@ const literal = new Set(['enum', 'const', 'default']);
 const maps = new Set(['properties', 'patternProperties', '$defs', 'definitions', 'dependentSchemas']);
 
 /**
- * Turns schemas of a document into JSON Schema 2020-12 by themselves: what they refer to stands in `$defs`, also where it refers
- * to itself.
+ * Converts schemas of a document into self-contained JSON Schema 2020-12: the schemas that they refer to, recursive ones
+ * included, are collected in `$defs`.
  */
 export class SchemaBundle {
   readonly $defs: Record<string, Json> = {};
@@ -30,7 +30,7 @@ export class SchemaBundle {
     this.#isOld = String(document.openapi).startsWith('3.0');
   }
 
-  /** The schema with references into `$defs`. */
+  /** Converts a schema; its references point into `$defs`. `isMap`: the keys of the object are names, not keywords. */
   convert(schema: Json, isMap = false): Json {
     if (Array.isArray(schema)) return schema.map((one) => this.convert(one));
     if (!isObject(schema)) return schema;
@@ -42,13 +42,13 @@ export class SchemaBundle {
         !isMap && literal.has(key) ? value : this.convert(value, !isMap && maps.has(key)),
       ]),
     );
-    return this.#isOld && !isMap ? modern(converted) : converted;
+    return this.#isOld && !isMap ? modernize(converted) : converted;
   }
 
   #reference(ref: string, { $ref: _ref, ...rest }: JsonObject): JsonObject {
     const name = this.#names.get(ref) ?? this.#define(ref);
     const reference = { $ref: `#/$defs/${name}` };
-    // Beside a reference nothing counted before 3.1.
+    // Before OpenAPI 3.1, keywords beside a reference had no effect.
     return this.#isOld ? reference : { ...(this.convert(rest) as JsonObject), ...reference };
   }
 
@@ -58,14 +58,13 @@ export class SchemaBundle {
     for (let number = 2; Object.hasOwn(this.$defs, name); number += 1) name = `${base}_${number}`;
     this.#names.set(ref, name);
     this.$defs[name] = true;
-    // What a document holds is never undefined.
     this.$defs[name] = this.convert(follow(this.#document, target(this.#document, ref)) as Json);
     return name;
   }
 }
 
-/** What OpenAPI 3.0 said otherwise than JSON Schema does. */
-function modern(schema: JsonObject): JsonObject {
+/** Replaces keywords of OpenAPI 3.0 that JSON Schema spells differently. Changes and returns the schema. */
+function modernize(schema: JsonObject): JsonObject {
   for (const [flag, bound] of [
     ['exclusiveMinimum', 'minimum'],
     ['exclusiveMaximum', 'maximum'],

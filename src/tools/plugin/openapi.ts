@@ -1,13 +1,14 @@
-import { InvalidPluginError } from '../plugin.ts';
+import { maxDescriptionCharacters } from '../limits.ts';
+import { InvalidPluginError } from '../plugin-source.ts';
 import { type Json, type JsonObject, listIn, objectIn, textIn } from './json.ts';
-import { type ReadOperations, withinLimits } from './limits.ts';
 import { follow, readDocument } from './openapi-document.ts';
 import { SchemaBundle } from './openapi-schema.ts';
+import { type ReadOperations, withinLimits } from './operation-limits.ts';
 import { legalName } from './operation-name.ts';
 
-/** A parameter of an operation, and what the model calls it. */
+/** A parameter of an operation. */
 export interface Parameter {
-  /** The name among the arguments. */
+  /** Its name among the arguments of the model. */
   argument: string;
   name: string;
   in: 'path' | 'query' | 'header';
@@ -15,35 +16,34 @@ export interface Parameter {
   style: string;
 }
 
-/** An operation of an OpenAPI document, ready to be called. */
+/** An operation of an OpenAPI document, with everything that a call needs. */
 export interface HttpOperation {
   name: string;
   description: string | null;
   parameters: Record<string, unknown>;
   method: string;
-  /** Where it is, with {names} of path parameters. */
+  /** The URL, with {names} of path parameters. */
   url: string;
   inputs: Parameter[];
-  /** The type of its body, which is the argument `body`; null: it has none. */
+  /** The MIME type of the body, which is the argument `body`; null: there is no body. */
   bodyType: string | null;
 }
 
 const methods = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace'];
-/** The bodies that can be made of arguments, the best first. */
+/** The MIME types of bodies that can be made from arguments, in order of preference. */
 const bodyTypes = [
   /^application\/(.+\+)?json\b/i,
   /^application\/x-www-form-urlencoded\b/i,
   /^multipart\/form-data\b/i,
   /^text\/plain\b/i,
 ];
-/** What the client or the plug-in's own settings say. */
-const ownHeaders = /^(accept|content-type|authorization|host|content-length|connection|transfer-encoding|cookie)$/i;
-const maxDescription = 1024;
+/** Headers that the HTTP client or the plugin's authentication sets. */
+const reservedHeaders =
+  /^(accept|content-type|authorization|host|content-length|connection|transfer-encoding|cookie)$/i;
 
 /**
- * The operations of an OpenAPI document. `serverUrl`: where they are called, if not where the document says; `documentUrl`: where
- * it was found. Operations that cannot be called, for want of a body that can be made, are left out.
- * Throws InvalidPluginError, which says what is wrong.
+ * The operations of an OpenAPI document. Operations that require a body of an unsupported type are left out. Throws
+ * InvalidPluginError with what is wrong with the document.
  */
 export async function readOpenApi(text: string, options: OpenApiOptions): Promise<ReadOperations<HttpOperation>> {
   const { serverUrl, documentUrl, selected } = options;
@@ -52,27 +52,29 @@ export async function readOpenApi(text: string, options: OpenApiOptions): Promis
   const found = [...operationsIn(document)];
   if (found.length === 0) throw new InvalidPluginError('The document has no operation that can be called.');
   const taken = new Set<string>();
-  const named = found.map((one) => ({
-    ...one,
-    name: legalName(textIn(one.operation.operationId) ?? '', `${one.method}${one.path}`, taken),
+  const named = found.map((entry) => ({
+    ...entry,
+    name: legalName(textIn(entry.operation.operationId) ?? '', `${entry.method}${entry.path}`, taken),
   }));
   const names = named.map(({ name }) => name);
   const chosen = named.filter(({ name }) => selected.length === 0 || selected.includes(name));
-  // So many are not told to any model: which ones are wanted is to be said first.
   if (chosen.length > options.most) return { names, operations: [] };
-  return { names, operations: withinLimits(chosen.map((one) => operationOf(document, one, base))) };
+  return { names, operations: withinLimits(chosen.map((entry) => operationOf(document, entry, base))) };
 }
 
-/** What is read, and where from. */
+/** How a document is read. */
 export interface OpenApiOptions {
+  /** The URL of the server; null: the one in the document. */
   serverUrl: string | null;
+  /** The URL of the document, to which a relative URL of the server applies; null: it has none. */
   documentUrl: string | null;
-  /** The names of the operations that are wanted; empty: all. */
+  /** The names of the operations to read; empty: all. */
   selected: readonly string[];
-  /** More are not read. */
+  /** With more operations than this only the names are read. */
   most: number;
 }
 
+/** An operation in its document. */
 interface Found {
   item: JsonObject;
   operation: JsonObject;
@@ -86,7 +88,7 @@ function* operationsIn(document: JsonObject): Generator<Found> {
     for (const method of methods) {
       if (!item[method]) continue;
       const operation = objectIn(item[method]);
-      if (bodyOf(document, operation) !== 'impossible') yield { item, operation, path, method };
+      if (bodyOf(document, operation) !== 'unsupported') yield { item, operation, path, method };
     }
   }
 }
@@ -99,7 +101,7 @@ function serverOf(document: JsonObject, documentUrl: string | null): string {
   );
   const absolute = URL.parse(url, documentUrl ?? undefined);
   if (absolute?.protocol !== 'http:' && absolute?.protocol !== 'https:') {
-    throw new InvalidPluginError('The document does not say where its server is: give serverUrl.');
+    throw new InvalidPluginError('The document does not name the URL of its server. Set serverUrl.');
   }
   return absolute.href;
 }
@@ -118,7 +120,7 @@ function operationOf(
     properties[input.argument] = schemaOf(parameter, bundle);
     if (parameter.required || parameter.in === 'path') required.push(input.argument);
   }
-  if (body && body !== 'impossible') {
+  if (body && body !== 'unsupported') {
     properties.body = bundle.convert(body.schema);
     if (body.isRequired) required.push('body');
   }
@@ -137,48 +139,53 @@ function operationOf(
     method: method.toUpperCase(),
     url: base.replace(/\/+$/, '') + path,
     inputs: inputs.map(({ input }) => input),
-    bodyType: body && body !== 'impossible' ? body.type : null,
+    bodyType: body && body !== 'unsupported' ? body.type : null,
   };
 }
 
-/** The schema of a parameter, with what is said of it. */
+/** The schema of a parameter, with the parameter's description. */
 function schemaOf({ schema: own, content, description }: JsonObject, bundle: SchemaBundle): Json {
   const schema = bundle.convert(own ?? objectIn(Object.values(objectIn(content))[0]).schema ?? {});
   const isPlain = typeof schema === 'object' && schema !== null && !('$ref' in schema);
   return description && isPlain ? { ...objectIn(schema), description: short(description) } : schema;
 }
 
-const short = (text: unknown) => String(text).slice(0, maxDescription);
-const isPlace = (value: Json | undefined): value is Parameter['in'] =>
+const short = (text: unknown) => String(text).slice(0, maxDescriptionCharacters);
+const isLocation = (value: Json | undefined): value is Parameter['in'] =>
   value === 'path' || value === 'query' || value === 'header';
 
-/** The parameters of an operation, its own over those of its path. Names that are taken get their place in front. */
+/**
+ * The parameters of an operation. They override those of its path. The argument of a name that occurs twice is prefixed with
+ * its location.
+ */
 function inputsOf(
   document: JsonObject,
   item: JsonObject,
   operation: JsonObject,
 ): Array<{ parameter: JsonObject; input: Parameter }> {
-  const byPlace = new Map<string, { parameter: JsonObject; name: string; place: Parameter['in'] }>();
+  const byLocation = new Map<string, { parameter: JsonObject; name: string; location: Parameter['in'] }>();
   for (const given of [...listIn(item.parameters), ...listIn(operation.parameters)]) {
     const parameter = objectIn(follow(document, given));
-    const { in: place, name } = parameter;
-    if (!isPlace(place) || typeof name !== 'string' || (place === 'header' && ownHeaders.test(name))) continue;
-    byPlace.set(`${place} ${name}`, { parameter, name, place });
+    const { in: location, name } = parameter;
+    if (!isLocation(location) || typeof name !== 'string' || (location === 'header' && reservedHeaders.test(name)))
+      continue;
+    byLocation.set(`${location} ${name}`, { parameter, name, location });
   }
   const taken = new Set(['body']);
-  return [...byPlace.values()].map(({ parameter, name, place }) => {
-    const argument = taken.has(name) ? `${place}_${name}` : name;
+  return [...byLocation.values()].map(({ parameter, name, location }) => {
+    const argument = taken.has(name) ? `${location}_${name}` : name;
     taken.add(argument);
-    const style = textIn(parameter.style) ?? (place === 'query' ? 'form' : 'simple');
+    const style = textIn(parameter.style) ?? (location === 'query' ? 'form' : 'simple');
     const explode = typeof parameter.explode === 'boolean' ? parameter.explode : style === 'form';
-    return { parameter, input: { argument, name, in: place, style, explode } };
+    return { parameter, input: { argument, name, in: location, style, explode } };
   });
 }
 
+/** The body of an operation; null: it has none, or an optional one of an unsupported type. */
 function bodyOf(
   document: JsonObject,
   operation: JsonObject,
-): { type: string; schema: Json; isRequired: boolean } | null | 'impossible' {
+): { type: string; schema: Json; isRequired: boolean } | null | 'unsupported' {
   const given = follow(document, operation.requestBody);
   if (!given) return null;
   const body = objectIn(given);
@@ -187,5 +194,5 @@ function bodyOf(
     const found = types.find(([type]) => pattern.test(type));
     if (found) return { type: found[0], schema: objectIn(found[1]).schema ?? {}, isRequired: body.required === true };
   }
-  return body.required ? 'impossible' : null;
+  return body.required ? 'unsupported' : null;
 }

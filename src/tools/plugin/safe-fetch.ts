@@ -1,38 +1,39 @@
 import dns from 'node:dns';
 import net from 'node:net';
 import { Agent, buildConnector, fetch, type RequestInit, type Response } from 'undici';
+import { maxRedirects } from '../limits.ts';
 import type { HostPolicy } from './address.ts';
 
 const connectMs = 5000;
-const answerMs = 30_000;
-const maxRedirects = 3;
+/** The limit of the time until the headers, and of the time between two parts of the body. */
+const responseMs = 30_000;
 const redirects = new Set([301, 302, 303, 307, 308]);
-/** What is not sent on to another origin. */
-const kept = new Set(['accept', 'accept-language', 'content-type', 'user-agent']);
+/** The headers that a redirect to another origin keeps. */
+const redirectedHeaders = new Set(['accept', 'accept-language', 'content-type', 'user-agent']);
 
-/** A host that plug-ins may not call. The message is for whoever set the plug-in up. */
+/** Plugins may not call the host. The message is for the person who set up the plugin. */
 export class BlockedHostError extends Error {
   constructor(host: string) {
-    super(`${host} is not, or not only, at a public address: the operator can allow it in PLUGIN_HOSTS.`);
+    super(`${host} has an address that is not public. The operator can allow the host in PLUGIN_HOSTS.`);
   }
 }
 
-/** Calls servers that others name, at no address that they must not reach. */
+/** A `fetch` for URLs that users provide: it does not connect to addresses that the policy forbids. */
 export class SafeFetch {
   readonly #policy: HostPolicy;
   readonly #agent: Agent;
 
-  /** `lookup`: finds the addresses of a name. */
+  /** `lookup`: resolves host names; tests replace it. */
   constructor(policy: HostPolicy, lookup: typeof dns.lookup = dns.lookup) {
     this.#policy = policy;
     const connect = this.#connector(lookup);
-    this.#agent = new Agent({ connect, connections: 32, headersTimeout: answerMs, bodyTimeout: answerMs });
+    this.#agent = new Agent({ connect, connections: 32, headersTimeout: responseMs, bodyTimeout: responseMs });
   }
 
   /**
-   * Fetches, as `fetch` does. Each address is judged when it is connected to, so that a name cannot be of one address for the
-   * check and of another for the call; literal addresses are, too. Redirects are followed for GET alone, and what shows who
-   * asks stays with the first origin. Throws BlockedHostError and what fetch throws.
+   * Fetches a URL. The address is checked at the connection, so that a name cannot resolve to one address for the check and
+   * to another for the request. Redirects are followed for GET and HEAD only; credentials are not sent to another origin.
+   * Throws BlockedHostError and the errors of `fetch`.
    */
   async fetch(url: URL, init: RequestInit = {}): Promise<Response> {
     let next = url;
@@ -51,14 +52,14 @@ export class SafeFetch {
     }
   }
 
-  /** Closes what is open. */
+  /** Closes all connections. */
   close(): Promise<void> {
     return this.#agent.destroy();
   }
 
   #check({ protocol, username, password }: URL): void {
-    if (protocol !== 'http:' && protocol !== 'https:') throw new TypeError(`${protocol} is no http(s) address`);
-    if (username || password) throw new TypeError('an address has no user and password in it');
+    if (protocol !== 'http:' && protocol !== 'https:') throw new TypeError(`${protocol} is not http: or https:`);
+    if (username || password) throw new TypeError('a URL must not contain a user name or a password');
   }
 
   async #fetchOnce(url: URL, init: RequestInit): Promise<Response> {
@@ -77,9 +78,9 @@ export class SafeFetch {
       lookup: (hostname, options, done) => {
         lookup(hostname, { ...options, all: true }, (error, addresses) => {
           if (error) return done(error, []);
-          const isGood =
+          const isAllowed =
             addresses.length > 0 && addresses.every(({ address }) => this.#policy.allows(hostname, address));
-          if (!isGood) return done(new BlockedHostError(hostname), []);
+          if (!isAllowed) return done(new BlockedHostError(hostname), []);
           if (options.all) return done(null, addresses);
           done(null, addresses[0]?.address ?? '', addresses[0]?.family);
         });
@@ -87,7 +88,7 @@ export class SafeFetch {
     } as buildConnector.BuildOptions);
     return (options, done) => {
       const host = options.hostname.replace(/^\[|\]$/g, '');
-      // Nobody looks a literal address up.
+      // A literal address does not pass through the lookup.
       if (net.isIP(host) && !this.#policy.allows(host, host)) return done(new BlockedHostError(host), null);
       connector(options, (error, socket) => {
         if (error || !socket) return done(error ?? new Error('no socket'), null);
@@ -100,4 +101,6 @@ export class SafeFetch {
 }
 
 const withoutSecrets = (headers: RequestInit['headers']) =>
-  Object.entries((headers ?? {}) as Record<string, string>).filter(([name]) => kept.has(name.toLowerCase()));
+  Object.entries((headers ?? {}) as Record<string, string>).filter(([name]) =>
+    redirectedHeaders.has(name.toLowerCase()),
+  );

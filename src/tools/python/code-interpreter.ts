@@ -1,27 +1,28 @@
 import { buffer } from 'node:stream/consumers';
 import { untilAborted } from '../../async/until-aborted.ts';
 import type { Logger } from '../../log.ts';
+import type { EndCause } from '../../process/guarded-process.ts';
 import type { CallContext } from '../call-context.ts';
+import { maxPythonFileBytes, maxPythonFiles, maxPythonOutputBytes } from '../limits.ts';
 import { type CallResult, type ServerTool, ToolError } from '../tool.ts';
-import { type DeathCause, type Done, InterpreterDiedError, SandboxError } from './interpreter.ts';
+import { type Done, InterpreterDiedError, SandboxError } from './interpreter.ts';
 import type { Packages } from './packages.ts';
 import type { CheckedOut, InterpreterPool } from './pool.ts';
 import { WheelError } from './wheel-source.ts';
 
-/** How much a call may print and write. */
-const limits = { outputBytes: 200_000, files: 20, fileBytes: 50_000_000 };
+const limits = { outputBytes: maxPythonOutputBytes, files: maxPythonFiles, fileBytes: maxPythonFileBytes };
 
-const description = `Runs Python 3 and answers what it prints, and the value of its last expression. Variables and files in /mnt/data stay for later calls in this conversation. The user's files are in /mnt/data. Files that the program writes there are given to the user: name them in your answer as sandbox:/mnt/data/<name>. There is no network.`;
+const description = `Runs Python 3 and returns its output and the value of its last expression. Variables and files in /mnt/data stay for later calls in this conversation. The user's files are in /mnt/data. Files that the program writes there are given to the user: name them in your answer as sandbox:/mnt/data/<name>. There is no network.`;
 
-/** What the tool works with. */
+/** The interpreters and packages that the tool uses. */
 export interface PythonParts {
   pool: InterpreterPool;
-  /** null: there is the standard library alone. */
+  /** null: only the standard library is available. */
   packages: Packages | null;
   log: Logger;
 }
 
-/** Python that the model writes, run in a process that can do nothing but compute. */
+/** The tool that runs Python programs of the model in a sandbox. */
 export function codeInterpreter(open: () => Promise<PythonParts>, timeoutSeconds: number): ServerTool {
   return {
     kind: 'CODE_INTERPRETER',
@@ -33,7 +34,7 @@ export function codeInterpreter(open: () => Promise<PythonParts>, timeoutSeconds
       required: ['code'],
       additionalProperties: false,
     },
-    // It has no effect but in its own sandbox, which is gone with the worker.
+    // Its effects stay within the sandbox, which ends with the worker.
     isRepeatable: true,
     call: async ({ code }, context) => {
       const parts = await open();
@@ -44,14 +45,14 @@ export function codeInterpreter(open: () => Promise<PythonParts>, timeoutSeconds
   };
 }
 
-const deaths: Record<DeathCause, { code: string; message: string }> = {
-  late: { code: 'timeout', message: 'The interpreter did not answer in time, and was stopped.' },
+const deaths: Record<EndCause, { code: string; message: string }> = {
+  late: { code: 'timeout', message: 'The interpreter did not respond in time and was stopped.' },
   killed: { code: 'cancelled', message: 'The program was stopped.' },
-  memory: { code: 'out_of_memory', message: 'The program used more memory than it may, and was stopped.' },
+  memory: { code: 'out_of_memory', message: 'The program exceeded the memory limit and was stopped.' },
   crashed: { code: 'interpreter_crashed', message: 'The interpreter crashed.' },
-  misbehaved: { code: 'interpreter_crashed', message: 'The interpreter was stopped: it did what it may not.' },
+  misbehaved: { code: 'interpreter_crashed', message: 'The interpreter was stopped because it violated its protocol.' },
 };
-const lost = 'Variables are gone; files that had been given to the user are still in /mnt/data.';
+const lost = 'Its variables are lost. Files that were given to the user are still in /mnt/data.';
 
 async function runIn(
   session: CheckedOut,
@@ -71,13 +72,13 @@ async function runIn(
     const decoder = new TextDecoder();
     const print = (bytes: Uint8Array) => context.write(decoder.decode(bytes, { stream: true }));
     const { done, body } = await interpreter.run({ type: 'run', code, seconds: timeoutSeconds, ...limits }, print);
-    if (done.outcome === 'error') tellMissing(context, missing, parts.packages !== null);
+    if (done.outcome === 'error') writeMissing(context, missing, parts.packages !== null);
     await saveFiles(session, done, body, context);
-    return done.outcome === 'timeout' ? { error: timeout(timeoutSeconds, 'Variables and files are kept.') } : {};
+    return done.outcome === 'timeout' ? { error: timeout(timeoutSeconds, 'Its variables and files are kept.') } : {};
   } catch (error) {
     signal.throwIfAborted();
     if (error instanceof SandboxError) {
-      // Whatever it is about, nobody knows in which state it is.
+      // The state of the interpreter is unknown.
       interpreter.kill('misbehaved');
       throw new ToolError('interpreter_crashed', `The interpreter failed (${error.message.slice(0, 200)}). ${lost}`);
     }
@@ -92,11 +93,11 @@ async function runIn(
 
 const timeout = (seconds: number, rest: string) => ({
   code: 'timeout',
-  message: `The program was stopped after ${seconds} s, the limit. ${rest}`,
+  message: `The program was stopped after its time limit of ${seconds} s. ${rest}`,
   retryable: false,
 });
 
-/** Gives the interpreter the files of the thread that it does not have yet; of several of one name the newest. */
+/** Puts the new files of the thread into the interpreter. Of files with the same name the newest counts. */
 async function putFiles({ interpreter, files }: CheckedOut, context: CallContext): Promise<void> {
   const newest = new Map((await context.inputFiles()).map((file) => [file.name, file]));
   for (const [path, file] of newest) {
@@ -108,12 +109,12 @@ async function putFiles({ interpreter, files }: CheckedOut, context: CallContext
     }
     await interpreter.put(path, await buffer(await context.readFile(file))).catch((error) => {
       if (!(error instanceof SandboxError)) throw error;
-      context.write(`[${path} could not be put into /mnt/data]\n`);
+      context.write(`[${path} could not be written to /mnt/data]\n`);
     });
   }
 }
 
-/** Installs what the program imports and can be had; returns what nobody has. */
+/** Installs the packages that the program imports. Returns the modules that no package provides. */
 async function install(
   { interpreter }: CheckedOut,
   { packages, log }: PythonParts,
@@ -129,17 +130,19 @@ async function install(
     }
   } catch (error) {
     if (!(error instanceof WheelError)) throw error;
-    log.warn({ err: error }, 'a wheel could not be had');
-    // The program tells what comes of it: it may do without.
+    log.warn({ err: error }, 'wheel failed to load');
+    // The program runs anyway: it may handle the missing import.
     write(`[${error.message}.]\n`);
   }
   return names.filter((name) => packages.packagesFor([name]).length === 0);
 }
 
-function tellMissing({ write }: CallContext, missing: string[], hasMore: boolean): void {
+function writeMissing({ write }: CallContext, missing: string[], hasPackages: boolean): void {
   if (missing.length === 0) return;
-  const has = hasMore ? 'the standard library and some packages' : 'the standard library alone';
-  write(`[Not installed here: ${missing.join(', ')}. This interpreter has ${has}, and nothing can be downloaded.]\n`);
+  const available = hasPackages ? 'the standard library and some packages' : 'only the standard library';
+  write(
+    `[Not installed here: ${missing.join(', ')}. This interpreter has ${available}, and nothing can be downloaded.]\n`,
+  );
 }
 
 async function saveFiles(
@@ -163,6 +166,6 @@ async function saveFiles(
   if (names.length > 0) context.write(`[Files written: ${names.join(', ')}]\n`);
   if (left > 0)
     context.write(
-      `[${left} more files were not kept: at most ${limits.files} a call, of ${limits.fileBytes} bytes together]\n`,
+      `[${left} more files were not kept: at most ${limits.files} files with ${limits.fileBytes} bytes in total for each call]\n`,
     );
 }

@@ -1,17 +1,17 @@
-/** A file or a folder of Emscripten's file system, of which only this is used here. */
+/** A file or a folder of Emscripten's file system: the fields that the sandbox uses. */
 export interface FsNode {
   mode: number;
   mtime: Date | number;
-  /** How much of `contents` a file fills. */
+  /** The bytes of a file that `contents` holds. */
   usedBytes: number;
-  /** The bytes of a file, signed or not, with room to grow, or what is in a folder by its name. */
+  /** A file: its bytes with spare capacity, as a typed array of any type. A folder: its entries by name. */
   contents: ArrayBufferView | Record<string, FsNode> | null;
   mount: { type: unknown };
-  /** For a folder that something is mounted on. */
+  /** Set for a folder that is a mount point. */
   mounted: { root: FsNode };
 }
 
-/** A file that is open. */
+/** An open file. */
 interface FsStream {
   node: FsNode;
 }
@@ -26,7 +26,7 @@ type Write = (
 ) => number;
 type MakeNode = (parent: FsNode, name: string, mode: number, device: number) => FsNode;
 
-/** The file system in memory. */
+/** The in-memory file system. */
 export interface MemoryFs {
   ops_table: {
     file: {

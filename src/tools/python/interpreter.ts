@@ -1,16 +1,11 @@
-import type { ChildProcess } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
-import type { Duplex } from 'node:stream';
 import { z } from 'zod';
+import type { EndCause, GuardedProcess } from '../../process/guarded-process.ts';
 import { type FromSandbox, frame, headLength, type RunRequest, type ToSandbox } from './protocol.ts';
-import { type InterpreterOptions, startSandbox } from './start-sandbox.ts';
+import { type InterpreterOptions, type InterpreterTiming, startSandbox } from './start-sandbox.ts';
 
-/** What an interpreter takes beside its memory: the engine, its code, files. */
-const besideMb = 640;
-const watchEveryMs = 200;
 const maxJsonBytes = 1_000_000;
 
-const told = z.discriminatedUnion('type', [
+const messageShape = z.discriminatedUnion('type', [
   z.object({ type: z.enum(['ready', 'snapshot', 'out', 'ok']) }),
   z.object({ type: z.literal('missing'), names: z.array(z.string().max(200)).max(1000) }),
   z.object({ type: z.literal('failed'), message: z.string().max(5000) }),
@@ -22,113 +17,82 @@ const told = z.discriminatedUnion('type', [
   }),
 ]) as z.ZodType<FromSandbox>;
 
-/** Why an interpreter ended before it answered. */
-export type DeathCause = 'killed' | 'late' | 'memory' | 'crashed' | 'misbehaved';
-
 /** How a program ended. */
 export type Done = Extract<FromSandbox, { type: 'done' }>;
 
-/** Something went wrong in the sandbox, in its words. */
+/** The sandbox reports an error. The message is the sandbox's own. */
 export class SandboxError extends Error {}
 
-/** The interpreter is gone, and what it held with it. */
+/** The interpreter ended, and its variables and files are lost. */
 export class InterpreterDiedError extends Error {
-  override readonly cause: DeathCause;
-  constructor(cause: DeathCause) {
-    super(`The interpreter is gone: ${cause}.`);
+  override readonly cause: EndCause;
+  constructor(cause: EndCause) {
+    super(`The interpreter ended: ${cause}.`);
     this.cause = cause;
   }
 }
 
-/** What is waited for: an answer of a type, within a time, with so much beside it. */
+/** The answer that is awaited, with its limits. */
 interface Expectation {
   type: FromSandbox['type'];
+  /** The time limit, in milliseconds. */
   ms: number;
-  /** How large the body of the answer may be. */
+  /** The limit of the answer's body, in bytes. */
   bodyBytes: number;
-  /** How much may be printed before it. */
+  /** The limit of the output before the answer, in bytes. */
   outputBytes: number;
   onOutput: (bytes: Uint8Array) => void;
 }
 
 interface Waiting extends Expectation {
-  timer: NodeJS.Timeout;
   resolve: (answer: { message: FromSandbox; body: Buffer }) => void;
   reject: (error: Error) => void;
 }
 
-/** The time limits of an interpreter, in milliseconds. */
-export interface InterpreterTiming {
-  startMs: number;
-  /** Of a request that runs no program. */
-  requestMs: number;
-  /** Of installing a wheel: some are large, and are compiled. */
-  installMs: number;
-  /** How long a program may take to stop after its time is over. */
-  graceMs: number;
-}
-
 const maxSnapshotBytes = 200_000_000;
-/** The smallest pieces of output that an honest sandbox sends are seldom: so many frames come with one answer at most. */
+/** The limit of frames before one answer. An honest sandbox collects its output and stays far below it. */
 const maxFrames = 50_000;
 const nothing = { bodyBytes: 0, outputBytes: 0, onOutput: () => {} };
 
-/** Python in a process of its own, which can do nothing but compute. One thing at a time is asked of it. */
+/** Python in a guarded process. It takes one request at a time. */
 export class Interpreter {
-  /** Resolves when it can be asked. */
+  /** Resolves when the interpreter takes requests; with the bytes of the snapshot if it makes one. */
   readonly ready: Promise<Buffer>;
-  readonly #child: ChildProcess;
+  readonly #process: GuardedProcess;
   readonly #timing: InterpreterTiming;
-  readonly #maxRssBytes: number;
-  readonly #watch: NodeJS.Timeout;
   #waiting: Waiting | null = null;
-  #cause: DeathCause = 'crashed';
-  #isAlive = true;
-  #isKilled = false;
   #frames = 0;
   #chunks: Buffer[] = [];
   #length = 0;
 
   constructor(options: InterpreterOptions, timing: InterpreterTiming) {
     this.#timing = timing;
-    const { memoryMb, fileBytes, makesSnapshot = false } = options;
-    this.#maxRssBytes = (memoryMb + besideMb) * 1_048_576 + fileBytes;
-    this.#child = startSandbox(options);
-    const first = makesSnapshot
+    this.#process = startSandbox(options, timing);
+    const first = options.makesSnapshot
       ? ({ type: 'snapshot', bodyBytes: maxSnapshotBytes } as const)
       : ({ type: 'ready' } as const);
     this.ready = this.#expect({ ...nothing, ms: timing.startMs, ...first }).then(({ body }) => body);
     this.ready.catch(() => {});
-    this.#child.stdin?.on('error', () => {});
-    const output = this.#child.stdio[3] as Duplex;
-    output.on('error', () => {});
-    output.on('data', (chunk: Buffer) => this.#onBytes(chunk));
-    // What it told before it ended is heard first.
-    this.#child.once('close', () => this.#ended());
-    this.#child.once('error', () => this.#ended());
-    this.#watch = setInterval(() => void this.#checkMemory(), watchEveryMs).unref();
+    this.#process.output.on('data', (chunk: Buffer) => this.#onBytes(chunk));
+    this.#process.onEnd(() => this.#onEnd());
   }
 
-  /** Whether it can still be asked. */
+  /** Whether it takes requests. */
   get isAlive(): boolean {
-    return this.#isAlive && !this.#isKilled;
+    return this.#process.isAlive;
   }
 
-  /** Ends it at once, whatever it is at. */
-  kill(cause: DeathCause = 'killed'): void {
-    if (!this.isAlive) return;
-    this.#isKilled = true;
-    this.#cause = cause;
-    this.#child.kill('SIGKILL');
+  /** Kills the process. */
+  kill(cause: EndCause = 'killed'): void {
+    this.#process.kill(cause);
   }
 
-  /** Runs when it has ended. */
+  /** Calls `action` when the process has ended. */
   onEnd(action: () => void): void {
-    if (this.#isAlive) this.#child.once('close', action);
-    else action();
+    this.#process.onEnd(action);
   }
 
-  /** Runs a program; what it prints goes to `onOutput`. Returns how it ended, and the bytes of the files that it wrote. */
+  /** Runs a program and passes its output to `onOutput`. Returns how it ended and the bytes of the files that it wrote. */
   async run(request: RunRequest, onOutput: Expectation['onOutput']): Promise<{ done: Done; body: Buffer }> {
     const { seconds, outputBytes, fileBytes: bodyBytes } = request;
     const expected = {
@@ -138,43 +102,43 @@ export class Interpreter {
       outputBytes,
       onOutput,
     } as const;
-    const { message, body } = await this.#ask(request, new Uint8Array(), expected);
+    const { message, body } = await this.#request(request, new Uint8Array(), expected);
     return { done: message as Done, body };
   }
 
   /** Writes a file below /mnt/data. Throws SandboxError when there is no room for it. */
   async put(path: string, bytes: Uint8Array): Promise<void> {
-    await this.#ask({ type: 'put', path }, bytes, { ...nothing, type: 'ok', ms: this.#timing.requestMs });
+    await this.#request({ type: 'put', path }, bytes, { ...nothing, type: 'ok', ms: this.#timing.requestMs });
   }
 
-  /** The names of modules that a program imports and that are not there. */
+  /** The names of the modules that a program imports and that are not installed. */
   async missing(code: string): Promise<string[]> {
     const expected = { ...nothing, type: 'missing', ms: this.#timing.requestMs } as const;
-    const { message } = await this.#ask({ type: 'imports', code }, new Uint8Array(), expected);
+    const { message } = await this.#request({ type: 'imports', code }, new Uint8Array(), expected);
     return (message as Extract<FromSandbox, { type: 'missing' }>).names;
   }
 
-  /** Installs a wheel. Throws SandboxError when it cannot be. */
+  /** Installs a wheel. Throws SandboxError when that fails. */
   async install(name: string, wheel: Uint8Array): Promise<void> {
-    await this.#ask({ type: 'install', name }, wheel, { ...nothing, type: 'ok', ms: this.#timing.installMs });
+    await this.#request({ type: 'install', name }, wheel, { ...nothing, type: 'ok', ms: this.#timing.installMs });
   }
 
-  /** Throws InterpreterDiedError, and SandboxError when it answers that something went wrong. */
-  async #ask(message: ToSandbox, body: Uint8Array, expected: Expectation) {
+  /** Sends a request and returns the answer. Throws InterpreterDiedError, and SandboxError for the answer `failed`. */
+  async #request(request: ToSandbox, requestBody: Uint8Array, expected: Expectation) {
     await this.ready;
     const answer = this.#expect(expected);
-    for (const bytes of frame(message, body)) this.#child.stdin?.write(bytes);
-    const { message: told, body: rest } = await answer;
-    if (told.type === 'failed') throw new SandboxError(told.message);
-    return { message: told, body: rest };
+    for (const bytes of frame(request, requestBody)) this.#process.input.write(bytes);
+    const { message, body } = await answer;
+    if (message.type === 'failed') throw new SandboxError(message.message);
+    return { message, body };
   }
 
   #expect(expected: Expectation): Promise<{ message: FromSandbox; body: Buffer }> {
     return new Promise((resolve, reject) => {
-      if (!this.isAlive) return reject(new InterpreterDiedError(this.#cause));
+      if (!this.isAlive) return reject(new InterpreterDiedError(this.#process.cause));
       this.#frames = 0;
-      const timer = setTimeout(() => this.kill('late'), expected.ms).unref();
-      this.#waiting = { ...expected, timer, resolve, reject };
+      this.#process.startClock(expected.ms);
+      this.#waiting = { ...expected, resolve, reject };
     });
   }
 
@@ -197,13 +161,13 @@ export class Interpreter {
     }
   }
 
-  /** The first bytes; at least so many as are asked for. */
+  /** The received bytes that no frame has used yet: at least `length`. */
   #peek(length: number): Buffer {
     if ((this.#chunks[0]?.length ?? 0) < length) this.#chunks = [Buffer.concat(this.#chunks)];
     return this.#chunks[0] as Buffer;
   }
 
-  /** How large a body may be now: nobody keeps more than is expected. */
+  /** The limit of a body at this moment: no more is buffered than is expected. */
   get #largestBody(): number {
     const { bodyBytes = 0, outputBytes = 0 } = this.#waiting ?? {};
     return Math.max(bodyBytes, outputBytes);
@@ -225,29 +189,20 @@ export class Interpreter {
       return;
     }
     this.#waiting = null;
-    clearTimeout(waiting.timer);
+    this.#process.stopClock();
     waiting.resolve({ message, body });
   }
 
-  #ended(): void {
-    if (!this.#isAlive) return;
-    this.#isAlive = false;
-    clearInterval(this.#watch);
-    clearTimeout(this.#waiting?.timer);
-    this.#waiting?.reject(new InterpreterDiedError(this.#cause));
+  #onEnd(): void {
+    this.#waiting?.reject(new InterpreterDiedError(this.#process.cause));
     this.#waiting = null;
-  }
-
-  /** What its limits do not see, such as memory of JavaScript, the system does (where it tells: Linux). */
-  async #checkMemory(): Promise<void> {
-    const statm = await readFile(`/proc/${this.#child.pid}/statm`, 'utf8').catch(() => '');
-    if (Number(statm.split(' ')[1] ?? 0) * 4096 > this.#maxRssBytes) this.kill('memory');
   }
 }
 
+/** A message of the sandbox; null: it is malformed. The sandbox may be under the control of its program. */
 function read(json: Buffer): FromSandbox | null {
   try {
-    return told.parse(JSON.parse(json.toString()));
+    return messageShape.parse(JSON.parse(json.toString()));
   } catch {
     return null;
   }

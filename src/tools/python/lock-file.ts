@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { pyodideFolder } from './start-sandbox.ts';
 
-/** The name of the file that says what a distribution of Pyodide has. */
+/** The name of the file that lists the packages of a Pyodide distribution. */
 export const lockFileName = 'pyodide-lock.json';
 
 const shape = z.object({
@@ -11,7 +11,7 @@ const shape = z.object({
   packages: z.record(
     z.string(),
     z.object({
-      // Nothing else is asked for, or kept.
+      // The name becomes part of a URL and of a path.
       file_name: z.string().regex(/^[\w.+-]{1,200}\.(whl|zip)$/),
       imports: z.array(z.string()),
       depends: z.array(z.string()),
@@ -20,12 +20,12 @@ const shape = z.object({
   ),
 });
 
-/** What a distribution of Pyodide has, and for which interpreters. */
+/** The packages of a Pyodide distribution, and the interpreters that they are for. */
 export type LockFile = z.output<typeof shape>;
 
-/** Reads a lock file. Throws SyntaxError and ZodError where it is none. */
+/** Parses a lock file. Throws SyntaxError and ZodError. */
 export const parseLockFile = (text: string): LockFile => shape.parse(JSON.parse(text));
 
-/** That of the Pyodide that runs here. */
+/** The lock file of the installed Pyodide. */
 export const readOwnLockFile = async (): Promise<LockFile> =>
   parseLockFile(await readFile(join(pyodideFolder, lockFileName), 'utf8'));

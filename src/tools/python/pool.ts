@@ -1,19 +1,19 @@
 import type { Interpreter } from './interpreter.ts';
 
-/** An interpreter that a thread holds, with what the thread has put into it. */
+/** The interpreter of a thread, with the files that were put into it. */
 export interface CheckedOut {
   readonly interpreter: Interpreter;
-  /** The ids of the files that it knows, by their paths below /mnt/data. */
+  /** The ids of its files, by their paths below /mnt/data. */
   readonly files: Map<string, string>;
 }
 
-/** How many interpreters there may be, and for how long. */
+/** The size of a pool. */
 export interface PoolOptions {
-  /** How many at most, with those that are being kept ready. */
+  /** The limit of interpreters, with those that are ready. */
   max: number;
-  /** How many are kept ready for threads that have none. */
+  /** The number of interpreters that are kept ready for new threads. */
   ready: number;
-  /** How long an interpreter is kept for a thread that does not use it. */
+  /** How long the interpreter of a thread is kept without use, in milliseconds. */
   idleMs: number;
   start: () => Interpreter;
 }
@@ -23,7 +23,7 @@ interface Entry extends CheckedOut {
   usedAt: number;
 }
 
-/** Interpreters: one for each thread that uses one, as long as it does, and some that wait for the next. */
+/** Interpreters: one for each thread that uses Python, and some that are ready for new threads. */
 export class InterpreterPool {
   readonly #options: PoolOptions;
   readonly #entries = new Map<string, Entry>();
@@ -39,8 +39,8 @@ export class InterpreterPool {
   }
 
   /**
-   * Works with the interpreter of a thread, alone; the thread is given a new one if it has none. Waits while all are busy.
-   * Throws the signal's reason when it aborts while waiting, and what `work` throws.
+   * Runs `work` with exclusive use of a thread's interpreter. A thread without one gets a new one. Waits while all are busy.
+   * Throws the signal's reason when it aborts while waiting, and the errors of `work`.
    */
   async use<T>(thread: string, signal: AbortSignal, work: (session: CheckedOut) => Promise<T>): Promise<T> {
     const entry = await this.#checkOut(thread, signal);
@@ -54,7 +54,7 @@ export class InterpreterPool {
     }
   }
 
-  /** Ends all of them. */
+  /** Ends all interpreters. Waits until their processes are gone. */
   async close(): Promise<void> {
     this.#isClosed = true;
     clearInterval(this.#timer);
@@ -73,7 +73,7 @@ export class InterpreterPool {
   async #checkOut(thread: string, signal: AbortSignal): Promise<Entry> {
     for (;;) {
       signal.throwIfAborted();
-      if (this.#isClosed) throw new Error('the interpreters are closed');
+      if (this.#isClosed) throw new Error('the interpreter pool is closed');
       const entry = this.#tryCheckOut(thread);
       if (entry) return entry;
       await this.#turn(signal);
@@ -85,7 +85,7 @@ export class InterpreterPool {
     if (known?.isBusy) return null;
     if (known?.interpreter.isAlive) return Object.assign(known, { isBusy: true });
     if (known) this.#entries.delete(thread);
-    const interpreter = this.#idle();
+    const interpreter = this.#acquire();
     if (!interpreter) return null;
     const entry: Entry = { interpreter, files: new Map(), isBusy: true, usedAt: Date.now() };
     this.#entries.set(thread, entry);
@@ -93,8 +93,8 @@ export class InterpreterPool {
     return entry;
   }
 
-  /** One for a thread that has none: one that waits, a new one, or the place of the one that was used longest ago. */
-  #idle(): Interpreter | null {
+  /** An interpreter for a new thread: a ready one, a new one, or a new one in place of the least recently used. */
+  #acquire(): Interpreter | null {
     this.#ready = this.#ready.filter(({ isAlive }) => isAlive);
     for (const [thread, { isBusy, interpreter }] of this.#entries) {
       if (!isBusy && !interpreter.isAlive) this.#entries.delete(thread);

@@ -1,30 +1,32 @@
 import { join } from 'node:path';
 import type { Logger } from '../../log.ts';
+import { maxInterpreterFileBytes } from '../limits.ts';
 import type { PythonParts } from './code-interpreter.ts';
-import { Interpreter, type InterpreterTiming } from './interpreter.ts';
+import { Interpreter } from './interpreter.ts';
 import { Packages } from './packages.ts';
 import { InterpreterPool } from './pool.ts';
 import { openSnapshot } from './snapshot.ts';
+import type { InterpreterTiming } from './start-sandbox.ts';
 import { WheelFolder, WheelIndex } from './wheel-source.ts';
 
-/** What the files of an interpreter may hold together. */
-const fileBytes = 268_435_456;
-
-/** How Python is run here. */
+/** The settings of Python. */
 export interface PythonSettings {
+  /** The memory of one interpreter, in MiB. */
   memoryMb: number;
+  /** The limit of interpreters. */
   sandboxes: number;
-  /** How many interpreters wait for threads that have none. */
+  /** The number of interpreters that are kept ready for new threads. */
   ready: number;
+  /** How long the interpreter of a thread is kept without use. */
   idleMs: number;
-  /** A folder of wheels, or the address of an index of them; null: none. */
+  /** A folder of wheels, or the URL of an index of wheels; null: none. */
   packages: string | null;
-  /** Where the snapshot is kept that interpreters start from, and wheels that were loaded. */
+  /** The folder of the interpreters' snapshot and of cached wheels. */
   cacheFolder: string;
   timing: InterpreterTiming;
 }
 
-/** The interpreters of a process. Nothing is started before it is asked for. */
+/** The interpreters of this server process. Nothing starts before `parts` or `warmUp` is called. */
 export class Python {
   readonly #settings: PythonSettings;
   readonly #log: Logger;
@@ -35,35 +37,37 @@ export class Python {
     this.#log = log;
   }
 
-  /** The interpreters and what they can install. Throws what looking for wheels throws. */
+  /** The interpreters and the packages that they can install. Throws the errors of listing wheels. */
   parts(): Promise<PythonParts> {
     this.#parts ??= this.#open();
-    // Whoever needs it is told; the next one tries again.
+    // The caller receives the error, and the next call tries again.
     this.#parts.catch(() => {
       this.#parts = null;
     });
     return this.#parts;
   }
 
-  /** Starts what waits for the first call. */
+  /** Starts the ready interpreters, so that the first call does not wait for them. */
   warmUp(): void {
-    this.parts().catch((error) => this.#log.error({ err: error }, 'python'));
+    this.parts().catch((error) => this.#log.error({ err: error }, 'Python start failed'));
   }
 
   async #open(): Promise<PythonParts> {
     const { memoryMb, sandboxes, ready, idleMs, packages, cacheFolder, timing } = this.#settings;
     const opened = packages === null ? null : await this.#openPackages(packages);
     const snapshot = await openSnapshot(cacheFolder, memoryMb, timing).catch((error) => {
-      this.#log.warn({ err: error }, 'no snapshot of Python could be made: interpreters take seconds to start');
+      this.#log.warn({ err: error }, 'Python snapshot failed: interpreters take seconds to start');
       return null;
     });
-    const start = () => new Interpreter({ memoryMb, fileBytes, snapshot }, timing);
+    const start = () => new Interpreter({ memoryMb, fileBytes: maxInterpreterFileBytes, snapshot }, timing);
     return { pool: new InterpreterPool({ max: sandboxes, ready, idleMs, start }), packages: opened, log: this.#log };
   }
 
-  #openPackages(where: string): Promise<Packages> {
+  #openPackages(location: string): Promise<Packages> {
     const cache = join(this.#settings.cacheFolder, 'wheels');
-    return Packages.open(/^https?:/.test(where) ? new WheelIndex(where, cache, this.#log) : new WheelFolder(where));
+    return Packages.open(
+      /^https?:/.test(location) ? new WheelIndex(location, cache, this.#log) : new WheelFolder(location),
+    );
   }
 
   /** Ends all interpreters. */

@@ -1,20 +1,20 @@
 import { readSync, writeSync } from 'node:fs';
 import { type FromSandbox, frame, headLength, type ToSandbox } from './protocol.ts';
 
-// The sandbox talks over pipes, one thing at a time: what it is told comes in on 0, what it tells goes out on 3. Nothing here
-// waits for an event: a program that never gives way must still be heard.
+// The channel to the server: requests arrive on descriptor 0, messages leave on descriptor 3. Both are synchronous: a
+// program that never returns to the event loop can still send its output.
 
-const napper = new Int32Array(new SharedArrayBuffer(4));
+const sleepCell = new Int32Array(new SharedArrayBuffer(4));
 const { wait } = Atomics;
-const leave = (process as unknown as { reallyExit: (code: number) => never }).reallyExit.bind(process);
+const exit = (process as unknown as { reallyExit: (code: number) => never }).reallyExit.bind(process);
 
 function write(bytes: Uint8Array): void {
   for (let offset = 0; offset < bytes.length; ) {
     try {
       offset += writeSync(3, bytes, offset, bytes.length - offset);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') leave(70);
-      wait(napper, 0, 0, 2);
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') exit(70);
+      wait(sleepCell, 0, 0, 2);
     }
   }
 }
@@ -24,28 +24,28 @@ function read(length: number): Uint8Array {
   for (let offset = 0; offset < length; ) {
     try {
       const count = readSync(0, bytes, offset, length - offset, null);
-      // Whoever started it is gone.
-      if (count === 0) leave(0);
+      // The server closed the channel, or has ended.
+      if (count === 0) exit(0);
       offset += count;
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') leave(0);
-      wait(napper, 0, 0, 5);
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') exit(0);
+      wait(sleepCell, 0, 0, 5);
     }
   }
   return bytes;
 }
 
-/** Tells the server. */
-export function tell(message: FromSandbox, body?: Uint8Array): void {
+/** Sends a message to the server. */
+export function send(message: FromSandbox, body?: Uint8Array): void {
   for (const bytes of frame(message, body)) write(bytes);
 }
 
-/** Waits for the next message of the server. */
-export function nextMessage(): { message: ToSandbox; body: Uint8Array } {
+/** Waits for the next request of the server. */
+export function nextRequest(): { request: ToSandbox; body: Uint8Array } {
   const head = new DataView(read(headLength).buffer);
-  const message = JSON.parse(new TextDecoder().decode(read(head.getUint32(0)))) as ToSandbox;
-  return { message, body: read(head.getUint32(4)) };
+  const request = JSON.parse(new TextDecoder().decode(read(head.getUint32(0)))) as ToSandbox;
+  return { request, body: read(head.getUint32(4)) };
 }
 
-/** Ends the process at once. */
-export const end = (code: number): never => leave(code);
+/** Ends the process without running exit handlers. */
+export const end = (code: number): never => exit(code);

@@ -6,16 +6,18 @@ const maxDepth = 16;
 const maxPath = 1000;
 /** ENOSPC, in Emscripten's numbers. */
 const noSpace = 51;
-/** What a name costs, beside what stands under it. */
+/** The bytes that a directory entry counts as, beyond its content. */
 const entryBytes = 256;
 
-/** The files of an interpreter: in its memory, limited in all, those under /mnt/data seen by the server. */
+/** The files of an interpreter: in memory, limited in total. The server sees those under /mnt/data. */
 export class SandboxFiles {
   readonly #fs: EmscriptenFs;
   readonly #maxBytes: number;
-  /** The state of each file that the server knows. */
+  /** The state of each file at the time when the server last saw it. */
   readonly #known = new Map<string, string>();
+  /** Bytes at the last count. */
   #counted = 0;
+  /** Bytes charged since then. Deleted files are only noticed by a new count. */
   #since = 0;
 
   constructor(fs: EmscriptenFs, maxBytes: number) {
@@ -26,8 +28,8 @@ export class SandboxFiles {
     fs.chdir(home);
   }
 
-  /** Makes the folder of the server's files again, where a program has taken it away. */
-  #home(): boolean {
+  /** Creates /mnt/data if a program has removed it. Returns whether it is a folder. */
+  #ensureHome(): boolean {
     try {
       this.#fs.mkdirTree(home);
       return this.#fs.isDir(this.#fs.lookupPath(home, { follow: false }).node.mode);
@@ -36,18 +38,18 @@ export class SandboxFiles {
     }
   }
 
-  /** Writes a file of the server's. Throws Error when there is no room. */
+  /** Writes a file of the server. Throws Error when there is no room. */
   put(path: string, bytes: Uint8Array): void {
-    if (!this.#home()) throw new Error(`${home} is no folder any more`);
+    if (!this.#ensureHome()) throw new Error(`${home} is no longer a folder`);
     const full = `${home}/${path}`;
     this.#fs.mkdirTree(full.slice(0, full.lastIndexOf('/')));
     this.#fs.writeFile(full, bytes);
     this.#known.set(full, stateOf(this.#fs.lookupPath(full).node));
   }
 
-  /** The files that are new or changed since it was last asked, as many as fit; `left`: how many did not. */
+  /** The files that are new or changed since the last call, within the limits. `left`: the number of files beyond them. */
   changed(maxFiles: number, maxBytes: number): { files: WrittenFile[]; bytes: Uint8Array; left: number } {
-    if (!this.#home()) return { files: [], bytes: new Uint8Array(), left: 0 };
+    if (!this.#ensureHome()) return { files: [], bytes: new Uint8Array(), left: 0 };
     const found: Array<{ path: string; data: Uint8Array }> = [];
     let size = 0;
     let left = 0;
@@ -71,7 +73,7 @@ export class SandboxFiles {
     return { files: found.map(({ path, data }) => ({ path, size: data.length })), bytes, left };
   }
 
-  /** Files themselves: no links, no devices. */
+  /** Regular files: no links and no devices. */
   *#walk(folder: string, depth: number): Generator<[path: string, node: FsNode]> {
     if (depth > maxDepth) return;
     const { node } = this.#fs.lookupPath(folder, { follow: false });
@@ -83,20 +85,21 @@ export class SandboxFiles {
     }
   }
 
-  /** What files hold is in neither of the heaps that are limited from outside. */
+  /** Counts what files allocate: their content is outside the heaps that process flags limit. */
   #limit(memory: MemoryFs): void {
     const { stream, node } = memory.ops_table.file;
     const { write } = stream;
     stream.write = (open, buffer, offset, length, position, canOwn) => {
-      const room = bytesOf(open.node).length;
-      const grows = position + length - room;
-      if (grows > 0) this.#charge(Math.max(grows, room >> 3));
+      const capacity = bytesOf(open.node).length;
+      const growth = position + length - capacity;
+      // Emscripten grows a file by at least an eighth.
+      if (growth > 0) this.#charge(Math.max(growth, capacity >> 3));
       return write(open, buffer, offset, length, position, canOwn);
     };
     const { setattr } = node;
     node.setattr = (file, attributes) => {
-      const grows = (attributes.size ?? 0) - bytesOf(file).length;
-      if (grows > 0) this.#charge(grows);
+      const growth = (attributes.size ?? 0) - bytesOf(file).length;
+      if (growth > 0) this.#charge(growth);
       return setattr(file, attributes);
     };
     const { mknod } = memory.ops_table.dir.node;
@@ -107,7 +110,7 @@ export class SandboxFiles {
     this.#limitPipes();
   }
 
-  /** A pipe that nobody reads from grows, too. */
+  /** A pipe without a reader grows as well. */
   #limitPipes(): void {
     const { filesystems } = this.#fs;
     const operations = filesystems.PIPEFS?.stream_ops;
@@ -119,7 +122,7 @@ export class SandboxFiles {
     };
   }
 
-  /** Throws ENOSPC where there is no room for more. All is counted again only when that could be. */
+  /** Charges bytes. Throws ENOSPC beyond the limit. The files are counted again only when the limit may be reached. */
   #charge(bytes: number): void {
     this.#since += bytes;
     if (this.#counted + this.#since <= this.#maxBytes) return;
@@ -149,7 +152,7 @@ export class SandboxFiles {
 }
 
 const none = new Uint8Array();
-/** The room of a file: its bytes, and what it may grow into. A view of any kind: of signed ones, too. */
+/** The memory of a file: its bytes and spare capacity. `contents` may be a typed array of any type. */
 const bytesOf = ({ contents }: FsNode) =>
   ArrayBuffer.isView(contents) ? new Uint8Array(contents.buffer, contents.byteOffset, contents.byteLength) : none;
 const entriesOf = ({ contents }: FsNode) => (contents ?? {}) as Record<string, FsNode>;

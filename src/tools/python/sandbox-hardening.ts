@@ -3,14 +3,14 @@ import nodeModule from 'node:module';
 
 type Bag = Record<string, unknown>;
 
-/** What is left of Node's insides: what reading, writing, waiting and ending take. */
+/** The functions of Node's bindings that remain: those for reading, writing, waiting and exiting. */
 const keptOf: Record<string, readonly string[]> = {
   fs: ['read', 'writeBuffer', 'writeBuffers', 'writeString'],
   process_methods: ['reallyExit', 'hrtime', 'hrtimeBigInt', 'setEmitWarningSync', 'patchProcessObject', 'uptime'],
   os: [],
   v8: [],
 };
-/** Whole parts of Node that nothing here needs. */
+/** Bindings of which no function remains. */
 const unneeded = [
   ...['sqlite', 'ffi', 'spawn_sync', 'process_wrap', 'inspector', 'wasi', 'worker', 'fs_dir', 'fs_event_wrap', 'blob'],
   ...['tcp_wrap', 'pipe_wrap', 'udp_wrap', 'js_udp_wrap', 'cares_wrap', 'tty_wrap', 'tls_wrap', 'http_parser', 'http2'],
@@ -27,7 +27,7 @@ const unneeded = [
   ],
   ...['contextify', 'module_wrap', 'internal_only_v8', 'sea', 'trace_events', 'quic'],
 ];
-const ofProcess = [
+const processNames = [
   ...[
     'kill',
     '_kill',
@@ -42,43 +42,51 @@ const ofProcess = [
   ...['report', 'setuid', 'setgid', 'seteuid', 'setegid', 'setgroups', 'initgroups', 'chdir', 'umask', 'mainModule'],
   ...['loadEnvFile', 'setSourceMapsEnabled', 'abort', 'setUncaughtExceptionCaptureCallback', 'openStdin'],
 ];
-const ofGlobal = ['require', 'module', 'structuredClone', 'Blob', 'BroadcastChannel', 'MessageChannel', 'MessagePort'];
-/** What stays of the globals that Node makes only when they are asked for. */
+const globalNames = [
+  'require',
+  'module',
+  'structuredClone',
+  'Blob',
+  'BroadcastChannel',
+  'MessageChannel',
+  'MessagePort',
+];
+/** Lazily created globals that remain. */
 const keptGlobals = ['crypto', 'performance'];
 
-/** Node's own bindings, which the flag --expose-internals gives. */
+/** Node's internal bindings, available through the flag --expose-internals. */
 const { internalBinding } = nodeModule.createRequire(import.meta.url)('internal/test/binding') as {
   internalBinding: (name: string) => Bag;
 };
 
-/** What Pyodide wants of Node and is not permitted here, or must not have. Before it is loaded. */
+/** Replaces what Pyodide needs of Node but must not get. Call it before Pyodide is loaded. */
 export function prepareForPyodide(): void {
-  // Its file system asks for the constants only.
+  // Pyodide's file system uses only the constants.
   Object.assign(process, { binding: () => ({ fs: fs.constants }) });
 }
 
 /**
- * Takes away what Node's permissions do not cover, for whoever gets hold of JavaScript: signals and priorities of other
- * processes, what copies files past the permissions, ways to evaluate text, and ways to the rest of the program. It is done to
- * Node's own bindings, so that no way to them leads to anything.
+ * Removes what Node's permissions do not cover, in case a program gains access to JavaScript: signals and priorities of other
+ * processes, functions that copy files past the permissions, evaluation of text, and access to the rest of this program. The
+ * functions are removed from Node's own bindings, so that no path to a binding is of use.
  */
-export function takeAway(): void {
-  for (const name of ofProcess) forget(process as unknown as Bag, name);
+export function harden(): void {
+  for (const name of processNames) remove(process as unknown as Bag, name);
   for (const name of ['_load', '_extensions', 'createRequire', 'register', 'registerHooks', 'runMain', 'wrap']) {
-    forget(nodeModule as unknown as Bag, name);
+    remove(nodeModule as unknown as Bag, name);
   }
   nodeModule.syncBuiltinESMExports();
   closeGlobals();
   Object.defineProperty(Error, 'prepareStackTrace', { value: undefined, writable: false, configurable: false });
-  for (const [name, kept] of Object.entries(keptOf)) empty(bindingOf(name), kept);
-  for (const name of unneeded) empty(bindingOf(name), []);
+  for (const [name, kept] of Object.entries(keptOf)) removeAll(bindingOf(name), kept);
+  for (const name of unneeded) removeAll(bindingOf(name), []);
 }
 
-/** Nobody adds to what others look into, and what nobody needs is not there. */
+/** Freezes the shape of prototypes and removes accessors and unneeded globals. */
 function closeGlobals(): void {
   for (const name of keptGlobals) Object.defineProperty(globalThis, name, { value: (globalThis as Bag)[name] });
   for (const [name, { get, value }] of Object.entries(Object.getOwnPropertyDescriptors(globalThis))) {
-    if (get || ofGlobal.includes(name)) delete (globalThis as Bag)[name];
+    if (get || globalNames.includes(name)) delete (globalThis as Bag)[name];
     else if (typeof value === 'function' && value.prototype) Object.preventExtensions(value.prototype);
   }
 }
@@ -87,19 +95,19 @@ function bindingOf(name: string): Bag | null {
   try {
     return internalBinding(name);
   } catch {
-    // Not every build of Node has every part.
+    // Some builds of Node lack some bindings.
     return null;
   }
 }
 
-function empty(binding: Bag | null, kept: readonly string[]): void {
+function removeAll(binding: Bag | null, kept: readonly string[]): void {
   for (const name of Reflect.ownKeys(binding ?? {})) {
     if (typeof binding?.[name as string] === 'function' && !kept.includes(name as string))
-      forget(binding, name as string);
+      remove(binding, name as string);
   }
 }
 
-function forget(owner: Bag, name: string): void {
+function remove(owner: Bag, name: string): void {
   if (Reflect.deleteProperty(owner, name)) return;
   try {
     Object.defineProperty(owner, name, { value: undefined });

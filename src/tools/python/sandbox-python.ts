@@ -1,4 +1,4 @@
-/** What is loaded before a snapshot is taken. */
+/** The modules that are loaded before a snapshot is taken. */
 export const imports = `
 import ast, traceback, asyncio, builtins, linecache, random, sys, os, posix, json, math, re, io, time, warnings, importlib, signal
 import importlib.util
@@ -6,17 +6,17 @@ from pyodide.code import eval_code_async, find_imports
 `;
 
 /**
- * Defines `_run` and `_missing`. A program is a cell: its names stay for the next one, its last expression is shown as a
- * notebook shows it, and what goes wrong is told with the lines of the program alone.
+ * Defines `_run` and `_missing`. A program is a cell, as in a notebook: its names stay for the next one, the value of its
+ * last expression is printed, and a traceback shows only lines of the program.
  */
 export const cells = `
 def _make():
     random.seed()
-    sleep, monotonic, show, say, size = time.sleep, time.monotonic, repr, print, len
+    sleep, monotonic, show, emit, size = time.sleep, time.monotonic, repr, print, len
     over = monotonic()
 
     def dozing(seconds):
-        # In pieces, between which it is seen whether the time of the program is over.
+        # Sleeps in short intervals and checks the program's deadline between them.
         end = monotonic() + seconds
         sleep(min(seconds, 0.05))
         while (left := end - monotonic()) > 0:
@@ -26,7 +26,7 @@ def _make():
     time.sleep = dozing
 
     def interrupt(number, frame):
-        # What waits is not in the middle of anything: it is ended otherwise.
+        # Only program code is interrupted. A program that awaits is ended by the timeout of 'wait_for'.
         while frame is not None:
             if frame.f_code.co_filename.startswith('<cell '):
                 raise KeyboardInterrupt
@@ -64,22 +64,22 @@ def _make():
             value = await wait_for(eval_code_async(code, names, filename=file), seconds + 0.1)
             if value is not None:
                 names['_'] = value
-                say(shown(value))
+                emit(shown(value))
             return 'ok'
         except SystemExit as error:
             if error.code not in (None, 0):
-                say(f'SystemExit: {error.code}', file=sys.stderr)
+                emit(f'SystemExit: {error.code}', file=sys.stderr)
             return 'ok' if error.code in (None, 0) else 'error'
         except (KeyboardInterrupt, TimeoutError) as error:
             if isinstance(error, KeyboardInterrupt) or monotonic() > over:
                 return 'timeout'
-            say(described(error, file), file=sys.stderr, end='')
+            emit(described(error, file), file=sys.stderr, end='')
             return 'error'
         except BaseException as error:
             try:
-                say(described(error, file), file=sys.stderr, end='')
+                emit(described(error, file), file=sys.stderr, end='')
             except BaseException:
-                say(type(error).__name__)
+                emit(type(error).__name__)
             return 'error'
         finally:
             for task in asyncio.all_tasks() - {asyncio.current_task()}:
@@ -108,8 +108,8 @@ _run, _missing = _make()
 del _make
 `;
 
-/** Takes away what leads from Python to JavaScript by its front doors. What holds is the process around it. */
-export const doors = `
+/** Removes the modules that lead from Python to JavaScript. The actual barrier is the process around it. */
+export const removeJavaScript = `
 import _pyodide._importhook as _hook, gc as _gc
 for _loader in _gc.get_objects():
     if type(_loader).__name__ == 'JsLoader' and hasattr(_loader, 'jsproxy'):

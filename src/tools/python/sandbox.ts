@@ -1,19 +1,21 @@
-// The process in which a model's Python runs. It is started with Node's permissions closed but for reading this folder and
-// Pyodide itself: no network, no other files, no processes, no threads, no environment. The server ends it from outside.
+// The program of an interpreter's process: it runs Python that a model wrote. It runs in a GuardedProcess, which reads only this
+// folder and Pyodide, and has no network, no child processes, no threads and no environment.
 import { readFileSync } from 'node:fs';
-import { end, nextMessage, tell } from './sandbox-channel.ts';
+import { end, nextRequest, send } from './sandbox-channel.ts';
 import { SandboxFiles } from './sandbox-files.ts';
-import { prepareForPyodide, takeAway } from './sandbox-hardening.ts';
-import { cells, doors, imports } from './sandbox-python.ts';
+import { harden, prepareForPyodide } from './sandbox-hardening.ts';
+import { cells, imports, removeJavaScript } from './sandbox-python.ts';
 
-/** The folder of Pyodide, a snapshot to start from ('': none), the room for files in bytes, and whether to make a snapshot. */
-const [, , folder = '', snapshot = '', fileBytes = '0', mode = ''] = process.argv;
+/**
+ * Pyodide's folder, the snapshot to start from ('': none), the limit of all files in bytes, the time limits of an
+ * installation and of other requests in milliseconds, and 'snapshot' to make a snapshot.
+ */
+const [, , folder = '', snapshot = '', fileBytes = '0', requestMs = '0', installMs = '0', mode = ''] = process.argv;
 const now = Date.now;
-const pieceBytes = 4096;
-const pieceMs = 20;
-/** So long may take what the server asks beside programs. */
-const otherSeconds = 20;
-const installSeconds = 80;
+const flushBytes = 4096;
+const flushMs = 20;
+/** How long after its deadline a request that ignores interrupts ends the process. */
+const orphanedMs = 15_000;
 
 prepareForPyodide();
 const { loadPyodide } = await import(`${folder}/pyodide.mjs`);
@@ -26,36 +28,37 @@ const python = await loadPyodide({
 });
 if (mode === 'snapshot') {
   python.runPython(imports);
-  tell({ type: 'snapshot' }, python.makeMemorySnapshot());
+  send({ type: 'snapshot' }, python.makeMemorySnapshot());
   end(0);
 }
 
-let room = 0;
-let printed: Uint8Array[] = [];
-let printedBytes = 0;
-let printedAt = 0;
-/** What is printed goes out in pieces of some size, or after a moment. */
+/** Bytes that the program may still print. */
+let outputBytesLeft = 0;
+let output: Uint8Array[] = [];
+let outputBytes = 0;
+let flushedAt = 0;
+/** Sends the collected output. */
 function flush(): void {
-  if (printedBytes === 0) return;
-  const all = new Uint8Array(printedBytes);
+  if (outputBytes === 0) return;
+  const all = new Uint8Array(outputBytes);
   let offset = 0;
-  for (const bytes of printed) {
+  for (const bytes of output) {
     all.set(bytes, offset);
     offset += bytes.length;
   }
-  printed = [];
-  printedBytes = 0;
-  tell({ type: 'out' }, all);
+  output = [];
+  outputBytes = 0;
+  send({ type: 'out' }, all);
 }
 const stream = {
   isatty: false,
   write: (bytes: Uint8Array) => {
-    const fitting = bytes.slice(0, Math.max(room, 0));
-    room -= fitting.length;
-    if (fitting.length > 0) printed.push(fitting);
-    printedBytes += fitting.length;
-    if (printedBytes >= pieceBytes || now() - printedAt >= pieceMs) {
-      printedAt = now();
+    const fitting = bytes.slice(0, Math.max(outputBytesLeft, 0));
+    outputBytesLeft -= fitting.length;
+    if (fitting.length > 0) output.push(fitting);
+    outputBytes += fitting.length;
+    if (outputBytes >= flushBytes || now() - flushedAt >= flushMs) {
+      flushedAt = now();
       flush();
     }
     return bytes.length;
@@ -64,15 +67,22 @@ const stream = {
 python.setStdout(stream);
 python.setStderr(stream);
 python.setStdin({ isatty: false, stdin: () => null });
-// Python looks here now and then, whatever it does: past the deadline it finds an interrupt.
 let deadline = Number.POSITIVE_INFINITY;
+/** The server kills the process long before this moment, unless the server itself was killed. */
+let lastMoment = Number.POSITIVE_INFINITY;
+function limitTime(ms: number): void {
+  deadline = now() + ms;
+  lastMoment = deadline + orphanedMs;
+}
+// Python reads this buffer between instructions: after the deadline it finds an interrupt, once a second.
 python.setInterruptBuffer({
   get 0() {
-    if (printedBytes > 0 && now() - printedAt >= pieceMs) {
-      printedAt = now();
+    if (outputBytes > 0 && now() - flushedAt >= flushMs) {
+      flushedAt = now();
       flush();
     }
     if (now() <= deadline) return 0;
+    if (now() > lastMoment) end(72);
     deadline = now() + 1000;
     return 2;
   },
@@ -82,15 +92,15 @@ const files = new SandboxFiles(python.FS, Number(fileBytes));
 python.runPython(imports + cells);
 const run = python.globals.get('_run');
 const missing = python.globals.get('_missing');
-python.runPython(`del _run, _missing\n${doors}`);
-takeAway();
+python.runPython(`del _run, _missing\n${removeJavaScript}`);
+harden();
 
-/** Runs a program to its end, or until its time is over. */
+/** Runs a program until it ends or is interrupted after its time limit. */
 async function runCell(code: string, seconds: number): Promise<'ok' | 'error' | 'timeout'> {
   const startedAt = now();
-  deadline = startedAt + seconds * 1000;
+  limitTime(seconds * 1000);
   const outcome = await run(code, seconds);
-  // Whatever was made of the interrupt.
+  // The program may have caught the interrupt.
   return outcome !== 'ok' && now() - startedAt >= seconds * 1000 ? 'timeout' : outcome;
 }
 
@@ -100,39 +110,40 @@ async function install(name: string, bytes: Uint8Array): Promise<void> {
   python.runPython('import importlib; importlib.invalidate_caches()');
 }
 
-async function answer(): Promise<void> {
-  const { message, body } = nextMessage();
-  deadline = now() + (message.type === 'install' ? installSeconds : otherSeconds) * 1000;
-  if (message.type === 'put') {
-    files.put(message.path, body);
-    tell({ type: 'ok' });
-  } else if (message.type === 'imports') {
-    const names = missing(message.code);
-    tell({ type: 'missing', names: names.toJs() });
+/** Handles the next request. */
+async function handleRequest(): Promise<void> {
+  const { request, body } = nextRequest();
+  limitTime(Number(request.type === 'install' ? installMs : requestMs));
+  if (request.type === 'put') {
+    files.put(request.path, body);
+    send({ type: 'ok' });
+  } else if (request.type === 'imports') {
+    const names = missing(request.code);
+    send({ type: 'missing', names: names.toJs() });
     names.destroy();
-  } else if (message.type === 'install') {
-    await install(message.name, body);
-    tell({ type: 'ok' });
+  } else if (request.type === 'install') {
+    await install(request.name, body);
+    send({ type: 'ok' });
   } else {
-    room = message.outputBytes;
-    const outcome = await runCell(message.code, message.seconds);
-    room = 0;
+    outputBytesLeft = request.outputBytes;
+    const outcome = await runCell(request.code, request.seconds);
+    outputBytesLeft = 0;
     flush();
-    const { bytes, ...written } = files.changed(message.files, message.fileBytes);
-    tell({ type: 'done', outcome, ...written }, bytes);
+    const { bytes, ...written } = files.changed(request.files, request.fileBytes);
+    send({ type: 'done', outcome, ...written }, bytes);
   }
 }
 
-// A program that waits for what never comes does not end the process.
+// The timer keeps the process alive while a program awaits a promise that never settles.
 setInterval(() => flush(), 50);
-tell({ type: 'ready' });
+send({ type: 'ready' });
 for (;;) {
-  // What programs left behind gets its turn.
+  // Tasks that earlier programs left run here.
   await new Promise((resolve) => setImmediate(resolve));
   try {
-    await answer();
+    await handleRequest();
   } catch (error) {
-    tell({ type: 'failed', message: String((error as Error)?.message).slice(0, 4000) });
+    send({ type: 'failed', message: String((error as Error)?.message).slice(0, 4000) });
     if ((error as { pyodide_fatal_error?: boolean })?.pyodide_fatal_error) end(71);
   }
 }

@@ -1,76 +1,74 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { setPriority } from 'node:os';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { GuardedProcess } from '../../process/guarded-process.ts';
 
 const require = createRequire(import.meta.url);
-/** Where Pyodide is. */
+/** The folder of the installed Pyodide. */
 export const pyodideFolder = dirname(require.resolve('pyodide/package.json'));
 const here = fileURLToPath(new URL('.', import.meta.url));
 const parts = ['pyodide.mjs', 'pyodide.asm.mjs', 'pyodide.asm.wasm', 'python_stdlib.zip', 'pyodide-lock.json'];
 const pagesInMb = 16;
+const heapMb = 192;
+/** The memory of an interpreter beyond Python's own and its files: the engine and its code, in MiB. */
+const overheadMb = 640;
 
 /** How an interpreter is started. */
 export interface InterpreterOptions {
+  /** The limit of Python's memory, in MiB. */
   memoryMb: number;
-  /** What its files may hold together, in bytes. */
+  /** The limit of all its files together, in bytes. */
   fileBytes: number;
-  /** A snapshot to start from; null: it starts from nothing, which takes seconds. */
+  /** The path of a snapshot to start from; null: it starts from nothing, which takes seconds. */
   snapshot: string | null;
-  /** It makes a snapshot, and ends. */
+  /** It makes a snapshot and ends. */
   makesSnapshot?: boolean;
 }
 
-/** Starts the process of an interpreter: what it is told goes to its input, what it tells comes from its descriptor 3. */
-export function startSandbox(options: InterpreterOptions): ChildProcess {
-  const child = spawn(process.execPath, argumentsFor(options), {
-    env: {},
-    cwd: '/',
-    stdio: ['pipe', 'ignore', 'ignore', 'pipe'],
-    // A signal for the server, such as Ctrl+C, is not for it.
-    detached: true,
+/** The time limits of an interpreter, in milliseconds. */
+export interface InterpreterTiming {
+  startMs: number;
+  /** Of a request that runs no program. */
+  requestMs: number;
+  /** Of installing a wheel: some are large, and are compiled. */
+  installMs: number;
+  /** How long a program may take to stop after its time is over before its process is killed. */
+  graceMs: number;
+}
+
+/** Starts the process of an interpreter. */
+export function startSandbox(options: InterpreterOptions, timing: InterpreterTiming): GuardedProcess {
+  const { memoryMb, fileBytes, snapshot, makesSnapshot } = options;
+  return new GuardedProcess({
+    program: `${here}sandbox.ts`,
+    args: [
+      pyodideFolder,
+      snapshot ?? '',
+      String(fileBytes),
+      String(interruptAfter(timing.requestMs)),
+      String(interruptAfter(timing.installMs)),
+      makesSnapshot ? 'snapshot' : '',
+    ],
+    readable: [here, ...parts.map((part) => `${pyodideFolder}/${part}`), ...(snapshot ? [snapshot] : [])],
+    flags: [
+      '--no-experimental-ffi',
+      '--no-experimental-webstorage',
+      '--no-experimental-websocket',
+      '--no-experimental-global-navigator',
+      '--disable-sigusr1',
+      // The sandbox takes away what the permissions do not cover: see sandbox-hardening.ts.
+      '--expose-internals',
+      '--disable-proto=delete',
+      `--wasm-max-mem-pages=${memoryMb * pagesInMb}`,
+    ],
+    heapMb,
+    maxRssBytes: (memoryMb + overheadMb) * 1_048_576 + fileBytes,
+    isLowPriority: true,
   });
-  lowerPriority(child.pid);
-  return child;
 }
 
-/** Whatever else the machine has to do goes first, and where memory runs out, this goes first. */
-function lowerPriority(pid: number | undefined): void {
-  if (pid === undefined) return;
-  try {
-    setPriority(pid, 5);
-  } catch {
-    // It is gone already, or the system does not let us.
-  }
-  writeFile(`/proc/${pid}/oom_score_adj`, '1000').catch(() => {});
-}
-
-function argumentsFor({ memoryMb, fileBytes, snapshot, makesSnapshot }: InterpreterOptions): string[] {
-  const readable = [here, ...parts.map((part) => `${pyodideFolder}/${part}`), ...(snapshot ? [snapshot] : [])];
-  return [
-    '--permission',
-    ...readable.map((path) => `--allow-fs-read=${path}`),
-    '--no-addons',
-    // It would reach files past the permissions.
-    '--no-experimental-sqlite',
-    '--no-experimental-ffi',
-    '--no-experimental-webstorage',
-    '--no-experimental-websocket',
-    '--no-experimental-global-navigator',
-    '--disable-sigusr1',
-    // For the sandbox to take away what the permissions do not cover.
-    '--expose-internals',
-    '--disallow-code-generation-from-strings',
-    '--disable-proto=delete',
-    '--no-warnings',
-    `--wasm-max-mem-pages=${memoryMb * pagesInMb}`,
-    '--max-old-space-size=192',
-    `${here}sandbox.ts`,
-    pyodideFolder,
-    snapshot ?? '',
-    String(fileBytes),
-    makesSnapshot ? 'snapshot' : '',
-  ];
-}
+/**
+ * When the sandbox interrupts Python for a request whose process is killed after `limitMs`: 10 s before that, or after
+ * two thirds of a short limit. An interrupt keeps the variables, and the kill does not.
+ */
+const interruptAfter = (limitMs: number) => Math.round(Math.max(limitMs - 10_000, (limitMs * 2) / 3));

@@ -2,40 +2,41 @@ import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from '../../log.ts';
+import { maxLockFileBytes, maxWheelBytes } from '../limits.ts';
 import { readLimited } from '../read-limited.ts';
 import { type LockFile, lockFileName, parseLockFile } from './lock-file.ts';
 
-const timeoutMs = 120_000;
-/** The same for a lock file, which a first call waits for. */
+/** The time limit of loading a wheel. */
+const wheelTimeoutMs = 120_000;
+/** The time limit of loading a lock file: the first call waits for it. */
 const lockTimeoutMs = 10_000;
-const maxWheelBytes = 300_000_000;
-const maxLockFileBytes = 20_000_000;
 
-/** A wheel cannot be had; the message says why, for whoever imports it. */
+/** A wheel cannot be read. The message is the reason, for the author of the program. */
 export class WheelError extends Error {}
 
-/** Where the files of wheels are. */
+/** A place that has wheels. */
 export interface WheelSource {
-  /** The names of the files that are there; null: any may be. */
+  /** The names of its files; null: it cannot list them. */
   files(): Promise<Set<string> | null>;
-  /** What its own lock file says, for interpreters of that binary interface; null: it has none that can be used. */
+  /** Its own lock file for interpreters with the given ABI; null: it has none that can be used. */
   lockFile(abi: string): Promise<LockFile | null>;
-  /** The bytes of a file. `sha256`: what they must be; null: nobody knows. Throws WheelError. */
+  /** The bytes of a file. `sha256`: the hash that they must have; null: any. Throws WheelError. */
   read(file: string, sha256: string | null): Promise<Uint8Array>;
 }
 
-const isMeant = (bytes: Uint8Array, sha256: string | null) =>
+const hasHash = (bytes: Uint8Array, sha256: string | null) =>
   sha256 === null || createHash('sha256').update(bytes).digest('hex') === sha256;
-const notMeant = (file: string) => new WheelError(`${file} is not the wheel that Pyodide's lock file names`);
+const hashMismatch = (file: string) => new WheelError(`${file} is not the wheel that Pyodide's lock file names`);
 
-/** What a lock file says. Throws where it is none, or for interpreters of another binary interface. */
-function meantFor(abi: string, text: string): LockFile {
+/** Parses a lock file for an ABI. Throws WheelError for another ABI, and the errors of `parseLockFile`. */
+function lockFileFor(abi: string, text: string): LockFile {
   const read = parseLockFile(text);
   if (read.info.abi_version === abi) return read;
-  throw new WheelError(`it is for the ABI ${read.info.abi_version}, not ${abi}`);
+  throw new WheelError(`the lock file is for the ABI ${read.info.abi_version}, not ${abi}`);
 }
 
-function unlessThrown<T>(work: () => T): T | null {
+/** The result of `work`; null when it throws. */
+function orNull<T>(work: () => T): T | null {
   try {
     return work();
   } catch {
@@ -43,7 +44,7 @@ function unlessThrown<T>(work: () => T): T | null {
   }
 }
 
-/** A folder of the operator's. */
+/** A folder of the operator that has wheels. */
 export class WheelFolder implements WheelSource {
   readonly #folder: string;
   constructor(folder: string) {
@@ -62,14 +63,14 @@ export class WheelFolder implements WheelSource {
     const bytes = await readFile(join(this.#folder, file)).catch((error) => {
       throw new WheelError(`${file} could not be read`, { cause: error });
     });
-    if (!isMeant(bytes, sha256)) throw notMeant(file);
+    if (!hasHash(bytes, sha256)) throw hashMismatch(file);
     return bytes;
   }
 }
 
 /**
- * The address of a release of Pyodide, such as https://cdn.jsdelivr.net/pyodide/v314.0.7/full, or of a distribution of the operator's.
- * What is loaded from there is what a lock file names, and is kept in a folder.
+ * The URL of a Pyodide release, such as https://cdn.jsdelivr.net/pyodide/v314.0.7/full, or of the operator's own
+ * distribution. It loads only files that a lock file names, and caches them in a folder.
  */
 export class WheelIndex implements WheelSource {
   readonly #url: string;
@@ -85,56 +86,56 @@ export class WheelIndex implements WheelSource {
     return null;
   }
 
-  /** The one that was last read there stands in where it does not answer, or answers something else. */
+  /** Loads the lock file. The cached one is used when that fails or the response is not a lock file. */
   async lockFile(abi: string): Promise<LockFile | null> {
-    // Those of two addresses do not stand in for each other.
-    const kept = `lock-${createHash('sha256').update(this.#url).digest('hex').slice(0, 16)}.json`;
+    // Each URL has a cached lock file of its own.
+    const cached = `lock-${createHash('sha256').update(this.#url).digest('hex').slice(0, 16)}.json`;
     try {
       const bytes = await this.#load(lockFileName, lockTimeoutMs, maxLockFileBytes);
-      const read = meantFor(abi, bytes.toString());
-      await this.#keep(kept, bytes);
+      const read = lockFileFor(abi, bytes.toString());
+      await this.#store(cached, bytes);
       return read;
     } catch (error) {
-      this.#log.warn({ err: error }, 'the lock file of the index of wheels');
+      this.#log.warn({ err: error }, 'wheel index lock file failed to load');
     }
-    const last = await readFile(join(this.#cache, kept), 'utf8').catch(() => null);
-    // It was written for another Pyodide, where this one has been updated.
-    return last === null ? null : unlessThrown(() => meantFor(abi, last));
+    const last = await readFile(join(this.#cache, cached), 'utf8').catch(() => null);
+    // After an update of Pyodide the cached lock file may be for another ABI.
+    return last === null ? null : orNull(() => lockFileFor(abi, last));
   }
 
   async read(file: string, sha256: string | null): Promise<Uint8Array> {
-    const kept = await readFile(join(this.#cache, file)).catch(() => null);
-    if (kept && isMeant(kept, sha256)) return kept;
+    const cached = await readFile(join(this.#cache, file)).catch(() => null);
+    if (cached && hasHash(cached, sha256)) return cached;
     const bytes = await this.#load(file);
-    if (!isMeant(bytes, sha256)) throw notMeant(file);
-    await this.#keep(file, bytes);
+    if (!hasHash(bytes, sha256)) throw hashMismatch(file);
+    await this.#store(file, bytes);
     return bytes;
   }
 
-  /** Keeps what has been loaded; where there is no room it is loaded again the next time. */
-  async #keep(file: string, bytes: Uint8Array): Promise<void> {
+  /** Caches a file. A failure is only logged: the file is loaded again the next time. */
+  async #store(file: string, bytes: Uint8Array): Promise<void> {
     const part = join(this.#cache, randomUUID());
     try {
       await mkdir(this.#cache, { recursive: true, mode: 0o700 });
       await writeFile(part, bytes, { mode: 0o600 });
       await rename(part, join(this.#cache, file));
     } catch (error) {
-      this.#log.warn({ err: error }, 'a wheel could not be kept');
+      this.#log.warn({ err: error }, 'wheel cache write failed');
       await rm(part, { force: true });
     }
   }
 
-  async #load(file: string, ms = timeoutMs, maxBytes = maxWheelBytes): Promise<Buffer> {
+  async #load(file: string, ms = wheelTimeoutMs, maxBytes = maxWheelBytes): Promise<Buffer> {
     try {
       const response = await fetch(`${this.#url}/${encodeURIComponent(file)}`, {
         signal: AbortSignal.timeout(ms),
       });
       if (response.ok) return await readLimited(response.body, maxBytes);
       await response.body?.cancel();
-      throw new WheelError(`${file} could not be loaded: the index answered ${response.status}`);
+      throw new WheelError(`${file} could not be loaded: the index responded with status ${response.status}`);
     } catch (error) {
       if (error instanceof WheelError) throw error;
-      throw new WheelError(`${file} could not be loaded: the index did not answer`, { cause: error });
+      throw new WheelError(`${file} could not be loaded: the index did not respond`, { cause: error });
     }
   }
 }

@@ -48,6 +48,8 @@ interface Selection {
 
 /** An OpenAPI document, given as a text or an address; `serverUrl` overrides the server that the document names. */
 export interface OpenApiSource extends Selection {
+  /** The workspace for which it is read: a workspace reads one document at a time. */
+  workspaceId: string;
   document: string | null;
   url: string | null;
   serverUrl: string | null;

@@ -1,0 +1,197 @@
+// Limits of the domain that a user can meet. Limits that an operator sets are in config/, those of operations in
+// graphql/limits.ts. Characters are UTF-16 code units.
+
+/** Limits of values that several nouns have. */
+export const inputLimits = {
+  /** Levels that a JSON value in an input can nest. */
+  jsonDepth: 64,
+  /** Key-value pairs in `metadata`. */
+  metadataPairs: 16,
+  /** Characters in a key of `metadata`. */
+  metadataKey: 64,
+  /** Characters in a value of `metadata`. */
+  metadataValue: 512,
+  /** Characters in the text of a search filter. */
+  search: 1000,
+  /** Characters in the name of a model. */
+  model: 200,
+} as const;
+
+/** Limits of API keys. */
+export const keyLimits = {
+  /** Characters in the name of a key. */
+  name: 256,
+  /** Entries in the list of scopes. */
+  scopes: 100,
+  /** Workspaces that a key can enter by ID, besides its own; `allWorkspaces` has no limit. */
+  workspaces: 100,
+  /** Seconds that the old secret stays valid after a rotation: 30 days. */
+  graceSeconds: 2_592_000,
+} as const;
+
+/** Limits of session tokens. */
+export const tokenLimits = {
+  /** Characters in the ID of an end user. */
+  userId: 256,
+  /** Seconds that a session token is valid, and that a replaced signing key verifies: 1 day. */
+  ttlSeconds: 86_400,
+} as const;
+
+/** Limits of workspaces and their settings. */
+export const workspaceLimits = {
+  /** Characters in the name of a workspace. */
+  name: 256,
+  /** Days that inactive threads can be kept: about 100 years. */
+  threadTtlDays: 36_500,
+  /** Runs that can be set to execute at the same time in a workspace. */
+  concurrentRuns: 100_000,
+  /** The fewest seconds that a run waits for tool outputs. */
+  minRunExpirySeconds: 10,
+  /** Seconds that a run can wait for tool outputs: 30 days. */
+  runExpirySeconds: 2_592_000,
+  /** Seconds that a run can take from its start: 30 days. */
+  runSeconds: 2_592_000,
+} as const;
+
+/** Limits of assistants. */
+export const assistantLimits = {
+  /** Characters in the name of an assistant. */
+  name: 256,
+  /** Characters in the description of an assistant. */
+  description: 512,
+} as const;
+
+/** Limits of threads. */
+export const threadLimits = {
+  /** Characters in the title of a thread. */
+  title: 256,
+  /** Characters in the owner of a thread. */
+  owner: 256,
+  /** Seconds that the deletion of one thread with all its rows can take. */
+  deletionSeconds: 120,
+} as const;
+
+/** Limits of messages. */
+export const messageLimits = {
+  /** Messages in one input. */
+  perInput: 100,
+  /** Characters in all text parts of one message. */
+  text: 256_000,
+  /** Parts of the content of one message. */
+  parts: 100,
+  /** Characters in the URL of an image, `data:` URLs included. */
+  imageUrl: 4_000_000,
+  /** Files attached to one message. */
+  files: 100,
+} as const;
+
+/** Limits of runs. */
+export const runLimits = {
+  /** Characters in `instructions`, and in `additionalInstructions`. */
+  instructions: 256_000,
+  /** The highest sampling temperature. */
+  temperature: 2,
+  /** The highest nucleus sampling probability. */
+  topP: 1,
+  /** Characters in the name of a response format. */
+  formatName: 64,
+  /** Steps that a run can be allowed. */
+  steps: 1000,
+  /** Steps of a run that names no `maxSteps`. */
+  defaultSteps: 20,
+  /** Characters in an idempotency key. */
+  idempotencyKey: 200,
+  /** Hours that an idempotency key returns its first run. */
+  idempotencyHours: 24,
+  /** Seconds that `waitForRun` can wait. */
+  waitSeconds: 600,
+  /** Seconds that `waitForRun` waits by default. */
+  defaultWaitSeconds: 60,
+  /**
+   * Bytes of messages that a run reads from its thread; older messages are omitted. System messages have the same limit
+   * of their own.
+   */
+  conversationBytes: 32_000_000,
+  /** Workers that can be lost while they execute a run; then the run fails. */
+  lostWorkers: 3,
+} as const;
+
+/** Limits of tools and of their calls. */
+export const toolLimits = {
+  /** Tools of one assistant or run. */
+  perRun: 128,
+  /** Characters in the name of a function. */
+  functionName: 64,
+  /** Characters in the description of a function. */
+  functionDescription: 1024,
+  /** Characters in a JSON Schema: the parameters of a function, or a response format. */
+  schema: 64_000,
+  /** Seconds that one call of the code interpreter can take. */
+  codeSeconds: 300,
+  /** Seconds that one call of the code interpreter can take by default. */
+  defaultCodeSeconds: 30,
+  /** Results of one file search or web search. */
+  searchResults: 50,
+  /** Tool outputs in one submission. */
+  outputs: 1000,
+  /** Characters in one tool output. */
+  output: 1_000_000,
+} as const;
+
+/** Limits of plugins. */
+export const pluginLimits = {
+  /** Plugins in one workspace. */
+  perWorkspace: 1000,
+  /** Characters in the name of a plugin. */
+  name: 64,
+  /** Characters in the description of a plugin. */
+  description: 512,
+  /** Operations of one plugin. */
+  operations: 128,
+  /** Characters in the name of an operation. */
+  operationName: 64,
+  /** Characters, or bytes of an uploaded file, in an OpenAPI document. */
+  document: 5_000_000,
+  /** Characters in the URL of a document or a server. */
+  url: 2000,
+  /** Characters in a secret, a user name or a password. */
+  secret: 4096,
+  /** Characters in the name of the header or query parameter that carries a secret. */
+  parameterName: 100,
+  /** Characters before a user token in a header, such as "Bearer ". */
+  tokenPrefix: 50,
+  /** User tokens of one run. */
+  userTokens: 128,
+  /** Characters in a user token. */
+  userToken: 8192,
+} as const;
+
+/** Files in one workspace. */
+export const maxFilesPerWorkspace = 100_000;
+/** Files of one end user in a workspace. */
+export const maxFilesPerUser = 10_000;
+/** Files attached to one assistant or thread. */
+export const maxAttachedFiles = 1000;
+/** Characters of the name of a file in an upload. */
+export const maxFileNameCharacters = 255;
+/** Characters of the name of a file as it is stored; the rest is cut off. */
+export const maxStoredFileNameCharacters = 200;
+
+/** Passages of one file. A larger file is not searchable. */
+export const maxPassagesPerFile = 50_000;
+/** Distinct words of one file that misspelled words of a query are compared with. */
+export const maxTermsPerFile = 50_000;
+/** How often the ingestion of one file is started before it fails. */
+export const maxIngestionAttempts = 5;
+
+/** Distinct words of a query that a search looks for; the rest is ignored. */
+export const maxQueryWords = 64;
+/** Characters of a query that a search by words compares literally; the rest is ignored. */
+export const maxLiteralQueryCharacters = 500;
+/** Characters of a query that are embedded; the rest is ignored. */
+export const maxEmbeddedQueryCharacters = 2000;
+/**
+ * Vectors that one search compares. With more of them the search goes by words alone, because the embedded database is
+ * blocked while it compares.
+ */
+export const maxComparedVectors = 50_000;

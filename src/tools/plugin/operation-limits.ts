@@ -1,0 +1,28 @@
+import { maxParametersCharacters, maxPluginParametersCharacters } from '../limits.ts';
+import { InvalidPluginError, type PluginOperation } from '../plugin-source.ts';
+
+/** The operations of a document: the names of all, and the selected ones. */
+export interface ReadOperations<Operation> {
+  names: string[];
+  operations: Operation[];
+}
+
+/** Returns the operations unchanged. Throws InvalidPluginError when their schemas are too large for a prompt. */
+export function withinLimits<Operation extends PluginOperation>(operations: Operation[]): Operation[] {
+  let total = 0;
+  for (const { name, parameters } of operations) {
+    const { length } = JSON.stringify(parameters);
+    total += length;
+    if (length > maxParametersCharacters) {
+      throw new InvalidPluginError(
+        `The parameters of ${name} have more than ${maxParametersCharacters} characters. Leave the operation out.`,
+      );
+    }
+    if (total > maxPluginParametersCharacters) {
+      throw new InvalidPluginError(
+        `The parameters of all operations have more than ${maxPluginParametersCharacters} characters. Select fewer operations.`,
+      );
+    }
+  }
+  return operations;
+}

@@ -1,0 +1,83 @@
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { GuardedProcess } from '../../src/process/guarded-process.ts';
+
+const program = fileURLToPath(new URL('../fixtures/guarded/program.ts', import.meta.url));
+const start = (...args: string[]) =>
+  new GuardedProcess({
+    program,
+    args,
+    readable: [`${dirname(program)}/`],
+    heapMb: 64,
+    maxRssBytes: 400_000_000,
+  });
+const ended = (child: GuardedProcess) => new Promise<void>((resolve) => child.onEnd(resolve));
+
+test('a guarded process has no environment, no other files, no child processes and no network', async () => {
+  const child = start('report', '/etc/passwd');
+  expect(JSON.parse(await text(child.output))).toEqual({
+    environment: [],
+    file: 'ERR_ACCESS_DENIED',
+    own: 'true',
+    child: 'ERR_ACCESS_DENIED',
+    connection: 'ERR_ACCESS_DENIED',
+  });
+});
+
+test('its output is complete before its end, and its input reaches it', async () => {
+  const child = start('echo');
+  child.input.end('x'.repeat(1_000_000));
+  let received = '';
+  child.output.on('data', (bytes) => {
+    received += bytes;
+  });
+  await ended(child);
+  expect([received.length, child.isAlive]).toEqual([1_000_000, false]);
+});
+
+test('it is killed when its clock runs out, even in an endless loop', async () => {
+  const child = start('loop');
+  await once(child.output, 'data');
+  child.startClock(100);
+  child.output.resume();
+  await ended(child);
+  expect(child.cause).toBe('late');
+});
+
+test('a stopped clock does not kill it, and returns the time that was left', async () => {
+  const child = start('loop');
+  child.startClock(60_000);
+  await once(child.output, 'data');
+  const left = child.stopClock();
+  expect(left).toBeGreaterThan(0);
+  expect(left).toBeLessThan(60_000);
+  expect(child.isAlive).toBe(true);
+  child.kill();
+  child.kill('memory');
+  child.output.resume();
+  await ended(child);
+  expect(child.cause).toBe('killed');
+});
+
+test.runIf(existsSync('/proc/self/statm'))('it is killed when it exceeds its resident memory', async () => {
+  const child = start('eat');
+  child.output.resume();
+  await ended(child);
+  expect(child.cause).toBe('memory');
+});
+
+test('a process that ends on its own has crashed', async () => {
+  const child = start('crash');
+  child.output.resume();
+  await ended(child);
+  expect([child.cause, child.isAlive]).toEqual(['crashed', false]);
+  let isCalled = false;
+  child.onEnd(() => {
+    isCalled = true;
+  });
+  expect(isCalled).toBe(true);
+});
