@@ -38,6 +38,8 @@ export default defineConfig({
     expect: { poll: { timeout: 10_000 } },
     hookTimeout: 60_000,
     pool: 'forks',
+    // PGlite is 9 MB of WebAssembly, and each file compiles it anew: only what is called, and without optimizing it.
+    execArgv: ['--liftoff-only', '--wasm-lazy-compilation'],
     // Two files at least at a time: much of a test is waiting for a process or a timer.
     maxWorkers: Math.max(2, Math.min(availableParallelism() + 1, 4)),
   },
