@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { configDefaults, defineConfig } from 'vitest/config';
 import { LongestFirst } from './test/support/longest-first.ts';
+import { wasmFlags } from './test/support/wasm-flags.ts';
 
 /** What runs again on PostgreSQL and Redis: the files whose outcome can depend on the database or on the bus. */
 const databaseTests = [
@@ -38,8 +39,7 @@ export default defineConfig({
     expect: { poll: { timeout: 10_000 } },
     hookTimeout: 60_000,
     pool: 'forks',
-    // PGlite is 9 MB of WebAssembly, and each file compiles it anew: only what is called, and without optimizing it.
-    execArgv: ['--liftoff-only', '--wasm-lazy-compilation'],
+    execArgv: wasmFlags,
     // Two files at least at a time: much of a test is waiting for a process or a timer.
     maxWorkers: Math.max(2, Math.min(availableParallelism() + 1, 4)),
   },

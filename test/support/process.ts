@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { inject } from 'vitest';
 import { Client } from './client.ts';
 import { storageEnvironment } from './databases.ts';
+import { wasmFlags } from './wasm-flags.ts';
 
 const fastEntry = fileURLToPath(new URL('./server.ts', import.meta.url));
 /** The entry of the real server: with production timing. */
@@ -72,7 +73,7 @@ export class ServerProcess {
       PYTHON_READY: '0',
       ...this.#environment,
     };
-    const child = spawn(process.execPath, [this.#entry], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [...wasmFlags, this.#entry], { env, stdio: ['ignore', 'pipe', 'pipe'] });
     this.#child = child;
     this.output = '';
     await new Promise<void>((resolve, reject) => {
