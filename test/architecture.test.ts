@@ -112,7 +112,7 @@ const rooms: Record<string, readonly string[]> = {
   // HTTP, WebSocket and server-sent events.
   server: [],
   'server/session': [...serverBase, 'graphql/schema/error', 'config/config'],
-  'server/yoga': [...serverBase, 'server/session', 'graphql/limits', 'graphql/schema/error'],
+  'server/yoga': [...serverBase, 'server/session', 'graphql/limits', 'graphql/operation-cost', 'graphql/schema/error'],
   'server/live': [...serverBase, 'server/session', 'server/yoga'],
   'server/http': [
     ...[...serverBase, 'server/session', 'server/yoga', 'server/live'],

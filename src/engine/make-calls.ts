@@ -8,7 +8,7 @@ import { beginCall, endCall } from '../domain/run/tool-step.ts';
 import { faultOf } from '../providers/model-error.ts';
 import { type CallResult, type ServerTool, ToolError } from '../tools/tool.ts';
 import type { RunWriter } from './delta-writer.ts';
-import { callsAtOnce, maxOutputLength } from './limits.ts';
+import { engineLimits } from './limits.ts';
 import type { RunExecution } from './run-execution.ts';
 import { parsedArguments } from './transcript.ts';
 
@@ -32,7 +32,7 @@ const cutMark = '\n[The output is cut here.]\n';
  * have ended. Throws the signal's reason when it aborts, and LeaseLostError, in both cases after all calls have settled.
  */
 export async function makeCalls(execution: RunExecution, calls: PendingCall[]): Promise<void> {
-  const limit = pLimit(callsAtOnce);
+  const limit = pLimit(engineLimits.callsAtOnce);
   const results = await Promise.allSettled(calls.map((call) => limit(makeCall, execution, call)));
   for (const result of results) if (result.status === 'rejected') throw result.reason;
 }
@@ -67,9 +67,9 @@ async function resultOf(execution: RunExecution, tool: ServerTool, call: Pending
   }
 }
 
-/** Returns a function that appends to the output of a call, up to `maxOutputLength` and until the execution stops. */
+/** Returns a function that appends to the output of a call, up to the limit and until the execution stops. */
 function outputWriter({ writer, signal }: RunExecution, callId: string): (text: string) => void {
-  let room = maxOutputLength - outputOf(writer, callId).length;
+  let room = engineLimits.callOutput - outputOf(writer, callId).length;
   return (text) => {
     if (room < 0 || signal.aborted) return;
     writer.append(callId, 'OUTPUT', text.length > room ? text.slice(0, room) + cutMark : text);

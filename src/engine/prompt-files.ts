@@ -2,7 +2,7 @@ import { buffer } from 'node:stream/consumers';
 import type { LanguageModelV4FilePart, LanguageModelV4TextPart } from '@ai-sdk/provider';
 import type { DomainContext } from '../domain/context.ts';
 import type { PromptFile } from '../domain/thread/run-context.ts';
-import { maxPromptImageBytes } from './limits.ts';
+import { engineLimits } from './limits.ts';
 
 const image = /^image\/(png|jpeg|gif|webp)$/;
 
@@ -10,7 +10,7 @@ const image = /^image\/(png|jpeg|gif|webp)$/;
 export class PromptFiles {
   readonly #ctx: DomainContext;
   readonly #read = new Map<string, LanguageModelV4FilePart>();
-  #room = maxPromptImageBytes;
+  #room = engineLimits.promptImageBytes;
 
   constructor(ctx: DomainContext) {
     this.#ctx = ctx;

@@ -1,6 +1,6 @@
 import type { LanguageModelV4Message, LanguageModelV4Prompt } from '@ai-sdk/provider';
 import type { Offload } from '../offload/offload.ts';
-import { defaultAnswerTokens } from './limits.ts';
+import { engineLimits } from './limits.ts';
 import type { Transcript, Unit } from './transcript.ts';
 
 /** The limits of a prompt, in tokens; null: unknown or unlimited. */
@@ -66,7 +66,7 @@ export async function fitPrompt(
 function budgetOf({ contextWindow, remaining, answer }: PromptLimits): number | null {
   if (contextWindow === null) return remaining;
   // An answer reserves at most half of the window: the question needs room, too.
-  const free = Math.min(answer ?? defaultAnswerTokens, Math.floor(contextWindow / 2));
+  const free = Math.min(answer ?? engineLimits.defaultAnswerTokens, Math.floor(contextWindow / 2));
   const room = Math.floor((contextWindow - free) / tolerance);
   return remaining === null ? room : Math.min(room, remaining);
 }

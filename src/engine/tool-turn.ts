@@ -16,7 +16,7 @@ import { readTexts, textId } from '../domain/log/growing-text.ts';
 import { endCall, findStartedCalls, finishCalls, type NextAction, storeCalls } from '../domain/run/tool-step.ts';
 import { noUsage } from '../domain/run/usage.ts';
 import { checkCalls } from './check-calls.ts';
-import { callsAtOnce } from './limits.ts';
+import { engineLimits } from './limits.ts';
 import { goneError, makeCalls, type PendingCall } from './make-calls.ts';
 import type { Turn } from './model-turn.ts';
 import type { RunExecution } from './run-execution.ts';
@@ -28,13 +28,13 @@ export async function handleCalls(execution: RunExecution, turn: Turn): Promise<
   const calls = await untilAborted(checkCalls(execution, turn.calls), signal);
   const used = turn.usage ?? noUsage;
   const part = { used: { ...used, cost: usage.costOf(used) }, totals: usage.columns() };
-  const next = await storeCalls(ctx, run, calls, part, callsAtOnce);
+  const next = await storeCalls(ctx, run, calls, part, engineLimits.callsAtOnce);
   if (next !== 'make') return next;
   const names = new Map(turn.calls.map(({ id, name }) => [id, name]));
   const pending = calls
     .filter(({ isServers, error }) => isServers && error === null)
     .map(({ id, arguments: text }, index) => {
-      return { id, name: names.get(id) ?? '', arguments: text, isBegun: index < callsAtOnce };
+      return { id, name: names.get(id) ?? '', arguments: text, isBegun: index < engineLimits.callsAtOnce };
     });
   return makeAndFinish(execution, pending);
 }

@@ -10,7 +10,8 @@ import { InvalidInputError } from '../domain/error.ts';
 import type { Upload } from '../files/upload.ts';
 import { idKind } from '../id.ts';
 import type { GraphContext } from './context.ts';
-import { complexityOf, limits, tooComplex } from './limits.ts';
+import { operationLimits } from './limits.ts';
+import { complexityOf, tooComplex } from './operation-cost.ts';
 import { permissionsPlugin } from './permissions-plugin.ts';
 
 /** The TypeScript types of the graph's scalars. */
@@ -44,7 +45,7 @@ export const builder = new SchemaBuilder<{
   defaultFieldNullability: false,
   errors: { defaultTypes: [], directResult: true },
   complexity: {
-    limit: { depth: limits.depth, complexity: limits.cost },
+    limit: { depth: operationLimits.depth, complexity: operationLimits.cost },
     fieldComplexity: complexityOf,
     complexityError: tooComplex,
   },
@@ -100,7 +101,8 @@ export const builder = new SchemaBuilder<{
       nullable: { list: false, items: true },
       args: { ids: { description: 'At most 100 ids of nodes of any type.' } },
       resolve: (_root, { ids }, _ctx, _info, resolveNodes) => {
-        if (ids.length > limits.pageSize) throw InvalidInputError.at('ids', `At most ${limits.pageSize} ids.`);
+        if (ids.length > operationLimits.pageSize)
+          throw InvalidInputError.at('ids', `At most ${operationLimits.pageSize} ids.`);
         return resolveNodes(ids) as Promise<unknown[]>;
       },
     },

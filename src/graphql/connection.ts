@@ -1,5 +1,5 @@
 import { InvalidInputError } from '../domain/error.ts';
-import { limits } from './limits.ts';
+import { operationLimits } from './limits.ts';
 import { readTime } from './rfc3339.ts';
 
 /** One column of a list's order. The last column of an order is unique, so that the order is total. */
@@ -108,10 +108,10 @@ export interface Connection<Node> {
 function pageSize({ first, last }: PageArgs): number {
   if (first != null && last != null) throw InvalidInputError.at('last', 'Use first or last, not both.');
   const [name, size] = last != null ? ['last', last] : ['first', first ?? 20];
-  if (size < 0 || size > limits.pageSize) {
+  if (size < 0 || size > operationLimits.pageSize) {
     throw InvalidInputError.at(
       name,
-      `A page has 0 to ${limits.pageSize} nodes. Read further pages with after or before.`,
+      `A page has 0 to ${operationLimits.pageSize} nodes. Read further pages with after or before.`,
     );
   }
   return size;

@@ -1,69 +1,15 @@
-import type { ComplexityErrorFn } from '@pothos/plugin-complexity';
-import { type ASTVisitor, GraphQLError, type ValidationContext } from 'graphql';
-
-/** The limits of one operation. */
-export const limits = {
+/** Limits of one operation. Characters are UTF-16 code units. */
+export const operationLimits = {
   /** Nested fields. */
   depth: 16,
-  /** Approximate number of values in the response. */
+  /** The approximate number of values in the response. */
   cost: 30_000,
-  /** Approximate number of values in the response to introspection. */
-  introspection: 400_000,
   /** Lexical tokens of a document. */
   tokens: 10_000,
-  /** Characters of a document, comments included. */
+  /** Characters in a document, comments included. */
   length: 200_000,
   /** Aliases in a document. */
   aliases: 100,
-  /** Nodes on a page, and ids in one `nodes`. */
+  /** Nodes on a page, and IDs in one `nodes`. */
   pageSize: 100,
 } as const;
-
-/** The error for an operation beyond a limit. */
-export const tooComplexError = (message: string) =>
-  new GraphQLError(message, { extensions: { code: 'QUERY_TOO_COMPLEX' } });
-
-/** The error for an operation that nests too deep or costs too much, for Pothos' complexity plugin. */
-export const tooComplex: ComplexityErrorFn = (kind, { depth, complexity }) =>
-  kind === 'Depth'
-    ? tooComplexError(`The query is ${depth} levels deep; the limit is ${limits.depth}. Split it into several queries.`)
-    : tooComplexError(
-        `The query costs ${complexity}; the limit is ${limits.cost}. Select fewer fields or smaller pages.`,
-      );
-
-/** The assumed length of a list that is not a connection. */
-const assumedLength = 5;
-
-/** The cost of a field: a connection multiplies its selection by the page size, another list by an assumed length. */
-export function complexityOf(
-  args: Record<string, unknown>,
-  _ctx: unknown,
-  field: { name: string; type: { toString(): string }; args: ReadonlyArray<{ name: string }> },
-) {
-  const size = args.first ?? args.last;
-  if (field.args.some(({ name }) => name === 'first'))
-    return { field: 1, multiplier: clamp(typeof size === 'number' ? size : 20) };
-  if (Array.isArray(args.ids)) return { field: 1, multiplier: clamp(args.ids.length) };
-  const isOfConnection = field.name === 'edges' || field.name === 'nodes';
-  const isList = field.type.toString().startsWith('[');
-  return { field: isOfConnection ? 0 : 1, multiplier: isList && !isOfConnection ? assumedLength : 1 };
-}
-
-const clamp = (size: number) => Math.min(Math.max(size, 1), limits.pageSize);
-
-/** A validation rule that limits aliases: with them, a document can select one expensive field any number of times. */
-export function maxAliases(context: ValidationContext): ASTVisitor {
-  let aliases = 0;
-  return {
-    Field({ alias }) {
-      if (alias) aliases += 1;
-      if (aliases === limits.aliases + 1) {
-        context.reportError(
-          tooComplexError(
-            `The query has more than ${limits.aliases} aliases, the limit. Split it into several queries.`,
-          ),
-        );
-      }
-    },
-  };
-}

@@ -4,7 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { GuardedProcess } from '../process/guarded-process.ts';
-import { maxReaderRssBytes, readerHeapMb } from './limits.ts';
+import { ingestLimits } from './limits.ts';
 import { type ReadPart, UnreadableError } from './protocol.ts';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
@@ -38,8 +38,8 @@ export async function* readFile(bytes: Readable, mimeType: string, limits: ReadL
     program: `${here}reading-process.ts`,
     args: [mimeType],
     readable: [here, packages],
-    heapMb: readerHeapMb,
-    maxRssBytes: maxReaderRssBytes,
+    heapMb: ingestLimits.readerHeapMb,
+    maxRssBytes: ingestLimits.readerRssBytes,
   });
   const abort = () => reader.kill();
   signal.addEventListener('abort', abort, { once: true });

@@ -3,7 +3,7 @@
 import { writeSync } from 'node:fs';
 import { buffer } from 'node:stream/consumers';
 import { kindOf } from './kind.ts';
-import { maxCharactersPerFile } from './limits.ts';
+import { ingestLimits } from './limits.ts';
 import { type ReaderMessage, type ReadPart, UnreadableError } from './protocol.ts';
 import { decodeText } from './readers/text.ts';
 
@@ -45,8 +45,8 @@ try {
   for await (const part of partsOf(await buffer(process.stdin))) {
     characters += part.text.length;
     hasText ||= part.text.trim() !== '';
-    if (characters > maxCharactersPerFile) {
-      throw new UnreadableError(`The file has more than ${maxCharactersPerFile} characters.`);
+    if (characters > ingestLimits.characters) {
+      throw new UnreadableError(`The file has more than ${ingestLimits.characters} characters.`);
     }
     send({ type: 'part', ...part });
   }

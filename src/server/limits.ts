@@ -1,10 +1,10 @@
-/** The fixed limits that a client can meet. What an operator can change is a setting instead: see the configuration. */
+/** Fixed limits of HTTP, WebSockets and event streams that a client can meet. Limits that an operator sets are in config/. */
 export const serverLimits = {
-  /** Bytes: the headers of one HTTP request. Node.js answers 431 to a request with more. */
+  /** Bytes of the headers of one HTTP request. Node.js answers 431 to a request with more. */
   headerBytes: 16_384,
-  /** Milliseconds: a whole HTTP request, uploads included, must arrive within this time. */
+  /** Milliseconds in which a whole HTTP request, uploads included, must arrive. */
   requestMs: 900_000,
-  /** Milliseconds: the body of an operation without files must arrive within this time. */
+  /** Milliseconds in which the body of an operation without files must arrive. */
   bodyMs: 60_000,
   /** Fields of a multipart body besides its files: `operations` and `map`. */
   multipartFields: 2,
@@ -18,15 +18,15 @@ export const serverLimits = {
   socketBufferedBytes: 1_048_576,
   /** Queries and mutations on one reserved event stream whose results the client has not received. */
   streamResults: 100,
-  /** UTF-16 code units: the variables of a subscription as JSON, which stay in memory while it is open. */
+  /** Characters in the variables of a subscription as JSON, which stay in memory while it is open. */
   subscriptionVariables: 65_536,
-  /** UTF-16 code units: the total source text of all cached documents; a parsed one is about 200 times as large. */
+  /** Characters in all cached documents together; a parsed document is about 200 times as large. */
   cachedDocuments: 400_000,
-  /** UTF-16 code units: the source text of one cached document; a longer one is parsed for each request. */
+  /** Characters in one cached document; a longer document is parsed for each request. */
   cachedDocument: 20_000,
   /** Credentials whose principals are cached. */
   cachedCredentials: 10_000,
-  /** UTF-16 code units: the user id in a token of an identity provider. */
+  /** Characters in the user ID in a token of an identity provider. */
   externalUserId: 256,
   /** Introspection in one document, as a multiple of the cost of reading the whole schema once. */
   introspectionFactor: 1.5,

@@ -1,66 +1,79 @@
-// Limits of tools and plugins that a user can meet, for documentation and error messages. Limits that an operator sets
-// are in config/, and those of one interpreter's process are in python/.
+// Limits of tools and plugins that a user can meet. Limits that an operator sets are in config/.
 
-/** UTF-8 bytes of the output of one Python program; further output is cut off. */
-export const maxPythonOutputBytes = 200_000;
-/** Files that one Python program gives back. */
-export const maxPythonFiles = 20;
-/** Bytes of all files that one Python program gives back, and of one file that it can read. */
-export const maxPythonFileBytes = 50_000_000;
-/** Bytes of all files in one interpreter. */
-export const maxInterpreterFileBytes = 268_435_456;
-/** Bytes of one wheel from an index. */
-export const maxWheelBytes = 300_000_000;
-/** Bytes of the lock file of an index. */
-export const maxLockFileBytes = 20_000_000;
+/** Limits of the code interpreter. */
+export const pythonLimits = {
+  /** UTF-8 bytes of the output of one program; further output is cut off. */
+  outputBytes: 200_000,
+  /** Files that one program returns. */
+  files: 20,
+  /** Bytes of all files that one program returns, and of one file that it can read. */
+  fileBytes: 50_000_000,
+  /** Bytes of all files in one interpreter. */
+  interpreterFileBytes: 268_435_456,
+  /** Bytes of one wheel from an index. */
+  wheelBytes: 300_000_000,
+  /** Bytes of the lock file of an index. */
+  lockFileBytes: 20_000_000,
+} as const;
 
-/** Images that one call draws. */
-export const maxImages = 4;
-/** Milliseconds that drawing may take. */
-export const imageMs = 180_000;
+/** Limits of the tool that draws images. */
+export const imageLimits = {
+  /** Images that one call draws. */
+  perCall: 4,
+  /** Milliseconds that one call can take. */
+  ms: 180_000,
+} as const;
 
-/** Milliseconds that one request to the web search may take. */
-export const webSearchMs = 15_000;
-/** Bytes of one answer of the web search. */
-export const maxWebSearchBytes = 2_000_000;
-/** Characters of the excerpt of one web search result; the rest is cut off. */
-export const maxExcerptCharacters = 1000;
+/** Limits of the web search. */
+export const webSearchLimits = {
+  /** Milliseconds that one request can take. */
+  ms: 15_000,
+  /** Bytes of one response. */
+  responseBytes: 2_000_000,
+  /** Characters in the excerpt of one result; the rest is cut off. */
+  excerpt: 1000,
+} as const;
 
-/** Bytes of an OpenAPI document. */
-export const maxDocumentBytes = 5_000_000;
-/** Values in an OpenAPI document: objects, lists and scalars. */
-export const maxDocumentNodes = 200_000;
-/** Levels of nesting in an OpenAPI document. */
-export const maxDocumentDepth = 100;
-/** Uses of aliases in a YAML document. */
-export const maxYamlAliases = 100;
-/** References that lead from one to the next before they count as a circle. */
-export const maxReferenceSteps = 20;
-/** MiB of the heap of a thread that reads a document. */
-export const documentReaderHeapMb = 512;
-/** Milliseconds that downloading a document, or listing the tools of an MCP server, may take. */
-export const readPluginMs = 20_000;
-/** Characters of the JSON Schema of one operation's parameters. */
-export const maxParametersCharacters = 64_000;
-/** Characters of the JSON Schemas of all selected operations of a plugin. */
-export const maxPluginParametersCharacters = 1_000_000;
-/** Characters of the description of an operation or a parameter; the rest is cut off. */
-export const maxDescriptionCharacters = 1024;
-/** Characters of the name of an operation; the rest is cut off. */
-export const maxOperationNameCharacters = 64;
+/** Limits of a plugin's OpenAPI document, and of the operations that it or an MCP server describes. */
+export const documentLimits = {
+  /** Bytes of a document. */
+  bytes: 5_000_000,
+  /** Values in a document: objects, lists and scalars. */
+  values: 200_000,
+  /** Levels of nesting in a document. */
+  depth: 100,
+  /** Uses of aliases in a YAML document. */
+  yamlAliases: 100,
+  /** References that lead from one to the next before they count as a circle. */
+  referenceSteps: 20,
+  /** MiB of the heap of a thread that reads a document. */
+  readerHeapMb: 512,
+  /** Milliseconds that downloading a document, or listing the tools of an MCP server, can take. */
+  readMs: 20_000,
+  /** Characters in the JSON Schema of the parameters of one operation. */
+  parameters: 64_000,
+  /** Characters in the JSON Schemas of all selected operations of a plugin. */
+  allParameters: 1_000_000,
+  /** Characters in the description of an operation or a parameter; the rest is cut off. */
+  description: 1024,
+  /** Characters in the name of an operation; the rest is cut off. */
+  operationName: 64,
+} as const;
 
-/** Milliseconds that a call of an OpenAPI operation may take, with its retries. */
-export const openApiCallMs = 60_000;
-/** Bytes of the response to a call of an OpenAPI operation. */
-export const maxOpenApiResponseBytes = 2_000_000;
-/** Redirects that a GET or HEAD request follows. */
-export const maxRedirects = 3;
-
-/** Milliseconds that connecting to an MCP server may take. */
-export const mcpConnectMs = 15_000;
-/** Milliseconds that an MCP call may take without a progress notification. */
-export const mcpCallMs = 60_000;
-/** Milliseconds that an MCP call may take. */
-export const mcpTotalMs = 300_000;
-/** Bytes of one response of an MCP server. */
-export const maxMcpResponseBytes = 10_000_000;
+/** Limits of the calls of plugins. */
+export const pluginCallLimits = {
+  /** Milliseconds that a call of an OpenAPI operation can take, with its retries. */
+  openApiMs: 60_000,
+  /** Bytes of the response to a call of an OpenAPI operation. */
+  openApiResponseBytes: 2_000_000,
+  /** Redirects that a GET or HEAD request follows. */
+  redirects: 3,
+  /** Milliseconds that connecting to an MCP server can take. */
+  mcpConnectMs: 15_000,
+  /** Milliseconds that an MCP call can take without a progress notification. */
+  mcpSilentMs: 60_000,
+  /** Milliseconds that an MCP call can take. */
+  mcpMs: 300_000,
+  /** Bytes of one response of an MCP server. */
+  mcpResponseBytes: 10_000_000,
+} as const;

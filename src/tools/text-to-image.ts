@@ -1,5 +1,5 @@
 import type { ImageModelV4 } from '@ai-sdk/provider';
-import { imageMs, maxImages } from './limits.ts';
+import { imageLimits } from './limits.ts';
 import { type ServerTool, ToolError } from './tool.ts';
 
 /** The configured image models. */
@@ -23,7 +23,12 @@ export function textToImage(models: ImageModels, settings: { model: string | nul
       type: 'object',
       properties: {
         prompt: { type: 'string', description: 'The content and the style of the image.' },
-        count: { type: 'integer', minimum: 1, maximum: maxImages, description: 'The number of images; default: 1.' },
+        count: {
+          type: 'integer',
+          minimum: 1,
+          maximum: imageLimits.perCall,
+          description: 'The number of images; default: 1.',
+        },
       },
       required: ['prompt'],
       additionalProperties: false,
@@ -57,7 +62,7 @@ async function draw(
   request: { prompt: string; n: number; size: string | null },
   signal: AbortSignal,
 ): Promise<ReadonlyArray<string | Uint8Array>> {
-  const timeout = AbortSignal.timeout(imageMs);
+  const timeout = AbortSignal.timeout(imageLimits.ms);
   try {
     const { images } = await models.imageModel(name).doGenerate({
       prompt: request.prompt,
@@ -73,7 +78,8 @@ async function draw(
     return images;
   } catch (error) {
     signal.throwIfAborted();
-    if (timeout.aborted) throw new ToolError('timeout', `The image model took longer than ${imageMs / 1000} s.`, true);
+    if (timeout.aborted)
+      throw new ToolError('timeout', `The image model took longer than ${imageLimits.ms / 1000} s.`, true);
     throw error;
   }
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { retry } from '../async/retry.ts';
-import { maxExcerptCharacters, maxWebSearchBytes, webSearchMs } from './limits.ts';
+import { webSearchLimits } from './limits.ts';
 import { readLimited, TooLongError } from './read-limited.ts';
 import { type ServerTool, ToolError } from './tool.ts';
 
@@ -40,7 +40,7 @@ export function webSearch(searchUrl: string, maxResults: number): ServerTool {
       const direct = answers.map((answer) => (typeof answer === 'string' ? answer : answer.answer));
       const found = results.slice(0, maxResults).map(({ title, url, content, publishedDate }, index) => {
         const date = publishedDate ? ` (${publishedDate.slice(0, 10)})` : '';
-        const excerpt = (content ?? '').slice(0, maxExcerptCharacters);
+        const excerpt = (content ?? '').slice(0, webSearchLimits.excerpt);
         return `${index + 1}. ${title || url}${date}\n${url}\n${excerpt}`.trimEnd();
       });
       write([...direct, ...found].join('\n\n') || 'Nothing was found.');
@@ -61,13 +61,13 @@ async function search(searchUrl: string, query: string, signal: AbortSignal): Pr
 async function searchOnce(searchUrl: string, query: string, signal: AbortSignal) {
   const url = new URL(`${searchUrl}/search`);
   url.search = new URLSearchParams({ q: query, format: 'json' }).toString();
-  const response = await fetch(url, { signal: AbortSignal.any([signal, AbortSignal.timeout(webSearchMs)]) });
+  const response = await fetch(url, { signal: AbortSignal.any([signal, AbortSignal.timeout(webSearchLimits.ms)]) });
   if (!response.ok) {
     const hint = response.status === 403 ? ' Allow the format "json" in its settings.' : '';
     const isTemporary = response.status === 429 || response.status >= 500;
     throw new ToolError('search_failed', `The search responded with status ${response.status}.${hint}`, isTemporary);
   }
-  const body = await readLimited(response.body, maxWebSearchBytes);
+  const body = await readLimited(response.body, webSearchLimits.responseBytes);
   const parsed = responseShape.safeParse(parseJson(body.toString()));
   if (!parsed.success) throw new ToolError('search_failed', 'The response of the search is malformed.');
   return parsed.data;
@@ -85,6 +85,6 @@ function faultOf(error: unknown): ToolError {
   if (error instanceof ToolError) return error;
   if (error instanceof TooLongError) return new ToolError('search_failed', error.message);
   const isTimeout = (error as Error).name === 'TimeoutError';
-  const problem = isTimeout ? `did not respond within ${webSearchMs / 1000} s` : 'could not be reached';
+  const problem = isTimeout ? `did not respond within ${webSearchLimits.ms / 1000} s` : 'could not be reached';
   return new ToolError('search_failed', `The search ${problem}.`, true);
 }

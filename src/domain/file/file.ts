@@ -12,29 +12,23 @@ import { threadsVisibleTo } from '../access/scope.ts';
 import type { DomainContext } from '../context.ts';
 import { ForbiddenError, InvalidInputError, NotFoundError, QuotaExceededError } from '../error.ts';
 import { absentOr, parse, searchIn, textUpTo } from '../input.ts';
-import {
-  maxAttachedFiles,
-  maxFileNameCharacters,
-  maxFilesPerUser,
-  maxFilesPerWorkspace,
-  maxStoredFileNameCharacters,
-} from '../limits.ts';
+import { fileLimits } from '../limits.ts';
 import { notifyIngestion } from '../search/ingest.ts';
 import { deletePassages } from '../search/passage.ts';
 import { deleteUnusedBlobs, keepBytes } from './blob.ts';
 
 const uploadInput = z.object({
   file: z.instanceof(Upload, { error: 'Send the file according to the GraphQL multipart request specification' }),
-  name: absentOr(textUpTo(maxFileNameCharacters)),
+  name: absentOr(textUpTo(fileLimits.name)),
 });
 const filterInput = z.object({
-  search: absentOr(textUpTo(maxFileNameCharacters)),
+  search: absentOr(textUpTo(fileLimits.name)),
   threadId: absentOr(z.string()),
   assistantId: absentOr(z.string()),
 });
 
 /** Input: the ids of the files attached to a thread or an assistant. */
-export const fileIds = absentOr(z.array(z.string()).max(maxAttachedFiles, `At most ${maxAttachedFiles} files`));
+export const fileIds = absentOr(z.array(z.string()).max(fileLimits.attached, `At most ${fileLimits.attached} files`));
 
 /** A file to store. */
 export interface NewFile {
@@ -73,7 +67,7 @@ function plainName(name: string): string {
     .replace(/[\p{Cc}\p{Cf}]/gu, '')
     .trim()
     .replace(/^\.{1,2}$/, '');
-  return [...(plain || 'file')].slice(0, maxStoredFileNameCharacters).join('');
+  return [...(plain || 'file')].slice(0, fileLimits.storedName).join('');
 }
 
 /** The MIME type of a name's extension, else the declared one if it is well-formed. */
@@ -129,8 +123,8 @@ async function requireRoom(ctx: DomainContext, tx: Transaction, sizeBytes: numbe
       null,
     );
   }
-  if ((sum?.count ?? 0) >= maxFilesPerWorkspace || (sum?.ownCount ?? 0) >= maxFilesPerUser) {
-    const limit = `${maxFilesPerWorkspace} files, and an end user ${maxFilesPerUser}`;
+  if ((sum?.count ?? 0) >= fileLimits.perWorkspace || (sum?.ownCount ?? 0) >= fileLimits.perUser) {
+    const limit = `${fileLimits.perWorkspace} files, and an end user ${fileLimits.perUser}`;
     throw new QuotaExceededError(`A workspace holds at most ${limit}. Delete some files.`, null);
   }
   if (owner !== null && (sum?.own ?? 0) + sizeBytes > userBytes) {

@@ -1,6 +1,6 @@
 import { EmbeddingError } from '../../providers/embedder.ts';
 import type { DomainContext } from '../context.ts';
-import { maxComparedVectors, maxEmbeddedQueryCharacters } from '../limits.ts';
+import { searchLimits } from '../limits.ts';
 import type { PassageMatch } from './find-by-words.ts';
 
 /**
@@ -37,17 +37,20 @@ async function hasTooManyVectors(ctx: DomainContext, fileIds: readonly string[])
   const [row] = await ctx.db.$queryRaw<Array<{ count: number }>>`
     SELECT count(*)::int AS "count" FROM (
       SELECT 1 FROM "PassageEmbedding"
-      WHERE "workspaceId" = ${ctx.workspaceId} AND "fileId" = ANY(${fileIds}::text[]) LIMIT ${maxComparedVectors + 1}) v`;
-  const isExceeded = (row?.count ?? 0) > maxComparedVectors;
+      WHERE "workspaceId" = ${ctx.workspaceId} AND "fileId" = ANY(${fileIds}::text[]) LIMIT ${searchLimits.comparedVectors + 1}) v`;
+  const isExceeded = (row?.count ?? 0) > searchLimits.comparedVectors;
   if (isExceeded) {
-    ctx.log.warn({ files: fileIds.length, maxComparedVectors }, 'search by meaning skipped: too many vectors');
+    ctx.log.warn(
+      { files: fileIds.length, limit: searchLimits.comparedVectors },
+      'search by meaning skipped: too many vectors',
+    );
   }
   return isExceeded;
 }
 
 /** The vector of a query; null: it is empty, or the model fails. Throws the signal's reason when it aborts. */
 async function embedQuery(ctx: DomainContext, query: string, signal: AbortSignal): Promise<number[] | null> {
-  const text = query.toWellFormed().trim().slice(0, maxEmbeddedQueryCharacters);
+  const text = query.toWellFormed().trim().slice(0, searchLimits.embeddedQuery);
   if (!ctx.embedder || text === '') return null;
   const timeout = AbortSignal.timeout(ctx.timing.ingestion.queryEmbeddingMs);
   try {

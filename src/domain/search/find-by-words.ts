@@ -1,7 +1,7 @@
 import { isTerm, wordsToFind } from '../../ingest/search-words.ts';
 import type { FileSearchResult } from '../../tools/search-result.ts';
 import type { DomainContext } from '../context.ts';
-import { maxLiteralQueryCharacters, maxQueryWords } from '../limits.ts';
+import { searchLimits } from '../limits.ts';
 
 /** Passages that are weighed, and the best of them that are compared by trigrams, which takes longest. */
 const candidates = 500;
@@ -23,9 +23,9 @@ export async function findByWords(
   query: string,
   maxResults: number,
 ): Promise<PassageMatch[]> {
-  const words = wordsToFind(query).slice(0, maxQueryWords);
+  const words = wordsToFind(query).slice(0, searchLimits.queryWords);
   if (words.length === 0) return [];
-  const plain = query.toWellFormed().replaceAll('\0', '').trim().slice(0, maxLiteralQueryCharacters);
+  const plain = query.toWellFormed().replaceAll('\0', '').trim().slice(0, searchLimits.literalQuery);
   const groups = await alternativesTo(ctx, fileIds, words);
   return ctx.db.$queryRaw<PassageMatch[]>`
     WITH q AS (

@@ -5,7 +5,7 @@ import { readFile } from '../../ingest/read-file.ts';
 import { isTerm, searchWords } from '../../ingest/search-words.ts';
 import { PassageSplitter, type PassageText } from '../../ingest/split-passages.ts';
 import type { Services } from '../context.ts';
-import { maxIngestionAttempts, maxPassagesPerFile, maxTermsPerFile } from '../limits.ts';
+import { searchLimits } from '../limits.ts';
 import { embedAtOnce } from './embedding.ts';
 import {
   type ClaimedFile,
@@ -48,7 +48,7 @@ async function endUnread(services: Services, file: ClaimedFile, error: unknown, 
   }
   if (error instanceof UnreadableError) return fail(services, file, error.message);
   services.log.error({ err: error, fileId: file.id }, 'ingestion failed');
-  if (attempts >= maxIngestionAttempts) return fail(services, file, 'The file could not be read.');
+  if (attempts >= searchLimits.ingestionAttempts) return fail(services, file, 'The file could not be read.');
   const ingestionAt = new Date(Date.now() + services.timing.ingestion.retryMs * attempts);
   return updateClaimed(services, file, { ingestion: 'QUEUED', ingestionAt });
 }
@@ -60,7 +60,7 @@ async function fail(services: Services, file: ClaimedFile, message: string): Pro
 
 async function ingest(services: Services, file: ClaimedFile, signal: AbortSignal): Promise<void> {
   const { embedder } = services;
-  if (file.ingestionAttempts > maxIngestionAttempts) {
+  if (file.ingestionAttempts > searchLimits.ingestionAttempts) {
     throw new UnreadableError('The server stopped each time it read the file.');
   }
   // An attempt that died may have left passages.
@@ -99,8 +99,8 @@ async function readInto(
   for await (const part of readFile(bytes, file.mimeType, { readMs, signal })) {
     for (const passage of splitter.split(part)) {
       count = passage.index + 1;
-      if (count > maxPassagesPerFile) {
-        throw new UnreadableError(`The file has more than ${maxPassagesPerFile} passages.`);
+      if (count > searchLimits.passagesPerFile) {
+        throw new UnreadableError(`The file has more than ${searchLimits.passagesPerFile} passages.`);
       }
       waiting.push(passage);
       if (waiting.length < batchSize) continue;
@@ -122,7 +122,7 @@ async function store(services: Services, file: ClaimedFile, passages: PassageTex
     const whole = text.toWellFormed();
     const words = searchWords(whole);
     for (const word of words) {
-      if (terms.size + fresh.size < maxTermsPerFile && isTerm(word) && !terms.has(word)) fresh.add(word);
+      if (terms.size + fresh.size < searchLimits.wordsPerFile && isTerm(word) && !terms.has(word)) fresh.add(word);
     }
     return { ...passage, text: whole, words: words.join(' ') };
   });

@@ -1,5 +1,5 @@
 import { parse } from 'csv-parse/sync';
-import { maxCsvColumns, maxCsvRowCharacters } from '../limits.ts';
+import { ingestLimits } from '../limits.ts';
 import { UnreadableError } from '../protocol.ts';
 
 /**
@@ -8,10 +8,10 @@ import { UnreadableError } from '../protocol.ts';
  */
 export function textOfCsv(text: string): string {
   const [header = [], ...rows] = parsed(text);
-  const names = header.slice(0, maxCsvColumns).map((name, index) => name.trim() || `column ${index + 1}`);
+  const names = header.slice(0, ingestLimits.csvColumns).map((name, index) => name.trim() || `column ${index + 1}`);
   const lines = rows.map((row) =>
     row
-      .slice(0, maxCsvColumns)
+      .slice(0, ingestLimits.csvColumns)
       .flatMap((value, index) => (value.trim() === '' ? [] : [`${names[index] ?? `column ${index + 1}`}: ${value}`]))
       .join('; '),
   );
@@ -29,7 +29,7 @@ function parsed(text: string): string[][] {
       delimiter,
       relax_column_count: true,
       skip_empty_lines: true,
-      max_record_size: maxCsvRowCharacters,
+      max_record_size: ingestLimits.csvRow,
     };
     return parse(text, { ...options, relax_quotes: true }) as string[][];
   } catch (error) {

@@ -1,6 +1,6 @@
 import mammoth from 'mammoth';
 import { fromBuffer } from 'yauzl';
-import { maxDocxBytes, maxDocxParts, maxDocxRatio } from '../limits.ts';
+import { ingestLimits } from '../limits.ts';
 import { UnreadableError } from '../protocol.ts';
 
 /** Parts up to this size may have any compression ratio, in bytes. */
@@ -30,7 +30,8 @@ function checkZip(bytes: Buffer): Promise<string[]> {
         reject(new UnreadableError(message));
       };
       if (error || !zip) return refuse('The zip file is broken.');
-      if (zip.entryCount > maxDocxParts) return refuse(`The document has more than ${maxDocxParts} parts.`);
+      if (zip.entryCount > ingestLimits.docxParts)
+        return refuse(`The document has more than ${ingestLimits.docxParts} parts.`);
       const names: string[] = [];
       let unpacked = 0;
       zip.on('error', () => refuse('The zip file is broken.'));
@@ -38,16 +39,16 @@ function checkZip(bytes: Buffer): Promise<string[]> {
       zip.on('entry', (entry) => {
         names.push(entry.fileName);
         const isBomb =
-          unpacked + entry.uncompressedSize > maxDocxBytes ||
+          unpacked + entry.uncompressedSize > ingestLimits.docxBytes ||
           (entry.uncompressedSize > ratioFromBytes &&
-            entry.uncompressedSize / Math.max(entry.compressedSize, 1) > maxDocxRatio);
+            entry.uncompressedSize / Math.max(entry.compressedSize, 1) > ingestLimits.docxRatio);
         if (isBomb) return refuse('The document is too large when it is unpacked.');
         if (entry.isEncrypted()) return refuse('The document is encrypted. Remove its password.');
         zip.openReadStream(entry, (fault, stream) => {
           if (fault) return refuse('The zip file is broken.');
           stream.on('data', (chunk: Buffer) => {
             unpacked += chunk.length;
-            if (unpacked > maxDocxBytes) stream.destroy(new Error('too large'));
+            if (unpacked > ingestLimits.docxBytes) stream.destroy(new Error('too large'));
           });
           stream.on('error', () => refuse('The document is broken, or too large when it is unpacked.'));
           stream.on('end', () => zip.readEntry());

@@ -1,7 +1,7 @@
 import { convert } from 'html-to-text';
-import { maxHtmlCharacters } from '../limits.ts';
+import { ingestLimits } from '../limits.ts';
 
-const limits = { maxInputLength: maxHtmlCharacters, maxDepth: 200, maxChildNodes: 100_000, maxBaseElements: 10 };
+const limits = { maxInputLength: ingestLimits.html, maxDepth: 200, maxChildNodes: 100_000, maxBaseElements: 10 };
 const skipped = ['img', 'nav', 'noscript', 'template', 'svg', 'iframe', 'form'];
 
 /** The text of a page without scripts, styles, navigation and forms. Tables are read row by row. */

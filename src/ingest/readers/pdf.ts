@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { getDocument, VerbosityLevel } from 'pdfjs-dist/legacy/build/pdf.mjs';
-import { maxPdfPages } from '../limits.ts';
+import { ingestLimits } from '../limits.ts';
 import { type ReadPart, UnreadableError } from '../protocol.ts';
 
 const root = dirname(createRequire(import.meta.url).resolve('pdfjs-dist/package.json'));
@@ -24,7 +24,8 @@ export async function* pagesOfPdf(bytes: Uint8Array): AsyncGenerator<ReadPart> {
   try {
     const document = await task.promise;
     const pages = document.numPages;
-    if (pages > maxPdfPages) throw new UnreadableError(`The PDF has more than ${maxPdfPages} pages.`);
+    if (pages > ingestLimits.pdfPages)
+      throw new UnreadableError(`The PDF has more than ${ingestLimits.pdfPages} pages.`);
     for (let number = 1; number <= pages; number += 1) {
       const page = await document.getPage(number);
       const { items } = await page.getTextContent();

@@ -8,7 +8,7 @@ import {
   type SelectionSetNode,
   type ValidationContext,
 } from 'graphql';
-import { tooComplexError } from '../../graphql/limits.ts';
+import { tooComplexError } from '../../graphql/operation-cost.ts';
 import { serverLimits } from '../limits.ts';
 
 /** The estimated number of entries in the lists of introspection, as an average over all types. Most types wrap no other. */

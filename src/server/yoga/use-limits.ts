@@ -1,22 +1,23 @@
 import { type DocumentNode, GraphQLError, type ParseOptions, parse, type Source } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
-import { limits, maxAliases, tooComplexError } from '../../graphql/limits.ts';
+import { operationLimits } from '../../graphql/limits.ts';
+import { maxAliases, tooComplexError } from '../../graphql/operation-cost.ts';
 import { maxIntrospectionCost } from './introspection-cost.ts';
 import { invalid } from './use-error-codes.ts';
 
 /** Parses a document of limited length. Throws a coded error for a longer one and for a syntax error. */
 function parseBounded(source: string | Source, options?: ParseOptions): DocumentNode {
   const { length } = typeof source === 'string' ? source : source.body;
-  if (length > limits.length)
-    throw tooComplexError(`The query has ${length} characters; the limit is ${limits.length}.`);
+  if (length > operationLimits.length)
+    throw tooComplexError(`The query has ${length} characters; the limit is ${operationLimits.length}.`);
   try {
-    return parse(source, { ...options, maxTokens: limits.tokens });
+    return parse(source, { ...options, maxTokens: operationLimits.tokens });
   } catch (error) {
     if (!(error instanceof GraphQLError)) throw error;
-    const hasTooManyTokens = error.message.includes(`more that ${limits.tokens} tokens`);
+    const hasTooManyTokens = error.message.includes(`more that ${operationLimits.tokens} tokens`);
     const howTo = 'Send values as variables, or split the query.';
     throw hasTooManyTokens
-      ? tooComplexError(`The query has more than the limit of ${limits.tokens} tokens. ${howTo}`)
+      ? tooComplexError(`The query has more than the limit of ${operationLimits.tokens} tokens. ${howTo}`)
       : invalid(error);
   }
 }

@@ -1,6 +1,6 @@
 import type { Timing } from '../../config/timing.ts';
 import { FairPool } from '../../offload/fair-pool.ts';
-import { documentReaderHeapMb } from '../limits.ts';
+import { documentLimits } from '../limits.ts';
 import { InvalidPluginError } from '../plugin-source.ts';
 import type * as worker from './document-worker.ts';
 import type { HttpOperation, OpenApiOptions } from './openapi.ts';
@@ -16,7 +16,7 @@ export class DocumentReader {
       threads: 2,
       timeoutMs: readDocumentMs,
       maxWaitMs: queueMs,
-      maxHeapMb: documentReaderHeapMb,
+      maxHeapMb: documentLimits.readerHeapMb,
     });
   }
 

@@ -1,6 +1,6 @@
 import type { Client } from '@modelcontextprotocol/client';
 import type { CallContext } from '../call-context.ts';
-import { maxDescriptionCharacters, maxMcpResponseBytes, mcpCallMs, mcpConnectMs, mcpTotalMs } from '../limits.ts';
+import { documentLimits, pluginCallLimits } from '../limits.ts';
 import { InvalidPluginError, type PluginSource } from '../plugin-source.ts';
 import { type CallResult, type ServerTool, ToolError } from '../tool.ts';
 import { credentialOf, type RequestCredential, redact, secretsOf } from './auth.ts';
@@ -54,7 +54,7 @@ async function withClient<T>(
   // The call fails with the same error.
   client.onerror = () => {};
   try {
-    await client.connect(transport, { timeout: mcpConnectMs, signal });
+    await client.connect(transport, { timeout: pluginCallLimits.mcpConnectMs, signal });
     return await work(client);
   } catch (error) {
     throw blocked ?? error;
@@ -75,7 +75,7 @@ const withLimit =
     const count = new TransformStream<Uint8Array, Uint8Array>({
       transform: (chunk, controller) => {
         size += chunk.length;
-        if (size > maxMcpResponseBytes) controller.error(new Error('the response is too large'));
+        if (size > pluginCallLimits.mcpResponseBytes) controller.error(new Error('the response is too large'));
         else controller.enqueue(chunk);
       },
     });
@@ -98,12 +98,12 @@ export async function readMcp(
       safe,
       { url, ...credential },
       signal,
-      async (client) => (await client.listTools(undefined, { timeout: mcpConnectMs })).tools,
+      async (client) => (await client.listTools(undefined, { timeout: pluginCallLimits.mcpConnectMs })).tools,
     );
     const taken = new Set<string>();
     return tools.map(({ name, description, inputSchema, annotations }) => ({
       name: legalName(name, name, taken),
-      description: description?.slice(0, maxDescriptionCharacters) ?? null,
+      description: description?.slice(0, documentLimits.description) ?? null,
       parameters: inputSchema as Record<string, unknown>,
       remoteName: name,
       isRepeatable: annotations?.readOnlyHint === true || annotations?.idempotentHint === true,
@@ -148,7 +148,13 @@ async function call(
         write(`[${progress}${total === undefined ? '' : ` of ${total}`}${message ? `: ${message}` : ''}]\n`);
       const result = await client.callTool(
         { name: remoteName, arguments: args },
-        { timeout: mcpCallMs, resetTimeoutOnProgress: true, maxTotalTimeout: mcpTotalMs, signal, onprogress },
+        {
+          timeout: pluginCallLimits.mcpSilentMs,
+          resetTimeoutOnProgress: true,
+          maxTotalTimeout: pluginCallLimits.mcpMs,
+          signal,
+          onprogress,
+        },
       );
       await writeContent(result.content as Content[], result.structuredContent, { ...context, write });
       if (!result.isError) return {};

@@ -1,13 +1,13 @@
 import { validate } from '@readme/openapi-parser';
 import { parseDocument } from 'yaml';
-import { maxDocumentBytes, maxDocumentDepth, maxDocumentNodes, maxReferenceSteps, maxYamlAliases } from '../limits.ts';
+import { documentLimits } from '../limits.ts';
 import { InvalidPluginError } from '../plugin-source.ts';
 import { isObject, type Json, type JsonObject } from './json.ts';
 
 /** Reads an OpenAPI document: 3.0 or 3.1, JSON or YAML. Throws InvalidPluginError with what is wrong with it. */
 export async function readDocument(text: string): Promise<JsonObject> {
-  if (Buffer.byteLength(text) > maxDocumentBytes) {
-    throw new InvalidPluginError(`The document is larger than ${maxDocumentBytes} bytes.`);
+  if (Buffer.byteLength(text) > documentLimits.bytes) {
+    throw new InvalidPluginError(`The document is larger than ${documentLimits.bytes} bytes.`);
   }
   const document = parse(text);
   const copy = checked(document);
@@ -44,7 +44,7 @@ function parse(text: string): unknown {
   const [error] = document.errors;
   if (error) throw new InvalidPluginError(`The document is neither JSON nor YAML: ${error.message.split('\n')[0]}`);
   try {
-    return document.toJS({ maxAliasCount: maxYamlAliases });
+    return document.toJS({ maxAliasCount: documentLimits.yamlAliases });
   } catch (fault) {
     throw new InvalidPluginError(`The document cannot be read: ${(fault as Error).message}`);
   }
@@ -58,10 +58,10 @@ function checked(document: unknown): JsonObject {
   let nodes = 0;
   const visit = (value: unknown, depth: number): void => {
     nodes += 1;
-    if (nodes > maxDocumentNodes)
-      throw new InvalidPluginError(`The document has more than ${maxDocumentNodes} values.`);
-    if (depth > maxDocumentDepth) {
-      throw new InvalidPluginError(`The document is nested more than ${maxDocumentDepth} levels deep.`);
+    if (nodes > documentLimits.values)
+      throw new InvalidPluginError(`The document has more than ${documentLimits.values} values.`);
+    if (depth > documentLimits.depth) {
+      throw new InvalidPluginError(`The document is nested more than ${documentLimits.depth} levels deep.`);
     }
     if (typeof value !== 'object' || value === null) return;
     for (const [key, inner] of Object.entries(value)) {
@@ -86,7 +86,7 @@ function requireSafe(key: string, value: unknown): void {
 export function follow(document: JsonObject, given: Json | undefined): Json | undefined {
   let value = given;
   for (let count = 0; isObject(value) && typeof value.$ref === 'string'; count += 1) {
-    if (count > maxReferenceSteps) throw new InvalidPluginError('A reference in the document is circular.');
+    if (count > documentLimits.referenceSteps) throw new InvalidPluginError('A reference in the document is circular.');
     value = target(document, value.$ref);
   }
   return value;

@@ -1,7 +1,7 @@
 import type { RequestInit, Response } from 'undici';
 import { retry } from '../../async/retry.ts';
 import type { CallContext } from '../call-context.ts';
-import { maxOpenApiResponseBytes, openApiCallMs } from '../limits.ts';
+import { pluginCallLimits } from '../limits.ts';
 import type { PluginSource } from '../plugin-source.ts';
 import { readLimited, TooLongError } from '../read-limited.ts';
 import { type CallResult, type ServerTool, ToolError } from '../tool.ts';
@@ -47,7 +47,7 @@ async function call(
   const { url, init } = requestOf(operation, args);
   for (const [name, value] of Object.entries(credential.query)) url.searchParams.set(name, value);
   const request = { ...init, headers: { ...init.headers, ...credential.headers } };
-  const timeout = AbortSignal.timeout(openApiCallMs);
+  const timeout = AbortSignal.timeout(pluginCallLimits.openApiMs);
   try {
     const response = await send(safe, url, { ...request, signal: AbortSignal.any([signal, timeout]) }, signal);
     write(redact(await textOf(response), secrets));
@@ -102,14 +102,18 @@ function faultOf(error: unknown, name: string, isTimeout: boolean): ToolError {
   if (error instanceof ToolError) return error;
   if (error instanceof BlockedHostError) return new ToolError('host_blocked', error.message);
   if (error instanceof TooLongError) return new ToolError('answer_too_large', `${name}: ${error.message}`);
-  if (isTimeout) return new ToolError('timeout', `${name} did not respond within ${openApiCallMs / 1000} s.`, true);
+  if (isTimeout)
+    return new ToolError('timeout', `${name} did not respond within ${pluginCallLimits.openApiMs / 1000} s.`, true);
   return new ToolError('unreachable', `${name} could not be reached, or the connection broke.`, true);
 }
 
 /** The body of a response as text; for a binary body its size and type. */
 async function textOf(response: Response): Promise<string> {
   const type = response.headers.get('content-type') ?? '';
-  const body = await readLimited(response.body as AsyncIterable<Uint8Array> | null, maxOpenApiResponseBytes);
+  const body = await readLimited(
+    response.body as AsyncIterable<Uint8Array> | null,
+    pluginCallLimits.openApiResponseBytes,
+  );
   const isText =
     /^text\/|json|xml|javascript|x-www-form-urlencoded|yaml/i.test(type) || (type === '' && !body.includes(0));
   return isText ? body.toString() : `[${body.length} bytes of ${type.slice(0, 100) || 'unknown type'}]`;

@@ -1,4 +1,4 @@
-import { maxDescriptionCharacters } from '../limits.ts';
+import { documentLimits } from '../limits.ts';
 import { InvalidPluginError } from '../plugin-source.ts';
 import { type Json, type JsonObject, listIn, objectIn, textIn } from './json.ts';
 import { follow, readDocument } from './openapi-document.ts';
@@ -150,7 +150,7 @@ function schemaOf({ schema: own, content, description }: JsonObject, bundle: Sch
   return description && isPlain ? { ...objectIn(schema), description: short(description) } : schema;
 }
 
-const short = (text: unknown) => String(text).slice(0, maxDescriptionCharacters);
+const short = (text: unknown) => String(text).slice(0, documentLimits.description);
 const isLocation = (value: Json | undefined): value is Parameter['in'] =>
   value === 'path' || value === 'query' || value === 'header';
 

@@ -1,4 +1,4 @@
-import { maxParametersCharacters, maxPluginParametersCharacters } from '../limits.ts';
+import { documentLimits } from '../limits.ts';
 import { InvalidPluginError, type PluginOperation } from '../plugin-source.ts';
 
 /** The operations of a document: the names of all, and the selected ones. */
@@ -13,14 +13,14 @@ export function withinLimits<Operation extends PluginOperation>(operations: Oper
   for (const { name, parameters } of operations) {
     const { length } = JSON.stringify(parameters);
     total += length;
-    if (length > maxParametersCharacters) {
+    if (length > documentLimits.parameters) {
       throw new InvalidPluginError(
-        `The parameters of ${name} have more than ${maxParametersCharacters} characters. Leave the operation out.`,
+        `The parameters of ${name} have more than ${documentLimits.parameters} characters. Leave the operation out.`,
       );
     }
-    if (total > maxPluginParametersCharacters) {
+    if (total > documentLimits.allParameters) {
       throw new InvalidPluginError(
-        `The parameters of all operations have more than ${maxPluginParametersCharacters} characters. Select fewer operations.`,
+        `The parameters of all operations have more than ${documentLimits.allParameters} characters. Select fewer operations.`,
       );
     }
   }

@@ -1,4 +1,4 @@
-import { maxOperationNameCharacters } from '../limits.ts';
+import { documentLimits } from '../limits.ts';
 
 /** Room for the number that makes a name unique. */
 const suffixCharacters = 5;
@@ -12,9 +12,9 @@ export function legalName(preferred: string, fallback: string, taken: Set<string
     text
       .replace(/[^A-Za-z0-9_-]+/g, '_')
       .replace(/^_+|_+$/g, '')
-      .slice(0, maxOperationNameCharacters);
+      .slice(0, documentLimits.operationName);
   const base = plain(preferred) || plain(fallback) || 'operation';
-  const short = base.slice(0, maxOperationNameCharacters - suffixCharacters);
+  const short = base.slice(0, documentLimits.operationName - suffixCharacters);
   let name = base;
   for (let number = 2; taken.has(name); number += 1) name = `${short}_${number}`;
   taken.add(name);

@@ -1,4 +1,4 @@
-import { maxDocumentBytes, readPluginMs } from '../limits.ts';
+import { documentLimits } from '../limits.ts';
 import {
   InvalidPluginError,
   type McpSource,
@@ -30,7 +30,11 @@ export class Plugins implements PluginReader {
   }
 
   async readMcp(source: McpSource, signal: AbortSignal): Promise<ReadPlugin> {
-    const operations = await readMcp(this.#safe, source, AbortSignal.any([signal, AbortSignal.timeout(readPluginMs)]));
+    const operations = await readMcp(
+      this.#safe,
+      source,
+      AbortSignal.any([signal, AbortSignal.timeout(documentLimits.readMs)]),
+    );
     if (operations.length === 0) throw new InvalidPluginError('The server has no tools.');
     const selected = operations.filter(({ name }) => source.selected.length === 0 || source.selected.includes(name));
     const names = operations.map(({ name }) => name);
@@ -41,12 +45,12 @@ export class Plugins implements PluginReader {
     try {
       const response = await this.#safe.fetch(new URL(url), {
         headers: { accept: 'application/json, application/yaml, text/yaml, */*;q=0.5' },
-        signal: AbortSignal.any([signal, AbortSignal.timeout(readPluginMs)]),
+        signal: AbortSignal.any([signal, AbortSignal.timeout(documentLimits.readMs)]),
       });
       if (!response.ok) {
         throw new InvalidPluginError(`The URL of the document responded with status ${response.status}.`);
       }
-      return (await readLimited(response.body as AsyncIterable<Uint8Array> | null, maxDocumentBytes)).toString();
+      return (await readLimited(response.body as AsyncIterable<Uint8Array> | null, documentLimits.bytes)).toString();
     } catch (error) {
       if (error instanceof InvalidPluginError) throw error;
       if (error instanceof BlockedHostError || error instanceof TooLongError)

@@ -1,7 +1,7 @@
 import dns from 'node:dns';
 import net from 'node:net';
 import { Agent, buildConnector, fetch, type RequestInit, type Response } from 'undici';
-import { maxRedirects } from '../limits.ts';
+import { pluginCallLimits } from '../limits.ts';
 import type { HostPolicy } from './address.ts';
 
 const connectMs = 5000;
@@ -45,7 +45,7 @@ export class SafeFetch {
       const isGet = (request.method ?? 'GET') === 'GET' || request.method === 'HEAD';
       if (!redirects.has(response.status) || location === null || !isGet) return response;
       await response.body?.cancel();
-      if (count === maxRedirects) throw new TypeError('too many redirects');
+      if (count === pluginCallLimits.redirects) throw new TypeError('too many redirects');
       const target = new URL(location, next);
       if (target.origin !== next.origin) request = { ...request, headers: withoutSecrets(request.headers) };
       next = target;

@@ -3,14 +3,14 @@ import { untilAborted } from '../../async/until-aborted.ts';
 import type { Logger } from '../../log.ts';
 import type { EndCause } from '../../process/guarded-process.ts';
 import type { CallContext } from '../call-context.ts';
-import { maxPythonFileBytes, maxPythonFiles, maxPythonOutputBytes } from '../limits.ts';
+import { pythonLimits } from '../limits.ts';
 import { type CallResult, type ServerTool, ToolError } from '../tool.ts';
 import { type Done, InterpreterDiedError, SandboxError } from './interpreter.ts';
 import type { Packages } from './packages.ts';
 import type { CheckedOut, InterpreterPool } from './pool.ts';
 import { WheelError } from './wheel-source.ts';
 
-const limits = { outputBytes: maxPythonOutputBytes, files: maxPythonFiles, fileBytes: maxPythonFileBytes };
+const limits = { outputBytes: pythonLimits.outputBytes, files: pythonLimits.files, fileBytes: pythonLimits.fileBytes };
 
 const description = `Runs Python 3 and returns its output and the value of its last expression. Variables and files in /mnt/data stay for later calls in this conversation. The user's files are in /mnt/data. Files that the program writes there are given to the user: name them in your answer as sandbox:/mnt/data/<name>. There is no network.`;
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Logger } from '../../log.ts';
-import { maxInterpreterFileBytes } from '../limits.ts';
+import { pythonLimits } from '../limits.ts';
 import type { PythonParts } from './code-interpreter.ts';
 import { Interpreter } from './interpreter.ts';
 import { Packages } from './packages.ts';
@@ -59,7 +59,7 @@ export class Python {
       this.#log.warn({ err: error }, 'Python snapshot failed: interpreters take seconds to start');
       return null;
     });
-    const start = () => new Interpreter({ memoryMb, fileBytes: maxInterpreterFileBytes, snapshot }, timing);
+    const start = () => new Interpreter({ memoryMb, fileBytes: pythonLimits.interpreterFileBytes, snapshot }, timing);
     return { pool: new InterpreterPool({ max: sandboxes, ready, idleMs, start }), packages: opened, log: this.#log };
   }
 

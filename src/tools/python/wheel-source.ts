@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from '../../log.ts';
-import { maxLockFileBytes, maxWheelBytes } from '../limits.ts';
+import { pythonLimits } from '../limits.ts';
 import { readLimited } from '../read-limited.ts';
 import { type LockFile, lockFileName, parseLockFile } from './lock-file.ts';
 
@@ -91,7 +91,7 @@ export class WheelIndex implements WheelSource {
     // Each URL has a cached lock file of its own.
     const cached = `lock-${createHash('sha256').update(this.#url).digest('hex').slice(0, 16)}.json`;
     try {
-      const bytes = await this.#load(lockFileName, lockTimeoutMs, maxLockFileBytes);
+      const bytes = await this.#load(lockFileName, lockTimeoutMs, pythonLimits.lockFileBytes);
       const read = lockFileFor(abi, bytes.toString());
       await this.#store(cached, bytes);
       return read;
@@ -125,7 +125,7 @@ export class WheelIndex implements WheelSource {
     }
   }
 
-  async #load(file: string, ms = wheelTimeoutMs, maxBytes = maxWheelBytes): Promise<Buffer> {
+  async #load(file: string, ms = wheelTimeoutMs, maxBytes: number = pythonLimits.wheelBytes): Promise<Buffer> {
     try {
       const response = await fetch(`${this.#url}/${encodeURIComponent(file)}`, {
         signal: AbortSignal.timeout(ms),
