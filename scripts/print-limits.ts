@@ -26,8 +26,8 @@ export async function readLimits(): Promise<Limits> {
   return found;
 }
 
-/** `| Limit | 256 characters | … | test | group.name |`: the value up to its unit, and the two last cells. */
-const rowPattern = /^(\|[^|]+\| )([\d.,]+)([^|]*\|[^|]*\| )([^|]*)( \| `(\w+\.\w+)` \|)$/gm;
+/** `| Limit | 256 characters | … | test | group.name |`: the value up to its unit, and the two last cells. The formatter pads cells. */
+const rowPattern = /^(\|[^|]+\| )([\d.,]+)([^|]*\|[^|]*\| )([^|]*)(\| `(\w+\.\w+)` *\|)$/gm;
 const testPattern = /^`([\w/-]+)`: (.+)$/;
 
 /** The rows of a document that show a limit. */

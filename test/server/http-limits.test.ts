@@ -50,7 +50,7 @@ test('a socket with as many operations under way as it can have refuses one more
   const query = 'subscription($id: ID!) { threadEvents(threadId: $id) { __typename } }';
   const limit = serverLimits.socketOperations;
   for (let index = 0; index <= limit; index += 1) socket.send(String(index), query, { id });
-  await expect.poll(() => socket.heard.filter(({ id }) => id !== undefined).length).toBe(1);
+  await expect.poll(() => socket.received.filter(({ id }) => id !== undefined).length).toBe(1);
   expect(JSON.stringify(socket.of(String(limit)))).toContain('RATE_LIMITED');
   socket.socket.terminate();
 });
@@ -63,7 +63,7 @@ test('a socket with as many queries under way as it can have refuses one more', 
   const query = 'query($id: ID!) { waitForRun(id: $id, timeoutSeconds: 30) { __typename } }';
   const limit = serverLimits.socketResults;
   for (let index = 0; index <= limit; index += 1) socket.send(String(index), query, { id: queued.id });
-  await expect.poll(() => socket.heard.filter(({ id }) => id !== undefined).length).toBe(1);
-  expect(JSON.stringify(socket.heard)).toContain('RATE_LIMITED');
+  await expect.poll(() => socket.received.filter(({ id }) => id !== undefined).length).toBe(1);
+  expect(JSON.stringify(socket.received)).toContain('RATE_LIMITED');
   socket.socket.terminate();
 });
