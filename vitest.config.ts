@@ -39,6 +39,8 @@ export default defineConfig({
     expect: { poll: { timeout: 10_000 } },
     hookTimeout: 60_000,
     pool: 'forks',
+    // A process runs several files and loads the sources once: no file mocks a module or keeps a state in one.
+    isolate: false,
     execArgv: wasmFlags,
     // Two files at least at a time: much of a test is waiting for a process or a timer.
     maxWorkers: Math.max(2, Math.min(availableParallelism() + 1, 4)),
