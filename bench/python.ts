@@ -9,7 +9,7 @@ import { codeInterpreter } from '../src/tools/python/code-interpreter.ts';
 import { Interpreter } from '../src/tools/python/interpreter.ts';
 import { InterpreterPool } from '../src/tools/python/pool.ts';
 import { openSnapshot } from '../src/tools/python/snapshot.ts';
-import type { CallContext } from '../src/tools/tool.ts';
+import type { CallContext } from '../src/tools/call-context.ts';
 
 const calls = 300;
 const folder = await mkdtemp(join(tmpdir(), 'assistant-graph-bench-'));
