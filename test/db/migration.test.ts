@@ -13,6 +13,8 @@ import {
   migrationAdapter,
   readMigrations,
 } from '../../src/db/schema-engine.ts';
+import type { Services } from '../../src/domain/context.ts';
+import { deleteUnrecordedSteps } from '../../src/domain/run/step-recording.ts';
 import { withDatabase } from '../support/databases.ts';
 
 test('the migrations produce the schema of the Prisma files', async () => {
@@ -74,4 +76,16 @@ test('the lock of a killed process is taken over', async () => {
     await unlock();
   }
   await rm(dataDir, { recursive: true });
+});
+
+test('steps that are not recorded are deleted in a process that has just created the database (embedded only)', async () => {
+  // PGlite knows the array types of enums only from its own start: a parameter of such a type fails here.
+  const { client: database, close } = await openPglite({});
+  try {
+    await expect(
+      deleteUnrecordedSteps({ database } as Services, new AbortController().signal),
+    ).resolves.toBeUndefined();
+  } finally {
+    await close();
+  }
 });

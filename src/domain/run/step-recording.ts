@@ -47,7 +47,7 @@ export async function deleteUnrecordedSteps({ database }: Services, signal: Abor
       ), entry AS (
         DELETE FROM "Event" v USING ended e
         WHERE v."workspaceId" = e."workspaceId" AND v."threadId" = e."threadId" AND v."runId" = e."id"
-          AND v."type" = ANY(${eventTypesOfSteps}::"EventType"[])
+          AND v."type"::text = ANY(${eventTypesOfSteps}::text[])
       )
       UPDATE "Run" r SET "stepsUntil" = NULL FROM ended e
       WHERE r."workspaceId" = e."workspaceId" AND r."id" = e."id" RETURNING r."id"`;
