@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { defaultTiming } from '../src/config/timing.ts';
 import { createLog } from '../src/log.ts';
+import type { CallContext } from '../src/tools/call-context.ts';
 import { codeInterpreter } from '../src/tools/python/code-interpreter.ts';
 import { Interpreter } from '../src/tools/python/interpreter.ts';
 import { InterpreterPool } from '../src/tools/python/pool.ts';
 import { openSnapshot } from '../src/tools/python/snapshot.ts';
-import type { CallContext } from '../src/tools/call-context.ts';
 
 const calls = 300;
 const folder = await mkdtemp(join(tmpdir(), 'assistant-graph-bench-'));
