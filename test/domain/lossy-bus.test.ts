@@ -171,3 +171,31 @@ test('every subscriber receives exactly what is stored, although the bus loses, 
   const seed = testSeed();
   for (let round = 0; round < 2; round += 1) await play(seed + round);
 }, 120_000);
+
+test('a subscriber that is behind receives the output of a call before the end of its step, although the bus is silent', async () => {
+  await using model = await ModelServer.start();
+  model.answers(async (respond, { messages }) => {
+    if (messages.at(-1)?.role === 'tool') {
+      await respond.text('Done.');
+      return respond.end();
+    }
+    await respond.delta({ tool_calls: [call(0, 'one', '{}')] });
+    await respond.end('tool_calls');
+  });
+  let isSilent = false;
+  const wrapBus = (bus: Bus) => new LossyBus(bus, () => (isSilent ? 0 : 0.9));
+  const environment = { OPENAI_BASE_URL: model.baseURL };
+  await using app = await startTestApp(environment, { timing: { ...fastTiming, feedPollMs: 1000 } }, { wrapBus });
+  const { client } = app;
+  const run = await client.ask('Go', { tools: tools.slice(0, 1) });
+  const isParked = Promise.withResolvers<void>();
+  const live = (async () => {
+    for await (const { status } of client.follow(run.id)) if (status === 'REQUIRES_ACTION') isParked.resolve();
+  })();
+  await isParked.promise;
+  isSilent = true;
+  await serveCalls(client, run.id);
+  const late = await Array.fromAsync(client.follow(run.id));
+  await live;
+  expect(feedItems(late).texts).toEqual((await held(client, run.id)).texts);
+});

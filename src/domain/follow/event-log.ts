@@ -78,7 +78,8 @@ export class EventLog {
       await this.#reading;
     }
     if (this.#from !== null && seq + 1 >= this.#from) return this.#events.filter((event) => event.seq > seq);
-    return this.#read(seq);
+    // Newer events in the database are not delivered yet: the listener must mark the texts that they end first.
+    return this.#read(seq, this.#newest ?? seq);
   }
 
   /** Reads the new events. After a failed read the log is stale. */
@@ -108,9 +109,9 @@ export class EventLog {
     this.append(events);
   }
 
-  #read(after: number): Promise<Event[]> {
+  #read(after: number, to?: number): Promise<Event[]> {
     return this.#database.event.findMany({
-      where: { ...this.#thread, seq: { gt: after } },
+      where: { ...this.#thread, seq: { gt: after, ...(to === undefined ? {} : { lte: to }) } },
       orderBy: { seq: 'asc' },
       take: maxEvents,
     });
