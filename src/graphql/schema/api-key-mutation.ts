@@ -55,7 +55,7 @@ const CreateApiKeyInput = builder.inputType('CreateApiKeyInput', {
     expiresAt: t.field({
       type: 'DateTime',
       description:
-        'When the key expires: in the future, and not later than your own key. Omit for the expiry of your own key.',
+        'When the key expires: in the future, and no later than the expiry of your own key. Omit for the expiry of your own key.',
     }),
     workspaceIds: t.idList({ description: described.workspaceIds }),
     allWorkspaces: t.boolean({ defaultValue: false, description: described.allWorkspaces }),
@@ -71,7 +71,8 @@ const UpdateApiKeyInput = builder.inputType('UpdateApiKeyInput', {
     scopes: t.field({ type: [ScopeEnum], description: described.scopes }),
     expiresAt: t.field({
       type: 'DateTime',
-      description: 'When the key expires: in the future, and not later than your own key. Null: never.',
+      description:
+        'When the key expires: in the future, and no later than the expiry of your own key. Null: never, if your own key never expires.',
     }),
     workspaceIds: t.idList({ description: described.workspaceIds }),
     allWorkspaces: t.boolean({ description: described.allWorkspaces }),

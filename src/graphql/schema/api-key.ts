@@ -16,7 +16,7 @@ export const ApiKey = builder.prismaNode('ApiKey', {
   fields: (t) => ({
     name: t.exposeString('name', { description: 'The name of the key, for people.' }),
     prefix: t.exposeString('prefix', {
-      description: 'The first characters of the secret, to recognise the key. Empty if the operator chose the secret.',
+      description: 'The first characters of the secret, to recognize the key. Empty if the operator chose the secret.',
     }),
     scopes: t.expose('scopes', { type: [ScopeEnum], description: 'The scopes of the key: what it may do.' }),
     allWorkspaces: t.exposeBoolean('allWorkspaces', {

@@ -104,7 +104,7 @@ const assistants = listOf(Assistant, {
       name: 'name',
       type: 'text',
       nullable: true,
-      description: 'The name. Assistants without a name count as the last in the alphabet.',
+      description: 'The name. Assistants without a name sort last in ascending order.',
     },
   }),
   where: (filter, ctx) => {
@@ -157,7 +157,7 @@ const CreateAssistantInput = builder.inputType('CreateAssistantInput', {
 
 const UpdateAssistantInput = builder.inputType('UpdateAssistantInput', {
   description:
-    'The fields to update. An absent field keeps its value; null clears it, except `tools`, `fileIds` and `metadata`, which null keeps: clear them with an empty list or object.',
+    'The fields to update. An absent field keeps its value; null clears it. For `tools`, `fileIds` and `metadata`, null keeps the value; an empty list or object clears it.',
   fields: (t) => ({
     id: t.id({ required: true, description: 'The assistant to update.' }),
     ...configurationInputs(t),

@@ -93,7 +93,7 @@ builder.objectRef<Row>('CodeInterpreterToolCall').implement({
     }),
     logs: t.string({
       description:
-        'What the program printed, its last value, its exception and the names of the files it wrote: at most 200,000 characters. While the program runs: the text so far.',
+        'What the program printed, its last value, its exception and the names of the files it wrote: at most 200,000 characters, of which the program prints at most 200,000 bytes. While the program runs: the text so far.',
       resolve: (call, _args, ctx) => textOf(call, 'OUTPUT', ctx),
     }),
     files: t.field({

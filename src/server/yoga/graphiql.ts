@@ -1,8 +1,9 @@
 import type { GraphiQLOptions } from 'graphql-yoga';
 
-const intro = `# Welcome. Paste the API key that the server printed into the Headers pane
-# below (each tab has its own headers), then run the tabs from left to right.
-# Until you configure a provider, a built-in demo model answers: see "models".
+const intro = `# Welcome. Paste the API key that the server
+# printed into the Headers pane below (each tab
+# has its own), and run the tabs left to right.
+# Without a provider, a built-in demo answers.
 
 query Start {
   viewer {
