@@ -172,7 +172,8 @@ describe('a file can be read', () => {
 });
 
 test('a file whose bytes are missing is a server error, reported immediately', async () => {
-  const file = await upload(app.client, 'not for long', 'lost.txt');
+  // The server reads no text from an image, so the next read is the download.
+  const file = await upload(app.client, 'not for long', 'lost.png', 'image/png');
   const lost = new Error('no such file');
   vi.spyOn(app.app.services.files, 'read').mockImplementationOnce(
     () =>
