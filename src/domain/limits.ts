@@ -27,6 +27,10 @@ export const keyLimits = {
   workspaces: 100,
   /** Seconds that the old secret stays valid after a rotation: 30 days. */
   graceSeconds: 2_592_000,
+  /** Keys of a workspace, revoked ones included. */
+  perWorkspace: 10_000,
+  /** Secrets of a key that are valid at the same time, and those that expired within a day. */
+  secrets: 10,
 } as const;
 
 /** Limits of session tokens. */
@@ -41,6 +45,8 @@ export const tokenLimits = {
 export const workspaceLimits = {
   /** Characters in the name of a workspace. */
   name: 256,
+  /** Workspaces of a server. */
+  perServer: 100_000,
   /** Days that inactive threads can be kept: about 100 years. */
   threadTtlDays: 36_500,
   /** Runs that can be set to execute at the same time in a workspace. */
@@ -59,6 +65,8 @@ export const assistantLimits = {
   name: 256,
   /** Characters in the description of an assistant. */
   description: 512,
+  /** Assistants of a workspace. */
+  perWorkspace: 10_000,
 } as const;
 
 /** Limits of threads. */
@@ -67,6 +75,10 @@ export const threadLimits = {
   title: 256,
   /** Characters in the owner of a thread. */
   owner: 256,
+  /** Threads of an end user in a workspace. */
+  perUser: 10_000,
+  /** Messages that a thread can ever have; deleted ones count. */
+  messages: 1_000_000,
   /** Seconds that the deletion of one thread with all its rows can take. */
   deletionSeconds: 120,
 } as const;
@@ -97,6 +109,8 @@ export const runLimits = {
   formatName: 64,
   /** Steps that a run can be allowed. */
   steps: 1000,
+  /** Runs of a thread that have not ended: the active one and those that wait for it. */
+  unfinishedPerThread: 100,
   /** Steps of a run that names no `maxSteps`. */
   defaultSteps: 20,
   /** Characters in an idempotency key. */

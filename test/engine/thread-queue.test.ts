@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { runLimits } from '../../src/domain/limits.ts';
 import { all, joined, shape, until } from '../support/client.ts';
 import { useApp, useModel } from '../support/use-app.ts';
 
@@ -226,4 +227,18 @@ test('many runs of one thread each end once, although some are cancelled twice a
     expect(events.filter(({ status }) => ['COMPLETED', 'CANCELLED'].includes(status))).toHaveLength(1);
     expect(events.at(-1).status).toMatch(/^(COMPLETED|CANCELLED)$/);
   }
+});
+
+test('a thread with as many unfinished runs as it can have refuses one more with QuotaExceededError', async () => {
+  const { release } = heldAnswer();
+  const { id, thread } = await app.client.ask('One');
+  const add = (whenBusy: string) =>
+    app.client.mutate('createRun', { threadId: thread.id, messages: [{ text: 'Next' }], whenBusy }, '__typename');
+  for (let count = 1; count < runLimits.unfinishedPerThread; count += 1) {
+    expect(await add('ENQUEUE')).toMatchObject({ __typename: 'CreateRunPayload' });
+  }
+  expect(await add('ENQUEUE')).toMatchObject({ __typename: 'QuotaExceededError' });
+  expect(await add('CANCEL_ACTIVE')).toMatchObject({ __typename: 'CreateRunPayload' });
+  release();
+  expect(await app.client.finished(id)).toMatchObject({ status: 'CANCELLED' });
 });

@@ -406,4 +406,58 @@ describe('a workspace with as many rows as it can have refuses one more with Quo
       __typename: 'QuotaExceededError',
     });
   });
+
+  test('assistants', async () => {
+    const { workspace } = await app.client.mutate('createWorkspace', { name: 'W' }, 'workspace { id }');
+    const client = app.in(workspace.id);
+    await app.app.services.database.$executeRaw`
+      INSERT INTO "Assistant" ("workspaceId", "id", "updatedAt")
+      SELECT ${workspace.id}, 'asst_' || n, now() FROM generate_series(1, ${assistantLimits.perWorkspace - 1}::int) n`;
+    const create = () => client.mutate('createAssistant', { name: 'A' }, '__typename');
+    expect(await create()).toMatchObject({ __typename: 'CreateAssistantPayload' });
+    expect(await create()).toMatchObject({ __typename: 'QuotaExceededError' });
+  });
+
+  test('keys', async () => {
+    const { workspace } = await app.client.mutate('createWorkspace', { name: 'W' }, 'workspace { id }');
+    const client = app.in(workspace.id);
+    await app.app.services.database.$executeRaw`
+      INSERT INTO "ApiKey" ("workspaceId", "id", "name", "prefix", "scopes")
+      SELECT ${workspace.id}, 'key_' || ${workspace.id}::text || n, 'K', '', '{RUNS_READ}'
+      FROM generate_series(1, ${keyLimits.perWorkspace - 1}::int) n`;
+    const create = () => client.mutate('createApiKey', { name: 'K', scopes: ['RUNS_READ'] }, '__typename');
+    expect(await create()).toMatchObject({ __typename: 'CreateApiKeyPayload' });
+    expect(await create()).toMatchObject({ __typename: 'QuotaExceededError' });
+  });
+
+  test('threads of one end user', async () => {
+    const user = await app.client.as('collector');
+    const { workspace } = await app.client.data('{ workspace { id } }');
+    await app.app.services.database.$executeRaw`
+      INSERT INTO "Thread" ("workspaceId", "id", "owner")
+      SELECT ${workspace.id}, 'thread_' || n, 'collector' FROM generate_series(1, ${threadLimits.perUser - 1}::int) n`;
+    expect((await user.mutate('createThread', {}, '__typename')).__typename).toBe('CreateThreadPayload');
+    expect((await user.mutate('createThread', {}, '__typename')).__typename).toBe('QuotaExceededError');
+    expect((await app.client.mutate('createThread', {}, '__typename')).__typename).toBe('CreateThreadPayload');
+  });
+
+  test('messages in a thread', async () => {
+    const thread = await app.client.createThread();
+    await app.app.services.database.thread.updateMany({
+      where: { id: thread.id },
+      data: { lastPosition: threadLimits.messages - 1 },
+    });
+    const add = () => app.client.mutate('createMessage', { threadId: thread.id, message: { text: 'x' } }, '__typename');
+    expect((await add()).__typename).toBe('CreateMessagePayload');
+    expect((await add()).__typename).toBe('QuotaExceededError');
+  });
+
+  test('secrets of a key', async () => {
+    const { id } = await app.client.createKey({ scopes: ['THREADS_READ'] });
+    const rotate = () => app.client.mutate('rotateApiKey', { id, graceSeconds: 60 }, '__typename');
+    for (let count = 1; count < keyLimits.secrets; count += 1) {
+      expect((await rotate()).__typename).toBe('RotateApiKeyPayload');
+    }
+    expect((await rotate()).__typename).toBe('ConflictError');
+  });
 });

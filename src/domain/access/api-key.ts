@@ -6,6 +6,7 @@ import type { DomainContext } from '../context.ts';
 import { ConflictError } from '../error.ts';
 import { absentOr, clearable, integer, listUpTo, nameUpTo, parse } from '../input.ts';
 import { keyLimits } from '../limits.ts';
+import { requireRoom } from '../quota.ts';
 import { grantOf, requireWithinOwn } from './access.ts';
 import { announceCredentialChange } from './credential-change.ts';
 import { changeKeys } from './key-change.ts';
@@ -51,6 +52,13 @@ export async function createApiKey(ctx: DomainContext, input: unknown): Promise<
   await requireWorkspaces(ctx, others);
   const secret = newSecret();
   const apiKey = await changeKeys(ctx, null, async (tx, actor) => {
+    const { workspaceId } = ctx;
+    const { perWorkspace } = keyLimits;
+    requireRoom(
+      await tx.apiKey.count({ where: { workspaceId }, take: perWorkspace }),
+      perWorkspace,
+      'keys in a workspace',
+    );
     const key = {
       workspaceId: ctx.workspaceId,
       id: newId('ApiKey'),
@@ -105,7 +113,7 @@ export async function updateApiKey(ctx: DomainContext, input: unknown): Promise<
 
 /**
  * Gives a key a new secret. The old one stays valid for `graceSeconds` (default 3600), so that programs can be switched
- * one by one. Throws ConflictError for a key that is revoked or expired.
+ * one by one. Throws ConflictError for a key that is revoked or expired, or that has too many secrets.
  */
 export async function rotateApiKey(ctx: DomainContext, input: unknown): Promise<{ apiKey: ApiKey; secret: string }> {
   const { id, graceSeconds = 3600 } = parse(rotateInput, input);
@@ -120,6 +128,11 @@ export async function rotateApiKey(ctx: DomainContext, input: unknown): Promise<
     await tx.apiKeySecret.updateMany({ where: { workspaceId, keyId: id, ...isLonger }, data: { validUntil } });
     const isObsolete = { validUntil: { lt: new Date(Date.now() - obsoleteAfterMs) } };
     await tx.apiKeySecret.deleteMany({ where: { workspaceId, keyId: id, ...isObsolete } });
+    if ((await tx.apiKeySecret.count({ where: { workspaceId, keyId: id } })) >= keyLimits.secrets) {
+      throw new ConflictError(
+        `The key has had ${keyLimits.secrets} secrets lately. Rotate it again when one has expired for a day.`,
+      );
+    }
     await tx.apiKeySecret.create({ data: { workspaceId, keyId: id, hash: hashOf(ctx, secret) } });
     return tx.apiKey.update({ where: { id }, data: { prefix: prefixOf(secret) } });
   });

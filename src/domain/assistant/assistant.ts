@@ -10,6 +10,7 @@ import { fileIds, requireFiles } from '../file/file.ts';
 import { deleteThread } from '../history/delete-thread.ts';
 import { absentOr, clearable, metadata, metadataHolds, parse, searchIn, textUpTo } from '../input.ts';
 import { assistantLimits, inputLimits } from '../limits.ts';
+import { requireRoom } from '../quota.ts';
 import { effectiveModel, generation } from '../run/generation.ts';
 import { checkTools, tools } from '../tool/tool-input.ts';
 import { currentWorkspace } from '../workspace/workspace.ts';
@@ -41,6 +42,8 @@ export async function createAssistant(ctx: DomainContext, input: unknown): Promi
   const model = data.model && effectiveModel(ctx, data.model, null);
   const id = newId('Assistant');
   return ctx.db.$transaction(async (tx) => {
+    const { perWorkspace } = assistantLimits;
+    requireRoom(await tx.assistant.count({ take: perWorkspace }), perWorkspace, 'assistants in a workspace');
     await checkTools(ctx, tx, data.tools);
     const assistant = await tx.assistant.create({
       data: {

@@ -8,6 +8,7 @@ import { InvalidInputError, NotFoundError, ThreadBusyError } from '../error.ts';
 import { absentOr, integer, metadata, parse, positive, textUpTo } from '../input.ts';
 import { runLimits } from '../limits.ts';
 import { changeThread, type ThreadChange } from '../log/thread-change.ts';
+import { requireRoom } from '../quota.ts';
 import { appendMessages, messageInputs } from '../thread/message.ts';
 import { insertThread, threadInput } from '../thread/thread.ts';
 import { pluginTokens, sealUserTokens } from '../tool/plugin-token.ts';
@@ -150,14 +151,24 @@ async function findAssistant(change: ThreadChange, id: string | null): Promise<A
   return assistant;
 }
 
-/** Applies `whenBusy` to the unfinished runs of the thread. Throws ThreadBusyError for REJECT. */
+/**
+ * Applies `whenBusy` to the unfinished runs of the thread. Throws ThreadBusyError for REJECT, and QuotaExceededError for
+ * ENQUEUE when too many runs wait.
+ */
 async function resolveBusyThread(
   ctx: DomainContext,
   change: ThreadChange,
   whenBusy: 'ENQUEUE' | 'REJECT' | 'CANCEL_ACTIVE',
 ): Promise<void> {
-  if (change.thread.activeRunId === null || whenBusy === 'ENQUEUE') return;
+  if (change.thread.activeRunId === null) return;
   const where = { threadId: change.thread.id, endedAt: null };
+  if (whenBusy === 'ENQUEUE') {
+    return requireRoom(
+      await change.tx.run.count({ where }),
+      runLimits.unfinishedPerThread,
+      'unfinished runs in a thread',
+    );
+  }
   const runs = await change.tx.run.findMany({ where, orderBy: { number: 'desc' } });
   const active = runs.find(({ id }) => id === change.thread.activeRunId);
   if (whenBusy === 'REJECT' && active) throw new ThreadBusyError(active);

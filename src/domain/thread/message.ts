@@ -6,8 +6,9 @@ import { inThreadsVisibleTo } from '../access/scope.ts';
 import type { DomainContext } from '../context.ts';
 import { InvalidInputError, NotFoundError } from '../error.ts';
 import { absentOr, listUpTo, metadata, parse } from '../input.ts';
-import { messageLimits } from '../limits.ts';
+import { messageLimits, threadLimits } from '../limits.ts';
 import { changeThread, type ThreadChange } from '../log/thread-change.ts';
+import { requireRoom } from '../quota.ts';
 import { checkContent, contentColumns, contentFields, filesIn } from './content.ts';
 import { addFiles, type FilesOfMessage } from './message-file.ts';
 
@@ -58,6 +59,7 @@ export async function appendMessages(
   change: ThreadChange,
   inputs: MessageInput[],
 ): Promise<Message[]> {
+  requireRoom(change.thread.lastPosition, threadLimits.messages, 'messages in a thread', inputs.length);
   const files: FilesOfMessage[] = [];
   const messages = inputs.map((input) => {
     const columns = contentColumns(input);

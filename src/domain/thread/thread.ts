@@ -10,6 +10,7 @@ import { fileIds, requireFiles } from '../file/file.ts';
 import { absentOr, clearable, metadata, metadataHolds, parse, searchIn, textUpTo } from '../input.ts';
 import { inputLimits, threadLimits } from '../limits.ts';
 import { changeThread, type LockedThread, lockedColumns } from '../log/thread-change.ts';
+import { requireRoom } from '../quota.ts';
 import { appendMessages, messageInputs } from './message.ts';
 
 const title = clearable(textUpTo(threadLimits.title));
@@ -56,6 +57,11 @@ export async function insertThread(
   input: ThreadInput & { forkedFromId?: string },
 ): Promise<LockedThread> {
   await requireAssistant(tx, input.assistantId);
+  if (ctx.actor.kind === 'USER') {
+    const { perUser } = threadLimits;
+    const owned = await tx.thread.count({ where: { owner: ctx.actor.userId }, take: perUser });
+    requireRoom(owned, perUser, 'threads of an end user in a workspace');
+  }
   const thread = await tx.thread.create({
     select: lockedColumns,
     data: {

@@ -5,9 +5,10 @@ import { isId, newId } from '../../id.ts';
 import { InvalidPluginError, type PluginAuth, type PluginSource, type ReadPlugin } from '../../tools/plugin-source.ts';
 import { requireKey, requireScope } from '../access/access.ts';
 import type { DomainContext } from '../context.ts';
-import { InvalidInputError, NotFoundError, QuotaExceededError } from '../error.ts';
+import { InvalidInputError, NotFoundError } from '../error.ts';
 import { absentOr, clearable, listUpTo, nameUpTo, parse, textUpTo } from '../input.ts';
 import { pluginLimits } from '../limits.ts';
+import { requireRoom } from '../quota.ts';
 
 const purpose = 'plugin auth';
 
@@ -181,9 +182,7 @@ export async function registerPlugin(ctx: DomainContext, input: unknown, signal:
     openapi: api,
     mcp,
   } = parse(registerInput, input);
-  if ((await ctx.db.plugin.count()) >= pluginLimits.perWorkspace) {
-    throw new QuotaExceededError(`At most ${pluginLimits.perWorkspace} plugins in a workspace.`, null);
-  }
+  requireRoom(await ctx.db.plugin.count(), pluginLimits.perWorkspace, 'plugins in a workspace');
   const document = api?.file ? await textOf(api.file) : (api?.document ?? null);
   const url = mcp?.url ?? api?.url ?? null;
   const origin: Origin = { kind: mcp ? 'MCP' : 'OPENAPI', url, document, serverUrl: serverUrl ?? null };

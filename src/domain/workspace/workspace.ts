@@ -9,6 +9,7 @@ import { ConflictError, NotFoundError } from '../error.ts';
 import { absentOr, clearable, integer, nameUpTo, parse } from '../input.ts';
 import { workspaceLimits } from '../limits.ts';
 import { changeThread } from '../log/thread-change.ts';
+import { requireRoom } from '../quota.ts';
 import { effectiveModel, modelName } from '../run/generation.ts';
 import { cancelUnfinishedRuns } from '../run/run.ts';
 
@@ -36,6 +37,8 @@ export function currentWorkspace(ctx: DomainContext): Promise<Workspace> {
 export async function createWorkspace(ctx: DomainContext, input: unknown): Promise<Workspace> {
   requireScope(ctx, 'SERVER_ADMIN');
   const { name } = parse(createInput, input);
+  const { perServer } = workspaceLimits;
+  requireRoom(await ctx.database.workspace.count({ take: perServer }), perServer, 'workspaces');
   // No client is bound to a workspace that does not exist yet.
   return ctx.database.workspace.create({ data: { id: newId('Workspace'), name } });
 }

@@ -2,7 +2,13 @@ import { queryFromInfo } from '@pothos/plugin-prisma';
 import { createApiKey, revokeApiKey, rotateApiKey, updateApiKey } from '../../domain/access/api-key.ts';
 import { workspacesOfKeys } from '../../domain/access/key-workspaces.ts';
 import type { DomainContext } from '../../domain/context.ts';
-import { ConflictError, ForbiddenError, InvalidInputError, NotFoundError } from '../../domain/error.ts';
+import {
+  ConflictError,
+  ForbiddenError,
+  InvalidInputError,
+  NotFoundError,
+  QuotaExceededError,
+} from '../../domain/error.ts';
 import { builder } from '../builder.ts';
 import { nodePayload, resultErrors } from '../result-union.ts';
 import { ApiKey } from './api-key.ts';
@@ -114,8 +120,8 @@ builder.mutationFields((t) => ({
   createApiKey: t.field({
     type: secretPayload('CreateApiKeyPayload', 'The API key that was created, with its secret.'),
     description:
-      'Creates an API key. Refused with ForbiddenError for scopes, workspaces or an expiry beyond those of your own key, and with NotFoundError for workspaces that you may not act in.',
-    errors: resultErrors('CreateApiKey', [NotFoundError, InvalidInputError, ForbiddenError]),
+      'Creates an API key. Refused with ForbiddenError for scopes, workspaces or an expiry beyond those of your own key, with NotFoundError for workspaces that you may not act in, and with QuotaExceededError in a workspace with 10,000 keys.',
+    errors: resultErrors('CreateApiKey', [NotFoundError, InvalidInputError, ForbiddenError, QuotaExceededError]),
     args: { input: t.arg({ type: CreateApiKeyInput, required: true, description: 'The API key to create.' }) },
     resolve: (_root, { input }, ctx) => createApiKey(ctx, input),
   }),
@@ -130,7 +136,7 @@ builder.mutationFields((t) => ({
   rotateApiKey: t.field({
     type: secretPayload('RotateApiKeyPayload', 'The API key with its new secret.'),
     description:
-      'Replaces the secret of an API key. The previous secret remains valid for `graceSeconds`. Refused with ConflictError for an expired or revoked key and for the admin key, and with ForbiddenError if the key can do more than your own.',
+      'Replaces the secret of an API key. The previous secret remains valid for `graceSeconds`. Refused with ConflictError for an expired or revoked key, for the admin key and for a key with 10 secrets, and with ForbiddenError if the key can do more than your own.',
     errors: resultErrors('RotateApiKey', refused),
     args: { input: t.arg({ type: RotateApiKeyInput, required: true, description: 'The API key to rotate.' }) },
     resolve: (_root, { input }, ctx) => rotateApiKey(ctx, input),

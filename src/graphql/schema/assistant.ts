@@ -6,7 +6,13 @@ import {
   updateAssistant,
 } from '../../domain/assistant/assistant.ts';
 import type { DomainContext } from '../../domain/context.ts';
-import { ConflictError, ForbiddenError, InvalidInputError, NotFoundError } from '../../domain/error.ts';
+import {
+  ConflictError,
+  ForbiddenError,
+  InvalidInputError,
+  NotFoundError,
+  QuotaExceededError,
+} from '../../domain/error.ts';
 import { effectiveModel } from '../../domain/run/generation.ts';
 import { currentWorkspace } from '../../domain/workspace/workspace.ts';
 import { isId } from '../../id.ts';
@@ -180,8 +186,8 @@ builder.mutationFields((t) => ({
   createAssistant: t.field({
     type: nodePayload('CreateAssistantPayload', 'assistant', Assistant, 'The assistant that was created.'),
     description:
-      'Creates an assistant. Refused with InvalidInputError for a model or tool that the server is not configured for, and with NotFoundError for unknown files and plugins. End users are refused with ForbiddenError.',
-    errors: resultErrors('CreateAssistant', [NotFoundError, InvalidInputError, ForbiddenError]),
+      'Creates an assistant. Refused with InvalidInputError for a model or tool that the server is not configured for, with NotFoundError for unknown files and plugins, and with QuotaExceededError in a workspace with 10,000 assistants. End users are refused with ForbiddenError.',
+    errors: resultErrors('CreateAssistant', [NotFoundError, InvalidInputError, ForbiddenError, QuotaExceededError]),
     args: { input: t.arg({ type: CreateAssistantInput, required: true, description: 'The assistant to create.' }) },
     resolve: async (_root, { input }, ctx) => ({ assistant: await createAssistant(ctx, input) }),
   }),

@@ -1,4 +1,10 @@
-import { ConflictError, ForbiddenError, InvalidInputError, NotFoundError } from '../../domain/error.ts';
+import {
+  ConflictError,
+  ForbiddenError,
+  InvalidInputError,
+  NotFoundError,
+  QuotaExceededError,
+} from '../../domain/error.ts';
 import { deleteMessage, editMessage } from '../../domain/history/edit-message.ts';
 import { createMessage, updateMessage } from '../../domain/thread/message.ts';
 import { builder } from '../builder.ts';
@@ -44,8 +50,8 @@ builder.mutationFields((t) => ({
   createMessage: t.field({
     type: nodePayload('CreateMessagePayload', 'message', Message, 'The message that was added.'),
     description:
-      'Adds a message to a thread without starting a run. If a run is active, it continues without the message; the next run reads it. Refused with NotFoundError for an unknown thread or file.',
-    errors: resultErrors('CreateMessage', [NotFoundError, InvalidInputError, ForbiddenError]),
+      'Adds a message to a thread without starting a run. If a run is active, it continues without the message; the next run reads it. Refused with NotFoundError for an unknown thread or file, and with QuotaExceededError in a thread that has had 1,000,000 messages.',
+    errors: resultErrors('CreateMessage', [NotFoundError, InvalidInputError, ForbiddenError, QuotaExceededError]),
     args: { input: t.arg({ type: CreateMessageInput, required: true, description: 'The message to add.' }) },
     resolve: async (_root, { input }, ctx) => ({ message: await createMessage(ctx, input) }),
   }),

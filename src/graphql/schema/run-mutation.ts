@@ -50,7 +50,7 @@ builder.mutationFields((t) => ({
   createRun: t.field({
     type: CreateRunPayload,
     description:
-      'Creates a run, in one transaction with the new thread and the messages of the input. The run is QUEUED; a worker executes it, and runs of one thread execute one after the other. Subscribe to runEvents for the answer, or use waitForRun. Refused with NotFoundError for an unknown thread, assistant, file or plugin, InvalidInputError for an unknown model or an unavailable tool, ThreadBusyError for `whenBusy: REJECT` on a busy thread, and ForbiddenError without THREADS_WRITE if the input has messages or a thread.',
+      'Creates a run, in one transaction with the new thread and the messages of the input. The run is QUEUED; a worker executes it, and runs of one thread execute one after the other. Subscribe to runEvents for the answer, or use waitForRun. Refused with NotFoundError for an unknown thread, assistant, file or plugin, InvalidInputError for an unknown model or an unavailable tool, ThreadBusyError for `whenBusy: REJECT` on a busy thread, QuotaExceededError for a thread with 100 unfinished runs, and ForbiddenError without THREADS_WRITE if the input has messages or a thread.',
     errors: resultErrors('CreateRun', [
       NotFoundError,
       InvalidInputError,

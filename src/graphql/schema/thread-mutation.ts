@@ -1,4 +1,10 @@
-import { ConflictError, ForbiddenError, InvalidInputError, NotFoundError } from '../../domain/error.ts';
+import {
+  ConflictError,
+  ForbiddenError,
+  InvalidInputError,
+  NotFoundError,
+  QuotaExceededError,
+} from '../../domain/error.ts';
 import { deleteThread } from '../../domain/history/delete-thread.ts';
 import { forkThread } from '../../domain/history/fork-thread.ts';
 import { createThread, updateThread } from '../../domain/thread/thread.ts';
@@ -62,8 +68,8 @@ builder.mutationFields((t) => ({
   createThread: t.field({
     type: nodePayload('CreateThreadPayload', 'thread', Thread, 'The thread that was created.'),
     description:
-      'Creates a thread with its first messages. Refused with NotFoundError for an unknown assistant or file, and with ForbiddenError if an end user names another owner. createRun can create a thread and start a run in one request.',
-    errors: resultErrors('CreateThread', [NotFoundError, InvalidInputError, ForbiddenError]),
+      'Creates a thread with its first messages. Refused with NotFoundError for an unknown assistant or file, with ForbiddenError if an end user names another owner, and with QuotaExceededError for an end user with 10,000 threads. createRun can create a thread and start a run in one request.',
+    errors: resultErrors('CreateThread', [NotFoundError, InvalidInputError, ForbiddenError, QuotaExceededError]),
     args: { input: t.arg({ type: CreateThreadInput, required: true, description: 'The thread to create.' }) },
     resolve: async (_root, { input }, ctx) => ({ thread: await createThread(ctx, input) }),
   }),
@@ -86,8 +92,14 @@ builder.mutationFields((t) => ({
   forkThread: t.field({
     type: nodePayload('ForkThreadPayload', 'thread', Thread, 'The fork that was created.'),
     description:
-      'Creates a thread with copies of the messages of another thread, through the given message. The fork has the same assistant, owner and files; runs are not copied. Refused with ConflictError while one of the messages is being written.',
-    errors: resultErrors('ForkThread', [NotFoundError, ConflictError, InvalidInputError, ForbiddenError]),
+      'Creates a thread with copies of the messages of another thread, through the given message. The fork has the same assistant, owner and files; runs are not copied. Refused with ConflictError while one of the messages is being written, and with QuotaExceededError for an end user with 10,000 threads.',
+    errors: resultErrors('ForkThread', [
+      NotFoundError,
+      ConflictError,
+      InvalidInputError,
+      ForbiddenError,
+      QuotaExceededError,
+    ]),
     args: { input: t.arg({ type: ForkThreadInput, required: true, description: 'The messages to copy.' }) },
     resolve: async (_root, { input }, ctx) => ({ thread: await forkThread(ctx, input) }),
   }),

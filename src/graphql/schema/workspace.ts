@@ -1,5 +1,11 @@
 import { workspacesVisibleTo } from '../../domain/access/key-workspaces.ts';
-import { ConflictError, ForbiddenError, InvalidInputError, NotFoundError } from '../../domain/error.ts';
+import {
+  ConflictError,
+  ForbiddenError,
+  InvalidInputError,
+  NotFoundError,
+  QuotaExceededError,
+} from '../../domain/error.ts';
 import { createWorkspace, deleteWorkspace, updateWorkspace } from '../../domain/workspace/workspace.ts';
 import { builder, type InputFieldBuilder } from '../builder.ts';
 import type { Condition } from '../connection.ts';
@@ -151,8 +157,8 @@ builder.mutationFields((t) => ({
   createWorkspace: t.field({
     type: workspacePayload('CreateWorkspacePayload', 'The workspace that was created.'),
     description:
-      'Creates an empty workspace with default settings. To act in it, use a key with SERVER_ADMIN, `allWorkspaces` or its id in `workspaceIds`, and name it in the header X-Workspace.',
-    errors: resultErrors('CreateWorkspace', [InvalidInputError, ForbiddenError]),
+      'Creates an empty workspace with default settings. To act in it, use a key with SERVER_ADMIN, `allWorkspaces` or its id in `workspaceIds`, and name it in the header X-Workspace. Refused with QuotaExceededError on a server with 100,000 workspaces.',
+    errors: resultErrors('CreateWorkspace', [InvalidInputError, ForbiddenError, QuotaExceededError]),
     args: { input: t.arg({ type: CreateWorkspaceInput, required: true, description: 'The workspace to create.' }) },
     resolve: (_root, { input }, ctx) => createWorkspace(ctx, input),
   }),
