@@ -70,6 +70,8 @@ function selectedFields(info: GraphQLResolveInfo): Iterable<[type: string, field
       if (!field) continue;
       found.set(`${type.name}.${name}`, [type.name, name]);
       const named = getNamedType(field.type);
+      // A list is read, whatever of it is selected.
+      if (named.name.endsWith('Connection')) found.set(`${named.name}.nodes`, [named.name, 'nodes']);
       if (isCompositeType(named)) visitSet(set, possibleTypes(named, info));
     }
   }

@@ -64,7 +64,7 @@ export async function updateWorkspace(ctx: DomainContext, input: unknown): Promi
 /** The columns of the rights of end users. Throws NotFoundError and InvalidInputError for what does not exist. */
 async function rightsColumnsOf(target: DomainContext, { assistantIds, models, overrides }: z.output<typeof endUsers>) {
   await requireAssistants(target, assistantIds ?? []);
-  const resolved = models?.map((model) => effectiveModel(target, model, null));
+  const resolved = models && [...new Set(models.map((model) => effectiveModel(target, model, null)))];
   return {
     userAssistantIds: jsonColumn(assistantIds),
     userModels: jsonColumn(resolved ?? models),
