@@ -6,8 +6,8 @@ import SchemaBuilder, {
   type SchemaTypes,
 } from '@pothos/core';
 import type { GraphQLFieldResolver } from 'graphql';
-import type { DomainContext } from '../domain/context.ts';
-import { refusalOf, requireField } from './field-access.ts';
+import type { GraphContext } from './context.ts';
+import { requireField } from './field-access.ts';
 import {
   inputOverrideOf,
   inputStatementOf,
@@ -62,9 +62,8 @@ class PermissionsPlugin<Types extends SchemaTypes> extends BasePlugin<Types> {
     // Subscriptions are checked once, when they are opened.
     if (kind === 'Subscription' || !(isRestricted(parentType, name) || kind === 'Mutation')) return resolve;
     return (parent, args, context, info) => {
-      requireField(context as DomainContext, parentType, name);
-      if (kind === 'Mutation')
-        requireSelection(info, (type, field) => refusalOf(context as DomainContext, type, field));
+      requireField(context as GraphContext, parentType, name);
+      if (kind === 'Mutation') requireSelection(info, context as GraphContext);
       return resolve(parent, args, context, info);
     };
   }
@@ -76,7 +75,7 @@ class PermissionsPlugin<Types extends SchemaTypes> extends BasePlugin<Types> {
     const { parentType, name } = config;
     if (!subscribe || !isRestricted(parentType, name)) return subscribe;
     return (parent, args, context, info) => {
-      requireField(context as DomainContext, parentType, name);
+      requireField(context as GraphContext, parentType, name);
       return subscribe(parent, args, context, info);
     };
   }

@@ -1,4 +1,5 @@
 import {
+  type FieldNode,
   type FragmentSpreadNode,
   type GraphQLAbstractType,
   type GraphQLCompositeType,
@@ -6,6 +7,7 @@ import {
   type GraphQLObjectType,
   type GraphQLResolveInfo,
   GraphQLSkipDirective,
+  getArgumentValues,
   getDirectiveValues,
   getNamedType,
   type InlineFragmentNode,
@@ -16,26 +18,41 @@ import {
   type SelectionSetNode,
 } from 'graphql';
 import { ForbiddenError } from '../domain/error.ts';
+import type { GraphContext } from './context.ts';
+import { refusalOf } from './field-access.ts';
+
+/** Throws the error of a field whose arguments are refused. Fields have it as the extension `requireArgs`. */
+export type RequireArgs = (args: object, ctx: GraphContext) => void;
+
+/** A field that a selection can read. */
+interface Selected {
+  type: string;
+  field: string;
+}
 
 /**
- * Throws ForbiddenError, which names the field, when the selection of a field in execution contains one that is refused.
- * The field can be on any type that its value can have. `refusalOf` returns the error of a field; null: it is allowed.
+ * Throws ForbiddenError, which names the field, when the selection of a field in execution contains one that the actor may
+ * not read, on any type that its value can have; and the error of arguments in the selection that are refused. So nothing
+ * is refused after a mutation has changed something, except what depends on the rows.
  */
-export function requireSelection(
-  info: GraphQLResolveInfo,
-  refusalOf: (type: string, field: string) => ForbiddenError | null,
-): void {
-  for (const [type, field] of selectedFields(info)) {
-    const refusal = refusalOf(type, field);
+export function requireSelection(info: GraphQLResolveInfo, ctx: GraphContext): void {
+  const { fields, checks } = selectionOf(info, ctx);
+  for (const { type, field } of fields) {
+    const refusal = refusalOf(ctx, type, field);
     if (!refusal) continue;
     const howTo = `Nothing was changed: remove \`${field}\` of ${type} from the selection, or use a credential that may read it.`;
     throw new ForbiddenError(refusal.requiredScope, `${refusal.message} ${howTo}`, refusal.requiredOverride);
   }
+  for (const check of checks) check();
 }
 
-/** The fields that a selection can read, at any depth: the name of each possible type, and the name of the field. */
-function selectedFields(info: GraphQLResolveInfo): Iterable<[type: string, field: string]> {
-  const found = new Map<string, [string, string]>();
+/** The fields that a selection can read, at any depth, each once; and the checks of the arguments in it. */
+function selectionOf(
+  info: GraphQLResolveInfo,
+  ctx: GraphContext,
+): { fields: Iterable<Selected>; checks: Array<() => void> } {
+  const found = new Map<string, Selected>();
+  const checks: Array<() => void> = [];
   const entered = new Set<string>();
 
   function visitSet(set: SelectionSetNode | undefined, types: readonly GraphQLObjectType[]): void {
@@ -43,7 +60,7 @@ function selectedFields(info: GraphQLResolveInfo): Iterable<[type: string, field
   }
 
   function visit(selection: SelectionNode, types: readonly GraphQLObjectType[]): void {
-    if (selection.kind === Kind.FIELD) visitField(selection.name.value, selection.selectionSet, types);
+    if (selection.kind === Kind.FIELD) visitField(selection, types);
     else visitFragment(selection, types);
   }
 
@@ -63,16 +80,19 @@ function selectedFields(info: GraphQLResolveInfo): Iterable<[type: string, field
     visitSet(fragment?.selectionSet, narrowed);
   }
 
-  function visitField(name: string, set: SelectionSetNode | undefined, types: readonly GraphQLObjectType[]): void {
+  function visitField(node: FieldNode, types: readonly GraphQLObjectType[]): void {
+    const name = node.name.value;
     for (const type of types) {
       const field = type.getFields()[name];
       // `__typename` is a field of no type.
       if (!field) continue;
-      found.set(`${type.name}.${name}`, [type.name, name]);
+      found.set(`${type.name}.${name}`, { type: type.name, field: name });
+      const requireArgs = field.extensions.requireArgs as RequireArgs | undefined;
+      if (requireArgs) checks.push(() => requireArgs(getArgumentValues(field, node, info.variableValues), ctx));
       const named = getNamedType(field.type);
       // A list is read, whatever of it is selected.
-      if (named.name.endsWith('Connection')) found.set(`${named.name}.nodes`, [named.name, 'nodes']);
-      if (isCompositeType(named)) visitSet(set, possibleTypes(named, info));
+      if (named.name.endsWith('Connection')) found.set(`${named.name}.nodes`, { type: named.name, field: 'nodes' });
+      if (isCompositeType(named)) visitSet(node.selectionSet, possibleTypes(named, info));
     }
   }
 
@@ -80,7 +100,7 @@ function selectedFields(info: GraphQLResolveInfo): Iterable<[type: string, field
   for (const { selectionSet } of info.fieldNodes) {
     if (isCompositeType(named)) visitSet(selectionSet, possibleTypes(named, info));
   }
-  return found.values();
+  return { fields: found.values(), checks };
 }
 
 /** The object types that a value of a type can have. */

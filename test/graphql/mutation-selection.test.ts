@@ -110,6 +110,20 @@ test('createRun reads the thread only where more than its id is selected', async
   expect(await reads('run { id } thread { title metadata }')).toHaveLength(1);
 });
 
+describe('arguments in the selection of a mutation', () => {
+  test.each([
+    ['a page that is too large', 'messages(first: 101) { totalCount }'],
+    ['a cursor of another list', 'messages(after: "nonsense") { nodes { id } }'],
+    ['a filter that is no id', 'messages(filter: { runId: "nonsense" }) { nodes { id } }'],
+    ['two sizes, in a list within', 'runs { nodes { id messages(first: 1, last: 1) { nodes { id } } } }'],
+  ])('are refused before anything changes: %s', async (_title, list) => {
+    const before = await rows();
+    const made = await app.client.mutate('createThread', { messages: [{ text: 'hello' }] }, `thread { id ${list} }`);
+    expect(made).toMatchObject({ __typename: 'InvalidInputError', issues: [expect.anything()] });
+    expect(await rows()).toBe(before);
+  });
+});
+
 describe('the fields of a mutation that are refused', () => {
   const write = async () => (await app.client.createKey({ scopes: ['RUNS_WRITE', 'THREADS_WRITE'] })).client;
   const send = async (client: Client, selection: string, fragments = '', variables: object = {}) => {
