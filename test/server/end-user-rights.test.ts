@@ -1,8 +1,9 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { Client } from '../support/client.ts';
+import { ServerProcess } from '../support/process.ts';
 import { useApp } from '../support/use-app.ts';
 
 /** An identity provider with one key. */
@@ -239,4 +240,23 @@ test('a key reads the instructions and tools of a run only with ASSISTANTS_READ'
     expect(await read(['RUNS_READ'])).toMatchObject({ code: 'FORBIDDEN', requiredScope: 'ASSISTANTS_READ' });
     expect(await read(['RUNS_READ', 'ASSISTANTS_READ'])).toBeUndefined();
   }
+});
+
+// An embedded database cannot be shared by processes.
+describe.runIf(inject('postgres'))('two processes of one server', () => {
+  test('apply a change of the settings in both', async () => {
+    await using one = await ServerProcess.prepare({ SECRET_KEY: 'the-same-for-both-processes-of-this-test' });
+    await using other = one.with({});
+    await Promise.all([one.start(), other.start()]);
+    const { id: assistantId } = await one.client.createAssistant();
+    const { key } = await one.client.asUser('alice');
+    const [here, there] = [one, other].map(({ client }) => new Client(client.url, key)) as [Client, Client];
+    const choose = (user: Client) => run(user, { assistantId, maxSteps: 3 });
+    for (const user of [here, there]) expect(await choose(user)).toMatch(/add LIMITS/);
+    await settle({ overrides: ['LIMITS'] }, one.client);
+    expect(await choose(here)).toBe('CreateRunPayload');
+    await expect.poll(() => choose(there), { timeout: 5000 }).toBe('CreateRunPayload');
+    await settle({ overrides: [] }, other.client);
+    await expect.poll(() => choose(here), { timeout: 5000 }).toMatch(/add LIMITS/);
+  }, 60_000);
 });
