@@ -25,13 +25,15 @@ test('examples/chat.ts prints the reason of a failure', async () => {
   expect(stderr).toContain('The key is unknown');
 });
 
-test.skipIf(!hasBrowser)('examples/chat.html shows the conversation (needs Chromium)', async () => {
+test.skipIf(!hasBrowser)('examples/chat.html shows the conversation of an end user (needs Chromium)', async () => {
+  await app.client.createAssistant({ name: 'Guide' });
+  const user = await app.client.asUser('alice');
   const browser = await startBrowser();
   try {
     const page = await browser.newPage();
     await page.goto(`file://${example('chat.html')}`);
     await page.fill('#url', `${app.url.replace('http', 'ws')}/graphql`);
-    await page.fill('#key', app.client.key);
+    await page.fill('#key', user.key);
     await page.click('#connect button');
     await page.getByText('Connected.').waitFor();
     for (const words of ['first words', 'second words']) {

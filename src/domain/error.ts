@@ -1,4 +1,4 @@
-import type { Run, Scope } from '../db/generated/client.ts';
+import type { Run, RunOverride, Scope } from '../db/generated/client.ts';
 
 /** An expected refusal. It becomes a member of a result union, or a top-level error with a code. */
 export abstract class DomainError extends Error {
@@ -75,9 +75,16 @@ export class ConflictError extends DomainError {
 export class ForbiddenError extends DomainError {
   readonly code = 'FORBIDDEN';
   readonly requiredScope: Scope | null;
-  constructor(requiredScope: Scope | null, message = `The scope ${requiredScope} is required.`) {
+  /** The override that an end user lacks; null: the reason is another one. */
+  readonly requiredOverride: RunOverride | null;
+  constructor(
+    requiredScope: Scope | null,
+    message = `The scope ${requiredScope} is required.`,
+    requiredOverride: RunOverride | null = null,
+  ) {
     super(message);
     this.requiredScope = requiredScope;
+    this.requiredOverride = requiredOverride;
   }
 }
 

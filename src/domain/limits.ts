@@ -39,6 +39,10 @@ export const tokenLimits = {
   userId: 256,
   /** Seconds that a session token is valid, and that a replaced signing key verifies: 1 day. */
   ttlSeconds: 86_400,
+  /** Assistants that a session token names. A request carries them in a header. */
+  assistants: 100,
+  /** Overrides that a session token or the settings of end users name. */
+  overrides: 20,
 } as const;
 
 /** Limits of workspaces and their settings. */
@@ -57,6 +61,10 @@ export const workspaceLimits = {
   runExpirySeconds: 2_592_000,
   /** Seconds that a run can take from its start: 30 days. */
   runSeconds: 2_592_000,
+  /** Assistants that the settings of end users name. */
+  userAssistants: 100,
+  /** Models that the settings of end users name. */
+  userModels: 100,
 } as const;
 
 /** Limits of assistants. */

@@ -3,6 +3,7 @@ import type { GraphQLResolveInfo } from 'graphql';
 import type { DomainContext } from '../domain/context.ts';
 import { type Condition, type Connection, type ListOrder, type PageArgs, planPage } from './connection.ts';
 import type { GraphContext } from './context.ts';
+import type { RequireArgs } from './selected-permissions.ts';
 
 /** The paths to the nodes in the selection of a connection. */
 const nodePaths: PathSegment[][] = [['nodes'], ['edges', 'node']];
@@ -97,7 +98,12 @@ async function countChildren(ctx: DomainContext, keys: readonly CountKey[]): Pro
 
 /** The options of a connection field for a list on a parent: the list is read together with its parents, in one statement. */
 export function childList(list: ChildList) {
+  const requireArgs: RequireArgs = (args, ctx) => {
+    planPage(list.order(args), args);
+    list.where(args, ctx);
+  };
   return {
+    extensions: { requireArgs },
     select: (args: ListArgs, ctx: GraphContext, nested: (query: never, path: never, type: string) => unknown) => {
       const page = planPage(list.order(args), args);
       const query = { ...page.query, where: both(list.where(args, ctx), page.query.where) };

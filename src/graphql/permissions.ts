@@ -1,4 +1,5 @@
-import type { Scope } from '../db/generated/client.ts';
+import type { RunOverride, Scope } from '../db/generated/client.ts';
+import { choiceOverrides } from '../domain/run/user-choices.ts';
 
 /**
  * What a field requires of a credential: a scope, or all of several scopes; `API_KEY`: an API key of any scope, no end
@@ -81,6 +82,7 @@ const rootPermissions: Record<'Query' | 'Mutation' | 'Subscription', Record<stri
 const typePermissions: Record<string, Permission> = {
   Workspace: 'ANY_CREDENTIAL',
   WorkspaceSettings: 'API_KEY',
+  EndUserSettings: 'PARENT',
   Viewer: 'ANY_CREDENTIAL',
   Model: 'ANY_CREDENTIAL',
   // A key can read itself by `viewer`; only the connection lists others.
@@ -108,7 +110,58 @@ const typePermissions: Record<string, Permission> = {
 const fieldPermissions: Record<string, Permission> = {
   // The text of a message requires the same scope while it is written as afterwards.
   'MessageDelta.text': 'THREADS_READ',
+  // A run copies these from its assistant.
+  'Run.instructions': ['RUNS_READ', 'ASSISTANTS_READ'],
+  'Run.tools': ['RUNS_READ', 'ASSISTANTS_READ'],
+  'Run.responseFormat': ['RUNS_READ', 'ASSISTANTS_READ'],
 };
+
+/** What an end user needs besides the permission: an override; `NEVER`: nothing gives it to end users. */
+export type UserRule = RunOverride | 'NEVER';
+
+/**
+ * What end users may not read without more. A type stands for its fields except `id`. All else that their permissions
+ * allow is open to them.
+ */
+const userRules: Record<string, UserRule> = {
+  'Assistant.instructions': 'NEVER',
+  'Assistant.responseFormat': 'NEVER',
+  'Assistant.tools': 'TOOLS',
+  'Run.instructions': 'NEVER',
+  'Run.responseFormat': 'NEVER',
+  'Run.tools': 'TOOLS',
+  'Run.toolChoice': 'TOOLS',
+  'Query.plugin': 'TOOLS',
+  'Query.plugins': 'TOOLS',
+  Plugin: 'TOOLS',
+};
+
+/** The inputs with choices that only some end users have. */
+const choiceInputs = ['CreateRunInput', 'RegenerateInput'];
+
+/** What an end user needs to read a field, besides the permission; null: nothing. */
+export function userRuleOf(type: string, field: string): { rule: UserRule; isOwn: boolean } | null {
+  const own = userRules[`${type}.${field}`];
+  if (own !== undefined) return { rule: own, isOwn: true };
+  const ofType = field === 'id' ? undefined : userRules[type];
+  return ofType === undefined ? null : { rule: ofType, isOwn: false };
+}
+
+/** What an end user needs to read the fields of a type; undefined: nothing. */
+export const userRuleOfType = (type: string): UserRule | undefined => userRules[type];
+
+/** The override that an end user needs to set a field of an input; undefined: none. */
+export function inputOverrideOf(type: string, field: string): RunOverride | undefined {
+  return choiceInputs.includes(type) ? choiceOverrides[field as keyof typeof choiceOverrides] : undefined;
+}
+
+/** The sentence about a rule for end users for descriptions in the schema. */
+export const userStatementOf = (rule: UserRule): string =>
+  rule === 'NEVER' ? 'End users cannot read it.' : `End users can read it only with the override ${rule}.`;
+
+/** The same for a field of an input. */
+export const inputStatementOf = (override: RunOverride): string =>
+  `End users can choose it only with the override ${override}.`;
 
 function forEach(permission: Permission, types: string[]): Record<string, Permission> {
   return Object.fromEntries(types.map((type) => [type, permission]));

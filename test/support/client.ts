@@ -1,5 +1,6 @@
 import { createClient, type Client as SocketClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
+import { RunOverride } from '../../src/db/generated/client.ts';
 
 /** A GraphQL response over HTTP. */
 export interface Answer {
@@ -107,8 +108,13 @@ export class Client {
     return { id: result.apiKey.id, secret: result.secret, client: new Client(this.url, result.secret) };
   }
 
-  /** A client with a session token of an end user. */
-  async as(userId: string, input: object = {}): Promise<Client> {
+  /** A client with a session token of an end user who may choose everything, as far as `input` does not say otherwise. */
+  as(userId: string, input: object = {}): Promise<Client> {
+    return this.asUser(userId, { overrides: Object.keys(RunOverride), ...input });
+  }
+
+  /** A client with a session token of an end user: with an empty input, one to whom nothing is open. */
+  async asUser(userId: string, input: object = {}): Promise<Client> {
     const result = await this.mutate('createSessionToken', { userId, ...input }, 'token expiresAt');
     if (!result.token) throw new Error(JSON.stringify(result));
     return new Client(this.url, result.token);

@@ -58,17 +58,26 @@ function inputFor(type: GraphQLInputType, id: string, depth = 0): unknown {
 
 const hasId = (type: GraphQLInputType): boolean => getNamedType(type).name === 'ID';
 
+/** Whether a selection includes a field. */
+export type FieldTest = (type: string, field: string) => boolean;
+
 /**
- * A selection of all fields without required arguments, `depth` levels deep. Union members may have fields with one name
- * and different types: `tag` gives each member's fields unique aliases.
+ * A selection of the fields that `includes` names, by default all, without those that have required arguments: `depth`
+ * levels deep. Union members may have fields with one name and different types: `tag` gives each member's fields unique
+ * aliases.
  */
-function selectionOf(type: GraphQLOutputType, depth: number, tag = ''): string {
+export function selectionOf(
+  type: GraphQLOutputType,
+  depth: number,
+  includes: FieldTest = () => true,
+  tag = '',
+): string {
   const named = getNamedType(type);
   if (isUnionType(named)) {
     if (depth === 0) return '{ __typename }';
     const members = named
       .getTypes()
-      .map((member, index) => `... on ${member.name} ${selectionOf(member, depth - 1, `${tag}m${index}_`)}`);
+      .map((member, index) => `... on ${member.name} ${selectionOf(member, depth - 1, includes, `${tag}m${index}_`)}`);
     return `{ __typename ${members.join(' ')} }`;
   }
   if (!isObjectType(named) && !isInterfaceType(named)) return '';
@@ -76,20 +85,20 @@ function selectionOf(type: GraphQLOutputType, depth: number, tag = ''): string {
     const inner = getNamedType(field.type);
     const isLeaf = !isObjectType(inner) && !isInterfaceType(inner) && !isUnionType(inner);
     const name = tag ? `${tag}${field.name}: ${field.name}` : field.name;
-    if (field.args.some((argument) => isNonNullType(argument.type))) return [];
+    if (!includes(named.name, field.name) || field.args.some((argument) => isNonNullType(argument.type))) return [];
     if (isLeaf) return [name];
-    return depth > 0 ? [`${name} ${selectionOf(field.type, depth - 1)}`] : [];
+    return depth > 0 ? [`${name} ${selectionOf(field.type, depth - 1, includes)}`] : [];
   });
   return `{ __typename ${fields.join(' ')} }`;
 }
 
-/** An operation for a root field, with `id` as the value of every ID. */
-export function operationFor(kind: OperationKind, field: RootField, id: string, depth: number) {
+/** An operation for a root field, with `id` as the value of every ID. `includes`: the fields of its selection. */
+export function operationFor(kind: OperationKind, field: RootField, id: string, depth: number, includes?: FieldTest) {
   const used = field.args.filter(({ type }) => isNonNullType(type) || hasId(type));
   const head = used.map(({ name, type }) => `$${name}: ${type}`).join(', ');
   const call = used.map(({ name }) => `${name}: $${name}`).join(', ');
   const variables = Object.fromEntries(used.map(({ name, type }) => [name, inputFor(type, id)]));
-  const selection = selectionOf(field.type, depth);
+  const selection = selectionOf(field.type, depth, includes);
   return { query: `${kind}${head && `(${head})`} { ${field.name}${call && `(${call})`} ${selection} }`, variables };
 }
 

@@ -2,9 +2,10 @@ import { isId } from '../../id.ts';
 import type { Services } from '../context.ts';
 import { CredentialError, ForbiddenError } from '../error.ts';
 import { earliest, grantOf, userScopes } from './access.ts';
-import type { Actor } from './actor.ts';
+import type { Actor, UserRights } from './actor.ts';
 import { type Claim, type Credential, type ExternalTokens, readClaim } from './credential.ts';
 import type { SessionClaims } from './session-token.ts';
+import { effectiveRights, rightsColumns, rightsOf, type TokenRights } from './user-rights.ts';
 
 /** An authenticated credential: the actor, the workspace that it acts in, and the time when the credential expires. */
 export interface Principal {
@@ -31,8 +32,8 @@ export async function authenticate(
     errorOr(() => chooseWorkspace(identify(claim, keys), credentials[index]?.workspace ?? null)),
   );
   const live = await readLiveWorkspaces(services, choices);
-  return choices.map((choice) =>
-    choice instanceof Error ? choice : errorOr(() => requireLiveWorkspace(choice, live)),
+  return choices.map((choice, index) =>
+    choice instanceof Error ? choice : errorOr(() => enterWorkspace(choice, live, rightsIn(claims[index]))),
   );
 }
 
@@ -62,13 +63,19 @@ async function readKeys({ database }: Services, claims: Claim[]) {
   };
 }
 
+/** The rights of an end user before the workspace has been read. */
+const nothing: UserRights = { assistantIds: [], models: [], overrides: [] };
+
+/** The rights that a credential names itself. Only session tokens do. */
+const rightsIn = (claim: Claim | undefined): TokenRights => (claim?.kind === 'session' ? claim.rights : {});
+
 /** The principal of a claim, in the credential's own workspace. Throws the refusal. */
 function identify(claim: Claim, keys: Keys): Principal {
   if (claim.kind === 'refused') throw claim.refusal;
   if (claim.kind === 'session') return identifySession(claim, keys.byId.get(claim.keyId));
   if (claim.kind === 'external') {
     const { userId, scopes, workspaceId, until } = claim;
-    return { actor: { kind: 'USER', userId, scopes }, workspaceId, until };
+    return { actor: { kind: 'USER', userId, scopes, rights: nothing }, workspaceId, until };
   }
   const row = keys.byHash.get(claim.hash);
   if (!row) throw new CredentialError('UNKNOWN', 'The key is unknown.');
@@ -95,7 +102,7 @@ function identifySession(claim: SessionClaims, key: Key | undefined): Principal 
     throw new CredentialError('RIGHTS_CHANGED', 'The key that issued the token may not enter its workspace any more.');
   }
   const allowed = claim.scopes.filter((scope) => scopes.includes(scope) && userScopes.includes(scope));
-  return { actor: { kind: 'USER', userId, scopes: allowed }, workspaceId, until };
+  return { actor: { kind: 'USER', userId, scopes: allowed, rights: nothing }, workspaceId, until };
 }
 
 function requireLiveKey({ revokedAt, expiresAt, workspace }: Key): void {
@@ -123,21 +130,32 @@ function chooseWorkspace(principal: Principal, named: string | null): Choice {
 /** Whether the workspace must be looked up. A key's own workspace was read with the key. */
 const isUnverified = ({ principal, isNamed }: Choice) => isNamed || principal.actor.kind === 'USER';
 
-/** The IDs of the chosen workspaces that exist and are not deleted. */
-async function readLiveWorkspaces({ database }: Services, choices: Array<Choice | Error>): Promise<Set<string>> {
+/** The chosen workspaces that exist and are not deleted: their IDs, with the rights that they give to end users. */
+async function readLiveWorkspaces(
+  { database }: Services,
+  choices: Array<Choice | Error>,
+): Promise<Map<string, UserRights>> {
   const ids = choices.flatMap((choice) =>
     choice instanceof Error || !isUnverified(choice) ? [] : [choice.principal.workspaceId],
   );
   const known = ids.filter((id) => isId('Workspace', id));
-  if (known.length === 0) return new Set();
+  if (known.length === 0) return new Map();
   const where = { deletedAt: null, id: { in: known } };
-  return new Set((await database.workspace.findMany({ where, select: { id: true } })).map(({ id }) => id));
+  const rows = await database.workspace.findMany({ where, select: { id: true, ...rightsColumns } });
+  return new Map(rows.map((row) => [row.id, rightsOf(row)]));
 }
 
-function requireLiveWorkspace(choice: Choice, live: Set<string>): Principal {
+/** The principal in its workspace, with its rights there. Throws unless the workspace exists. */
+function enterWorkspace(choice: Choice, live: Map<string, UserRights>, ofToken: TokenRights): Principal {
   const { principal, isNamed } = choice;
-  if (!isUnverified(choice) || live.has(principal.workspaceId)) return principal;
-  throw isNamed ? noWorkspace() : new CredentialError('WORKSPACE_GONE', "The token's workspace does not exist.");
+  if (!isUnverified(choice)) return principal;
+  const { actor } = principal;
+  const ofWorkspace = live.get(principal.workspaceId);
+  if (!ofWorkspace) {
+    throw isNamed ? noWorkspace() : new CredentialError('WORKSPACE_GONE', "The token's workspace does not exist.");
+  }
+  if (actor.kind !== 'USER') return principal;
+  return { ...principal, actor: { ...actor, rights: effectiveRights(ofWorkspace, ofToken) } };
 }
 
 const noWorkspace = () => new ForbiddenError(null, 'No workspace with this ID is accessible to you.');

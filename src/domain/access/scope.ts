@@ -9,6 +9,18 @@ export function threadsVisibleTo(actor: Actor): Prisma.ThreadWhereInput {
   return actor.kind === 'USER' ? { owner: actor.userId } : {};
 }
 
+/** The `where` of the assistants that the actor may use: all for a key. */
+export function assistantsVisibleTo(actor: Actor): Prisma.AssistantWhereInput {
+  const ids = actor.kind === 'USER' ? actor.rights.assistantIds : null;
+  return ids === null ? {} : { id: { in: [...ids] } };
+}
+
+/** The same for rows that belong to an assistant: its files. */
+export function inAssistantsVisibleTo(actor: Actor): { assistantId?: { in: string[] } } {
+  const ids = actor.kind === 'USER' ? actor.rights.assistantIds : null;
+  return ids === null ? {} : { assistantId: { in: [...ids] } };
+}
+
 /** The same for rows that belong to a thread: messages, runs, events. */
 export function inThreadsVisibleTo(actor: Actor): { thread?: Prisma.ThreadWhereInput } {
   return actor.kind === 'USER' ? { thread: threadsVisibleTo(actor) } : {};

@@ -8,7 +8,7 @@ import { isId, newId } from '../../id.ts';
 import { kindOfType } from '../../ingest/kind.ts';
 import { requireScope } from '../access/access.ts';
 import type { Actor } from '../access/actor.ts';
-import { threadsVisibleTo } from '../access/scope.ts';
+import { inAssistantsVisibleTo, threadsVisibleTo } from '../access/scope.ts';
 import type { DomainContext } from '../context.ts';
 import { ForbiddenError, InvalidInputError, NotFoundError, QuotaExceededError } from '../error.ts';
 import { absentOr, parse, searchIn, textUpTo } from '../input.ts';
@@ -43,7 +43,7 @@ export interface NewFile {
 
 /**
  * The files that an actor sees. API keys see all files of the workspace. End users see their own, those in their threads
- * and those of assistants.
+ * and those of the assistants that they may use.
  */
 export function filesVisibleTo(actor: Actor): Prisma.FileWhereInput {
   if (actor.kind !== 'USER') return {};
@@ -54,7 +54,7 @@ export function filesVisibleTo(actor: Actor): Prisma.FileWhereInput {
       { thread },
       { inMessages: { some: { message: { thread } } } },
       { inThreads: { some: { thread } } },
-      { inAssistants: { some: {} } },
+      { inAssistants: { some: inAssistantsVisibleTo(actor) } },
     ],
   };
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type Message, Prisma } from '../../db/generated/client.ts';
 import { requireScope } from '../access/access.ts';
+import { requireOverride } from '../access/user-rights.ts';
 import type { DomainContext } from '../context.ts';
 import { ConflictError, NotFoundError } from '../error.ts';
 import { parse } from '../input.ts';
@@ -19,6 +20,7 @@ export async function editMessage(ctx: DomainContext, input: unknown): Promise<M
     await cancelUnfinishedRuns(ctx, change);
     const message = await change.tx.message.findFirst({ where: { id }, include: withInputThrough });
     if (!message) throw new NotFoundError(id);
+    requireChangeable(ctx, message);
     await removeMessages(change, messagesAfter(message));
     const data = { text: columns.text, parts: (columns.parts ?? Prisma.DbNull) as Prisma.InputJsonValue };
     await replaceShownFiles(ctx, change, id, filesIn(columns.parts));
@@ -33,6 +35,11 @@ export async function editMessage(ctx: DomainContext, input: unknown): Promise<M
   });
 }
 
+/** Throws ForbiddenError for a SYSTEM message, unless it is open to the actor. */
+function requireChangeable(ctx: DomainContext, { role }: Message): void {
+  if (role === 'SYSTEM') requireOverride(ctx, 'SYSTEM_MESSAGES', 'change messages with the role SYSTEM');
+}
+
 /** Deletes a message. Throws ConflictError while it is being written. */
 export async function deleteMessage(ctx: DomainContext, input: unknown): Promise<string> {
   requireScope(ctx, 'THREADS_WRITE');
@@ -40,6 +47,7 @@ export async function deleteMessage(ctx: DomainContext, input: unknown): Promise
   return changeThread(ctx, await threadOfMessage(ctx, id), async (change) => {
     const message = await change.tx.message.findFirst({ where: { id } });
     if (!message) throw new NotFoundError(id);
+    requireChangeable(ctx, message);
     if (message.status === 'IN_PROGRESS')
       throw new ConflictError('The message is still being written. Cancel its run first.');
     await removeMessages(change, { id });

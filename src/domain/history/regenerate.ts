@@ -9,6 +9,7 @@ import { changeThread } from '../log/thread-change.ts';
 import { addRun, type CreateRun } from '../run/create-run.ts';
 import { generation } from '../run/generation.ts';
 import { cancelUnfinishedRuns } from '../run/run.ts';
+import { openChoices, requireOpenChoices } from '../run/user-choices.ts';
 import { removeMessages } from '../thread/message.ts';
 import { pluginTokens } from '../tool/plugin-token.ts';
 import { messagesAfter } from './conversation-order.ts';
@@ -22,12 +23,14 @@ const regenerateInput = z.object({
 
 /**
  * Removes the answer to the last user message and creates a new run, with the configuration of the last run except for
- * the given fields. Throws ConflictError when the thread has no user message to answer.
+ * the given fields. For an end user, what the operator has not opened comes from the assistant instead. Throws
+ * ConflictError when the thread has no user message to answer, ForbiddenError for a choice that is not open.
  */
 export async function regenerate(ctx: DomainContext, input: unknown): Promise<Run> {
   requireScope(ctx, 'RUNS_WRITE');
   requireScope(ctx, 'THREADS_WRITE');
   const { threadId, model, instructions, pluginTokens: tokens } = parse(regenerateInput, input);
+  requireOpenChoices(ctx, { model: model ?? undefined, instructions: instructions ?? undefined });
   if (!isId('Thread', threadId)) throw new NotFoundError(threadId);
   return changeThread(ctx, threadId, async (change) => {
     await cancelUnfinishedRuns(ctx, change);
@@ -39,7 +42,7 @@ export async function regenerate(ctx: DomainContext, input: unknown): Promise<Ru
     await removeMessages(change, messagesAfter({ ...question, run: null }));
     const last = await change.tx.run.findFirst({ where: { threadId }, orderBy: { number: 'desc' } });
     return addRun(ctx, change, {
-      ...(last ? configurationOf(last) : {}),
+      ...(last ? openChoices(ctx, configurationOf(last)) : {}),
       ...(model ? { model } : {}),
       ...(instructions ? { instructions } : {}),
       pluginTokens: tokens,

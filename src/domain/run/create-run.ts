@@ -3,6 +3,7 @@ import type { Assistant, Run } from '../../db/generated/client.ts';
 import { Prisma } from '../../db/generated/client.ts';
 import { isId, newId } from '../../id.ts';
 import { requireScope } from '../access/access.ts';
+import { requireOverride, requireUsableAssistant } from '../access/user-rights.ts';
 import type { DomainContext } from '../context.ts';
 import { InvalidInputError, NotFoundError, ThreadBusyError } from '../error.ts';
 import { absentOr, integer, metadata, parse, positive, textUpTo } from '../input.ts';
@@ -15,6 +16,7 @@ import { pluginTokens, sealUserTokens } from '../tool/plugin-token.ts';
 import { checkTools, tools } from '../tool/tool-input.ts';
 import { effectiveModel, generation, toolChoice } from './generation.ts';
 import { findRun, notifyWorkers, requestCancel } from './run.ts';
+import { choiceOverrides, requireOpenChoices } from './user-choices.ts';
 
 const createInput = z.object({
   ...generation,
@@ -47,6 +49,19 @@ const createInput = z.object({
 /** The validated input of a run. */
 export type CreateRun = z.output<typeof createInput>;
 
+/** The fields of the input that are open to every end user. */
+type OpenField =
+  | 'threadId'
+  | 'thread'
+  | 'assistantId'
+  | 'messages'
+  | 'pluginTokens'
+  | 'whenBusy'
+  | 'metadata'
+  | 'idempotencyKey';
+// A new field does not compile here until it has an override, or is added to `OpenField`.
+choiceOverrides satisfies Record<Exclude<keyof CreateRun, OpenField>, unknown>;
+
 const idempotencyMs = runLimits.idempotencyHours * 60 * 60 * 1000;
 
 /** The idempotency key as stored. Keys of different end users, and of keys and end users, cannot collide. */
@@ -58,7 +73,8 @@ function storedKey(ctx: DomainContext, key: string | undefined): string | null {
 /**
  * Creates a run on a thread, or on a new one, after appending messages; all in one transaction. On a busy thread the run
  * is queued (ENQUEUE), refused with ThreadBusyError (REJECT), or the unfinished runs are cancelled (CANCEL_ACTIVE).
- * A second call with the same idempotency key within 24 hours returns the first run and changes nothing.
+ * A second call with the same idempotency key within 24 hours returns the first run and changes nothing. Throws
+ * ForbiddenError for what the operator has not opened to an end user.
  */
 export async function createRun(ctx: DomainContext, input: unknown): Promise<Run> {
   requireScope(ctx, 'RUNS_WRITE');
@@ -67,6 +83,7 @@ export async function createRun(ctx: DomainContext, input: unknown): Promise<Run
     throw new InvalidInputError([{ path: ['threadId'], message: 'Exactly one of threadId and thread is required.' }]);
   }
   if (create.thread !== undefined || create.messages?.length) requireScope(ctx, 'THREADS_WRITE');
+  requireOpenChoices(ctx, create);
   const key = storedKey(ctx, create.idempotencyKey);
   const first = key && (await findByKey(ctx, key));
   if (first) return first;
@@ -107,14 +124,17 @@ function startRun(ctx: DomainContext, create: CreateRun, key: string | null): Pr
   );
 }
 
-/** Appends the messages of the input to the thread of the change, and adds a run after them. */
+/**
+ * Appends the messages of the input to the thread of the change, and adds a run after them. Throws ForbiddenError for an
+ * end user who may not use the assistant, or who may not run without one.
+ */
 export async function addRun(
   ctx: DomainContext,
   change: ThreadChange,
   create: CreateRun,
   key: string | null = null,
 ): Promise<Run> {
-  const assistant = await findAssistant(change, create.assistantId ?? change.thread.assistantId);
+  const assistant = await findAssistant(ctx, change, create.assistantId ?? change.thread.assistantId);
   await resolveBusyThread(ctx, change, create.whenBusy ?? 'ENQUEUE');
   await appendMessages(ctx, change, create.messages ?? []);
   await checkTools(ctx, change.tx, create.tools);
@@ -144,8 +164,12 @@ export async function addRun(
   return run;
 }
 
-async function findAssistant(change: ThreadChange, id: string | null): Promise<Assistant | null> {
-  if (id === null) return null;
+async function findAssistant(ctx: DomainContext, change: ThreadChange, id: string | null): Promise<Assistant | null> {
+  if (id === null) {
+    requireOverride(ctx, 'INSTRUCTIONS', 'start a run without an assistant: name one in `assistantId`');
+    return null;
+  }
+  requireUsableAssistant(ctx, id);
   const assistant = isId('Assistant', id) ? await change.tx.assistant.findFirst({ where: { id } }) : null;
   if (!assistant) throw new NotFoundError(id);
   return assistant;

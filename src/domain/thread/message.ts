@@ -3,6 +3,7 @@ import type { Message, Prisma } from '../../db/generated/client.ts';
 import { isId, newId } from '../../id.ts';
 import { requireScope } from '../access/access.ts';
 import { inThreadsVisibleTo } from '../access/scope.ts';
+import { requireOverride } from '../access/user-rights.ts';
 import type { DomainContext } from '../context.ts';
 import { InvalidInputError, NotFoundError } from '../error.ts';
 import { absentOr, listUpTo, metadata, parse } from '../input.ts';
@@ -52,7 +53,7 @@ export const emptyMessage = {
 
 /**
  * Appends messages to the thread of the change. Returns their rows, which are written with the change.
- * Throws NotFoundError for a file that the actor cannot see.
+ * Throws NotFoundError for a file that the actor cannot see, ForbiddenError for a SYSTEM message that is not open to it.
  */
 export async function appendMessages(
   ctx: DomainContext,
@@ -60,6 +61,9 @@ export async function appendMessages(
   inputs: MessageInput[],
 ): Promise<Message[]> {
   requireRoom(change.thread.lastPosition, threadLimits.messages, 'messages in a thread', inputs.length);
+  if (inputs.some(({ role }) => role === 'SYSTEM')) {
+    requireOverride(ctx, 'SYSTEM_MESSAGES', 'add messages with the role SYSTEM');
+  }
   const files: FilesOfMessage[] = [];
   const messages = inputs.map((input) => {
     const columns = contentColumns(input);

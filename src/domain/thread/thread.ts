@@ -4,6 +4,7 @@ import type { Prisma, Thread } from '../../db/generated/client.ts';
 import { isId, newId } from '../../id.ts';
 import { requireScope } from '../access/access.ts';
 import { threadsVisibleTo } from '../access/scope.ts';
+import { requireUsableAssistant } from '../access/user-rights.ts';
 import type { DomainContext } from '../context.ts';
 import { ForbiddenError, NotFoundError } from '../error.ts';
 import { fileIds, requireFiles } from '../file/file.ts';
@@ -56,6 +57,8 @@ export async function insertThread(
   id: string,
   input: ThreadInput & { forkedFromId?: string },
 ): Promise<LockedThread> {
+  // A fork has the assistant of its source: its runs are checked when they are created.
+  if (input.assistantId && input.forkedFromId === undefined) requireUsableAssistant(ctx, input.assistantId);
   await requireAssistant(tx, input.assistantId);
   if (ctx.actor.kind === 'USER') {
     const { perUser } = threadLimits;
@@ -103,6 +106,7 @@ export async function updateThread(ctx: DomainContext, input: unknown): Promise<
   requireScope(ctx, 'THREADS_WRITE');
   const { id, archived, fileIds, ...data } = parse(updateInput, input);
   if (!isId('Thread', id)) throw new NotFoundError(id);
+  if (data.assistantId) requireUsableAssistant(ctx, data.assistantId);
   await requireAssistant(ctx.db, data.assistantId);
   const where = { id, ...threadsVisibleTo(ctx.actor) };
   if (archived === true) {

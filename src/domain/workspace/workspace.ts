@@ -1,20 +1,27 @@
 import { z } from 'zod';
-import type { Workspace } from '../../db/generated/client.ts';
+import { Prisma, RunOverride, type Workspace } from '../../db/generated/client.ts';
 import { newId } from '../../id.ts';
 import { requireScope } from '../access/access.ts';
 import { announceCredentialChange } from '../access/credential-change.ts';
 import { requireWorkspaces } from '../access/key-workspaces.ts';
+import { requireAssistants } from '../access/user-rights.ts';
 import { type DomainContext, systemContext } from '../context.ts';
 import { ConflictError, NotFoundError } from '../error.ts';
-import { absentOr, clearable, integer, nameUpTo, parse } from '../input.ts';
-import { workspaceLimits } from '../limits.ts';
+import { absentOr, clearable, integer, listUpTo, nameUpTo, parse } from '../input.ts';
+import { tokenLimits, workspaceLimits } from '../limits.ts';
 import { changeThread } from '../log/thread-change.ts';
 import { requireRoom } from '../quota.ts';
 import { effectiveModel, modelName } from '../run/generation.ts';
 import { cancelUnfinishedRuns } from '../run/run.ts';
 
 const createInput = z.object({ name: nameUpTo(workspaceLimits.name) });
+const endUsers = z.object({
+  assistantIds: clearable(listUpTo(z.string(), workspaceLimits.userAssistants, 'assistants')),
+  models: clearable(listUpTo(modelName, workspaceLimits.userModels, 'models')),
+  overrides: absentOr(listUpTo(z.enum(RunOverride), tokenLimits.overrides, 'overrides')),
+});
 const settings = z.object({
+  endUsers: absentOr(endUsers),
   defaultModel: clearable(modelName),
   threadTtlDays: clearable(integer(1, workspaceLimits.threadTtlDays, 'days')),
   maxConcurrentRuns: absentOr(integer(1, workspaceLimits.concurrentRuns)),
@@ -48,9 +55,28 @@ export async function updateWorkspace(ctx: DomainContext, input: unknown): Promi
   requireScope(ctx, 'WORKSPACE_ADMIN');
   const { id = ctx.workspaceId, name, settings } = parse(updateInput, input);
   const target = await enterWorkspace(ctx, id);
-  if (settings?.defaultModel) effectiveModel(ctx, settings.defaultModel, null);
-  return target.db.workspace.update({ where: { id }, data: { name, ...settings } });
+  const { endUsers: users, ...others } = settings ?? {};
+  if (others.defaultModel) effectiveModel(ctx, others.defaultModel, null);
+  const rights = users && (await rightsColumnsOf(target, users));
+  const workspace = await target.db.workspace.update({ where: { id }, data: { name, ...others, ...rights } });
+  // End users act with what the process has cached of their rights.
+  if (rights) announceCredentialChange(ctx);
+  return workspace;
 }
+
+/** The columns of the rights of end users. Throws NotFoundError and InvalidInputError for what does not exist. */
+async function rightsColumnsOf(target: DomainContext, { assistantIds, models, overrides }: z.output<typeof endUsers>) {
+  await requireAssistants(target, assistantIds ?? []);
+  const resolved = models && [...new Set(models.map((model) => effectiveModel(target, model, null)))];
+  return {
+    userAssistantIds: jsonColumn(assistantIds),
+    userModels: jsonColumn(resolved ?? models),
+    userOverrides: overrides && [...new Set(overrides)],
+  };
+}
+
+/** The value of a JSON column; null is written as NULL. */
+const jsonColumn = (value: string[] | null | undefined) => (value === null ? Prisma.DbNull : value);
 
 /**
  * Deletes a workspace: it cannot be seen or entered any more, and its runs are cancelled. Its data is purged in the

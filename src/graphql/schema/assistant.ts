@@ -1,4 +1,6 @@
 import { requireScope } from '../../domain/access/access.ts';
+import { assistantsVisibleTo } from '../../domain/access/scope.ts';
+import { mayUseAssistant } from '../../domain/access/user-rights.ts';
 import {
   assistantsWhere,
   createAssistant,
@@ -17,6 +19,7 @@ import { effectiveModel } from '../../domain/run/generation.ts';
 import { currentWorkspace } from '../../domain/workspace/workspace.ts';
 import { isId } from '../../id.ts';
 import { builder, type InputFieldBuilder } from '../builder.ts';
+import type { GraphContext } from '../context.ts';
 import { listOf } from '../list-of.ts';
 import { byField } from '../list-order.ts';
 import { deletedPayload, nodePayload, resultErrors } from '../result-union.ts';
@@ -45,7 +48,7 @@ export const Assistant = builder.prismaNode('Assistant', {
   id: { resolve: ({ id }) => id, description: 'Assistant id: `asst_` and a UUIDv7 (TypeID).' },
   findUnique: (id, ctx) => {
     requireScope(ctx, 'ASSISTANTS_READ');
-    return { workspaceId_id: { workspaceId: ctx.workspaceId, id } };
+    return { workspaceId_id: { workspaceId: ctx.workspaceId, id }, AND: [assistantsVisibleTo(ctx.actor)] };
   },
   fields: (t) => ({
     name: t.exposeString('name', { nullable: true, description: 'The name of the assistant, for people.' }),
@@ -86,6 +89,21 @@ export const Assistant = builder.prismaNode('Assistant', {
   }),
 });
 
+/**
+ * The options of a field that leads to the assistant of a row. The value is null for an end user who may not use the
+ * assistant, as if it did not exist.
+ */
+export const assistantOf = (description: string) => ({
+  type: Assistant,
+  nullable: true as const,
+  description: `${description} Also null if you may not use it.`,
+  select: (_args: object, _ctx: GraphContext, nested: () => unknown) => ({ assistant: nested() }) as never,
+  resolve: (row: object, _args: object, ctx: GraphContext) => {
+    const { assistant } = row as { assistant: typeof Assistant.$inferType | null };
+    return assistant && mayUseAssistant(ctx, assistant.id) ? assistant : null;
+  },
+});
+
 const AssistantFilter = builder.inputType('AssistantFilter', {
   description: 'Selects assistants that meet all of the given conditions.',
   fields: (t) => ({
@@ -113,9 +131,9 @@ const assistants = listOf(Assistant, {
       description: 'The name. Assistants without a name sort last in ascending order.',
     },
   }),
-  where: (filter, ctx) => {
+  where: async (filter, ctx) => {
     requireScope(ctx, 'ASSISTANTS_READ');
-    return assistantsWhere(ctx, filter);
+    return { AND: [assistantsVisibleTo(ctx.actor), await assistantsWhere(ctx, filter)] };
   },
 });
 
@@ -123,15 +141,21 @@ builder.queryField('assistant', (t) =>
   t.prismaField({
     type: Assistant,
     nullable: true,
-    description: 'Returns an assistant. Null if no assistant of the workspace has this id.',
+    description: 'Returns an assistant. Null if no visible assistant has this id.',
     args: { id: t.arg.id({ required: true, description: 'The id of the assistant.' }) },
     resolve: (query, _root, { id }, ctx) => {
       requireScope(ctx, 'ASSISTANTS_READ');
-      return isId('Assistant', id) ? ctx.db.assistant.findFirst({ ...query, where: { id } }) : null;
+      const where = { AND: [{ id }, assistantsVisibleTo(ctx.actor)] };
+      return isId('Assistant', id) ? ctx.db.assistant.findFirst({ ...query, where }) : null;
     },
   }),
 );
-builder.queryField('assistants', assistants.root('Lists the assistants of the workspace.'));
+builder.queryField(
+  'assistants',
+  assistants.root(
+    'Lists the assistants that you may use: all of the workspace for an API key, for an end user those that are open to them.',
+  ),
+);
 
 /** The fields that the inputs for creating and updating an assistant share. */
 const configurationInputs = (t: InputFieldBuilder) => ({

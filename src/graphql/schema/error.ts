@@ -15,6 +15,7 @@ import {
 } from '../../domain/error.ts';
 import { builder } from '../builder.ts';
 import { Run } from './run.ts';
+import { RunOverrideEnum } from './run-override.ts';
 
 /** The fields of every expected error. */
 const ErrorInterface = builder.interfaceRef<Error & { code: string }>('Error').implement({
@@ -72,6 +73,13 @@ builder.objectType(ForbiddenError, {
       nullable: true,
       description: 'The scope that the credential lacks. Null: the reason is not a scope.',
       resolve: ({ requiredScope }) => requiredScope,
+    }),
+    requiredOverride: t.field({
+      type: RunOverrideEnum,
+      nullable: true,
+      description:
+        'The override that an end user lacks; `message` says how the operator opens it. Null: the reason is not an override.',
+      resolve: ({ requiredOverride }) => requiredOverride,
     }),
   }),
 });
@@ -138,7 +146,10 @@ export function codedError(error: DomainError): GraphQLError {
   };
   const issues = error instanceof InvalidInputError ? { issues: error.issues } : {};
   const reason = error instanceof CredentialError ? { reason: error.reason } : {};
-  const scope = error instanceof ForbiddenError ? { requiredScope: error.requiredScope } : {};
-  const extensions = { code: codes[error.code] ?? error.code, ...issues, ...reason, ...scope };
+  const missing =
+    error instanceof ForbiddenError
+      ? { requiredScope: error.requiredScope, requiredOverride: error.requiredOverride }
+      : {};
+  const extensions = { code: codes[error.code] ?? error.code, ...issues, ...reason, ...missing };
   return new GraphQLError(error.message, { extensions });
 }

@@ -8,7 +8,8 @@ export const MessageRole = builder.enumType('MessageRole', {
     USER: { description: 'The person who talks to the model.' },
     ASSISTANT: { description: 'The model.' },
     SYSTEM: {
-      description: 'The application: an instruction within the conversation, which truncation never leaves out.',
+      description:
+        'The application: an instruction within the conversation, which truncation never leaves out. End users can add, edit and delete it only with the override SYSTEM_MESSAGES.',
     },
   } as const,
 });

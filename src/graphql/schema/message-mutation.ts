@@ -50,7 +50,7 @@ builder.mutationFields((t) => ({
   createMessage: t.field({
     type: nodePayload('CreateMessagePayload', 'message', Message, 'The message that was added.'),
     description:
-      'Adds a message to a thread without starting a run. If a run is active, it continues without the message; the next run reads it. Refused with NotFoundError for an unknown thread or file, and with QuotaExceededError in a thread that has had 1,000,000 messages.',
+      'Adds a message to a thread without starting a run. If a run is active, it continues without the message; the next run reads it. Refused with NotFoundError for an unknown thread or file, with QuotaExceededError in a thread that has had 1,000,000 messages, and with ForbiddenError for a SYSTEM message of an end user without the override SYSTEM_MESSAGES.',
     errors: resultErrors('CreateMessage', [NotFoundError, InvalidInputError, ForbiddenError, QuotaExceededError]),
     args: { input: t.arg({ type: CreateMessageInput, required: true, description: 'The message to add.' }) },
     resolve: async (_root, { input }, ctx) => ({ message: await createMessage(ctx, input) }),
@@ -58,7 +58,7 @@ builder.mutationFields((t) => ({
   editMessage: t.field({
     type: nodePayload('EditMessagePayload', 'message', Message, 'The message that was edited.'),
     description:
-      'Replaces the content of a message. Cancels the unfinished runs of the thread first, and deletes all messages after the edited one. Attachments and metadata remain. Start the next run with createRun.',
+      'Replaces the content of a message. Cancels the unfinished runs of the thread first, and deletes all messages after the edited one. Attachments and metadata remain. Start the next run with createRun. Refused with ForbiddenError for a SYSTEM message, if an end user lacks the override SYSTEM_MESSAGES.',
     errors: resultErrors('EditMessage', [NotFoundError, InvalidInputError, ForbiddenError]),
     args: { input: t.arg({ type: EditMessageInput, required: true, description: 'The new content.' }) },
     resolve: async (_root, { input }, ctx) => ({ message: await editMessage(ctx, input) }),
@@ -73,7 +73,7 @@ builder.mutationFields((t) => ({
   deleteMessage: t.field({
     type: deletedPayload('DeleteMessagePayload'),
     description:
-      'Deletes one message; the messages after it remain. Refused with ConflictError while a run is writing the message: cancel the run first.',
+      'Deletes one message; the messages after it remain. Refused with ConflictError while a run is writing the message: cancel the run first. Refused with ForbiddenError for a SYSTEM message, if an end user lacks the override SYSTEM_MESSAGES.',
     errors: resultErrors('DeleteMessage', [NotFoundError, ConflictError, InvalidInputError, ForbiddenError]),
     args: { input: t.arg({ type: DeleteMessageInput, required: true, description: 'The message to delete.' }) },
     resolve: async (_root, { input }, ctx) => ({ deletedId: await deleteMessage(ctx, input) }),

@@ -11,6 +11,7 @@ import { listOf } from '../list-of.ts';
 import { byColumn } from '../list-order.ts';
 import { metadataDescription } from '../scalar.ts';
 import { growingTexts } from '../text-loader.ts';
+import { assistantOf } from './assistant.ts';
 import { MessageContent, type ShownPart } from './content.ts';
 import { File, filesOf } from './file.ts';
 import { MessageRole } from './message-input.ts';
@@ -54,11 +55,11 @@ export const Message = builder.prismaNode('Message', {
   },
   fields: (t) => ({
     thread: t.relation('thread', { description: 'The thread that contains the message.' }),
-    assistant: t.relation('assistant', {
-      nullable: true,
-      description:
+    assistant: t.field(
+      assistantOf(
         'The assistant whose run wrote the message. Null: no run wrote it, the run has no assistant, or the assistant was deleted.',
-    }),
+      ),
+    ),
     run: t.relation('run', {
       nullable: true,
       description: 'The run that wrote the message. Null: a client added it, or it was copied by a fork.',

@@ -1,8 +1,8 @@
-import { requireScope } from '../../domain/access/access.ts';
 import { ForbiddenError, InvalidInputError, NotFoundError, QuotaExceededError } from '../../domain/error.ts';
 import { deletePlugin, refreshPlugin, registerPlugin, updatePlugin } from '../../domain/tool/plugin.ts';
 import { isId } from '../../id.ts';
 import { builder } from '../builder.ts';
+import { requireField } from '../field-access.ts';
 import { listOf } from '../list-of.ts';
 import { byAge } from '../list-order.ts';
 import { deletedPayload, nodePayload, resultErrors } from '../result-union.ts';
@@ -13,7 +13,7 @@ const plugins = listOf(Plugin, {
   noun: 'plugin',
   order: byAge('plugins'),
   where: (_filter, ctx) => {
-    requireScope(ctx, 'ASSISTANTS_READ');
+    requireField(ctx, 'Query', 'plugins');
     return {};
   },
 });
@@ -25,7 +25,7 @@ builder.queryField('plugin', (t) =>
     description: 'Returns a plugin. Null if no plugin of the workspace has this id.',
     args: { id: t.arg.id({ required: true, description: 'The id of the plugin.' }) },
     resolve: (query, _root, { id }, ctx) => {
-      requireScope(ctx, 'ASSISTANTS_READ');
+      requireField(ctx, 'Query', 'plugin');
       return isId('Plugin', id) ? ctx.db.plugin.findFirst({ ...query, where: { id } }) : null;
     },
   }),

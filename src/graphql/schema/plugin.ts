@@ -1,8 +1,8 @@
-import { requireScope } from '../../domain/access/access.ts';
 import type { DomainContext } from '../../domain/context.ts';
 import { authKindOf } from '../../domain/tool/plugin.ts';
 import type { PluginOperation as StoredOperation } from '../../tools/plugin-source.ts';
 import { builder } from '../builder.ts';
+import { requireField } from '../field-access.ts';
 
 const PluginKind = builder.enumType('PluginKind', {
   description: 'The protocol by which the server calls a plugin.',
@@ -50,7 +50,7 @@ export const Plugin = builder.prismaNode('Plugin', {
     'An external API whose operations models can call as tools: one with an OpenAPI document, or an MCP server.',
   id: { resolve: ({ id }) => id, description: 'Plugin id: `plugin_` and a UUIDv7 (TypeID).' },
   findUnique: (id, ctx) => {
-    requireScope(ctx, 'ASSISTANTS_READ');
+    requireField(ctx, 'Query', 'plugin');
     return { workspaceId_id: { workspaceId: ctx.workspaceId, id } };
   },
   fields: (t) => ({

@@ -48,7 +48,8 @@ export const CreateRunInput = builder.inputType('CreateRunInput', {
       description: 'A thread to create for the run. Exactly one of `threadId` and `thread`.',
     }),
     assistantId: t.id({
-      description: "The assistant whose settings the run uses. Omit for the thread's assistant, if it has one.",
+      description:
+        "The assistant whose settings the run uses. Omit for the thread's assistant, if it has one. An end user needs an assistant that is open to them, or the override INSTRUCTIONS for a run without one.",
     }),
     messages: t.field({
       type: [MessageInput],

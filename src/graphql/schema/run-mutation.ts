@@ -1,3 +1,4 @@
+import type { Run as RunRow } from '../../db/generated/client.ts';
 import {
   ConflictError,
   ContentRejectedError,
@@ -16,6 +17,7 @@ import { cancelRun, updateRun } from '../../domain/run/run.ts';
 import { submitToolOutputs } from '../../domain/run/tool-outputs.ts';
 import { builder } from '../builder.ts';
 import { nodePayload, resultErrors } from '../result-union.ts';
+import { selectsOnlyId } from '../selection.ts';
 import { Run } from './run.ts';
 import {
   CancelRunInput,
@@ -27,21 +29,24 @@ import {
 import { Thread } from './thread.ts';
 
 const newRunPayload = (name: string) =>
-  builder.simpleObject(name, {
+  builder.objectRef<{ run: RunRow }>(name).implement({
     description: 'The created run. Subscribe to runEvents to stream it.',
     fields: (t) => ({
       run: t.field({
         type: Run,
-        nullable: false,
         description: 'The created run, QUEUED unless it was returned for an idempotency key.',
+        resolve: ({ run }) => run,
       }),
-      thread: t.field({ type: Thread, nullable: false, description: 'The thread of the run.' }),
+      thread: t.prismaField({
+        type: Thread,
+        description: 'The thread of the run.',
+        resolve: (query, { run: { workspaceId, threadId: id } }, _args, ctx, info) =>
+          selectsOnlyId(info)
+            ? ({ id } as never)
+            : ctx.db.thread.findUniqueOrThrow({ ...query, where: { workspaceId_id: { workspaceId, id } } }),
+      }),
     }),
   });
-
-/** A reference to the thread of a run; plugin-prisma loads the selected fields. */
-const threadOf = ({ workspaceId, threadId }: { workspaceId: string; threadId: string }) =>
-  ({ workspaceId, id: threadId }) as never;
 
 const CreateRunPayload = newRunPayload('CreateRunPayload');
 const RegeneratePayload = newRunPayload('RegeneratePayload');
@@ -50,7 +55,7 @@ builder.mutationFields((t) => ({
   createRun: t.field({
     type: CreateRunPayload,
     description:
-      'Creates a run, in one transaction with the new thread and the messages of the input. The run is QUEUED; a worker executes it, and runs of one thread execute one after the other. Subscribe to runEvents for the answer, or use waitForRun. Refused with NotFoundError for an unknown thread, assistant, file or plugin, InvalidInputError for an unknown model or an unavailable tool, ThreadBusyError for `whenBusy: REJECT` on a busy thread, QuotaExceededError for a thread with 100 unfinished runs, and ForbiddenError without THREADS_WRITE if the input has messages or a thread.',
+      'Creates a run, in one transaction with the new thread and the messages of the input. The run is QUEUED; a worker executes it, and runs of one thread execute one after the other. Subscribe to runEvents for the answer, or use waitForRun. Refused with NotFoundError for an unknown thread, assistant, file or plugin, InvalidInputError for an unknown model or an unavailable tool, ThreadBusyError for `whenBusy: REJECT` on a busy thread, QuotaExceededError for a thread with 100 unfinished runs, and ForbiddenError without THREADS_WRITE if the input has messages or a thread, or if an end user chooses what is not open to them (`RunOverride`), names an assistant that they may not use, or starts a run without an assistant and without the override INSTRUCTIONS.',
     errors: resultErrors('CreateRun', [
       NotFoundError,
       InvalidInputError,
@@ -61,14 +66,13 @@ builder.mutationFields((t) => ({
     ]),
     args: { input: t.arg({ type: CreateRunInput, required: true, description: 'The run to start.' }) },
     resolve: async (_root, { input }, ctx) => {
-      const run = await createRun(ctx, input);
-      return { run, thread: threadOf(run) };
+      return { run: await createRun(ctx, input) };
     },
   }),
   regenerate: t.field({
     type: RegeneratePayload,
     description:
-      "Deletes everything after the last user message of a thread and creates a run that answers it again, with the settings of the thread's last run, or of the thread's assistant if there is no run. All runs of the thread that have not ended are cancelled at once; followers of the thread receive MessageRemoved for each deleted message. Refused with ConflictError if the thread has no user message to answer.",
+      "Deletes everything after the last user message of a thread and creates a run that answers it again, with the settings of the thread's last run, or of the thread's assistant if there is no run. For an end user, settings that are not open to them (`RunOverride`) are those of the assistant instead. All runs of the thread that have not ended are cancelled at once; followers of the thread receive MessageRemoved for each deleted message. Refused with ConflictError if the thread has no user message to answer.",
     errors: resultErrors('Regenerate', [
       NotFoundError,
       ConflictError,
@@ -84,8 +88,7 @@ builder.mutationFields((t) => ({
       }),
     },
     resolve: async (_root, { input }, ctx) => {
-      const run = await regenerate(ctx, input);
-      return { run, thread: threadOf(run) };
+      return { run: await regenerate(ctx, input) };
     },
   }),
   submitToolOutputs: t.field({

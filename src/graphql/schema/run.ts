@@ -8,7 +8,7 @@ import { eventCursor } from '../event-cursor.ts';
 import { listOf } from '../list-of.ts';
 import { byField } from '../list-order.ts';
 import { metadataDescription } from '../scalar.ts';
-import { Assistant } from './assistant.ts';
+import { Assistant, assistantOf } from './assistant.ts';
 import { messages, oldestMessageFirst } from './message.ts';
 import { errorOf, RunError } from './run-error.ts';
 import { RunIncompleteReason } from './run-incomplete-reason.ts';
@@ -30,10 +30,9 @@ export const Run = builder.prismaNode('Run', {
   },
   fields: (t) => ({
     thread: t.relation('thread', { description: 'The thread that the run answers.' }),
-    assistant: t.relation('assistant', {
-      nullable: true,
-      description: 'The assistant whose configuration the run copied. Null: none, or the assistant was deleted.',
-    }),
+    assistant: t.field(
+      assistantOf('The assistant whose configuration the run copied. Null: none, or the assistant was deleted.'),
+    ),
     status: t.expose('status', { type: RunStatus, description: 'The state of the run.' }),
     lastError: t.field({
       type: RunError,

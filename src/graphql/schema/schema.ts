@@ -3,6 +3,7 @@ import { type GraphQLSchema, specifiedDirectives } from 'graphql';
 import { builder } from '../builder.ts';
 import '../scalar.ts';
 import './scope.ts';
+import './run-override.ts';
 import './file.ts';
 import './plugin.ts';
 import './tool.ts';

@@ -1,7 +1,8 @@
 import { createSessionToken, rotateSigningKey } from '../../domain/access/session-token.ts';
-import { ForbiddenError, InvalidInputError } from '../../domain/error.ts';
+import { ForbiddenError, InvalidInputError, NotFoundError } from '../../domain/error.ts';
 import { builder } from '../builder.ts';
 import { resultErrors } from '../result-union.ts';
+import { RunOverrideEnum } from './run-override.ts';
 import { ScopeEnum } from './scope.ts';
 
 const CreateSessionTokenInput = builder.inputType('CreateSessionTokenInput', {
@@ -19,6 +20,15 @@ const CreateSessionTokenInput = builder.inputType('CreateSessionTokenInput', {
       type: [ScopeEnum],
       description:
         'The scopes of the token: ASSISTANTS_READ, THREADS_READ, THREADS_WRITE, RUNS_READ or RUNS_WRITE, as far as your key has them. Omit for all of these that your key has.',
+    }),
+    assistantIds: t.idList({
+      description:
+        "The assistants that the end user may use and see: at most 100. An empty list: none. Omit for those of the workspace's settings.",
+    }),
+    overrides: t.field({
+      type: [RunOverrideEnum],
+      description:
+        "What the end user may choose, instead of the workspace's settings: less or more. It adds no scope: choices of a run still require RUNS_WRITE. Omit for `endUsers.overrides` of the workspace's settings, which open nothing by default.",
     }),
   }),
 });
@@ -64,8 +74,8 @@ builder.mutationFields((t) => ({
   createSessionToken: t.field({
     type: CreateSessionTokenPayload,
     description:
-      'Creates a short-lived token for the browser of one end user. It acts in the workspace of this request, sees and changes only the threads of that user, and can use assistants. It expires with your key at the latest, and revoking the key revokes it. Refused with ForbiddenError for scopes that your key does not have, and with InvalidInputError for scopes that end users cannot have.',
-    errors: resultErrors('CreateSessionToken', [InvalidInputError, ForbiddenError]),
+      'Creates a short-lived token for the browser of one end user. It acts in the workspace of this request, sees and changes only the threads of that user, and can use assistants, but choose nothing of them unless `overrides` opens it. It expires with your key at the latest, and revoking the key revokes it. Refused with ForbiddenError for scopes that your key does not have, with InvalidInputError for scopes that end users cannot have, and with NotFoundError for an unknown assistant.',
+    errors: resultErrors('CreateSessionToken', [NotFoundError, InvalidInputError, ForbiddenError]),
     args: {
       input: t.arg({
         type: CreateSessionTokenInput,

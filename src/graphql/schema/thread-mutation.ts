@@ -19,7 +19,9 @@ export const CreateThreadInput = builder.inputType('CreateThreadInput', {
   description: 'A new thread. Every field is optional.',
   fields: (t) => ({
     title: t.string({ description: 'The title, for people: at most 256 characters.' }),
-    assistantId: t.id({ description: 'The assistant of runs that name no assistant.' }),
+    assistantId: t.id({
+      description: 'The assistant of runs that name no assistant. An end user needs one that is open to them.',
+    }),
     owner: t.string({
       description:
         'The end user to whom the thread belongs: your id of the user, 1 to 256 characters. Omit for the workspace. For end users, it is always themselves.',
@@ -36,7 +38,9 @@ const UpdateThreadInput = builder.inputType('UpdateThreadInput', {
   fields: (t) => ({
     id: t.id({ required: true, description: 'The thread to update.' }),
     title: t.string({ description: 'The new title: at most 256 characters.' }),
-    assistantId: t.id({ description: 'The new assistant of runs that name no assistant.' }),
+    assistantId: t.id({
+      description: 'The new assistant of runs that name no assistant. An end user needs one that is open to them.',
+    }),
     archived: t.boolean({
       description: 'true archives the thread, which hides it from lists by default; false restores it.',
     }),
@@ -68,7 +72,7 @@ builder.mutationFields((t) => ({
   createThread: t.field({
     type: nodePayload('CreateThreadPayload', 'thread', Thread, 'The thread that was created.'),
     description:
-      'Creates a thread with its first messages. Refused with NotFoundError for an unknown assistant or file, with ForbiddenError if an end user names another owner, and with QuotaExceededError for an end user with 10,000 threads. createRun can create a thread and start a run in one request.',
+      'Creates a thread with its first messages. Refused with NotFoundError for an unknown assistant or file, with QuotaExceededError for an end user with 10,000 threads, and with ForbiddenError if an end user names another owner or an assistant that is not open to them, or adds a SYSTEM message without the override SYSTEM_MESSAGES. createRun can create a thread and start a run in one request.',
     errors: resultErrors('CreateThread', [NotFoundError, InvalidInputError, ForbiddenError, QuotaExceededError]),
     args: { input: t.arg({ type: CreateThreadInput, required: true, description: 'The thread to create.' }) },
     resolve: async (_root, { input }, ctx) => ({ thread: await createThread(ctx, input) }),
@@ -76,7 +80,7 @@ builder.mutationFields((t) => ({
   updateThread: t.field({
     type: nodePayload('UpdateThreadPayload', 'thread', Thread, 'The thread that was updated.'),
     description:
-      'Updates a thread, or archives and restores it. Runs are not affected. Refused with NotFoundError for an unknown thread, assistant or file.',
+      'Updates a thread, or archives and restores it. Runs are not affected. Refused with NotFoundError for an unknown thread, assistant or file, and with ForbiddenError if the assistant is not open to an end user.',
     errors: resultErrors('UpdateThread', [NotFoundError, InvalidInputError, ForbiddenError]),
     args: { input: t.arg({ type: UpdateThreadInput, required: true, description: 'The fields to update.' }) },
     resolve: async (_root, { input }, ctx) => ({ thread: await updateThread(ctx, input) }),

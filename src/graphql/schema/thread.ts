@@ -11,7 +11,7 @@ import { eventCursor } from '../event-cursor.ts';
 import { listOf } from '../list-of.ts';
 import { byField } from '../list-order.ts';
 import { metadataDescription } from '../scalar.ts';
-import { Assistant } from './assistant.ts';
+import { Assistant, assistantOf } from './assistant.ts';
 import { File, filesOf } from './file.ts';
 import { UsageType } from './usage.ts';
 
@@ -45,10 +45,7 @@ export const Thread = builder.prismaNode('Thread', {
   },
   fields: (t) => ({
     title: t.exposeString('title', { nullable: true, description: 'The title of the thread, for people.' }),
-    assistant: t.relation('assistant', {
-      nullable: true,
-      description: 'The assistant of runs that name no assistant. Null: such runs have none.',
-    }),
+    assistant: t.field(assistantOf('The assistant of runs that name no assistant. Null: such runs have none.')),
     owner: t.exposeString('owner', {
       nullable: true,
       description: 'The end user to whom the thread belongs: their user id. Null: it belongs to the workspace.',

@@ -1,5 +1,7 @@
+import { overridesOf, rightsOfActor } from '../../domain/access/user-rights.ts';
 import { builder } from '../builder.ts';
 import { ApiKey } from './api-key.ts';
+import { RunOverrideEnum } from './run-override.ts';
 import { ScopeEnum } from './scope.ts';
 import { Workspace } from './workspace.ts';
 
@@ -39,6 +41,19 @@ const Viewer = builder.objectRef<object>('Viewer').implement({
       type: [ScopeEnum],
       description: 'The scopes of the credential: what it may do.',
       resolve: (_viewer, _args, { actor }) => [...actor.scopes],
+    }),
+    overrides: t.field({
+      type: [RunOverrideEnum],
+      description: 'What the credential may choose for a run: everything for an API key, what is open to an end user.',
+      resolve: (_viewer, _args, ctx) => [...overridesOf(ctx)],
+    }),
+    models: t.stringList({
+      nullable: true,
+      description: 'The models that an end user may choose if `overrides` has MODEL. Null: every model.',
+      resolve: (_viewer, _args, ctx) => {
+        const models = rightsOfActor(ctx)?.models ?? null;
+        return models && [...models];
+      },
     }),
     workspace: t.prismaField({
       type: Workspace,

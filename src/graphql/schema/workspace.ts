@@ -1,4 +1,5 @@
 import { workspacesVisibleTo } from '../../domain/access/key-workspaces.ts';
+import { rightsOf } from '../../domain/access/user-rights.ts';
 import {
   ConflictError,
   ForbiddenError,
@@ -13,6 +14,7 @@ import { listOf } from '../list-of.ts';
 import { byAge } from '../list-order.ts';
 import { deletedPayload, resultErrors } from '../result-union.ts';
 import { apiKeys } from './api-key.ts';
+import { EndUserSettings, EndUserSettingsInput } from './end-user-settings.ts';
 
 const StepRecording = builder.enumType('StepRecording', {
   description: 'How much of the steps of a run remains stored after the run has ended.',
@@ -32,6 +34,7 @@ const described = {
   maxConcurrentRuns: 'The number of runs of the workspace that are executed at the same time; further runs are queued.',
   runExpirySeconds: 'How long a run waits for tool outputs before it expires, in seconds.',
   maxRunSeconds: 'How long a run may take from its start before it expires, in seconds, including waiting times.',
+  endUsers: 'What end users may use and choose. Without changes: all assistants, as they are.',
   recordSteps: 'How much of the steps of a run remains stored after the run has ended. Applies to new runs.',
 };
 
@@ -44,6 +47,11 @@ const WorkspaceSettings = builder.prismaObject('Workspace', {
     maxConcurrentRuns: t.exposeInt('maxConcurrentRuns', { description: `${described.maxConcurrentRuns} Default: 50.` }),
     runExpirySeconds: t.exposeInt('runExpirySeconds', { description: `${described.runExpirySeconds} Default: 600.` }),
     maxRunSeconds: t.exposeInt('maxRunSeconds', { description: `${described.maxRunSeconds} Default: 3600.` }),
+    endUsers: t.field({
+      type: EndUserSettings,
+      description: described.endUsers,
+      resolve: (workspace) => rightsOf(workspace),
+    }),
     recordSteps: t.expose('recordSteps', {
       type: StepRecording,
       description: `${described.recordSteps} Default: FULL.`,
@@ -112,6 +120,7 @@ const settingsInputs = (t: InputFieldBuilder) => ({
   maxConcurrentRuns: t.int({ description: `${described.maxConcurrentRuns} From 1 to 100,000.` }),
   runExpirySeconds: t.int({ description: `${described.runExpirySeconds} From 10 to 2,592,000 (30 days).` }),
   maxRunSeconds: t.int({ description: `${described.maxRunSeconds} From 1 to 2,592,000 (30 days).` }),
+  endUsers: t.field({ type: EndUserSettingsInput, description: described.endUsers }),
   recordSteps: t.field({ type: StepRecording, description: described.recordSteps }),
 });
 
@@ -165,7 +174,7 @@ builder.mutationFields((t) => ({
   updateWorkspace: t.field({
     type: workspacePayload('UpdateWorkspacePayload', 'The workspace that was updated.'),
     description:
-      'Renames a workspace or updates its settings. Refused with InvalidInputError for a default model that no configured provider has, and with NotFoundError for a workspace that you may not act in.',
+      'Renames a workspace or updates its settings. Refused with InvalidInputError for a model that no configured provider has, and with NotFoundError for an unknown assistant and for a workspace that you may not act in.',
     errors: resultErrors('UpdateWorkspace', [NotFoundError, InvalidInputError, ForbiddenError]),
     args: { input: t.arg({ type: UpdateWorkspaceInput, required: true, description: 'The fields to update.' }) },
     resolve: (_root, { input }, ctx) => updateWorkspace(ctx, input),

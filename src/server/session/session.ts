@@ -1,5 +1,6 @@
 import type { Credential } from '../../domain/access/credential.ts';
 import type { Principal } from '../../domain/access/principal.ts';
+import { hasLostRights } from '../../domain/access/user-rights.ts';
 import { type DomainContext, domainContext, type Services } from '../../domain/context.ts';
 import { CredentialError, DomainError } from '../../domain/error.ts';
 import type { Access, Watched } from '../../graphql/context.ts';
@@ -70,8 +71,9 @@ export class Session implements Access {
   }
 
   /**
-   * Replaces the credential by another one for the same actor and workspace with at least the same scopes: open streams
-   * rely on them. Without a workspace, the new credential is for the current one. Throws CredentialError otherwise.
+   * Replaces the credential by another one for the same actor and workspace with at least the same scopes and rights:
+   * open streams rely on them. Without a workspace, the new credential is for the current one. Throws CredentialError
+   * otherwise.
    */
   async renew({ secret, workspace }: Credential): Promise<void> {
     const credential = { secret, workspace: workspace ?? this.#credential.workspace };
@@ -80,7 +82,7 @@ export class Session implements Access {
     const isSame = isSameActor(actor, principal.actor) && principal.workspaceId === workspaceId;
     if (!isSame || hasLost(principal, this.#principal)) {
       const howTo =
-        'A new credential must have the same actor, workspace and scopes. Open another socket for this one.';
+        'A new credential must have the same actor and workspace, and all scopes and rights of the old one. Open another socket for this one.';
       throw new CredentialError('RIGHTS_CHANGED', howTo);
     }
     this.#credential = credential;
@@ -111,7 +113,9 @@ export class Session implements Access {
     else if (result instanceof Error) {
       this.#services.log.warn({ err: result }, 'credential check failed');
     } else if (hasLost(result, this.#principal)) {
-      this.#revoked.abort(new CredentialError('RIGHTS_CHANGED', 'This credential has lost scopes or workspaces.'));
+      this.#revoked.abort(
+        new CredentialError('RIGHTS_CHANGED', 'This credential has lost scopes, workspaces or rights.'),
+      );
     } else {
       // For example, its expiry can be nearer now.
       this.#principal = result;
@@ -125,9 +129,10 @@ function isSameActor(one: Principal['actor'], other: Principal['actor']): boolea
   return one.kind === 'USER' && other.kind === 'USER' && one.userId === other.userId;
 }
 
-/** Whether a credential has lost a scope, or a workspace that it could enter. */
+/** Whether a credential has lost a scope, a right of an end user, or a workspace that it could enter. */
 function hasLost({ actor: now }: Principal, { actor: before }: Principal): boolean {
   if (before.scopes.some((scope) => !now.scopes.includes(scope))) return true;
+  if (now.kind === 'USER' && before.kind === 'USER') return hasLostRights(now.rights, before.rights);
   if (now.kind !== 'API_KEY' || before.kind !== 'API_KEY' || now.workspaces === 'ALL') return false;
   const { workspaces } = now;
   return before.workspaces === 'ALL' || before.workspaces.some((id) => !workspaces.includes(id));
