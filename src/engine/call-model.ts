@@ -6,7 +6,13 @@ import {
 } from '@ai-sdk/provider';
 import { retry } from '../async/retry.ts';
 import { untilAborted } from '../async/until-aborted.ts';
-import { BrokenStreamError, ModelTimeoutError, waitBeforeRetry } from '../providers/model-error.ts';
+import {
+  BrokenStreamError,
+  ModelTimeoutError,
+  ResponseTooLargeError,
+  waitBeforeRetry,
+} from '../providers/model-error.ts';
+import { ResponseMeter } from '../providers/response-meter.ts';
 
 /** How long to wait for a model, and how often to retry. */
 export interface ModelTimeouts {
@@ -15,6 +21,13 @@ export interface ModelTimeouts {
   /** The time limit between two parts, in milliseconds. */
   stallMs: number;
   retries: number;
+}
+
+/** The limits of one call of a model. */
+export interface CallLimits {
+  timeouts: ModelTimeouts;
+  /** The bytes that a response may contain between two parts with content. */
+  silentBytes: number;
 }
 
 /** The parts that carry content of an answer. */
@@ -34,16 +47,16 @@ interface BegunAnswer {
 /**
  * Calls a model and yields the parts that it streams. A call that fails before the first content part is retried if the error
  * allows it, after the wait that the provider asks for, else after an exponential wait with jitter. Throws the error of the last
- * call, or the signal's reason when it aborts.
+ * call, or the signal's reason when it aborts. Closes the connection at once when the consumer stops.
  */
 export async function* callModel(
   model: LanguageModelV4,
   options: LanguageModelV4CallOptions,
-  timeouts: ModelTimeouts,
+  limits: CallLimits,
   signal: AbortSignal,
 ): AsyncGenerator<LanguageModelV4StreamPart> {
-  const { head, rest } = await retry(() => beginAnswer(streamOnce(model, options, timeouts, signal)), {
-    tries: timeouts.retries + 1,
+  const { head, rest } = await retry(() => beginAnswer(streamOnce(model, options, limits, signal)), {
+    tries: limits.timeouts.retries + 1,
     wait: (error, failed) => waitBeforeRetry(error, model.modelId, failed),
     signal,
   });
@@ -69,7 +82,7 @@ async function beginAnswer(rest: AsyncGenerator<LanguageModelV4StreamPart>): Pro
 async function* streamOnce(
   model: LanguageModelV4,
   options: LanguageModelV4CallOptions,
-  { timeoutMs, stallMs }: ModelTimeouts,
+  { timeouts: { timeoutMs, stallMs }, silentBytes }: CallLimits,
   signal: AbortSignal,
 ): AsyncGenerator<LanguageModelV4StreamPart> {
   const silence = new AbortController();
@@ -77,6 +90,7 @@ async function* streamOnce(
     setTimeout(() => silence.abort(new ModelTimeoutError(`The model ${failure} for ${ms / 1000} s.`)), ms);
   let timer = startTimer(timeoutMs, 'did not begin to answer');
   const abortSignal = AbortSignal.any([signal, silence.signal]);
+  const meter = ResponseMeter.of(abortSignal, silentBytes);
   let reader: ReadableStreamDefaultReader<LanguageModelV4StreamPart> | undefined;
   try {
     const { stream } = await untilAborted(model.doStream({ ...options, abortSignal }), abortSignal);
@@ -88,20 +102,28 @@ async function* streamOnce(
       clearTimeout(timer);
       timer = startTimer(stallMs, 'paused in the middle of its answer');
       if (value.type === 'error') throw asError(value.error);
+      if (hasContent(value)) meter.reset();
       isFinished ||= value.type === 'finish' && value.finishReason.raw !== undefined;
       yield value;
     }
     if (!isFinished) throw new BrokenStreamError('The answer of the model ended without a finish reason.');
   } catch (error) {
     if (abortSignal.aborted) throw abortSignal.reason;
-    const isKnown = error instanceof BrokenStreamError || APICallError.isInstance(error);
-    throw isKnown
+    const known = [BrokenStreamError, ResponseTooLargeError].some((each) => error instanceof each);
+    throw known || APICallError.isInstance(error)
       ? error
       : new BrokenStreamError('The answer of the model was interrupted or could not be read.', { cause: error });
   } finally {
     clearTimeout(timer);
+    silence.abort();
     await reader?.cancel().catch(() => {});
   }
+}
+
+/** Whether a part adds to the answer. Empty deltas add nothing. */
+function hasContent(part: LanguageModelV4StreamPart): boolean {
+  if ('delta' in part) return part.delta !== '';
+  return part.type === 'tool-input-start' || part.type === 'tool-call' || part.type === 'finish';
 }
 
 const asError = (error: unknown) =>

@@ -2,6 +2,13 @@
 export const engineLimits = {
   /** Calls of one step that the server makes at the same time; the others wait. */
   callsAtOnce: 8,
+  /** Calls of one answer beyond the limit of calls that are counted; then the answer counts as complete. */
+  surplusCalls: 10_000,
+  /**
+   * Bytes of a response between two parts with content, beyond twice the limit of a text: comments, empty parts, and what a
+   * line needs besides its content.
+   */
+  silentBytes: 2_000_000,
   /** Characters in the output of one call; the rest is cut off. */
   callOutput: 200_000,
   /** Bytes of the images in one prompt; names replace further images, because no provider accepts more. */
