@@ -20,9 +20,9 @@ export class Quarantine {
     return this.#suspect === null;
   }
 
-  /** Admits a suspect; false: another one is inside. */
+  /** Admits a suspect; false: there is no room. */
   enter(runId: string): boolean {
-    if (!this.hasRoom) return this.#suspect === runId;
+    if (!this.hasRoom) return false;
     this.#suspect = runId;
     this.#timer = setTimeout(() => this.leave(runId), this.#ms).unref();
     return true;

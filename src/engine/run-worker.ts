@@ -131,12 +131,18 @@ export class RunWorker {
   async #takeOver({ workspaceId, threadId, id }: StrandedRun): Promise<void> {
     if (this.#executing.has(id)) return;
     const ctx = systemContext(this.#services, workspaceId);
+    let isAdmitted = false;
+    const admit = () => {
+      isAdmitted = this.#quarantine.enter(id);
+      return isAdmitted;
+    };
     let run: Run | null = null;
     try {
-      run = await takeOverRun(ctx, threadId, id, () => this.#quarantine.enter(id));
+      run = await takeOverRun(ctx, threadId, id, admit);
     } finally {
       if (run) this.#execute(run);
-      else this.#quarantine.withdraw(id);
+      // Another sweep may have taken it over meanwhile.
+      else if (isAdmitted) this.#quarantine.withdraw(id);
     }
   }
 
