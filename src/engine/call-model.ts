@@ -109,15 +109,19 @@ async function* streamOnce(
     if (!isFinished) throw new BrokenStreamError('The answer of the model ended without a finish reason.');
   } catch (error) {
     if (abortSignal.aborted) throw abortSignal.reason;
-    const known = [BrokenStreamError, ResponseTooLargeError].some((each) => error instanceof each);
-    throw known || APICallError.isInstance(error)
-      ? error
-      : new BrokenStreamError('The answer of the model was interrupted or could not be read.', { cause: error });
+    throw knownError(error);
   } finally {
     clearTimeout(timer);
     silence.abort();
     await reader?.cancel().catch(() => {});
   }
+}
+
+/** The error itself if it says what happened. */
+function knownError(error: unknown): unknown {
+  const known = [BrokenStreamError, ResponseTooLargeError].some((each) => error instanceof each);
+  if (known || APICallError.isInstance(error)) return error;
+  return new BrokenStreamError('The answer of the model was interrupted or could not be read.', { cause: error });
 }
 
 /** Whether a part adds to the answer. Empty deltas add nothing. */

@@ -31,12 +31,15 @@ function limitedBody(body: ReadableStream<Uint8Array>, meter: ResponseMeter | un
   return eachChunk(body, (chunk, controller) => {
     size += chunk.length;
     const isTooLarge = meter ? !meter.add(chunk.length) : size > providerLimits.responseBytes;
-    if (!isTooLarge) return controller.enqueue(chunk);
+    if (!isTooLarge) {
+      controller.enqueue(chunk);
+      return true;
+    }
     const error = meter
       ? new ResponseTooLargeError(meter.maxBytes, 'a part of an answer, or nothing but empty parts,')
       : new ResponseTooLargeError(providerLimits.responseBytes);
     controller.error(error);
-    return 'stop';
+    return false;
   });
 }
 
@@ -45,15 +48,16 @@ function cutBody(body: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
   return eachChunk(body, (chunk, controller) => {
     controller.enqueue(chunk.subarray(0, room));
     room -= chunk.length;
-    if (room > 0) return;
+    if (room > 0) return true;
     controller.close();
-    return 'stop';
+    return false;
   });
 }
 
-type OnChunk = (chunk: Uint8Array, controller: ReadableStreamDefaultController<Uint8Array>) => 'stop' | void;
+/** Returns whether the next chunk may be read. */
+type OnChunk = (chunk: Uint8Array, controller: ReadableStreamDefaultController<Uint8Array>) => boolean;
 
-/** A stream that reads another one chunk by chunk as it is read itself, and cancels it when `onChunk` returns 'stop'. */
+/** A stream that reads another one chunk by chunk as it is read itself, and cancels it when `onChunk` returns false. */
 function eachChunk(body: ReadableStream<Uint8Array>, onChunk: OnChunk): ReadableStream<Uint8Array> {
   const reader = body.getReader();
   return new ReadableStream<Uint8Array>(
@@ -61,7 +65,7 @@ function eachChunk(body: ReadableStream<Uint8Array>, onChunk: OnChunk): Readable
       pull: async (controller) => {
         const { done, value } = await reader.read();
         if (done) controller.close();
-        else if (onChunk(value, controller) === 'stop') await reader.cancel().catch(() => {});
+        else if (!onChunk(value, controller)) await reader.cancel().catch(() => {});
       },
       cancel: (reason) => reader.cancel(reason),
     },
