@@ -13,6 +13,7 @@ import {
   waitBeforeRetry,
 } from '../providers/model-error.ts';
 import { ResponseMeter } from '../providers/response-meter.ts';
+import { engineLimits } from './limits.ts';
 
 /** How long to wait for a model, and how often to retry. */
 export interface ModelTimeouts {
@@ -26,7 +27,7 @@ export interface ModelTimeouts {
 /** The limits of one call of a model. */
 export interface CallLimits {
   timeouts: ModelTimeouts;
-  /** The bytes that a response may contain between two parts with content. */
+  /** The bytes that a response may contain beside its content. */
   silentBytes: number;
 }
 
@@ -102,7 +103,7 @@ async function* streamOnce(
       clearTimeout(timer);
       timer = startTimer(stallMs, 'paused in the middle of its answer');
       if (value.type === 'error') throw asError(value.error);
-      if (hasContent(value)) meter.reset();
+      meter.subtract(worthOf(value));
       isFinished ||= value.type === 'finish' && value.finishReason.raw !== undefined;
       yield value;
     }
@@ -124,10 +125,11 @@ function knownError(error: unknown): unknown {
   return new BrokenStreamError('The answer of the model was interrupted or could not be read.', { cause: error });
 }
 
-/** Whether a part adds to the answer. Empty deltas add nothing. */
-function hasContent(part: LanguageModelV4StreamPart): boolean {
-  if ('delta' in part) return part.delta !== '';
-  return part.type === 'tool-input-start' || part.type === 'tool-call' || part.type === 'finish';
+/** The bytes of a response that a part may have taken: JSON can escape each character, and names fields around it. */
+function worthOf(part: LanguageModelV4StreamPart): number {
+  const call = part.type === 'tool-input-start' ? part.toolName : part.type === 'tool-call' ? part.input : '';
+  const content = 'delta' in part ? part.delta : call;
+  return content === '' ? 0 : engineLimits.partBytes + 8 * content.length;
 }
 
 const asError = (error: unknown) =>

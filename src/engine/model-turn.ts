@@ -19,6 +19,9 @@ export interface ModelCall {
   arguments: string;
 }
 
+/** The characters of a provider's id of a call that do not count as arguments. */
+const idLength = 200;
+
 /** The limit that an answer has reached. */
 export type AnswerLimit = 'ANSWER_TOO_LONG' | 'ARGUMENTS_TOO_LONG';
 
@@ -154,6 +157,8 @@ export class TurnWriter {
 
   async #startCall(providerId: string, givenName: string): Promise<void> {
     if (this.#calls.has(providerId) || this.#surplus.has(providerId)) return;
+    // What is longer than any id or name counts as arguments.
+    this.#argumentRoom.take(`${providerId.slice(idLength)}${givenName.slice(toolLimits.functionName)}`);
     if (this.#calls.size >= this.#execution.answer.toolCalls) {
       this.#surplus.add(providerId);
       return;

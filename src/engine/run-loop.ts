@@ -87,7 +87,7 @@ async function callWithPrompt(execution: RunExecution, hasSteps: boolean, turnWr
   return true;
 }
 
-/** What a response may contain without new content: one part can be the whole of a text, escaped. */
+/** What a response may contain beside its content: one part can be the whole of a text, escaped. */
 const silentBytes = ({ textBytes, argumentBytes }: AnswerLimits) =>
   2 * Math.max(textBytes, argumentBytes) + engineLimits.silentBytes;
 

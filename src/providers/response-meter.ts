@@ -1,12 +1,12 @@
 const meters = new WeakMap<AbortSignal, ResponseMeter>();
 
 /**
- * Counts the bytes of a streamed response that bring no content: the reader of the parts resets it. A provider may stream
- * for long, but what it sends without effect, or as one piece, is bounded. The signal of a request leads to its meter,
- * because the packages of the vendors pass on nothing else.
+ * Counts the bytes of a streamed response that bring no content: the reader of the parts subtracts what each part is worth.
+ * A provider may stream for long, but what it sends without effect, beside the content, or as one piece is bounded. The
+ * signal of a request leads to its meter, because the packages of the vendors pass on nothing else.
  */
 export class ResponseMeter {
-  /** The bytes that may arrive between two resets. */
+  /** The bytes that may be outstanding. */
   readonly maxBytes: number;
   #bytes = 0;
 
@@ -32,8 +32,8 @@ export class ResponseMeter {
     return this.#bytes <= this.maxBytes;
   }
 
-  /** Content has arrived. */
-  reset(): void {
-    this.#bytes = 0;
+  /** Content has arrived that may have taken as many bytes. */
+  subtract(bytes: number): void {
+    this.#bytes = Math.max(this.#bytes - bytes, 0);
   }
 }

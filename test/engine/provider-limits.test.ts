@@ -16,6 +16,7 @@ async function outcome() {
 
 const half = 'x'.repeat(100_000);
 const empty = `data: ${JSON.stringify({ id: 'x', choices: [{ index: 0, delta: { content: '' } }] })}\n\n`;
+const padded = `data: ${JSON.stringify({ id: 'x', note: half, choices: [{ index: 0, delta: { reasoning: '.' } }] })}\n\n`;
 const nameless = `data: ${JSON.stringify({ id: 'x', choices: [{ index: 0, delta: { tool_calls: [{ index: 0, function: { arguments: half } }] } }] })}\n\n`;
 
 describe('a response without an end ends the run FAILED, and its connection', () => {
@@ -25,6 +26,7 @@ describe('a response without an end ends the run FAILED, and its connection', ()
     ['comments', `: ${half}\n\n`],
     ['empty deltas', empty.repeat(100)],
     ['arguments of a call without a name', nameless],
+    ['long fields around the content', padded],
   ];
   test.each(pieces)('%s', async (name, piece) => {
     const closed = Promise.withResolvers<void>();

@@ -108,8 +108,9 @@ async function closeLostStep(ctx: DomainContext, run: ClaimedRun): Promise<void>
   try {
     await changeRun(ctx, run, close);
   } catch (error) {
-    // An error is no loss of a worker.
-    if (!(error instanceof LeaseLostError)) await handBackRun(ctx, run);
+    // An error is no loss of a worker: the next sweep takes the run over again.
+    const { id, fence } = run;
+    await ctx.db.run.updateMany({ where: { id, fence }, data: { leasedUntil: null, fence: fence + 1 } });
     throw error;
   }
 }
