@@ -140,10 +140,17 @@ test('the arguments of calls that are not made count as well', async () => {
   expect(await outcome({ tools })).toMatchObject({ status: 'INCOMPLETE', incompleteReason: 'ARGUMENTS_TOO_LONG' });
 });
 
-test('the name of a tool that the model invents is cut', async () => {
+test('the name of a tool that the model invents is cut, and counts as arguments', async () => {
+  const called = (length: number) => ({ ...callOf(0, '{}'), function: { name: 'n'.repeat(length), arguments: '{}' } });
+  const closed = endless(
+    () => {},
+    (respond) => respond.delta({ tool_calls: [called(5000)] }),
+  );
+  expect(await outcome({ tools })).toMatchObject({ status: 'INCOMPLETE', incompleteReason: 'ARGUMENTS_TOO_LONG' });
+  await closed;
   model.answers(
     async (respond) => {
-      const call = { ...callOf(0, '{}'), function: { name: 'n'.repeat(5000), arguments: '{}' } };
+      const call = called(300);
       await respond.delta({ tool_calls: [call] });
       await respond.end('tool_calls');
     },
