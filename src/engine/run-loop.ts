@@ -52,7 +52,7 @@ export async function runLoop(execution: RunExecution): Promise<RunOutcome | nul
     const turn = turnWriter.turn();
     steps = turnWriter.steps;
     usage.add(turn.usage, turn.generationMs);
-    if (turn.limit) return { ...endAtLimit(execution, turn.limit), usage: turn.usage, openStep: turnWriter.step };
+    if (turn.limit) return { ...endAtLimit(execution, turn, turn.limit), usage: turn.usage, openStep: turnWriter.step };
     if (turn.calls.length === 0) {
       const end = await untilAborted(endOf(execution, turn), signal);
       return { end, usage: turn.usage, openStep: turnWriter.step };
@@ -91,11 +91,19 @@ async function callWithPrompt(execution: RunExecution, hasSteps: boolean, turnWr
 const silentBytes = ({ textBytes, argumentBytes }: AnswerLimits) =>
   2 * Math.max(textBytes, argumentBytes) + engineLimits.silentBytes;
 
-function endAtLimit({ answer }: RunExecution, reason: AnswerLimit): Pick<RunOutcome, 'end' | 'stepFault'> {
+function endAtLimit(
+  { answer }: RunExecution,
+  { calls }: Turn,
+  reason: AnswerLimit,
+): Pick<RunOutcome, 'end' | 'stepFault'> {
   const end = { status: 'INCOMPLETE', reason } as const;
-  if (reason === 'ANSWER_TOO_LONG') return { end };
-  const message = `The arguments of the calls are longer than ${answer.argumentBytes} bytes. No call was made.`;
-  return { end, stepFault: { code: 'arguments_too_long', message, retryable: false } };
+  if (calls.length === 0) return { end };
+  const [what, bytes] =
+    reason === 'ANSWER_TOO_LONG'
+      ? ['The answer is', answer.textBytes]
+      : ['The arguments of the calls are', answer.argumentBytes];
+  const message = `${what} longer than ${bytes} bytes. No call was made.`;
+  return { end, stepFault: { code: reason.toLowerCase(), message, retryable: false } };
 }
 
 const toolTextsOf = ({ forModel }: Toolbox) => forModel.map((tool) => JSON.stringify(tool));

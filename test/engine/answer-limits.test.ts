@@ -92,7 +92,11 @@ test('text after calls, which is dropped, counts as well', async () => {
     (respond) => respond.text('and so on '),
     (respond) => respond.delta({ tool_calls: [callOf(0, '{}')] }),
   );
-  expect(await outcome({ tools })).toMatchObject({ status: 'INCOMPLETE', incompleteReason: 'ANSWER_TOO_LONG' });
+  expect(await outcome({ tools })).toMatchObject({
+    status: 'INCOMPLETE',
+    incompleteReason: 'ANSWER_TOO_LONG',
+    steps: { nodes: [{ status: 'FAILED', lastError: { code: 'answer_too_long' }, toolCalls: [{ status: 'FAILED' }] }] },
+  });
   await closed;
 });
 

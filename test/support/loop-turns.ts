@@ -8,14 +8,19 @@ export class LoopTurns implements Disposable {
     setImmediate(() => this.#onTurn());
   }
 
-  /** The CPU time of the longest turn so far, in milliseconds. */
+  /** The CPU time of the longest turn so far, the present one included, in milliseconds. */
   get longestMs(): number {
-    return this.#longest / 1000;
+    return Math.max(this.#longest, this.#present) / 1000;
+  }
+
+  /** The CPU time of the present turn, in microseconds. */
+  get #present(): number {
+    const { user, system } = process.threadCpuUsage(this.#before);
+    return user + system;
   }
 
   #onTurn(): void {
-    const { user, system } = process.threadCpuUsage(this.#before);
-    this.#longest = Math.max(this.#longest, user + system);
+    this.#longest = Math.max(this.#longest, this.#present);
     this.#before = process.threadCpuUsage();
     if (!this.#isStopped) setImmediate(() => this.#onTurn());
   }
