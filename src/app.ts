@@ -108,7 +108,9 @@ export async function startApp(config: Config, secrets: Secrets, overrides: Over
 async function open(start: Start): Promise<App> {
   const { config, secrets, log, closing } = start;
   const { role, timing } = config;
-  const providers = openProviders(secrets.providers);
+  const safe = new SafeFetch(new HostPolicy(config.tools.pluginHosts));
+  closing.add(() => safe.close());
+  const providers = openProviders(secrets.providers, (url, signal) => safe.fetch(url, { signal: signal ?? null }));
   const models = await openModels(config, providers);
   const embedder = config.tools.embedding && openEmbedder(providers, config.tools.embedding);
   const { database, queue } = await openStorage(start);
@@ -122,7 +124,7 @@ async function open(start: Start): Promise<App> {
     feeds: new ThreadFeeds({ database, bus, pollMs: timing.feedPollMs }),
     embedder: embedder && (await withVectors(embedder, database, log)),
     ...(await openFiles(start, vault)),
-    ...openTools(start, providers, python),
+    ...openTools(start, { providers, python, safe }),
   };
   const adminKey = await openAdminKey(secrets, secretFiles, services);
   if (role !== 'api') await startWorker(start, services, python);
@@ -213,13 +215,10 @@ function openPython({ config, overrides, log, closing }: Start): Python {
 
 function openTools(
   { config, closing }: Start,
-  providers: Providers,
-  python: Python,
+  { providers, python, safe }: { providers: Providers; python: Python; safe: SafeFetch },
 ): Pick<Services, 'tools' | 'plugins'> {
-  const { imageModel, pluginHosts, searchUrl } = config.tools;
+  const { imageModel, searchUrl } = config.tools;
   const images = new ImageModelRegistry(providers, imageModel);
-  const safe = new SafeFetch(new HostPolicy(pluginHosts));
-  closing.add(() => safe.close());
   const documents = new DocumentReader(config.timing.offload);
   closing.add(() => documents.close());
   return { tools: new Tools({ python, images, safe, searchUrl }), plugins: new Plugins(safe, documents) };
@@ -228,7 +227,8 @@ function openTools(
 async function startWorker({ config, closing }: Start, services: Services, python: Python): Promise<void> {
   const offload = new Offload(config.timing.offload);
   closing.add(() => offload.close());
-  const worker = new Worker(services, { concurrency: config.workerConcurrency, timeouts: config.model, offload });
+  const { workerConcurrency: concurrency, model: timeouts, answer } = config;
+  const worker = new Worker(services, { concurrency, timeouts, answer, offload });
   closing.add(() => worker.stop());
   await worker.start();
   if (config.tools.python.ready > 0) python.warmUp();

@@ -100,7 +100,7 @@ const rooms: Record<string, readonly string[]> = {
   // Runs.
   engine: [
     ...['domain', ...database, 'bus/bus', 'offload/offload', 'offload/offload-error', 'providers/model-catalog'],
-    ...['providers/model-error', 'queue/queue', 'tools/tool'],
+    ...['providers/model-error', 'providers/response-meter', 'queue/queue', 'tools/tool'],
   ],
 
   // The graph.

@@ -72,6 +72,21 @@ const models = {
     stallMs: setting('MODEL_STALL_SECONDS', seconds(1, 3600), 60, 'Maximum pause within an answer.'),
     retries: setting('MODEL_RETRIES', whole(0, 10), 3, 'Retries of a call that fails before its first token.'),
   },
+  answer: {
+    textBytes: setting(
+      'MAX_ANSWER_BYTES',
+      bytes(100, 16e6),
+      1e6,
+      'Maximum size of the text of an answer, and of its reasoning.',
+    ),
+    argumentBytes: setting(
+      'MAX_ARGUMENT_BYTES',
+      bytes(100, 16e6),
+      256e3,
+      'Total size of the arguments of the calls of an answer.',
+    ),
+    toolCalls: setting('MAX_TOOL_CALLS', whole(1, 1000), 128, 'Calls of an answer; further ones are not made.'),
+  },
   demoDelayMs: setting('DEMO_DELAY_MS', whole(0, 10_000, 'milliseconds'), 40, 'Pause of the demo before each word.'),
 };
 const providers = Object.fromEntries(vendors.map(({ name, settings }) => [name, settings]));

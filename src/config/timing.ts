@@ -13,6 +13,8 @@ export interface Timing {
     readonly claimRetryMs: number;
     /** How long the steps of a run with `recordSteps: NONE` are kept after its end, for subscribers that lag. */
     readonly stepRetentionMs: number;
+    /** How long a suspect, a run that has lost a worker, is executed before the worker takes over the next suspect. */
+    readonly quarantineMs: number;
     /** How soon the deltas that the database refused are stored again. */
     readonly deltaRetryMs: number;
   };
@@ -90,6 +92,7 @@ export const defaultTiming: Timing = {
     sweepMs: 3000,
     claimRetryMs: 100,
     stepRetentionMs: 60_000,
+    quarantineMs: 10_000,
     deltaRetryMs: 200,
   },
   chore: { tidyMs: 20_000, retentionMs: 600_000 },

@@ -2,11 +2,15 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PGlite } from '@electric-sql/pglite';
 import { PrismaPGlite } from 'pglite-prisma-adapter';
+import { TurnBudget } from '../async/turn-budget.ts';
 import { type Database, openClient, type StatementListener } from './client.ts';
 import { createPglite } from './create-pglite.ts';
 import { lockDataDir } from './lock.ts';
 import { appliedMigrationsSql, hasMigrationsSql, migrate } from './migrate.ts';
 import { migrationAdapter } from './schema-engine.ts';
+
+/** How long statements may hold a turn of the event loop, in milliseconds. One more statement can end after that. */
+const turnMs = 15;
 
 /** PostgreSQL in this process. It has one connection: a transaction must not await anything but its own statements. */
 export interface EmbeddedDatabase {
@@ -35,6 +39,7 @@ export async function openPglite(options: {
     });
     await pglite.exec(`SET TIME ZONE 'UTC'`);
     await migrate(migrationAdapter(pglite), () => readApplied(pglite));
+    giveWay(pglite);
     const client = openClient(new PrismaPGlite(pglite), onStatement);
     const close = async () => {
       await client.$disconnect();
@@ -46,6 +51,19 @@ export async function openPglite(options: {
     await unlock();
     throw error;
   }
+}
+
+/**
+ * Lets the event loop turn between statements. A statement settles within a microtask: without this, a chain of them keeps
+ * timers and sockets waiting until its end.
+ */
+function giveWay(pglite: PGlite): void {
+  const budget = new TurnBudget(turnMs);
+  const run = pglite._runExclusiveQuery.bind(pglite);
+  pglite._runExclusiveQuery = <T>(statement: () => Promise<T>) => {
+    const wait = budget.wait();
+    return wait ? wait.then(() => run(statement)) : run(statement);
+  };
 }
 
 async function readApplied(pglite: PGlite): Promise<string[]> {

@@ -105,6 +105,14 @@ export const messageLimits = {
   files: 100,
 } as const;
 
+/** Limits of reading texts from their deltas. The settings of answers keep what a run writes below them. */
+export const textLimits = {
+  /** Characters that are read of one growing text; the rest is cut off. */
+  text: 16_000_000,
+  /** Bytes of the deltas that one read returns. */
+  textsTogether: 64_000_000,
+} as const;
+
 /** Limits of runs. */
 export const runLimits = {
   /** Characters in `instructions`, and in `additionalInstructions`. */
@@ -134,8 +142,10 @@ export const runLimits = {
    * of their own.
    */
   conversationBytes: 32_000_000,
+  /** Bytes of the calls and outputs of its earlier steps that a run reads; older steps are omitted. */
+  stepBytes: 32_000_000,
   /** Workers that can be lost while they execute a run; then the run fails. */
-  lostWorkers: 3,
+  lostWorkers: 2,
 } as const;
 
 /** Limits of tools and of their calls. */

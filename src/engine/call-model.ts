@@ -6,7 +6,14 @@ import {
 } from '@ai-sdk/provider';
 import { retry } from '../async/retry.ts';
 import { untilAborted } from '../async/until-aborted.ts';
-import { BrokenStreamError, ModelTimeoutError, waitBeforeRetry } from '../providers/model-error.ts';
+import {
+  BrokenStreamError,
+  ModelTimeoutError,
+  ResponseTooLargeError,
+  waitBeforeRetry,
+} from '../providers/model-error.ts';
+import { ResponseMeter } from '../providers/response-meter.ts';
+import { engineLimits } from './limits.ts';
 
 /** How long to wait for a model, and how often to retry. */
 export interface ModelTimeouts {
@@ -15,6 +22,13 @@ export interface ModelTimeouts {
   /** The time limit between two parts, in milliseconds. */
   stallMs: number;
   retries: number;
+}
+
+/** The limits of one call of a model. */
+export interface CallLimits {
+  timeouts: ModelTimeouts;
+  /** The bytes that a response may contain beside its content. */
+  silentBytes: number;
 }
 
 /** The parts that carry content of an answer. */
@@ -34,16 +48,16 @@ interface BegunAnswer {
 /**
  * Calls a model and yields the parts that it streams. A call that fails before the first content part is retried if the error
  * allows it, after the wait that the provider asks for, else after an exponential wait with jitter. Throws the error of the last
- * call, or the signal's reason when it aborts.
+ * call, or the signal's reason when it aborts. Closes the connection at once when the consumer stops.
  */
 export async function* callModel(
   model: LanguageModelV4,
   options: LanguageModelV4CallOptions,
-  timeouts: ModelTimeouts,
+  limits: CallLimits,
   signal: AbortSignal,
 ): AsyncGenerator<LanguageModelV4StreamPart> {
-  const { head, rest } = await retry(() => beginAnswer(streamOnce(model, options, timeouts, signal)), {
-    tries: timeouts.retries + 1,
+  const { head, rest } = await retry(() => beginAnswer(streamOnce(model, options, limits, signal)), {
+    tries: limits.timeouts.retries + 1,
     wait: (error, failed) => waitBeforeRetry(error, model.modelId, failed),
     signal,
   });
@@ -69,7 +83,7 @@ async function beginAnswer(rest: AsyncGenerator<LanguageModelV4StreamPart>): Pro
 async function* streamOnce(
   model: LanguageModelV4,
   options: LanguageModelV4CallOptions,
-  { timeoutMs, stallMs }: ModelTimeouts,
+  { timeouts: { timeoutMs, stallMs }, silentBytes }: CallLimits,
   signal: AbortSignal,
 ): AsyncGenerator<LanguageModelV4StreamPart> {
   const silence = new AbortController();
@@ -77,6 +91,7 @@ async function* streamOnce(
     setTimeout(() => silence.abort(new ModelTimeoutError(`The model ${failure} for ${ms / 1000} s.`)), ms);
   let timer = startTimer(timeoutMs, 'did not begin to answer');
   const abortSignal = AbortSignal.any([signal, silence.signal]);
+  const meter = ResponseMeter.of(abortSignal, silentBytes);
   let reader: ReadableStreamDefaultReader<LanguageModelV4StreamPart> | undefined;
   try {
     const { stream } = await untilAborted(model.doStream({ ...options, abortSignal }), abortSignal);
@@ -88,20 +103,33 @@ async function* streamOnce(
       clearTimeout(timer);
       timer = startTimer(stallMs, 'paused in the middle of its answer');
       if (value.type === 'error') throw asError(value.error);
+      meter.subtract(worthOf(value));
       isFinished ||= value.type === 'finish' && value.finishReason.raw !== undefined;
       yield value;
     }
     if (!isFinished) throw new BrokenStreamError('The answer of the model ended without a finish reason.');
   } catch (error) {
     if (abortSignal.aborted) throw abortSignal.reason;
-    const isKnown = error instanceof BrokenStreamError || APICallError.isInstance(error);
-    throw isKnown
-      ? error
-      : new BrokenStreamError('The answer of the model was interrupted or could not be read.', { cause: error });
+    throw knownError(error);
   } finally {
     clearTimeout(timer);
+    silence.abort();
     await reader?.cancel().catch(() => {});
   }
+}
+
+/** The error itself if it says what happened. */
+function knownError(error: unknown): unknown {
+  const known = [BrokenStreamError, ResponseTooLargeError].some((each) => error instanceof each);
+  if (known || APICallError.isInstance(error)) return error;
+  return new BrokenStreamError('The answer of the model was interrupted or could not be read.', { cause: error });
+}
+
+/** The bytes of a response that a part may have taken: JSON can escape each character, and names fields around it. */
+function worthOf(part: LanguageModelV4StreamPart): number {
+  const call = part.type === 'tool-input-start' ? part.toolName : part.type === 'tool-call' ? part.input : '';
+  const content = 'delta' in part ? part.delta : call;
+  return content === '' ? 0 : engineLimits.partBytes + 8 * content.length;
 }
 
 const asError = (error: unknown) =>

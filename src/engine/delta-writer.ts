@@ -7,6 +7,9 @@ import { storable, storeDeltas, type TextDelta, textId } from '../domain/log/gro
 import type { ClaimedRun } from '../domain/run/lease.ts';
 import type { Logger } from '../log.ts';
 
+/** The characters of deltas that one statement stores, and the deltas of one more run. A longer statement holds the event loop. */
+const batchLength = 500_000;
+
 /** Writes the growing texts of one run. */
 export interface RunWriter {
   /** Appends to a text. Returns at once; subscribers receive the delta as soon as it is persisted. */
@@ -15,6 +18,8 @@ export interface RunWriter {
   resume(ownerId: string, channel: TextChannel, text: string): void;
   /** The current texts by `textId`, including what is not persisted yet. */
   texts(): Map<string, string>;
+  /** Forgets all texts: they are stored in their rows. */
+  reset(): void;
   /** Resolves when no delta of this run is being persisted. `store: false` drops the deltas that still wait. */
   drain(options: { store: boolean }): Promise<void>;
 }
@@ -23,7 +28,7 @@ export interface RunWriter {
  * Writes the growing texts of all runs that this process executes, in batches. A delta passes four stations in this order:
  *
  * 1. `append` adds it to the pending deltas, joined with its predecessor of the same text.
- * 2. A flush takes all pending deltas and persists them with one statement, under the fences of their runs. Deltas that
+ * 2. A flush takes the pending deltas and persists them with one statement, under the fences of their runs. Deltas that
  *    arrive meanwhile go with the next flush, so the number of statements depends on the database, not on tokens or runs.
  * 3. Only then the deltas are published: what a subscriber has received can always be read again.
  * 4. A delta whose fence has passed is not published; its run is reported lost (`onLost`).
@@ -73,7 +78,11 @@ export class DeltaWriter {
     const resume = (ownerId: string, channel: TextChannel, text: string) => {
       texts.set(textId({ ownerId, channel }), text);
     };
-    return { append, resume, texts: () => texts, drain };
+    const reset = () => {
+      texts.clear();
+      halves.clear();
+    };
+    return { append, resume, texts: () => texts, reset, drain };
   }
 
   /** Forgets a run that this process no longer executes. */
@@ -98,11 +107,25 @@ export class DeltaWriter {
     // Lets everything in that a provider has already sent: one statement for all of it.
     await turn();
     if (this.#pending.size === 0) return;
-    const deltas = [...this.#pending.values()].flatMap((ofRun) => [...ofRun.values()]);
-    this.#pending.clear();
-    this.#storing = this.#storeAndPublish(deltas);
+    this.#storing = this.#storeAndPublish(this.#takeBatch());
     await this.#storing;
     this.#storing = null;
+    if (this.#pending.size > 0) void this.#flush();
+  }
+
+  /** Removes and returns pending deltas, run by run, until they have as many characters as one statement should. */
+  #takeBatch(): TextDelta[] {
+    const deltas: TextDelta[] = [];
+    let length = 0;
+    for (const [runId, ofRun] of this.#pending) {
+      if (length >= batchLength) break;
+      this.#pending.delete(runId);
+      for (const delta of ofRun.values()) {
+        deltas.push(delta);
+        length += delta.text.length;
+      }
+    }
+    return deltas;
   }
 
   async #storeAndPublish(deltas: TextDelta[]): Promise<void> {

@@ -4,6 +4,7 @@ import { finishRun, handBackRun, LeaseLostError, renewLease } from '../domain/ru
 import type { RunEnd } from '../domain/run/run.ts';
 import type { Offload } from '../offload/offload.ts';
 import { faultOf } from '../providers/model-error.ts';
+import type { AnswerLimits } from './answer-limits.ts';
 import type { ModelTimeouts } from './call-model.ts';
 import type { DeltaWriter } from './delta-writer.ts';
 import type { RunExecution } from './run-execution.ts';
@@ -20,6 +21,7 @@ export interface ExecutorContext {
   writer: DeltaWriter;
   offload: Offload;
   timeouts: ModelTimeouts;
+  answer: AnswerLimits;
   /** Aborts when the worker stops. */
   shutdown: AbortSignal;
 }
@@ -69,12 +71,15 @@ async function keepLease(ctx: DomainContext, run: Run, stopFor: (reason: StopRea
 /** The part of an execution that exists before its tools are known. */
 type ClaimedExecution = Pick<RunExecution, 'ctx' | 'run' | 'writer' | 'signal'>;
 
-async function executeClaimed({ offload, timeouts }: ExecutorContext, claimed: ClaimedExecution): Promise<void> {
+async function executeClaimed(
+  { offload, timeouts, answer }: ExecutorContext,
+  claimed: ClaimedExecution,
+): Promise<void> {
   const { ctx, run, writer, signal } = claimed;
   const usage = new RunUsage(run, ctx.models.describe(run.model));
   try {
     const toolbox = await openToolbox(ctx, run);
-    const outcome = await runLoop({ ...claimed, toolbox, usage, offload, timeouts });
+    const outcome = await runLoop({ ...claimed, toolbox, usage, offload, timeouts, answer });
     if (outcome) await finish(claimed, usage, outcome);
   } catch (error) {
     if (error instanceof LeaseLostError || signal.reason === 'lease-lost') return;
@@ -112,8 +117,11 @@ function failed(ctx: DomainContext, run: Run, error: unknown): RunEnd {
 }
 
 async function finish({ ctx, run, writer }: ClaimedExecution, total: RunUsage, outcome: RunOutcome): Promise<void> {
-  const { end, usage, openStep } = outcome;
+  const { end, usage, openStep, stepFault } = outcome;
   await writer.drain({ store: false });
-  const step = usage ? { usage, cost: total.costOf(usage) } : {};
+  const step = {
+    ...(usage ? { usage, cost: total.costOf(usage) } : {}),
+    ...(stepFault ? { status: 'FAILED' as const, error: stepFault } : {}),
+  };
   await finishRun(ctx, run, end, { texts: writer.texts(), data: total.columns(), step, openStep });
 }

@@ -1,10 +1,13 @@
 import type { LanguageModelV4FinishReason, LanguageModelV4StreamPart, LanguageModelV4Usage } from '@ai-sdk/provider';
+import { toolLimits } from '../domain/limits.ts';
 import type { ThreadChange } from '../domain/log/thread-change.ts';
 import { closeOpenStep } from '../domain/run/close-step.ts';
 import { changeRun } from '../domain/run/lease.ts';
 import { type OpenStep, openStep, startMessage, startReasoning, startToolCall } from '../domain/run/step.ts';
 import type { Usage } from '../domain/run/usage.ts';
+import { TextRoom } from './answer-limits.ts';
 import { contentParts } from './call-model.ts';
+import { engineLimits } from './limits.ts';
 import type { RunExecution } from './run-execution.ts';
 
 /** A call as the model streamed it. */
@@ -16,9 +19,19 @@ export interface ModelCall {
   arguments: string;
 }
 
+/** The characters of a provider's id of a call that do not count as arguments. */
+const idLength = 200;
+
+/** The limit that an answer has reached. */
+export type AnswerLimit = 'ANSWER_TOO_LONG' | 'ARGUMENTS_TOO_LONG';
+
 /** The result of one answer of the model. */
 export interface Turn {
   calls: ModelCall[];
+  /** The number of calls beyond the limit, which are not made. */
+  surplusCalls: number;
+  /** The limit of bytes that the answer has reached; null: none. The texts up to it are kept. */
+  limit: AnswerLimit | null;
   finish: LanguageModelV4FinishReason['unified'];
   /** null: the provider reported none. */
   usage: Usage | null;
@@ -32,10 +45,16 @@ export interface Turn {
 export class TurnWriter {
   readonly #execution: RunExecution;
   readonly #calls = new Map<string, ModelCall>();
+  /** The provider's ids of the calls beyond the limit. */
+  readonly #surplus = new Set<string>();
+  readonly #textRoom: TextRoom;
+  readonly #reasoningRoom: TextRoom;
+  readonly #argumentRoom: TextRoom;
   #steps: number;
   #step: OpenStep | null = null;
   #messageId: string | null = null;
   #isReasoning = false;
+  #isTextDropped = false;
   #text = '';
   #firstAt: number | null = null;
   #hasAnswered = false;
@@ -43,8 +62,12 @@ export class TurnWriter {
 
   /** `steps`: the number of steps that the run already has. */
   constructor(execution: RunExecution, steps: number) {
+    const { textBytes, argumentBytes } = execution.answer;
     this.#execution = execution;
     this.#steps = steps;
+    this.#textRoom = new TextRoom(textBytes);
+    this.#reasoningRoom = new TextRoom(textBytes);
+    this.#argumentRoom = new TextRoom(argumentBytes);
   }
 
   /** Processes the next part. Resolves when the writer is ready for another one. */
@@ -56,6 +79,16 @@ export class TurnWriter {
     if (part.type === 'tool-input-delta') return this.#onArguments(part.id, part.delta);
     if (part.type === 'tool-call') return this.#onCall(part.toolCallId, part.toolName, part.input);
     if (part.type === 'finish') this.#turn = { finish: part.finishReason.unified, usage: usageFrom(part.usage) };
+  }
+
+  /** Whether the rest of the answer must not be read: it has reached a limit. */
+  get isOver(): boolean {
+    return this.#limit !== null || this.#surplus.size >= engineLimits.surplusCalls;
+  }
+
+  get #limit(): AnswerLimit | null {
+    if (this.#textRoom.isExceeded || this.#reasoningRoom.isExceeded) return 'ANSWER_TOO_LONG';
+    return this.#argumentRoom.isExceeded ? 'ARGUMENTS_TOO_LONG' : null;
   }
 
   /** The open step; null: no step is open. */
@@ -76,14 +109,20 @@ export class TurnWriter {
   /** The result, after the last part. */
   turn(): Turn {
     const generationMs = this.#firstAt === null ? 0 : performance.now() - this.#firstAt;
-    return { ...this.#turn, text: this.#text, generationMs, calls: [...this.#calls.values()] };
+    const calls = [...this.#calls.values()];
+    return {
+      ...{ ...this.#turn, text: this.#text, generationMs, calls },
+      ...{ surplusCalls: this.#surplus.size, limit: this.#limit },
+    };
   }
 
-  async #onText(text: string): Promise<void> {
+  async #onText(added: string): Promise<void> {
+    const text = this.#textRoom.take(added);
     if (text === '') return;
     const { ctx, run, writer } = this.#execution;
     if (this.#calls.size > 0) {
-      ctx.log.warn({ runId: run.id }, 'text after tool calls dropped');
+      if (!this.#isTextDropped) ctx.log.warn({ runId: run.id }, 'text after tool calls dropped');
+      this.#isTextDropped = true;
       return;
     }
     if (this.#messageId === null) {
@@ -97,7 +136,8 @@ export class TurnWriter {
     writer.append(this.#messageId, 'TEXT', text);
   }
 
-  async #onReasoning(text: string): Promise<void> {
+  async #onReasoning(added: string): Promise<void> {
+    const text = this.#reasoningRoom.take(added);
     if (text === '') return;
     const { ctx, run, writer } = this.#execution;
     if (!this.#isReasoning) {
@@ -115,8 +155,16 @@ export class TurnWriter {
     if (this.#isReasoning) await this.#execution.writer.drain({ store: true });
   }
 
-  async #startCall(providerId: string, name: string): Promise<void> {
-    if (this.#calls.has(providerId)) return;
+  async #startCall(providerId: string, givenName: string): Promise<void> {
+    if (this.#calls.has(providerId) || this.#surplus.has(providerId)) return;
+    // What is longer than any id or name counts as arguments.
+    this.#argumentRoom.take(`${providerId.slice(idLength)}${givenName.slice(toolLimits.functionName)}`);
+    if (this.#calls.size >= this.#execution.answer.toolCalls) {
+      this.#surplus.add(providerId);
+      return;
+    }
+    // No tool has a longer name.
+    const name = givenName.slice(0, toolLimits.functionName);
     if (this.#messageId) await this.#endMessage();
     else if (this.#calls.size === 0) await this.#endReasoning();
     const { ctx, run, toolbox } = this.#execution;
@@ -129,7 +177,8 @@ export class TurnWriter {
     this.#calls.set(providerId, { id: call.id, name, arguments: '' });
   }
 
-  #onArguments(providerId: string, text: string): void {
+  #onArguments(providerId: string, added: string): void {
+    const text = this.#argumentRoom.take(added);
     const call = this.#calls.get(providerId);
     if (!call || text === '') return;
     call.arguments += text;
@@ -138,8 +187,10 @@ export class TurnWriter {
 
   /** The complete call. Providers that do not stream arguments send nothing else. */
   async #onCall(providerId: string, name: string, input: string): Promise<void> {
+    const isNew = !this.#surplus.has(providerId);
     await this.#startCall(providerId, name);
-    if (this.#calls.get(providerId)?.arguments === '') this.#onArguments(providerId, input);
+    const call = this.#calls.get(providerId);
+    if (call ? call.arguments === '' : isNew) this.#onArguments(providerId, input);
   }
 
   /** Ends a message that calls follow: the message is a step, and the calls are the next one. */
@@ -148,6 +199,7 @@ export class TurnWriter {
     await writer.drain({ store: false });
     const outcome = { status: 'COMPLETED', incompleteReason: null } as const;
     await this.#change((change) => closeOpenStep(change, run.id, outcome, writer.texts()));
+    writer.reset();
     this.#step = null;
     this.#text = '';
     this.#messageId = null;

@@ -1,6 +1,7 @@
 import type { Run } from '../db/generated/client.ts';
 import type { DomainContext } from '../domain/context.ts';
 import type { Offload } from '../offload/offload.ts';
+import type { AnswerLimits } from './answer-limits.ts';
 import type { ModelTimeouts } from './call-model.ts';
 import type { RunWriter } from './delta-writer.ts';
 import type { RunUsage } from './run-usage.ts';
@@ -15,6 +16,7 @@ export interface RunExecution {
   readonly usage: RunUsage;
   readonly offload: Offload;
   readonly timeouts: ModelTimeouts;
+  readonly answer: AnswerLimits;
   /** Aborts when the execution must stop; the reason says why (`StopReason`). */
   readonly signal: AbortSignal;
 }

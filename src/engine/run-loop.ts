@@ -1,12 +1,16 @@
+import { TurnBudget } from '../async/turn-budget.ts';
 import { untilAborted } from '../async/until-aborted.ts';
 import type { Run } from '../db/generated/client.ts';
+import type { RunFault } from '../domain/error.ts';
 import type { RunEnd } from '../domain/run/run.ts';
 import type { OpenStep } from '../domain/run/step.ts';
 import type { Usage } from '../domain/run/usage.ts';
 import { formatFault } from './answer-format.ts';
+import type { AnswerLimits } from './answer-limits.ts';
 import { callModel } from './call-model.ts';
+import { engineLimits } from './limits.ts';
 import { callOptions } from './model-options.ts';
-import { type Turn, TurnWriter } from './model-turn.ts';
+import { type AnswerLimit, type Turn, TurnWriter } from './model-turn.ts';
 import { fitPrompt } from './prompt.ts';
 import type { RunExecution } from './run-execution.ts';
 import type { RunUsage } from './run-usage.ts';
@@ -21,7 +25,12 @@ export interface RunOutcome {
   usage: Usage | null;
   /** The open step; null: no step is open; absent: unknown. */
   openStep?: OpenStep | null;
+  /** Why the open step and its calls failed; absent: they end as the run does. */
+  stepFault?: RunFault;
 }
+
+/** How long parts of answers that have been received may hold a turn of the event loop, in milliseconds. */
+const turns = new TurnBudget(15);
 
 /**
  * Alternates between answers of the model and calls of tools until the run ends. Returns null if the run waits for its
@@ -32,6 +41,7 @@ export async function runLoop(execution: RunExecution): Promise<RunOutcome | nul
   // Fence 1 is the first claim: the run has no steps yet.
   let steps = run.fence === 1 ? 0 : await ctx.db.step.count({ where: { runId: run.id } });
   if (run.attempt > 1 && (await resumeStep(execution)) === 'wait') return null;
+  writer.reset();
   for (;;) {
     const limit = limitReached(run, usage, steps);
     if (limit) return { end: limit, usage: null };
@@ -42,18 +52,20 @@ export async function runLoop(execution: RunExecution): Promise<RunOutcome | nul
     const turn = turnWriter.turn();
     steps = turnWriter.steps;
     usage.add(turn.usage, turn.generationMs);
+    if (turn.limit) return { ...endAtLimit(execution, turn, turn.limit), usage: turn.usage, openStep: turnWriter.step };
     if (turn.calls.length === 0) {
       const end = await untilAborted(endOf(execution, turn), signal);
       return { end, usage: turn.usage, openStep: turnWriter.step };
     }
     await writer.drain({ store: false });
     if ((await handleCalls(execution, turn)) === 'wait') return null;
+    writer.reset();
   }
 }
 
 /** Calls the model with the transcript. Returns false, without a call, if the least prompt exceeds `maxPromptTokens`. */
 async function callWithPrompt(execution: RunExecution, hasSteps: boolean, turnWriter: TurnWriter): Promise<boolean> {
-  const { ctx, run, toolbox, usage, offload, timeouts, signal } = execution;
+  const { ctx, run, toolbox, usage, offload, timeouts, answer, signal } = execution;
   const transcript = await readTranscript(ctx, run, hasSteps);
   const options = callOptions(execution);
   const fitting = fitPrompt({ offload, owner: run.workspaceId }, transcript, toolTextsOf(toolbox), {
@@ -65,8 +77,33 @@ async function callWithPrompt(execution: RunExecution, hasSteps: boolean, turnWr
   usage.recordPrompt(size);
   if (isTooLong) return false;
   const model = ctx.models.languageModel(run.model);
-  for await (const part of callModel(model, { ...options, prompt }, timeouts, signal)) await turnWriter.onPart(part);
+  const parts = callModel(model, { ...options, prompt }, { timeouts, silentBytes: silentBytes(answer) }, signal);
+  for await (const part of parts) {
+    await turnWriter.onPart(part);
+    // Leaving the loop closes the connection.
+    if (turnWriter.isOver) break;
+    await turns.wait();
+  }
   return true;
+}
+
+/** What a response may contain beside its content: one part can be the whole of a text, escaped. */
+const silentBytes = ({ textBytes, argumentBytes }: AnswerLimits) =>
+  2 * Math.max(textBytes, argumentBytes) + engineLimits.silentBytes;
+
+function endAtLimit(
+  { answer }: RunExecution,
+  { calls }: Turn,
+  reason: AnswerLimit,
+): Pick<RunOutcome, 'end' | 'stepFault'> {
+  const end = { status: 'INCOMPLETE', reason } as const;
+  if (calls.length === 0) return { end };
+  const [what, bytes] =
+    reason === 'ANSWER_TOO_LONG'
+      ? ['The answer is', answer.textBytes]
+      : ['The arguments of the calls are', answer.argumentBytes];
+  const message = `${what} longer than ${bytes} bytes. No call was made.`;
+  return { end, stepFault: { code: reason.toLowerCase(), message, retryable: false } };
 }
 
 const toolTextsOf = ({ forModel }: Toolbox) => forModel.map((tool) => JSON.stringify(tool));

@@ -6,9 +6,11 @@ import { claimQueuedRuns } from '../domain/run/claim.ts';
 import { expireRun, findStrandedRuns, type StrandedRun, takeOverRun } from '../domain/run/lease.ts';
 import type { Offload } from '../offload/offload.ts';
 import type { RunJob } from '../queue/queue.ts';
+import type { AnswerLimits } from './answer-limits.ts';
 import type { ModelTimeouts } from './call-model.ts';
 import { DeltaWriter } from './delta-writer.ts';
 import { type ExecutorContext, executeRun } from './execute-run.ts';
+import { Quarantine } from './quarantine.ts';
 
 /** How many runs one statement claims. */
 const claimBatch = 20;
@@ -17,6 +19,7 @@ export interface RunWorkerOptions {
   /** How many runs a process executes at the same time. */
   concurrency: number;
   timeouts: ModelTimeouts;
+  answer: AnswerLimits;
   offload: Offload;
 }
 
@@ -25,6 +28,7 @@ export class RunWorker {
   readonly #services: Services;
   readonly #concurrency: number;
   readonly #executor: ExecutorContext;
+  readonly #quarantine: Quarantine;
   readonly #executing = new Map<string, { done: Promise<void>; cancel: () => void }>();
   readonly #unsubscribe: () => void;
   /** Claims runs until none waits or no room is left. A request while it claims makes it look once more. */
@@ -36,10 +40,11 @@ export class RunWorker {
   #claimRetry: NodeJS.Timeout | null = null;
 
   /** `shutdown` aborts before `stop` is called. */
-  constructor(services: Services, { concurrency, timeouts, offload }: RunWorkerOptions, shutdown: AbortSignal) {
+  constructor(services: Services, { concurrency, ...options }: RunWorkerOptions, shutdown: AbortSignal) {
     this.#services = services;
     this.#concurrency = concurrency;
-    this.#executor = { services, writer: new DeltaWriter(services), offload, timeouts, shutdown };
+    this.#executor = { services, writer: new DeltaWriter(services), ...options, shutdown };
+    this.#quarantine = new Quarantine(services.timing.run.quarantineMs, () => this.#sweepForSuspects());
     this.#unsubscribe = services.bus.subscribe(cancelTopic, (message) => {
       if (message.kind === 'cancel') this.#cancel(message.runId);
     });
@@ -55,6 +60,7 @@ export class RunWorker {
     // Without room this claims nothing: it resolves after a claim that is under way.
     await this.#fill();
     await Promise.all([...this.#executing.values()].map(({ done }) => done));
+    this.#quarantine.close();
     this.#unsubscribe();
   }
 
@@ -62,7 +68,9 @@ export class RunWorker {
   async sweep(): Promise<void> {
     const { leaderless, expired } = await findStrandedRuns(this.#services.database);
     for (const run of leaderless) {
-      if (this.#room > 0) await this.#logFailure(run, 'run takeover failed', () => this.#takeOver(run));
+      const isWaitingSuspect = run.losses > 0 && run.leasedUntil === null;
+      if (this.#room === 0 || (isWaitingSuspect && !this.#quarantine.hasRoom)) continue;
+      await this.#logFailure(run, 'run takeover failed', () => this.#takeOver(run));
     }
     for (const run of expired) {
       const ctx = systemContext(this.#services, run.workspaceId);
@@ -122,8 +130,25 @@ export class RunWorker {
 
   async #takeOver({ workspaceId, threadId, id }: StrandedRun): Promise<void> {
     if (this.#executing.has(id)) return;
-    const run = await takeOverRun(systemContext(this.#services, workspaceId), threadId, id);
-    if (run) this.#execute(run);
+    const ctx = systemContext(this.#services, workspaceId);
+    let isAdmitted = false;
+    const admit = () => {
+      isAdmitted = this.#quarantine.enter(id);
+      return isAdmitted;
+    };
+    let run: Run | null = null;
+    try {
+      run = await takeOverRun(ctx, threadId, id, admit);
+    } finally {
+      if (run) this.#execute(run);
+      // Another sweep may have taken it over meanwhile.
+      else if (isAdmitted) this.#quarantine.withdraw(id);
+    }
+  }
+
+  #sweepForSuspects(): void {
+    if (this.#room === 0) return;
+    this.sweep().catch((error) => this.#services.log.error({ err: error }, 'run sweep failed'));
   }
 
   #execute(run: Run): void {
@@ -135,6 +160,7 @@ export class RunWorker {
       .finally(() => {
         // A run that this worker lost and took over again has another entry by now.
         if (this.#executing.get(run.id)?.cancel === cancel) this.#executing.delete(run.id);
+        this.#quarantine.leave(run.id);
         if (this.#isMoreWaiting) void this.#fill();
       });
     this.#executing.set(run.id, { done, cancel });

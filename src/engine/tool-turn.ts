@@ -28,7 +28,8 @@ export async function handleCalls(execution: RunExecution, turn: Turn): Promise<
   const calls = await untilAborted(checkCalls(execution, turn.calls), signal);
   const used = turn.usage ?? noUsage;
   const part = { used: { ...used, cost: usage.costOf(used) }, totals: usage.columns() };
-  const next = await storeCalls(ctx, run, calls, part, engineLimits.callsAtOnce);
+  const { surplusCalls } = turn;
+  const next = await storeCalls(ctx, run, { calls, surplusCalls }, part, engineLimits.callsAtOnce);
   if (next !== 'make') return next;
   const names = new Map(turn.calls.map(({ id, name }) => [id, name]));
   const pending = calls

@@ -6,6 +6,7 @@ import type {
 } from '@ai-sdk/provider';
 import type { Run, Step, ToolCall } from '../db/generated/client.ts';
 import type { DomainContext } from '../domain/context.ts';
+import { runLimits } from '../domain/limits.ts';
 import { clientFailure } from '../domain/run/tool-outputs.ts';
 import { partsOf } from '../domain/thread/content.ts';
 import { type PromptMessage, readConversation } from '../domain/thread/run-context.ts';
@@ -87,7 +88,7 @@ async function readSteps(
   files: PromptFiles,
 ): Promise<Unit[]> {
   const steps = await ctx.db.step.findMany({
-    where: { runId: run.id, status: 'COMPLETED' },
+    where: { id: { in: await newestSteps(ctx, run.id) } },
     include: { toolCalls: { orderBy: { index: 'asc' } } },
     orderBy: { index: 'asc' },
   });
@@ -101,27 +102,45 @@ async function readSteps(
   return units;
 }
 
-function callsForModel({ toolCalls }: StepOfRun): LanguageModelV4Prompt {
+/** The IDs of the completed steps of a run whose calls fit together into `runLimits.stepBytes`: the newest, at least one. */
+async function newestSteps(ctx: DomainContext, runId: string): Promise<string[]> {
+  const steps = await ctx.db.$queryRaw<Array<{ id: string }>>`
+    SELECT s."id" FROM (
+      SELECT s."id", sum(c."bytes") OVER newer - c."bytes" AS "newer"
+      FROM "Step" s CROSS JOIN LATERAL (
+        SELECT coalesce(sum(octet_length(t."arguments") + coalesce(octet_length(t."output"), 0)), 0) AS "bytes"
+        FROM "ToolCall" t WHERE t."workspaceId" = s."workspaceId" AND t."stepId" = s."id"
+      ) c
+      WHERE s."workspaceId" = ${ctx.workspaceId} AND s."runId" = ${runId} AND s."status" = 'COMPLETED'
+      WINDOW newer AS (ORDER BY s."index" DESC)
+    ) s WHERE s."newer" < ${runLimits.stepBytes}`;
+  return steps.map(({ id }) => id);
+}
+
+function callsForModel({ toolCalls, surplusCalls }: StepOfRun): LanguageModelV4Prompt {
   const calls = toolCalls.map(({ id, name, arguments: text }) => ({
     type: 'tool-call' as const,
     toolCallId: id,
     toolName: name,
     input: parsedArguments(text) ?? {},
   }));
-  const results = toolCalls.map(({ id, name, output, status, errorMessage }) => ({
-    type: 'tool-result' as const,
-    toolCallId: id,
-    toolName: name,
-    output:
-      status === 'FAILED'
-        ? { type: 'error-text' as const, value: failureFor(output, errorMessage) }
-        : { type: 'text' as const, value: output ?? '' },
-  }));
+  const results = toolCalls.map(({ id, name, output, status, errorMessage }, index) => {
+    // Every call of a prompt needs an output. The surplus calls are not part of it: the last output reports them.
+    const note = index === toolCalls.length - 1 ? surplusNote(surplusCalls, toolCalls.length) : '';
+    const failure = { type: 'error-text' as const, value: failureFor(output, errorMessage) + note };
+    const result = status === 'FAILED' ? failure : { type: 'text' as const, value: (output ?? '') + note };
+    return { type: 'tool-result' as const, toolCallId: id, toolName: name, output: result };
+  });
   return [
     { role: 'assistant', content: calls },
     { role: 'tool', content: results },
   ];
 }
+
+const surplusNote = (surplus: number, made: number) =>
+  surplus === 0
+    ? ''
+    : `\n[Error: ${surplus} further calls of this answer were not made. An answer can contain ${made} calls. Make the others in the next answers.]`;
 
 /** The output of a failed call, and the reason unless the output already contains it: a client's reason is its output. */
 function failureFor(output: string | null, reason: string | null): string {

@@ -3,7 +3,8 @@ import { baseUrl, printable } from '../config/kind.ts';
 import { computed, optional, required, setting } from '../config/setting.ts';
 import { DashScopeImageModel } from './dashscope-image.ts';
 import type { KnownModel } from './known-models.ts';
-import type { Provider, ProviderSettings, Vendor } from './vendor.ts';
+import { providerFetch } from './provider-fetch.ts';
+import type { FetchAnywhere, Provider, ProviderSettings, Vendor } from './vendor.ts';
 
 /** List prices of DashScope's international service, November 2026. */
 const knownModels: KnownModel[] = [
@@ -38,17 +39,17 @@ export const alibaba: Vendor = {
   open,
 };
 
-function open({ baseURL, apiKey }: ProviderSettings): Provider {
+function open({ baseURL, apiKey }: ProviderSettings, fetchAnywhere: FetchAnywhere): Provider {
   // Images and embeddings have no OpenAI-compatible form.
   const nativeURL = baseURL.replace(/\/compatible-mode\/v1$/, '/api/v1');
   const key = apiKey ?? '';
-  const provider = createAlibaba({ baseURL, apiKey: key, embeddingBaseURL: nativeURL });
+  const provider = createAlibaba({ baseURL, apiKey: key, embeddingBaseURL: nativeURL, fetch: providerFetch });
   return {
     defaultModel: 'qwen-plus',
     knownModels,
     oneCallAtATime: { parallelToolCalls: false },
     languageModel: (name) => provider.languageModel(name),
-    imageModel: (name) => new DashScopeImageModel({ baseURL: nativeURL, apiKey: key }, name),
+    imageModel: (name) => new DashScopeImageModel({ baseURL: nativeURL, apiKey: key, fetchAnywhere }, name),
     defaultImageModel: 'qwen-image',
     embeddingModel: (name) => provider.embeddingModel(name),
     embeddingOptions: (use, dimensions) => ({

@@ -23,6 +23,11 @@ const vectorShape = z
   // A zero vector has no direction to compare.
   .refine((vector) => vector.reduce((sum, number) => sum + number * number, 0) > 1e-12);
 
+/** More than any batch has. The sum over the batches of a file must fit into its column. */
+const maxTokens = 1_000_000;
+/** The tokens of a call as the provider reports them, forced into a range that can be stored and summed. */
+const tokensOf = (tokens = 0): number => Math.round(Math.min(Math.max(tokens, 0), maxTokens)) || 0;
+
 /** `model`: `vendor/model`. `dimensions`: of its vectors; null: as many as the model has by default. */
 export interface EmbeddingSettings {
   readonly model: string;
@@ -95,7 +100,7 @@ class ProviderEmbedder implements Embedder {
       });
       const vectors = z.array(vectorShape).length(texts.length).safeParse(embeddings);
       if (!vectors.success) throw new EmbeddingError(`The response of ${this.model} has no usable vectors.`, false);
-      return { vectors: vectors.data, tokens: usage?.tokens ?? 0 };
+      return { vectors: vectors.data, tokens: tokensOf(usage?.tokens) };
     } catch (error) {
       if (timeout.aborted) throw new ModelTimeoutError(`The model did not answer for ${timeoutMs / 1000} s.`);
       throw error;

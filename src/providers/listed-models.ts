@@ -1,11 +1,13 @@
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
+import { providerLimits } from './limits.ts';
+import { providerFetch } from './provider-fetch.ts';
 import type { ProviderSettings } from './vendor.ts';
 import { vendors } from './vendors.ts';
 
 const ttlMs = 5 * 60_000;
 const timeoutMs = 3000;
-const modelList = z.object({ data: z.array(z.object({ id: z.string().min(1).max(200) })).max(5000) });
+const modelList = z.object({ data: z.array(z.object({ id: z.string().min(1).max(200) })).max(providerLimits.models) });
 
 /** The models that providers list at `GET /models`, cached for 5 minutes. */
 export class ListedModels {
@@ -23,7 +25,7 @@ export class ListedModels {
 
 async function fetchModels({ baseURL, apiKey }: ProviderSettings): Promise<string[] | null> {
   try {
-    const response = await fetch(`${baseURL}/models`, {
+    const response = await providerFetch(`${baseURL}/models`, {
       headers: apiKey ? { authorization: `Bearer ${apiKey}` } : {},
       signal: AbortSignal.timeout(timeoutMs),
     });

@@ -20,6 +20,13 @@ export class ModelTimeoutError extends Error {}
 /** The model's answer is incomplete or unreadable. */
 export class BrokenStreamError extends Error {}
 
+/** A response is larger than its limit. */
+export class ResponseTooLargeError extends Error {
+  constructor(maxBytes: number, what = 'a response') {
+    super(`The provider sent ${what} of more than ${maxBytes} bytes.`);
+  }
+}
+
 /** What looks like a key or a password. */
 const secretLike = /\b(?:sk|ak|rk|pk|key|bearer|token)[-_ ][\w*.-]{6,}|\b[\w-]{40,}\b/gi;
 
@@ -45,6 +52,10 @@ export function faultOf(error: unknown, model: string): ModelFault {
   if (error instanceof ModelTimeoutError) return { code: 'provider_timeout', message: error.message, retryable: true };
   if (error instanceof BrokenStreamError) return { code: 'stream_broken', message: error.message, retryable: true };
   if (error instanceof UnknownModelError) return { code: 'model_not_found', message: error.message, retryable: false };
+  const tooLarge = [error, (error as { cause?: unknown } | null)?.cause].find(
+    (each) => each instanceof ResponseTooLargeError,
+  );
+  if (tooLarge) return { code: 'response_too_large', message: tooLarge.message, retryable: false };
   if (!APICallError.isInstance(error)) {
     return {
       code: 'internal_error',

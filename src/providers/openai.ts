@@ -3,6 +3,7 @@ import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import { baseUrl, printable } from '../config/kind.ts';
 import { computed, optional, setting } from '../config/setting.ts';
 import type { KnownModel } from './known-models.ts';
+import { providerFetch } from './provider-fetch.ts';
 import type { Provider, ProviderSettings, Vendor } from './vendor.ts';
 
 const ownURL = 'https://api.openai.com/v1';
@@ -41,7 +42,7 @@ export const openai: Vendor = {
 /** OpenAI's own package knows its reasoning models. */
 function openOpenai({ baseURL, apiKey }: ProviderSettings): Provider {
   // Without a key the package would read the environment.
-  const provider = createOpenAI({ baseURL, apiKey: apiKey ?? '' });
+  const provider = createOpenAI({ baseURL, apiKey: apiKey ?? '', fetch: providerFetch });
   return {
     defaultModel: 'gpt-5-mini',
     knownModels,
@@ -56,7 +57,7 @@ function openOpenai({ baseURL, apiKey }: ProviderSettings): Provider {
 /** A compatible server has its own models, and may have none for images. */
 function openCompatible({ baseURL, apiKey }: ProviderSettings): Provider {
   const provider = createOpenAICompatible({
-    ...{ name: 'openai', baseURL, includeUsage: true, supportsStructuredOutputs: true },
+    ...{ name: 'openai', baseURL, includeUsage: true, supportsStructuredOutputs: true, fetch: providerFetch },
     ...(apiKey === null ? {} : { apiKey }),
   });
   return {

@@ -10,6 +10,12 @@ export interface ProviderSettings {
   readonly apiKey: string | null;
 }
 
+/** Fetches a URL that a provider names: only from public addresses, and from those that the operator allows. */
+export type FetchAnywhere = (
+  url: URL,
+  signal: AbortSignal | undefined,
+) => Promise<{ ok: boolean; status: number; body: unknown }>;
+
 /** A vendor of models: its settings, and how to call its models. */
 export interface Vendor {
   /** The part of a model's id before the slash. */
@@ -19,7 +25,7 @@ export interface Vendor {
   readonly settings: OptionalGroup<{ apiKey: Setting<string | null>; baseURL: Setting<string> }>;
   /** Whether a model without a vendor in its name is one of this vendor. */
   readonly claims: (model: string) => boolean;
-  readonly open: (settings: ProviderSettings) => Provider;
+  readonly open: (settings: ProviderSettings, fetchAnywhere: FetchAnywhere) => Provider;
 }
 
 /** A configured vendor. Models are named without the vendor. */

@@ -1,6 +1,13 @@
 import { alibaba } from './alibaba.ts';
 import { openai } from './openai.ts';
-import { either, type Provider, type ProviderSettings, type Vendor, variablesOf } from './vendor.ts';
+import {
+  either,
+  type FetchAnywhere,
+  type Provider,
+  type ProviderSettings,
+  type Vendor,
+  variablesOf,
+} from './vendor.ts';
 
 /**
  * The vendors of models, in the order in which a default model is looked for and a model without a vendor in its name is
@@ -14,12 +21,18 @@ export type ConfiguredProvider = Provider & { readonly name: string; readonly se
 /** The configured providers by the name of their vendor, in the order of `vendors`. */
 export type Providers = ReadonlyMap<string, ConfiguredProvider>;
 
-/** Opens the configured providers. `settings`: by the name of the vendor; null: the vendor is not configured. */
-export function openProviders(settings: Readonly<Record<string, ProviderSettings | null>>): Providers {
+/**
+ * Opens the configured providers. `settings`: by the name of the vendor; null: the vendor is not configured.
+ * `fetchAnywhere`: for URLs that providers name.
+ */
+export function openProviders(
+  settings: Readonly<Record<string, ProviderSettings | null>>,
+  fetchAnywhere: FetchAnywhere,
+): Providers {
   const providers = new Map<string, ConfiguredProvider>();
   for (const { name, open } of vendors) {
     const own = settings[name];
-    if (own) providers.set(name, { ...open(own), name, settings: own });
+    if (own) providers.set(name, { ...open(own, fetchAnywhere), name, settings: own });
   }
   return providers;
 }

@@ -74,6 +74,8 @@ export const pluginCallLimits = {
   mcpSilentMs: 60_000,
   /** Milliseconds that an MCP call can take. */
   mcpMs: 300_000,
-  /** Bytes of one response of an MCP server. */
+  /** Bytes of all responses of an MCP server to one call, or to one reading of its tools. */
   mcpResponseBytes: 10_000_000,
+  /** Files that one MCP call returns. */
+  mcpFiles: 20,
 } as const;

@@ -75,7 +75,8 @@ async function draw(
       providerOptions: {},
       abortSignal: AbortSignal.any([signal, timeout]),
     });
-    return images;
+    // A provider may return more than it was asked for.
+    return images.slice(0, request.n);
   } catch (error) {
     signal.throwIfAborted();
     if (timeout.aborted)

@@ -91,7 +91,7 @@ test("a run that exceeds its workspace's time limit ends EXPIRED and keeps its t
   await closed.promise;
 });
 
-test('a run that lost three workers ends FAILED, and its thread continues', async () => {
+test('a run that lost two workers ends FAILED, and its thread continues', async () => {
   models.streams('done');
   const { database } = app.app.services;
   const thread = await app.client.createThread();
@@ -101,8 +101,8 @@ test('a run that lost three workers ends FAILED, and its thread continues', asyn
   });
   const { id } = await app.client.run({ threadId: thread.id, messages: [{ text: 'poison' }] });
   await expect.poll(() => models.requests.length).toBe(1);
-  // The state after a third kill: the fence is ahead, so this worker abandons the run.
-  const gone = { leasedUntil: new Date(0), losses: 2, fence: { increment: 1 } };
+  // The state after a second kill: the fence is ahead, so this worker abandons the run.
+  const gone = { leasedUntil: new Date(0), losses: 1, fence: { increment: 1 } };
   await database.run.updateMany({ where: { id }, data: gone });
   models.streams('fine');
   const next = await app.client.run({ threadId: thread.id, messages: [{ text: 'next' }] });

@@ -10,10 +10,13 @@ import { fastTiming } from '../support/timing.ts';
 /** A database that stores deltas slowly and records them. */
 class SlowDatabase {
   readonly stored: string[] = [];
+  /** The characters that the longest statement stored. */
+  longest = 0;
 
   async $queryRaw(_sql: TemplateStringsArray, ...columns: unknown[][]): Promise<Array<{ id: string }>> {
     await delay(10);
     const [, runIds, , , , , texts] = columns as string[][];
+    this.longest = Math.max(this.longest, (texts ?? []).join('').length);
     for (const [index, id] of (runIds ?? []).entries()) this.stored.push(`${id}:${texts?.[index]}`);
     return [...new Set(runIds)].map((id) => ({ id }));
   }
@@ -50,4 +53,19 @@ test('draining a run stores all its deltas or no more of them, however many delt
   } finally {
     clearInterval(chatter);
   }
+});
+
+test('the deltas of many runs do not go into one statement of any length', async () => {
+  const database = new SlowDatabase();
+  const writer = new DeltaWriter({
+    database: database as unknown as Database,
+    bus: new MemoryBus(),
+    log: createLog('silent'),
+    timing: fastTiming,
+  });
+  const writers = Array.from({ length: 12 }, (_, index) => writer.open(run(`run${index}`), () => {}));
+  for (const one of writers) one.append('m', 'TEXT', 'x'.repeat(300_000));
+  await Promise.all(writers.map((one) => one.drain({ store: true })));
+  expect(database.stored).toHaveLength(12);
+  expect(database.longest).toBe(600_000);
 });

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setImmediate as turn } from 'node:timers/promises';
 
 /** A request as the model server received it. */
 export interface ModelRequest {
@@ -13,7 +14,7 @@ export interface ModelRequest {
 export type Answer = (respond: Responder, request: ModelRequest) => Promise<void> | void;
 
 /** Writes one response chunk by chunk, as an OpenAI-compatible server does. */
-class Responder {
+export class Responder {
   readonly response: ServerResponse;
   readonly #model: string;
 
@@ -42,6 +43,19 @@ class Responder {
   raw(bytes: string | Buffer): Promise<void> {
     this.open();
     return new Promise((resolve) => this.response.write(bytes, () => resolve()));
+  }
+
+  /** Repeats `send` until the client has closed the connection. */
+  async endless(send: () => unknown): Promise<void> {
+    let isClosed = false;
+    const closed = this.closed.then(() => {
+      isClosed = true;
+    });
+    while (!isClosed) {
+      await Promise.race([send(), closed]);
+      // Client and server share the event loop.
+      await turn();
+    }
   }
 
   /** Sends one chunk with a delta. */

@@ -89,6 +89,12 @@ export class ServerProcess {
     });
   }
 
+  /** The largest resident set that the process has had, in bytes. Only on Linux. */
+  async peakRss(): Promise<number> {
+    const status = await readFile(`/proc/${this.#child?.pid}/status`, 'utf8');
+    return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1]) * 1024;
+  }
+
   /** Sends a signal; resolves with the exit code when the process has exited. */
   async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<number | null> {
     const child = this.#child;

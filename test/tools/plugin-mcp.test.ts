@@ -108,3 +108,46 @@ test.each([
   expect(result).toMatchObject({ __typename: 'InvalidInputError', issues: [{ path: ['mcp', 'url'] }] });
   expect(result.refusal).not.toContain('secret');
 });
+
+/** Starts an MCP server with one tool that returns `content`, and answers `tools/list` with `list`. */
+const startMcp = (content: object[], list: (cursor: string | undefined) => object = () => ({ tools: [tool] })) =>
+  startEchoServer((request, response) => {
+    if (request.method !== 'POST') return void response.writeHead(405).end();
+    const { id, method, params } = JSON.parse(request.body);
+    if (id === undefined) return void response.writeHead(202).end();
+    const results: Record<string, () => object> = {
+      initialize: () => ({
+        protocolVersion: params.protocolVersion,
+        capabilities: { tools: {} },
+        serverInfo: { name: 'x', version: '1' },
+      }),
+      'tools/list': () => list(params?.cursor),
+      'tools/call': () => ({ content }),
+    };
+    const result = results[method]?.();
+    const answer = result ? { result } : { error: { code: -32601, message: 'Method not found' } };
+    response.writeHead(200, { 'content-type': 'application/json' });
+    response.end(JSON.stringify({ jsonrpc: '2.0', id, ...answer }));
+  });
+const tool = { name: 'paint', inputSchema: { type: 'object' } };
+
+test('a call keeps a limited number of the files that a server returns', async () => {
+  const image = { type: 'image', data: Buffer.from('x').toString('base64'), mimeType: 'image/png' };
+  await using server = await startMcp(Array.from({ length: 500 }, () => image));
+  const { id } = await registered({ mcp: { url: server.url } });
+  const { output } = await call(id, 'paint {}');
+  expect(output.match(/was added to the conversation/g)).toHaveLength(20);
+  expect(output).toContain('[Further files were not kept: a call can return 20.]');
+});
+
+test('a server whose list of tools never ends is refused', async () => {
+  const description = 'x'.repeat(3_000_000);
+  const list = (cursor = '0') => ({
+    tools: [{ ...tool, name: `paint_${cursor}`, description }],
+    nextCursor: String(Number(cursor) + 1),
+  });
+  await using server = await startMcp([], list);
+  const result = await app.client.mutate('registerPlugin', { name: 'x', mcp: { url: server.url } }, selection);
+  expect(result).toMatchObject({ __typename: 'InvalidInputError', issues: [{ path: ['mcp', 'url'] }] });
+  expect(server.heard.length).toBeLessThan(12);
+});

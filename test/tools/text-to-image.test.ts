@@ -91,6 +91,16 @@ describe('an OpenAI-compatible provider', () => {
       /not a supported image/,
     ],
     [
+      'never ends',
+      (response: ServerResponse) => {
+        response.writeHead(200, { 'content-type': 'application/json' });
+        const timer = setInterval(() => response.write('x'.repeat(1_000_000)), 1);
+        response.once('close', () => clearInterval(timer));
+      },
+      'response_too_large',
+      /more than 32000000 bytes/,
+    ],
+    [
       'breaks off',
       (response: ServerResponse) => void response.destroy(),
       'provider_unreachable',
@@ -160,6 +170,48 @@ describe('DashScope', () => {
     expect(provider.heard.find(({ url }) => url.endsWith('image-synthesis'))?.headers['x-dashscope-async']).toBe(
       'enable',
     );
+  });
+
+  test('that names an image at an address that is not public is refused', async () => {
+    await using other = await startEchoServer((_request, response) => void response.end(png));
+    answer = (_request, response) =>
+      json(response, { output: { choices: [{ message: { content: [{ image: `${other.url}/image.png` }] } }] } });
+    const { call } = await draw(app, 'draw a tree');
+    expect(call).toMatchObject({ status: 'FAILED', error: { message: expect.stringContaining('not public') } });
+    expect(other.heard).toEqual([]);
+  });
+
+  test('whose image never ends fails the call', async () => {
+    answer = (request, response) => {
+      if (request.method === 'POST') {
+        const image = `${provider.url}/image.png`;
+        return json(response, { output: { choices: [{ message: { content: [{ image }] } }] } });
+      }
+      response.write(png);
+      const timer = setInterval(() => response.write(Buffer.alloc(1_000_000)), 1);
+      response.once('close', () => clearInterval(timer));
+    };
+    const { call } = await draw(app, 'draw a tree');
+    expect(call).toMatchObject({
+      status: 'FAILED',
+      error: { message: expect.stringContaining('larger than 20000000 bytes') },
+    });
+  });
+
+  test('that answers more images than were asked for keeps those that were', async () => {
+    answer = (request, response) => {
+      if (request.method === 'GET') return void response.end(png);
+      const content = Array.from({ length: 50 }, () => ({ image: `${provider.url}/image.png` }));
+      json(response, { output: { choices: [{ message: { content } }] } });
+    };
+    const { call } = await draw(app, 'draw a tree');
+    expect(call).toMatchObject({ status: 'COMPLETED', images: [{ name: 'image-1.png' }] });
+  });
+
+  test('that answers nonsense fails the call', async () => {
+    answer = (_request, response) => void response.end('<html>');
+    const { call } = await draw(app, 'draw a tree');
+    expect(call).toMatchObject({ status: 'FAILED', error: { code: 'stream_broken' } });
   });
 
   test('that refuses a task is reported with its message', async () => {

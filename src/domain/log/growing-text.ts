@@ -1,5 +1,7 @@
 import type { TextChannel } from '../../bus/bus.ts';
 import type { Database, Transaction } from '../../db/client.ts';
+import { Prisma } from '../../db/generated/client.ts';
+import { textLimits } from '../limits.ts';
 import { executingSql } from '../run-status.ts';
 import { type TextKey, textKinds } from './event-kinds.ts';
 
@@ -58,31 +60,42 @@ function joinDeltas(deltas: Array<{ offset: number; text: string }>): string {
   return joined;
 }
 
-/** The growing texts of a run from its stored deltas, by `textId`. */
-export async function readDeltasOfRun(tx: Transaction, runId: string): Promise<Map<string, string>> {
-  const deltas = await tx.textDelta.findMany({
-    where: { runId },
-    orderBy: [{ ownerId: 'asc' }, { channel: 'asc' }, { offset: 'asc' }],
-  });
-  const byText = Map.groupBy(deltas, textId);
-  return new Map([...byText].map(([id, list]) => [id, joinDeltas(list)]));
+/**
+ * The growing texts of a run from its stored deltas, by `textId`. Texts beyond `textLimits` are cut off: they are from a
+ * time without a limit, and reading them whole could end the process.
+ */
+export function readDeltasOfRun(tx: Transaction, workspaceId: string, runId: string): Promise<Map<string, string>> {
+  return readDeltas(tx, Prisma.sql`d."workspaceId" = ${workspaceId} AND d."runId" = ${runId}`);
+}
+
+/** The growing texts of the deltas that a condition on `d` selects, by `textId`, up to `textLimits`. */
+async function readDeltas(db: Database | Transaction, condition: Prisma.Sql): Promise<Map<string, string>> {
+  const deltas = await (db as Database).$queryRaw<Array<TextKey & { offset: number; text: string }>>`
+    SELECT s."ownerId", s."channel"::text AS "channel", s."offset", left(s."text", ${textLimits.text} - s."offset") AS "text"
+    FROM (
+      SELECT d.*, sum(octet_length(d."text")) OVER (ORDER BY d."ownerId", d."channel", d."offset") - octet_length(d."text") AS "before"
+      FROM "TextDelta" d WHERE ${condition} AND d."offset" < ${textLimits.text}
+    ) s
+    WHERE s."before" < ${textLimits.textsTogether}
+    ORDER BY s."ownerId", s."channel", s."offset"`;
+  return new Map([...Map.groupBy(deltas, textId)].map(([id, list]) => [id, joinDeltas(list)]));
 }
 
 /**
  * The current texts, by `textId`: from their deltas while they grow, from their rows when they have ended. The deltas
- * are read first, so that a text that ends between the reads is found whole in its row.
+ * are read first, so that a text that ends between the reads is found whole in its row. Growing texts beyond `textLimits`
+ * are cut off.
  */
 export async function readTexts(
   db: Database,
   workspaceId: string,
   keys: readonly TextKey[],
 ): Promise<Map<string, string>> {
-  const deltas = await db.textDelta.findMany({
-    where: { workspaceId, ownerId: { in: keys.map(({ ownerId }) => ownerId) } },
-    select: { ownerId: true, channel: true, offset: true, text: true },
-    orderBy: [{ ownerId: 'asc' }, { channel: 'asc' }, { offset: 'asc' }],
-  });
-  const texts = new Map([...Map.groupBy(deltas, textId)].map(([id, list]) => [id, joinDeltas(list)]));
+  const owners = [...new Set(keys.map(({ ownerId }) => ownerId))];
+  const texts = await readDeltas(
+    db,
+    Prisma.sql`d."workspaceId" = ${workspaceId} AND d."ownerId" = ANY(${owners}::text[])`,
+  );
   const tables = Map.groupBy(keys, ({ channel }) => textKinds[channel].table);
   for (const [table, ofTable] of tables) {
     const rows = await readRows(db, table, workspaceId, [...new Set(ofTable.map(({ ownerId }) => ownerId))]);

@@ -47,7 +47,7 @@ export class PendingWrites {
   drain(): Prisma.Sql[] {
     const statements = [
       ...[...this.#inserts].map(([table, rows]) => this.#insertOf(table, [...rows.values()])),
-      ...[...this.#updates].flatMap(([table, rows]) => [...rows].map(([id, row]) => this.#updateOf(table, id, row))),
+      ...[...this.#updates].flatMap(([table, rows]) => this.#updatesOf(table, rows)),
     ];
     if (this.#endedRuns.length > 0) {
       statements.push(
@@ -66,10 +66,17 @@ export class PendingWrites {
       SELECT ${names} FROM jsonb_populate_recordset(NULL::${column(table)}, ${JSON.stringify(rows)}::jsonb)`;
   }
 
-  #updateOf(table: Table, id: string, columns: Columns): Prisma.Sql {
-    const set = Prisma.join(Object.keys(columns).map((name) => Prisma.sql`${column(name)} = r.${column(name)}`));
-    return Prisma.sql`UPDATE ${column(table)} t SET ${set}
-      FROM jsonb_populate_record(NULL::${column(table)}, ${JSON.stringify(columns)}::jsonb) r
-      WHERE t."workspaceId" = ${this.#workspaceId} AND t."id" = ${id}`;
+  /** One statement for all rows that change the same columns: a step can have many calls. */
+  #updatesOf(table: Table, rows: Map<string, Columns>): Prisma.Sql[] {
+    const changed = [...rows].map(([id, columns]) => ({ id, columns }));
+    const groups = Map.groupBy(changed, ({ columns }) => Object.keys(columns).sort().join());
+    return [...groups.values()].map((group) => {
+      const names = Object.keys(group[0]?.columns ?? {});
+      const set = Prisma.join(names.map((name) => Prisma.sql`${column(name)} = r.${column(name)}`));
+      const json = JSON.stringify(group.map(({ id, columns }) => ({ ...columns, id })));
+      return Prisma.sql`UPDATE ${column(table)} t SET ${set}
+        FROM jsonb_populate_recordset(NULL::${column(table)}, ${json}::jsonb) r
+        WHERE t."workspaceId" = ${this.#workspaceId} AND t."id" = r."id"`;
+    });
   }
 }

@@ -39,7 +39,7 @@ export async function closeOpenStep(
 ): Promise<void> {
   const step = open === undefined ? await findOpenStep(change, runId) : open;
   if (!step) return;
-  const final = textsOf(step, texts ?? (await readDeltasOfRun(change.tx, runId)));
+  const final = textsOf(step, texts ?? (await readDeltasOfRun(change.tx, step.workspaceId, runId)));
   const isAnnounced = step.messageId !== null || step.toolCalls.length > 0;
   if (!isAnnounced) announceStep(change, step, step.type);
   if (step.messageId) await closeMessage(change, step, outcome, final.message);

@@ -21,49 +21,98 @@ export class LeaseLostError extends Error {
 /** A run that this worker executes. Every write names the fence under which it was claimed. */
 export type ClaimedRun = Run;
 
+/** Whether a worker may execute a suspect now: a run that has lost a worker. */
+export type Admission = (runId: string) => boolean;
+
 /**
  * Takes over a run whose lease has run out or was given up, with a higher `attempt`. Closes the open step of the former
  * worker as incomplete, unless some of its tool calls were started. Returns null when there is nothing to execute: the
- * run has ended, waits for its client, or has a valid lease. A run that was handed back counts as no loss; after the
- * third loss the run ends FAILED, and its thread continues with the next run.
+ * run has ended, waits for its client, has a valid lease, or is a suspect that `admits` refuses. A run that was handed back
+ * counts as no loss; after the second loss the run ends FAILED, and its thread continues with the next run.
+ *
+ * The loss and the new lease are committed before the texts of the run are read: reading them may be what ends a worker.
  */
-export async function takeOverRun(ctx: DomainContext, threadId: string, runId: string): Promise<ClaimedRun | null> {
+export async function takeOverRun(
+  ctx: DomainContext,
+  threadId: string,
+  runId: string,
+  admits: Admission = () => true,
+): Promise<ClaimedRun | null> {
   try {
-    return await changeThread(ctx, threadId, async (change) => {
-      const run = await change.tx.run.findFirst({ where: { id: runId } });
-      const isExecuted = run && isExecuting(run.status) && change.thread.activeRunId === runId;
-      if (!isExecuted || (run.leasedUntil && run.leasedUntil > change.now)) return null;
-      return takeOver(ctx, change, run);
+    await countLoss(ctx, threadId, runId);
+    const run = await changeThread(ctx, threadId, async (change) => {
+      const found = await findLeaderless(change, runId);
+      return found && takeLease(ctx, change, found, admits);
     });
+    if (run) await closeLostStep(ctx, run);
+    return run;
   } catch (error) {
-    if (error instanceof NotFoundError) return null;
+    if (error instanceof NotFoundError || error instanceof LeaseLostError) return null;
     throw error;
   }
 }
 
-async function takeOver(ctx: DomainContext, change: ThreadChange, run: Run): Promise<ClaimedRun | null> {
+/** The run, if it is the active run of its thread and executed by no worker. */
+async function findLeaderless(change: ThreadChange, runId: string): Promise<Run | null> {
+  const run = await change.tx.run.findFirst({ where: { id: runId } });
+  const isExecuted = run && isExecuting(run.status) && change.thread.activeRunId === runId;
+  return isExecuted && !(run.leasedUntil && run.leasedUntil > change.now) ? run : null;
+}
+
+/** Counts the loss of a worker that did not hand the run back. From then on the run waits for a worker without a lease. */
+async function countLoss(ctx: DomainContext, threadId: string, runId: string): Promise<void> {
+  await changeThread(ctx, threadId, async (change) => {
+    const run = await findLeaderless(change, runId);
+    if (run?.leasedUntil == null) return;
+    const data = { losses: run.losses + 1, leasedUntil: null, fence: run.fence + 1 };
+    await change.tx.run.updateMany({ where: { id: runId }, data });
+  });
+}
+
+const lostFault = { code: 'worker_lost', message: 'The worker was lost while it executed this step.', retryable: true };
+const lostStep = { status: 'FAILED', incompleteReason: 'worker_lost', error: lostFault } as const;
+
+async function takeLease(
+  ctx: DomainContext,
+  change: ThreadChange,
+  run: Run,
+  admits: Admission,
+): Promise<ClaimedRun | null> {
   if (run.status === 'CANCELLING') {
     await endRun(ctx, change, run, { status: 'CANCELLED' });
     return null;
   }
-  const losses = run.losses + (run.leasedUntil === null ? 0 : 1);
-  const error = { code: 'worker_lost', message: 'The worker was lost while it executed this step.', retryable: true };
-  const step = { status: 'FAILED', incompleteReason: 'worker_lost', error } as const;
-  if (losses >= runLimits.lostWorkers) {
-    const message = `${losses} workers were lost while they executed this run. It is not retried.`;
+  if (run.losses >= runLimits.lostWorkers) {
+    const message = `${run.losses} workers were lost while they executed this run. It is not retried.`;
     const end = { status: 'FAILED', error: { code: 'worker_lost', message, retryable: false } } as const;
-    await endRun(ctx, change, run, end, { step, data: { losses } });
+    await endRun(ctx, change, run, end, { step: lostStep });
     return null;
   }
-  // A step with started calls stays open for the next worker: its arguments are complete, and some calls may have
-  // ended.
-  const open = await findOpenStep(change, run.id);
-  const hasStartedCalls = open?.toolCalls.some(({ startedAt }) => startedAt !== null) === true;
-  if (!hasStartedCalls) await closeOpenStep(change, run.id, step, undefined, open);
+  if (run.losses > 0 && !admits(run.id)) return null;
   const leasedUntil = new Date(change.now.getTime() + ctx.timing.run.leaseMs);
-  const data = { fence: run.fence + 1, leasedUntil, losses, attempt: run.attempt + 1 };
+  const data = { fence: run.fence + 1, leasedUntil, attempt: run.attempt + 1 };
   await change.tx.run.updateMany({ where: { id: run.id }, data });
   return change.tx.run.findFirst({ where: { id: run.id } });
+}
+
+/**
+ * Closes the step of the former worker. A step with started calls stays open for the next worker: its arguments are
+ * complete, and some calls may have ended.
+ */
+async function closeLostStep(ctx: DomainContext, run: ClaimedRun): Promise<void> {
+  const close = async (change: ThreadChange) => {
+    const open = await findOpenStep(change, run.id);
+    const hasStartedCalls = open?.toolCalls.some(({ startedAt }) => startedAt !== null) === true;
+    if (!hasStartedCalls) await closeOpenStep(change, run.id, lostStep, undefined, open);
+  };
+  try {
+    await changeRun(ctx, run, close);
+  } catch (error) {
+    // An error is no loss of a worker: the next sweep takes the run over again.
+    const { id, fence } = run;
+    await ctx.db.run.updateMany({ where: { id, fence }, data: { leasedUntil: null, fence: fence + 1 } });
+    throw error;
+  }
 }
 
 /** Renews the lease. Returns the status of the run, or null when the lease is lost. */
@@ -129,19 +178,27 @@ export interface StrandedRun {
   id: string;
 }
 
+/** A run without a worker. */
+interface LeaderlessRun extends StrandedRun {
+  losses: number;
+  /** null: it was handed back, or its loss is counted. */
+  leasedUntil: Date | null;
+}
+
 /**
  * Up to 100 runs whose lease ran out, and up to 100 parked runs past their expiry. Reads over all workspaces, as the
  * sweep does.
  */
 export async function findStrandedRuns(
   database: Database,
-): Promise<{ leaderless: StrandedRun[]; expired: StrandedRun[] }> {
+): Promise<{ leaderless: LeaderlessRun[]; expired: StrandedRun[] }> {
   const now = new Date();
   const select = { workspaceId: true, threadId: true, id: true };
   const leaderless = await database.run.findMany({
     where: { status: { in: [...executing] }, OR: [{ leasedUntil: { lt: now } }, { leasedUntil: null }] },
-    orderBy: { createdAt: 'asc' },
-    select,
+    // Suspects may have to wait: the others come first.
+    orderBy: [{ losses: 'asc' }, { createdAt: 'asc' }],
+    select: { ...select, losses: true, leasedUntil: true },
     take: 100,
   });
   const expired = await database.run.findMany({

@@ -42,6 +42,12 @@ const stepOutcomes = {
   FAILED: { status: 'FAILED', incompleteReason: 'run_failed' },
 } as const satisfies Record<RunEnd['status'], StepOutcome>;
 
+/** Why the open message is incomplete, by the reason of the run; the others are `max_tokens`. */
+const messageReasons: Partial<Record<RunIncompleteReason, string>> = {
+  CONTENT_FILTER: 'content_filter',
+  ANSWER_TOO_LONG: 'answer_too_long',
+};
+
 /**
  * Enters a status and updates other columns, if the state machine allows it from the current status; logs the event.
  * The only writer of `Run.status` besides the insert and `claimQueuedRuns`. Returns false when the transition is not
@@ -74,9 +80,8 @@ export async function endRun(
 ): Promise<void> {
   // Messages of providers may contain characters that the database cannot store.
   const error = end.status === 'FAILED' ? { ...end.error, message: storable(end.error.message) } : null;
-  const reason =
-    end.status === 'INCOMPLETE' && end.reason === 'CONTENT_FILTER' ? { incompleteReason: 'content_filter' } : {};
-  const outcome = { ...stepOutcomes[end.status], ...reason, error, ...more.step };
+  const reason = end.status === 'INCOMPLETE' ? messageReasons[end.reason] : undefined;
+  const outcome = { ...stepOutcomes[end.status], ...(reason && { incompleteReason: reason }), error, ...more.step };
   await closeOpenStep(change, run.id, outcome, more.texts, more.openStep);
   const entered = await enterStatus(change, run, end.status, {
     ...more.data,

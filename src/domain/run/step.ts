@@ -33,6 +33,7 @@ export function openStep(
     type: 'MESSAGE_CREATION',
     status: 'IN_PROGRESS',
     reasoning: '',
+    surplusCalls: 0,
     createdAt: change.now,
     startedAt: change.now,
     endedAt: null,

@@ -34,7 +34,8 @@ export async function submitToolOutputs(ctx: DomainContext, input: unknown): Pro
     const step = run.status === 'REQUIRES_ACTION' ? await findOpenStep(change, runId) : null;
     if (!step) throw new RunNotWaitingError(run);
     checkCompleteness(step, outputs);
-    for (const output of outputs) await storeOutput(change, output);
+    for (const output of outputs) storeOutput(change, output);
+    await change.flush();
     await closeOpenStep(change, runId, { status: 'COMPLETED', incompleteReason: null });
     await enterStatus(change, run, 'QUEUED', { expiresAt: null });
     await notifyWorkers(ctx, change, runId);
@@ -60,15 +61,13 @@ function checkCompleteness(step: OpenStep, outputs: ToolOutput[]): void {
   if (issues.length > 0) throw new InvalidInputError(issues);
 }
 
-async function storeOutput(change: ThreadChange, { toolCallId, output, isError }: ToolOutput): Promise<void> {
+function storeOutput(change: ThreadChange, { toolCallId, output, isError }: ToolOutput): void {
   const failed = {
     status: 'FAILED',
     errorCode: 'tool_error',
     errorMessage: clientFailure,
     errorRetryable: false,
   } as const;
-  await change.tx.toolCall.updateMany({
-    where: { id: toolCallId },
-    data: { output, endedAt: change.now, status: 'COMPLETED', ...(isError ? failed : {}) },
-  });
+  const ended = { output, endedAt: change.now, status: 'COMPLETED' } as const;
+  change.pending.update('ToolCall', toolCallId, { ...ended, ...(isError ? failed : {}) });
 }

@@ -6,7 +6,6 @@ import type { LockedRun, ThreadChange } from '../log/thread-change.ts';
 import { closeOpenStep } from './close-step.ts';
 import { type ClaimedRun, changeRun } from './lease.ts';
 import { endRun, enterStatus } from './run.ts';
-import { findOpenStep, type OpenStep } from './step.ts';
 import type { Usage } from './usage.ts';
 
 /** A call whose arguments are complete. */
@@ -30,12 +29,12 @@ interface ModelPart {
 
 /**
  * Stores the calls of a step when the model has completed their arguments. Invalid calls get their error as output. The
- * first `atOnce` calls that the server makes are marked as started.
+ * first `atOnce` calls that the server makes are marked as started. `surplusCalls`: the calls of the answer that are not made.
  */
 export function storeCalls(
   ctx: DomainContext,
   run: ClaimedRun,
-  calls: CheckedCall[],
+  { calls, surplusCalls }: { calls: CheckedCall[]; surplusCalls: number },
   { used, totals }: ModelPart,
   atOnce: number,
 ): Promise<NextAction> {
@@ -44,17 +43,17 @@ export function storeCalls(
     const toMake = calls.filter(({ error, isServers }) => isServers && error === null);
     const started = new Set(toMake.slice(0, atOnce).map(({ id }) => id));
     for (const { id, arguments: text, error } of calls) {
-      await change.tx.toolCall.updateMany({
-        where: { id },
-        data: {
-          arguments: storable(text),
-          startedAt: started.has(id) ? change.now : undefined,
-          ...(error === null ? {} : rejectedColumns(storable(error), change.now)),
-        },
+      change.pending.update('ToolCall', id, {
+        arguments: storable(text),
+        ...(started.has(id) ? { startedAt: change.now } : {}),
+        ...(error === null ? {} : rejectedColumns(storable(error), change.now)),
       });
     }
-    const step = (await findOpenStep(change, run.id)) as OpenStep;
-    await change.tx.step.updateMany({ where: { id: step.id }, data: used });
+    await change.flush();
+    await change.tx.step.updateMany({
+      where: { runId: run.id, status: 'IN_PROGRESS' },
+      data: { ...used, surplusCalls },
+    });
     if (toMake.length === 0) return continueOrWait(change, current, totals);
     await change.tx.run.updateMany({ where: { id: run.id }, data: totals });
     return 'make';

@@ -73,7 +73,7 @@ export const Message = builder.prismaNode('Message', {
     incompleteReason: t.exposeString('incompleteReason', {
       nullable: true,
       description:
-        'Why the message ended early: max_tokens, content_filter, run_cancelled, run_expired, run_failed or worker_lost. Null: it did not.',
+        'Why the message ended early: max_tokens, answer_too_long, content_filter, run_cancelled, run_expired, run_failed or worker_lost. Null: it did not.',
     }),
     content: t.field({
       type: [MessageContent],

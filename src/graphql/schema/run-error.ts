@@ -7,7 +7,7 @@ export const RunError = builder.objectRef<RunFault>('RunError').implement({
   fields: (t) => ({
     code: t.exposeString('code', {
       description:
-        'A stable code for programs. From the provider: rate_limit_exceeded, server_error, provider_unauthorized, provider_timeout, provider_unreachable, model_not_found, invalid_request, stream_broken. From this server: worker_lost, invalid_answer, internal_error. Tools add codes of their own.',
+        'A stable code for programs. From the provider: rate_limit_exceeded, server_error, provider_unauthorized, provider_timeout, provider_unreachable, model_not_found, invalid_request, stream_broken, response_too_large. From this server: worker_lost, invalid_answer, answer_too_long, arguments_too_long, internal_error. Tools add codes of their own.',
     }),
     message: t.exposeString('message', { description: 'An explanation for people. It contains no secrets.' }),
     retryable: t.exposeBoolean('retryable', {

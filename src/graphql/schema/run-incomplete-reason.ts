@@ -12,5 +12,13 @@ export const RunIncompleteReason = builder.enumType('RunIncompleteReason', {
     },
     CONTENT_FILTER: { description: 'The content filter of the provider stopped the answer.' },
     MAX_STEPS: { description: 'The run took `maxSteps` steps.' },
+    ANSWER_TOO_LONG: {
+      description:
+        "The text or the reasoning of an answer reached the server's limit of bytes. The text up to it is kept.",
+    },
+    ARGUMENTS_TOO_LONG: {
+      description:
+        "The arguments of the tool calls of an answer reached the server's limit of bytes. No call was made.",
+    },
   } as const,
 });

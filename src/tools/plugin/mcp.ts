@@ -66,12 +66,11 @@ async function withClient<T>(
 
 type Fetch = (input: string | URL, init?: RequestInit) => Promise<globalThis.Response>;
 
-/** A `fetch` whose response bodies fail beyond the limit of bytes: event streams may be endless. */
-const withLimit =
-  (fetch: Fetch): Fetch =>
-  async (input, init) => {
+/** A `fetch` whose response bodies fail beyond the limit of bytes together: streams and lists may be endless. */
+function withLimit(fetch: Fetch): Fetch {
+  let size = 0;
+  return async (input, init) => {
     const response = await fetch(input, init);
-    let size = 0;
     const count = new TransformStream<Uint8Array, Uint8Array>({
       transform: (chunk, controller) => {
         size += chunk.length;
@@ -83,6 +82,7 @@ const withLimit =
     const body = response.body && ![204, 205, 304].includes(status) ? response.body.pipeThrough(count) : null;
     return new globalThis.Response(body, { status, statusText, headers });
   };
+}
 
 /** Lists the tools of an MCP server. Throws InvalidPluginError with the reason why that failed. */
 export async function readMcp(
@@ -184,13 +184,23 @@ interface Content {
 
 /** Writes the result of a call to the output. Binary parts are stored as files. */
 async function writeContent(content: Content[] = [], structured: unknown, context: CallContext): Promise<void> {
-  for (const part of content) await writePart(part, context);
+  let files = 0;
+  for (const part of content) {
+    if (dataOf(part) !== undefined) files += 1;
+    if (files > pluginCallLimits.mcpFiles) {
+      context.write(`[Further files were not kept: a call can return ${pluginCallLimits.mcpFiles}.]\n`);
+      return;
+    }
+    await writePart(part, context);
+  }
   if (content.length === 0 && structured !== undefined) context.write(JSON.stringify(structured));
 }
 
+const dataOf = ({ data, resource }: Content) => data ?? resource?.blob;
+
 async function writePart(part: Content, { write, saveFile }: CallContext): Promise<void> {
   const { resource } = part;
-  const data = part.data ?? resource?.blob;
+  const data = dataOf(part);
   if (data !== undefined) {
     const mimeType = part.mimeType ?? resource?.mimeType ?? 'application/octet-stream';
     const extension = /\/([a-z0-9]+)/.exec(mimeType)?.[1] ?? 'bin';
