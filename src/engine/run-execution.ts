@@ -1,5 +1,5 @@
-import type { Run } from '../db/generated/client.ts';
 import type { DomainContext } from '../domain/context.ts';
+import type { ClaimedRun } from '../domain/run/lease.ts';
 import type { Offload } from '../offload/offload.ts';
 import type { ModelTimeouts } from './call-model.ts';
 import type { RunWriter } from './delta-writer.ts';
@@ -9,7 +9,7 @@ import type { Toolbox } from './toolbox.ts';
 /** One execution of a run by this worker: the run as it was claimed, and what its execution works with. */
 export interface RunExecution {
   readonly ctx: DomainContext;
-  readonly run: Run;
+  readonly run: ClaimedRun;
   readonly writer: RunWriter;
   readonly toolbox: Toolbox;
   readonly usage: RunUsage;

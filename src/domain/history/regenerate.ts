@@ -72,6 +72,8 @@ type StateColumn =
   | 'sealedUserTokens'
   | 'metadata'
   | 'idempotencyKey'
+  | 'slotOwner'
+  | 'isHead'
   | 'attempt'
   | 'losses'
   | 'fence'

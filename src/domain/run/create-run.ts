@@ -132,6 +132,8 @@ export async function addRun(
       sealedUserTokens: sealUserTokens(ctx, create.pluginTokens),
       metadata: create.metadata ?? {},
       idempotencyKey: key,
+      slotOwner: change.thread.owner ?? '',
+      isHead: change.thread.activeRunId === null,
       createdAt: change.now,
     },
   });

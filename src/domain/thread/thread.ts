@@ -9,7 +9,7 @@ import { ForbiddenError, NotFoundError } from '../error.ts';
 import { fileIds, requireFiles } from '../file/file.ts';
 import { absentOr, clearable, metadata, metadataHolds, parse, searchIn, textUpTo } from '../input.ts';
 import { inputLimits, threadLimits } from '../limits.ts';
-import { changeThread, type LockedThread, lockedColumns } from '../log/thread-change.ts';
+import { changeThread, type TimedThread, timedThreadSql } from '../log/thread-change.ts';
 import { appendMessages, messageInputs } from './message.ts';
 
 const title = clearable(textUpTo(threadLimits.title));
@@ -54,20 +54,14 @@ export async function insertThread(
   tx: Transaction,
   id: string,
   input: ThreadInput & { forkedFromId?: string },
-): Promise<LockedThread> {
+): Promise<TimedThread> {
   await requireAssistant(tx, input.assistantId);
-  const thread = await tx.thread.create({
-    select: lockedColumns,
-    data: {
-      workspaceId: ctx.workspaceId,
-      id,
-      title: input.title,
-      assistantId: input.assistantId,
-      owner: ownerFor(ctx, input.owner),
-      metadata: input.metadata ?? {},
-      forkedFromId: input.forkedFromId,
-    },
-  });
+  const { title = null, assistantId = null, metadata: pairs = {}, forkedFromId = null } = input;
+  // The times come from the clock of the database: the defaults of the table.
+  const [thread] = await tx.$queryRaw<[TimedThread]>`
+    INSERT INTO "Thread" AS t ("workspaceId", "id", "title", "assistantId", "owner", "metadata", "forkedFromId")
+    VALUES (${ctx.workspaceId}, ${id}, ${title}, ${assistantId}, ${ownerFor(ctx, input.owner)}, ${JSON.stringify(pairs)}::jsonb, ${forkedFromId})
+    RETURNING ${timedThreadSql}`;
   await setThreadFiles(ctx, tx, id, input.fileIds);
   return thread;
 }
