@@ -67,8 +67,6 @@ export const threadLimits = {
   title: 256,
   /** Characters in the owner of a thread. */
   owner: 256,
-  /** Seconds that the deletion of one thread with all its rows can take. */
-  deletionSeconds: 120,
 } as const;
 
 /** Limits of messages. */

@@ -1,5 +1,6 @@
 import type { Services } from '../domain/context.ts';
 import { deleteUnusedBlobs } from '../domain/file/blob.ts';
+import { purgeDeletedThreads } from '../domain/retention/deleted-threads.ts';
 import { purgeDeletedWorkspaces } from '../domain/retention/deleted-workspaces.ts';
 import { deleteExpiredThreads } from '../domain/retention/expired-threads.ts';
 import { deleteUnrecordedSteps } from '../domain/run/step-recording.ts';
@@ -29,6 +30,7 @@ export class Worker {
     await this.#runs.sweep();
     this.#chores.every(run.sweepMs, 'run sweep', () => this.#runs.sweep());
     this.#every(run.sweepMs, 'workspace purge', purgeDeletedWorkspaces);
+    this.#every(run.sweepMs, 'thread purge', purgeDeletedThreads);
     this.#every(chore.tidyMs, 'blob deletion', deleteUnusedBlobs);
     this.#every(chore.tidyMs, 'step deletion', deleteUnrecordedSteps);
     this.#every(chore.retentionMs, 'thread expiry', deleteExpiredThreads);

@@ -283,6 +283,13 @@ describe('the resources that it exhausts are its own', () => {
     expect(await resultOf('1 + 1')).toBe('ok: 2\n');
   });
 
+  test('the IDs of user and group are numbers', async () => {
+    const names = ['getuid', 'geteuid', 'getgid', 'getegid', 'getpid', 'getppid', 'umask'];
+    const calls = names.map((name) => `os.${name}(${name === 'umask' ? '18' : ''})`).join(', ');
+    const code = `import os\nprint(all(isinstance(id, int) for id in [${calls}, *os.getgroups()]))\nos.path.expanduser('~')`;
+    expect(await run(code)).toMatchObject({ out: "True\n'/mnt/data'\n", outcome: 'ok' });
+  });
+
   test('an endless search for modules is stopped', async () => {
     const own = new Interpreter(options(), { ...fastTiming.python, requestMs: 1500 });
     const code = 'import sys\nclass F:\n    def find_spec(s,*a):\n        while 1: pass\nsys.meta_path.insert(0,F())';

@@ -61,8 +61,8 @@ const { internalBinding } = nodeModule.createRequire(import.meta.url)('internal/
 
 /** Replaces what Pyodide needs of Node but must not get. Call it before Pyodide is loaded. */
 export function prepareForPyodide(): void {
-  // Pyodide's file system uses only the constants.
-  Object.assign(process, { binding: () => ({ fs: fs.constants }) });
+  // Pyodide's file system uses only the constants. Its user ID is 0, as its group ID.
+  Object.assign(process, { binding: () => ({ fs: fs.constants }), getuid: () => 0 });
 }
 
 /**
