@@ -7,11 +7,13 @@ import { createPglite } from './create-pglite.ts';
 import { lockDataDir } from './lock.ts';
 import { appliedMigrationsSql, hasMigrationsSql, migrate } from './migrate.ts';
 import { migrationAdapter } from './schema-engine.ts';
+import { type Vacuum, vacuumOf } from './vacuum.ts';
 
 /** PostgreSQL in this process. It has one connection: a transaction must not await anything but its own statements. */
 export interface EmbeddedDatabase {
   client: Database;
   pglite: PGlite;
+  vacuum: Vacuum;
   close(): Promise<void>;
 }
 
@@ -41,7 +43,7 @@ export async function openPglite(options: {
       await pglite.close();
       await unlock();
     };
-    return { client, pglite, close };
+    return { client, pglite, vacuum: vacuumOf(pglite), close };
   } catch (error) {
     await unlock();
     throw error;

@@ -13,7 +13,11 @@ const threadOf = {
 export type ThreadTable = keyof typeof threadOf;
 
 /** Which of the rows with these IDs belong to a deleted thread, whose rows are purged in the background. */
-export async function deletedRows(ctx: DomainContext, table: ThreadTable, ids: readonly string[]): Promise<Set<string>> {
+export async function deletedRows(
+  ctx: DomainContext,
+  table: ThreadTable,
+  ids: readonly string[],
+): Promise<Set<string>> {
   const rows = await ctx.db.$queryRaw<Array<{ id: string }>>`
     SELECT r."id" FROM ${Prisma.raw(`"${table}"`)} r
     JOIN "Thread" t ON t."workspaceId" = r."workspaceId" AND t."id" = ${threadOf[table]} AND t."deletedAt" IS NOT NULL

@@ -45,7 +45,9 @@ export async function queueAbandonedFiles(services: Services): Promise<void> {
  */
 export async function claimWaitingFile({ database }: Services, lanes: FairSlots): Promise<ClaimedFile | null> {
   const isFull = (party: Party) => !lanes.admits(party);
-  const fullWorkspaces = lanes.holders.map(({ workspaceId }) => workspaceId).filter((id) => isFull({ workspaceId: id, owner: '' }));
+  const fullWorkspaces = lanes.holders
+    .map(({ workspaceId }) => workspaceId)
+    .filter((id) => isFull({ workspaceId: id, owner: '' }));
   const fullOwners = JSON.stringify(lanes.holders.filter(isFull));
   const [file] = await database.$queryRaw<ClaimedFile[]>`
     WITH RECURSIVE party AS (

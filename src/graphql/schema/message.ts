@@ -51,7 +51,10 @@ export const Message = builder.prismaNode('Message', {
   id: { resolve: ({ id }) => id, description: 'Message id: `msg_` and a UUIDv7 (TypeID).' },
   findUnique: (id, ctx) => {
     requireScope(ctx, 'THREADS_READ');
-    return { workspaceId_id: { workspaceId: ctx.workspaceId, id }, ...unlessKey(ctx.actor, inThreadsVisibleTo(ctx.actor)) };
+    return {
+      workspaceId_id: { workspaceId: ctx.workspaceId, id },
+      ...unlessKey(ctx.actor, inThreadsVisibleTo(ctx.actor)),
+    };
   },
   fields: (t) => ({
     thread: t.relation('thread', { description: 'The thread that contains the message.' }),

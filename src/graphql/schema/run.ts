@@ -27,7 +27,10 @@ export const Run = builder.prismaNode('Run', {
   id: { resolve: ({ id }) => id, description: 'Run id: `run_` and a UUIDv7 (TypeID).' },
   findUnique: (id, ctx) => {
     requireScope(ctx, 'RUNS_READ');
-    return { workspaceId_id: { workspaceId: ctx.workspaceId, id }, ...unlessKey(ctx.actor, inThreadsVisibleTo(ctx.actor)) };
+    return {
+      workspaceId_id: { workspaceId: ctx.workspaceId, id },
+      ...unlessKey(ctx.actor, inThreadsVisibleTo(ctx.actor)),
+    };
   },
   fields: (t) => ({
     thread: t.relation('thread', { description: 'The thread that the run answers.' }),

@@ -21,7 +21,10 @@ export const Step = builder.prismaNode('Step', {
   id: { resolve: ({ id }) => id, description: 'Step id: `step_` and a UUIDv7 (TypeID).' },
   findUnique: (id, ctx) => {
     requireScope(ctx, 'RUNS_READ');
-    return { workspaceId_id: { workspaceId: ctx.workspaceId, id }, ...unlessKey(ctx.actor, inRunsVisibleTo(ctx.actor)) };
+    return {
+      workspaceId_id: { workspaceId: ctx.workspaceId, id },
+      ...unlessKey(ctx.actor, inRunsVisibleTo(ctx.actor)),
+    };
   },
   fields: (t) => ({
     run: t.relation('run', { description: 'The run that the step belongs to.' }),

@@ -42,7 +42,10 @@ export const Thread = builder.prismaNode('Thread', {
   id: { resolve: ({ id }) => id, description: 'Thread id: `thread_` and a UUIDv7 (TypeID).' },
   findUnique: (id, ctx) => {
     requireScope(ctx, 'THREADS_READ');
-    return { workspaceId_id: { workspaceId: ctx.workspaceId, id }, ...unlessKey(ctx.actor, threadsVisibleTo(ctx.actor)) };
+    return {
+      workspaceId_id: { workspaceId: ctx.workspaceId, id },
+      ...unlessKey(ctx.actor, threadsVisibleTo(ctx.actor)),
+    };
   },
   fields: (t) => ({
     title: t.exposeString('title', { nullable: true, description: 'The title of the thread, for people.' }),

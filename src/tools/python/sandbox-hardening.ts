@@ -61,8 +61,8 @@ const { internalBinding } = nodeModule.createRequire(import.meta.url)('internal/
 
 /** Replaces what Pyodide needs of Node but must not get. Call it before Pyodide is loaded. */
 export function prepareForPyodide(): void {
-  // Pyodide's file system uses only the constants. Its user ID is 0, as its group ID.
-  Object.assign(process, { binding: () => ({ fs: fs.constants }), getuid: () => 0 });
+  // Pyodide's file system uses only the constants.
+  Object.assign(process, { binding: () => ({ fs: fs.constants }) });
 }
 
 /**
@@ -89,6 +89,8 @@ function closeGlobals(): void {
     if (get || globalNames.includes(name)) delete (globalThis as Bag)[name];
     else if (typeof value === 'function' && value.prototype) Object.preventExtensions(value.prototype);
   }
+  // Pyodide asks for the user ID here when a program does. Nothing else is left of the process.
+  Object.defineProperty(globalThis, 'process', { value: Object.freeze({ __proto__: null, getuid: () => 0 }) });
 }
 
 function bindingOf(name: string): Bag | null {

@@ -16,7 +16,9 @@ const flushBytes = 4096;
 const flushMs = 20;
 /** How often a program is interrupted after its deadline, and how often the sandbox looks whether the server is alive. */
 const againMs = 1000;
-const server = process.ppid;
+/** The process itself: `harden` removes it from the globals. */
+const own = process;
+const server = own.ppid;
 
 prepareForPyodide();
 const { loadPyodide } = await import(`${folder}/pyodide.mjs`);
@@ -83,7 +85,7 @@ python.setInterruptBuffer({
     if (now() - serverSeenAt >= againMs) {
       serverSeenAt = now();
       // Where no reaper does it: a program that catches everything ends with the server.
-      if (process.ppid !== server) end(72);
+      if (own.ppid !== server) end(72);
     }
     if (now() <= deadline) return 0;
     deadline = now() + againMs;
