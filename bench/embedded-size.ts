@@ -45,7 +45,9 @@ for (let round = 1; round <= rounds; round += 1) {
   const full = await megabytes();
   for (const id of threads) await client.mutate('deleteThread', { id }, 'deletedId');
   await untilPurged();
-  console.log(`${(round * runs) / rounds} answers: ${full} MB, after the deletion of all threads ${await megabytes()} MB`);
+  console.log(
+    `${(round * runs) / rounds} answers: ${full} MB, after the deletion of all threads ${await megabytes()} MB`,
+  );
 }
 await app.stop();
 await rm(dataDir, { recursive: true });

@@ -19,7 +19,7 @@ export const fewSlots = 2;
  * How many of `free` slots a party may take that holds `held` already: after that it holds at most `shareFactor` times as
  * many as are left. One that holds none may take one.
  */
-export function shareOf(free: number, held: number): number {
+function shareOf(free: number, held: number): number {
   const share = Math.floor((shareFactor * free - held) / (shareFactor + 1));
   return Math.max(share, held === 0 ? Math.min(free, 1) : 0);
 }

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { setPriority } from 'node:os';
 import { PassThrough, Readable, type Writable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
 import { reaper } from './reaper.ts';
 
 const watchEveryMs = 200;
@@ -131,6 +132,12 @@ export class GuardedProcess {
   }
 }
 
+const closeNetwork = fileURLToPath(new URL('close-network.ts', import.meta.url));
+/** Node.js 24 has no permission for the network, and so does not close it. */
+const networkFlags = process.allowedNodeEnvironmentFlags.has('--allow-net')
+  ? []
+  : [`--allow-fs-read=${closeNetwork}`, '--expose-internals', '--import', closeNetwork];
+
 function argumentsFor({ program, args, readable, flags = [], heapMb }: GuardOptions): string[] {
   return [
     '--permission',
@@ -141,6 +148,7 @@ function argumentsFor({ program, args, readable, flags = [], heapMb }: GuardOpti
     '--disallow-code-generation-from-strings',
     '--no-warnings',
     `--max-old-space-size=${heapMb}`,
+    ...networkFlags,
     ...flags,
     program,
     ...args,
