@@ -1,3 +1,4 @@
+import type { Party } from '../async/fair-slots.ts';
 import type { DomainContext } from '../domain/context.ts';
 import type { ClaimedRun } from '../domain/run/lease.ts';
 import type { Offload } from '../offload/offload.ts';
@@ -18,3 +19,9 @@ export interface RunExecution {
   /** Aborts when the execution must stop; the reason says why (`StopReason`). */
   readonly signal: AbortSignal;
 }
+
+/** To whose share of the server's resources a run counts. */
+export const partyOf = ({ workspaceId, slotOwner }: Pick<ClaimedRun, 'workspaceId' | 'slotOwner'>): Party => ({
+  workspaceId,
+  owner: slotOwner,
+});

@@ -16,6 +16,7 @@ import type { RunJob } from '../queue/queue.ts';
 import type { ModelTimeouts } from './call-model.ts';
 import { DeltaWriter } from './delta-writer.ts';
 import { type ExecutorContext, executeRun, type StopReason } from './execute-run.ts';
+import { partyOf } from './run-execution.ts';
 
 /** How many runs one statement claims. */
 const claimBatch = 20;
@@ -103,8 +104,8 @@ export class RunWorker {
     return this.#executor.shutdown.aborted ? 0 : this.#slots.free;
   }
 
-  #hasRoomFor({ workspaceId, slotOwner }: { workspaceId: string; slotOwner: string }): boolean {
-    return this.#room > 0 && this.#slots.admits({ workspaceId, owner: slotOwner });
+  #hasRoomFor(run: Parameters<typeof partyOf>[0]): boolean {
+    return this.#room > 0 && this.#slots.admits(partyOf(run));
   }
 
   /** A job only announces work: the rows say which. */
@@ -158,7 +159,7 @@ export class RunWorker {
     const controller = new AbortController();
     const stop = (reason: StopReason) => controller.abort(reason);
     if (this.#cancelledInClaim?.has(run.id)) stop('cancelled');
-    const giveBack = this.#slots.take({ workspaceId: run.workspaceId, owner: run.slotOwner });
+    const giveBack = this.#slots.take(partyOf(run));
     const done = executeRun(this.#executor, run, controller)
       .catch((error) => this.#services.log.error({ err: error, runId: run.id }, 'run execution failed'))
       .finally(() => {
