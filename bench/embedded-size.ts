@@ -9,7 +9,7 @@ import { Client } from '../test/support/client.ts';
 
 const runs = Number(process.argv[2] ?? 10_000);
 const rounds = 10;
-const atOnce = 20;
+const atOnce = 10;
 const dataDir = await mkdtemp(join(tmpdir(), 'assistant-graph-bench-'));
 const { config, secrets } = readConfig({
   ...{ DATA_DIR: dataDir, PORT: '0', DEMO_DELAY_MS: '1', PYTHON_READY: '0', LOG_LEVEL: 'error' },

@@ -26,6 +26,9 @@ test('a user whose files take long to read leaves lanes to other users and to ot
   expect((await uploadRead(bob, 'quick', 'quick.txt')).ingestion.status).toBe('COMPLETED');
   expect((await uploadRead(app.in(workspace.id), 'quick', 'quick.txt')).ingestion.status).toBe('COMPLETED');
   expect(await statuses()).toEqual({ IN_PROGRESS: 2, QUEUED: 4 });
-  for (const bytes of stalled) bytes.push(null);
+  for (const bytes of stalled) {
+    bytes.push('at last');
+    bytes.push(null);
+  }
   await expect.poll(statuses).toEqual({ COMPLETED: 6 });
 });

@@ -8,9 +8,9 @@ export interface WorkerSlots {
   readonly holders: readonly Holder[];
 }
 
-/** `shareOf` as SQL. */
+/** The share of `FairSlots` as SQL, in whole numbers: numeric ones would dominate the claim. */
 export const shareSql = (free: Prisma.Sql, held: Prisma.Sql): Prisma.Sql =>
-  Prisma.sql`greatest(floor((${factor} * ${free} - ${held}) / ${divisor})::int, CASE WHEN ${held} = 0 THEN least(${free}, 1) ELSE 0 END, 0)`;
+  Prisma.sql`greatest((${factor} * ${free} - ${held}) / ${divisor}, CASE WHEN ${held} = 0 THEN least(${free}, 1) ELSE 0 END, 0)`;
 
 /** Whether a party may hold its `nth` slot when `left` slots are left after it. The rule of `shareOf`, for one slot. */
 export const fitsSql = (nth: Prisma.Sql, left: Prisma.Sql): Prisma.Sql =>
@@ -20,4 +20,4 @@ export const fitsSql = (nth: Prisma.Sql, left: Prisma.Sql): Prisma.Sql =>
 export const hasFewSlots = ({ total }: WorkerSlots): boolean => total <= fewSlots;
 
 const factor = Prisma.raw(String(shareFactor));
-const divisor = Prisma.raw(`${shareFactor + 1}.0`);
+const divisor = Prisma.raw(`${shareFactor + 1}`);

@@ -40,8 +40,9 @@ const partyColumns = Prisma.raw(`r."workspaceId", r."slotOwner", r."createdAt"`)
  * The parts of the statement, in order:
  * 1. `party`: each end user with claimable runs, and the age of the oldest. The index is skipped from user to user.
  * 2. `held`: who holds the slots of this worker. `executing`: who has executing runs, in all workers.
- * 3. `workspace`: what each workspace may have: `left` of its own limit, and `share` of this worker.
- * 4. `candidate`: what each end user may have, and their place in the workspace.
+ * 3. `holder`: both and the claimable runs, by end user, with one pass instead of joins of thousands of users.
+ * 4. `candidate`: what each end user may have, of what the workspace may have: `left` of its own limit, and `share` of this
+ *    worker; and their place in the workspace.
  * 5. `head`: the oldest claimable runs of the first users. `turn` counts the runs of the user.
  * 6. `ranked`, `chosen`: up to `limit` of them by turn, each only if the rule holds with all before it.
  * 7. `locked`: the threads of the chosen runs, locked; a thread that another transaction holds is skipped.
@@ -57,7 +58,7 @@ export async function claimQueuedRuns(
 ): Promise<Claimed> {
   const free = Prisma.sql`${slots.free}::int`;
   const most = Prisma.sql`${limit}::int`;
-  const share = hasFewSlots(slots) ? free : shareSql(free, sql`coalesce(h."slots", 0)`);
+  const share = hasFewSlots(slots) ? free : shareSql(free, sql`h."held"`);
   const fitsWorker = hasFewSlots(slots) ? sql`true` : fitsSql(sql`"inWorkspace" + "held"`, sql`${free} - "inAll"`);
   const [, rows] = await database.$transaction([
     database.$executeRaw`SELECT pg_advisory_xact_lock(${claimLock})`,
@@ -75,22 +76,24 @@ export async function claimQueuedRuns(
       ), executing AS (
         SELECT r."workspaceId", r."slotOwner", count(*)::int AS "runs" FROM "Run" r
         WHERE r."status" IN ${executingSql} AND r."workspaceId" IN (SELECT "workspaceId" FROM party) GROUP BY 1, 2
-      ), workspace AS (
-        SELECT w."id" AS "workspaceId", w."maxRunSeconds", coalesce(e."runs", 0) AS "busy", coalesce(h."slots", 0) AS "held",
-          w."maxConcurrentRuns" - coalesce(e."runs", 0) AS "left", ${share} AS "share"
-        FROM (SELECT DISTINCT "workspaceId" FROM party) p
-        JOIN "Workspace" w ON w."id" = p."workspaceId" AND w."deletedAt" IS NULL
-        LEFT JOIN (SELECT "workspaceId", sum("runs")::int AS "runs" FROM executing GROUP BY 1) e ON e."workspaceId" = w."id"
-        LEFT JOIN (SELECT "workspaceId", sum("slots")::int AS "slots" FROM held GROUP BY 1) h ON h."workspaceId" = w."id"
+      ), holder AS (
+        SELECT "workspaceId", "slotOwner", min("createdAt") AS "createdAt", sum("running")::int AS "running", sum("own")::int AS "own"
+        FROM (
+          SELECT "workspaceId", "slotOwner", "createdAt", 0 AS "running", 0 AS "own" FROM party
+          UNION ALL SELECT "workspaceId", "slotOwner", NULL, "runs", 0 FROM executing
+          UNION ALL SELECT "workspaceId", "owner", NULL, 0, "slots" FROM held
+        ) u GROUP BY 1, 2
       ), candidate AS (
         SELECT *, row_number() OVER (PARTITION BY "workspaceId" ORDER BY "running", "createdAt") AS "place" FROM (
-          SELECT w.*, p."slotOwner", p."createdAt", coalesce(e."runs", 0) AS "running", coalesce(h."slots", 0) AS "own",
-            CASE WHEN p."slotOwner" = '' THEN least(w."left", w."share") ELSE least(
-              ${shareSql(sql`w."left"`, sql`coalesce(e."runs", 0)`)}, ${shareSql(sql`w."share"`, sql`coalesce(h."slots", 0)`)}
-            ) END AS "allowed"
-          FROM party p JOIN workspace w ON w."workspaceId" = p."workspaceId"
-          LEFT JOIN executing e ON e."workspaceId" = p."workspaceId" AND e."slotOwner" = p."slotOwner"
-          LEFT JOIN held h ON h."workspaceId" = p."workspaceId" AND h."owner" = p."slotOwner"
+          SELECT *, CASE WHEN "slotOwner" = '' THEN least("left", "share")
+            ELSE least(${shareSql(sql`"left"`, sql`"running"`)}, ${shareSql(sql`"share"`, sql`"own"`)}) END AS "allowed"
+          FROM (
+            SELECT h.*, w."maxRunSeconds", w."maxConcurrentRuns" - h."busy" AS "left", ${share} AS "share" FROM (
+              SELECT *, (sum("running") OVER every)::int AS "busy", (sum("own") OVER every)::int AS "held"
+              FROM holder WINDOW every AS (PARTITION BY "workspaceId")
+            ) h JOIN "Workspace" w ON w."id" = h."workspaceId" AND w."deletedAt" IS NULL
+            WHERE h."createdAt" IS NOT NULL
+          ) h
         ) c WHERE "allowed" > 0
       ), head AS (
         SELECT c."workspaceId", c."slotOwner", c."maxRunSeconds", c."busy", c."held", c."left", c."share", c."running", c."own", h.*
