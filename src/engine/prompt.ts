@@ -1,6 +1,5 @@
 import type { LanguageModelV4Message, LanguageModelV4Prompt } from '@ai-sdk/provider';
-import type { TaskOwner } from '../offload/fair-pool.ts';
-import type { Offload } from '../offload/offload.ts';
+import type { Offload, TaskOwner } from '../offload/offload.ts';
 import { engineLimits } from './limits.ts';
 import type { Transcript, Unit } from './transcript.ts';
 

@@ -2,6 +2,8 @@ import type { Timing } from '../config/timing.ts';
 import { FairPool, type TaskOwner } from './fair-pool.ts';
 import type * as worker from './worker.ts';
 
+export type { TaskOwner };
+
 /** How many characters are counted per task. Even the slowest text of this length stays within the time limit. */
 const maxCharacters = 300_000;
 
