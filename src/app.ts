@@ -12,6 +12,7 @@ import type { Config, Secrets } from './config/config.ts';
 import type { Database, StatementListener } from './db/client.ts';
 import { openPglite } from './db/pglite.ts';
 import { openPostgres } from './db/postgres.ts';
+import type { Vacuum } from './db/vacuum.ts';
 import { openVectors } from './db/vectors.ts';
 import { KeyUsage } from './domain/access/key-usage.ts';
 import { SigningKeys } from './domain/access/signing-key.ts';
@@ -113,7 +114,7 @@ async function open(start: Start): Promise<App> {
   const providers = openProviders(secrets.providers, (url, signal) => safe.fetch(url, { signal: signal ?? null }));
   const models = await openModels(config, providers);
   const embedder = config.tools.embedding && openEmbedder(providers, config.tools.embedding);
-  const { database, queue } = await openStorage(start);
+  const { database, queue, vacuum } = await openStorage(start);
   const secretFiles = new SecretFiles(config.dataDir, start.overrides.inMemory === true);
   const vault = await openVault(secrets, secretFiles, database);
   const bus = await openBus(start, vault);
@@ -127,7 +128,7 @@ async function open(start: Start): Promise<App> {
     ...openTools(start, { providers, python, safe }),
   };
   const adminKey = await openAdminKey(secrets, secretFiles, services);
-  if (role !== 'api') await startWorker(start, services, python);
+  if (role !== 'api') await startWorker(start, services, python, vacuum);
   const url = role === 'worker' ? null : await listen(config, services, closing);
   const stop = () => closing.run(log);
   return { url, ...adminKey, models, services, stop, [Symbol.asyncDispose]: stop };
@@ -136,8 +137,16 @@ async function open(start: Start): Promise<App> {
 const openModels = ({ defaultModel, demoDelayMs, modelCatalog }: Config, providers: Providers) =>
   ModelRegistry.open({ providers, defaultModel, demoDelayMs, catalogFile: modelCatalog });
 
+/** The database and what depends on its kind. */
+interface Storage {
+  database: Database;
+  queue: BossQueue;
+  /** null: PostgreSQL vacuums on its own. */
+  vacuum: Vacuum | null;
+}
+
 /** Opens PostgreSQL where DATABASE_URL names one, else the embedded database. */
-async function openStorage(start: Start): Promise<{ database: Database; queue: BossQueue }> {
+async function openStorage(start: Start): Promise<Storage> {
   const { config, secrets, overrides, log, closing } = start;
   const queueLog = log.child({ part: 'queue' });
   if (secrets.databaseUrl) {
@@ -149,17 +158,17 @@ async function openStorage(start: Start): Promise<{ database: Database; queue: B
     closing.add(close);
     const queue = await BossQueue.open({ url: secrets.databaseUrl }, queueLog);
     closing.add(() => queue.close());
-    return { database: client, queue };
+    return { database: client, queue, vacuum: null };
   }
   const { snapshot, onStatement } = overrides;
   const location = overrides.inMemory ? { snapshot } : { dataDir: config.dataDir };
-  const { client, pglite, close } = await openPglite({ ...location, onStatement });
+  const { client, pglite, vacuum, close } = await openPglite({ ...location, onStatement });
   closing.add(close);
   await releaseAllLeases(client);
   await releaseAllIngestions({ database: client });
   const queue = await BossQueue.open({ pglite }, queueLog);
   closing.add(() => queue.close());
-  return { database: client, queue };
+  return { database: client, queue, vacuum };
 }
 
 /** Opens the bus on Redis where REDIS_URL names one, else on the shared PostgreSQL, else in the process. */
@@ -224,11 +233,16 @@ function openTools(
   return { tools: new Tools({ python, images, safe, searchUrl }), plugins: new Plugins(safe, documents) };
 }
 
-async function startWorker({ config, closing }: Start, services: Services, python: Python): Promise<void> {
+async function startWorker(
+  { config, closing }: Start,
+  services: Services,
+  python: Python,
+  vacuum: Vacuum | null,
+): Promise<void> {
   const offload = new Offload(config.timing.offload);
   closing.add(() => offload.close());
   const { workerConcurrency: concurrency, model: timeouts, answer } = config;
-  const worker = new Worker(services, { concurrency, timeouts, answer, offload });
+  const worker = new Worker(services, { concurrency, timeouts, answer, offload, vacuum });
   closing.add(() => worker.stop());
   await worker.start();
   if (config.tools.python.ready > 0) python.warmUp();

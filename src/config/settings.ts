@@ -1,3 +1,4 @@
+import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { vendors } from '../providers/vendors.ts';
 import * as kind from './kind.ts';
@@ -9,6 +10,12 @@ const production = setting('NODE_ENV', kind.environment, '', 'With `production`,
 const openUnlessProduction = (open: string, closed: string, words: string): Computed =>
   computed(`${words} in production`, (environment) => (production.read(environment) ? closed : open));
 const trueUnlessProduction = openUnlessProduction('true', 'false', '`true`; `false`');
+
+/** The memory that this process may use, in bytes: of the container, or of the machine. */
+const memoryBytes = () => Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
+/** A run that waits for its model takes 0.26 MB with a short prompt: its slot reserves 4 MB, for prompts and answers. */
+const concurrencyFor = (memory: number) => Math.min(500, Math.max(20, Math.floor(memory / 4e6)));
+
 const dataDir = setting('DATA_DIR', kind.folder, '.data', 'Folder of database, generated keys and files.');
 
 const server = {
@@ -16,7 +23,12 @@ const server = {
   port: setting('PORT', whole(0, 65_535), 4000, 'TCP port; 0 selects a free one.'),
   publicUrl: setting('PUBLIC_URL', kind.originUrl, unset('`HOST`:`PORT`'), 'URL of the server in links to files.'),
   role: setting('ROLE', kind.oneOf('all', 'api', 'worker'), 'all', 'Serve clients, execute runs, or both.'),
-  workerConcurrency: setting('WORKER_CONCURRENCY', whole(1, 1000), 50, 'Runs that a process executes at a time.'),
+  workerConcurrency: setting(
+    'WORKER_CONCURRENCY',
+    whole(1, 10_000),
+    computed('500; 1 for 4 MB of memory below 2 GB', () => String(concurrencyFor(memoryBytes()))),
+    'Runs that a process executes at a time.',
+  ),
   logLevel: setting('LOG_LEVEL', kind.logLevel, 'info', 'Lowest level of the log, JSON on stderr.'),
   production,
   graphiql: setting('GRAPHIQL', kind.flag, trueUnlessProduction, 'Serve GraphiQL to browsers at `/graphql`.'),

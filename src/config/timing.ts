@@ -23,6 +23,8 @@ export interface Timing {
     readonly tidyMs: number;
     /** How often threads past the time to live of their workspace are deleted. */
     readonly retentionMs: number;
+    /** How often the embedded database is vacuumed where it has dead rows. */
+    readonly vacuumMs: number;
   };
   /** How often a feed reads its thread without a message from the bus, which may lose the last message. */
   readonly feedPollMs: number;
@@ -95,7 +97,7 @@ export const defaultTiming: Timing = {
     quarantineMs: 10_000,
     deltaRetryMs: 200,
   },
-  chore: { tidyMs: 20_000, retentionMs: 600_000 },
+  chore: { tidyMs: 20_000, retentionMs: 600_000, vacuumMs: 10_000 },
   feedPollMs: 5000,
   bus: { pingMs: 5000, answerMs: 5000, firstRetryMs: 100, maxRetryMs: 5000 },
   credential: { cacheMs: 2000, checkMs: 2000 },

@@ -8,6 +8,7 @@ import { createPglite } from './create-pglite.ts';
 import { lockDataDir } from './lock.ts';
 import { appliedMigrationsSql, hasMigrationsSql, migrate } from './migrate.ts';
 import { migrationAdapter } from './schema-engine.ts';
+import { type Vacuum, vacuumOf } from './vacuum.ts';
 
 /** How long statements may hold a turn of the event loop, in milliseconds. One more statement can end after that. */
 const turnMs = 15;
@@ -16,6 +17,7 @@ const turnMs = 15;
 export interface EmbeddedDatabase {
   client: Database;
   pglite: PGlite;
+  vacuum: Vacuum;
   close(): Promise<void>;
 }
 
@@ -46,7 +48,7 @@ export async function openPglite(options: {
       await pglite.close();
       await unlock();
     };
-    return { client, pglite, close };
+    return { client, pglite, vacuum: vacuumOf(pglite), close };
   } catch (error) {
     await unlock();
     throw error;

@@ -87,8 +87,6 @@ export const threadLimits = {
   perUser: 10_000,
   /** Messages that a thread can ever have; deleted ones count. */
   messages: 1_000_000,
-  /** Seconds that the deletion of one thread with all its rows can take. */
-  deletionSeconds: 120,
 } as const;
 
 /** Limits of messages. */

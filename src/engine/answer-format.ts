@@ -3,6 +3,7 @@ import type { RunFault } from '../domain/error.ts';
 import type { ResponseFormat } from '../domain/run/generation.ts';
 import type { Offload } from '../offload/offload.ts';
 import { OffloadTimeoutError } from '../offload/offload-error.ts';
+import { partyOf } from './run-execution.ts';
 
 /**
  * Checks a complete answer against the run's `responseFormat`. Returns null if it conforms. Not every provider and model
@@ -20,7 +21,7 @@ export async function formatFault(offload: Offload, run: Run, text: string): Pro
   const { name, schema } = format.json_schema;
   if (!schema) return null;
   try {
-    const violations = await offload.schemaFault(run.workspaceId, schema as Record<string, unknown>, parsed.value);
+    const violations = await offload.schemaFault(partyOf(run), schema as Record<string, unknown>, parsed.value);
     return violations === null ? null : fault(`The answer does not match the schema ${name}: ${violations}.`);
   } catch (error) {
     const reason = error instanceof OffloadTimeoutError ? 'the check takes too long' : (error as Error).message;

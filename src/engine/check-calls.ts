@@ -1,7 +1,7 @@
 import type { CheckedCall } from '../domain/run/tool-step.ts';
 import { OffloadTimeoutError } from '../offload/offload-error.ts';
 import type { ModelCall } from './model-turn.ts';
-import type { RunExecution } from './run-execution.ts';
+import { partyOf, type RunExecution } from './run-execution.ts';
 import { parsedArguments } from './transcript.ts';
 
 /**
@@ -31,7 +31,7 @@ async function argumentFault(
   const value = parsedArguments(text);
   if (value === null) return 'The arguments are not a JSON object.';
   try {
-    const fault = await offload.schemaFault(run.workspaceId, parameters, value);
+    const fault = await offload.schemaFault(partyOf(run), parameters, value);
     return fault && `The arguments do not match the schema of ${name}: ${fault}.`;
   } catch (error) {
     const isSlow = error instanceof OffloadTimeoutError;

@@ -1,6 +1,6 @@
 import type { Run } from '../db/generated/client.ts';
 import { type DomainContext, type Services, systemContext } from '../domain/context.ts';
-import { finishRun, handBackRun, LeaseLostError, renewLease } from '../domain/run/lease.ts';
+import { type ClaimedRun, finishRun, handBackRun, LeaseLostError } from '../domain/run/lease.ts';
 import type { RunEnd } from '../domain/run/run.ts';
 import type { Offload } from '../offload/offload.ts';
 import { faultOf } from '../providers/model-error.ts';
@@ -13,7 +13,7 @@ import { RunUsage } from './run-usage.ts';
 import { openToolbox } from './toolbox.ts';
 
 /** Why an execution is stopped from outside. */
-type StopReason = 'cancelled' | 'expired' | 'lease-lost' | 'shutdown';
+export type StopReason = 'cancelled' | 'expired' | 'lease-lost' | 'shutdown';
 
 /** What all executions of a worker share. */
 export interface ExecutorContext {
@@ -30,20 +30,18 @@ export interface ExecutorContext {
  * Executes a run that this worker has claimed. Resolves when the run has ended, waits for its client, has been handed back,
  * or belongs to another worker. Any error of the execution ends the run FAILED. Abort `stop` with 'cancelled' to cancel.
  */
-export async function executeRun(executor: ExecutorContext, run: Run, stop: AbortController): Promise<void> {
+export async function executeRun(executor: ExecutorContext, run: ClaimedRun, stop: AbortController): Promise<void> {
   const { services, shutdown } = executor;
   const ctx = systemContext(services, run.workspaceId);
   const stopFor = (reason: StopReason) => stop.abort(reason);
   const onShutdown = () => stopFor('shutdown');
   if (shutdown.aborted) onShutdown();
   shutdown.addEventListener('abort', onShutdown, { once: true });
-  const renewal = setInterval(() => void keepLease(ctx, run, stopFor), services.timing.run.leaseRenewalMs);
-  const deadline = stopAt(run.expiresAt, () => stopFor('expired'));
+  const deadline = stopAt(run, () => stopFor('expired'));
   try {
     const writer = executor.writer.open(run, () => stopFor('lease-lost'));
     await executeClaimed(executor, { ctx, run, writer, signal: stop.signal });
   } finally {
-    clearInterval(renewal);
     clearTimeout(deadline);
     executor.writer.close(run.id);
     shutdown.removeEventListener('abort', onShutdown);
@@ -53,19 +51,10 @@ export async function executeRun(executor: ExecutorContext, run: Run, stop: Abor
 /** The longest delay that a timer accepts. */
 const maxTimerMs = 2_147_483_647;
 
-function stopAt(at: Date | null, stop: () => void): NodeJS.Timeout | undefined {
-  if (at === null) return undefined;
-  return setTimeout(stop, Math.min(Math.max(at.getTime() - Date.now(), 0), maxTimerMs)).unref();
-}
-
-async function keepLease(ctx: DomainContext, run: Run, stopFor: (reason: StopReason) => void): Promise<void> {
-  try {
-    const status = await renewLease(ctx, run);
-    if (status === null) stopFor('lease-lost');
-    if (status === 'CANCELLING') stopFor('cancelled');
-  } catch (error) {
-    ctx.log.warn({ err: error, runId: run.id }, 'lease renewal failed');
-  }
+/** Calls `stop` when the run expires. The time until then is that of the database: clocks of processes differ. */
+function stopAt({ expiresAt, claimedAt }: ClaimedRun, stop: () => void): NodeJS.Timeout | undefined {
+  if (expiresAt === null) return undefined;
+  return setTimeout(stop, Math.min(Math.max(expiresAt.getTime() - claimedAt.getTime(), 0), maxTimerMs)).unref();
 }
 
 /** The part of an execution that exists before its tools are known. */

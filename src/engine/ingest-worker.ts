@@ -1,10 +1,10 @@
 import type { Services } from '../domain/context.ts';
 import { embedWaitingFiles, forgetOtherModels } from '../domain/search/embedding.ts';
-import { ingestWaitingFiles } from '../domain/search/ingest.ts';
+import { IngestLanes, ingestWaitingFiles } from '../domain/search/ingest.ts';
 import type { Chores } from './chores.ts';
 
-/** How many files a process reads at the same time. */
-const lanes = 2;
+/** How many files a process reads at the same time: enough that a user leaves one to others, and a workspace too. */
+const laneCount = 4;
 
 /** Makes uploaded files searchable: reads them in a few lanes, and embeds their passages. */
 export class IngestWorker {
@@ -20,8 +20,9 @@ export class IngestWorker {
 
   async start(): Promise<void> {
     const { queue, timing } = this.#services;
-    const ingest = () => ingestWaitingFiles(this.#services, this.#shutdown);
-    const requests = Array.from({ length: lanes }, () =>
+    const lanes = new IngestLanes(laneCount);
+    const ingest = () => ingestWaitingFiles(this.#services, lanes, this.#shutdown);
+    const requests = Array.from({ length: laneCount }, () =>
       this.#chores.every(timing.run.sweepMs, 'file ingestion', ingest),
     );
     // A job is done as soon as one lane has looked for files after the job arrived.

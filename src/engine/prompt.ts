@@ -1,5 +1,5 @@
 import type { LanguageModelV4Message, LanguageModelV4Prompt } from '@ai-sdk/provider';
-import type { Offload } from '../offload/offload.ts';
+import type { Offload, TaskOwner } from '../offload/offload.ts';
 import { engineLimits } from './limits.ts';
 import type { Transcript, Unit } from './transcript.ts';
 
@@ -35,7 +35,7 @@ const tolerance = 1.1;
  * be used: it arrives with the answer.
  */
 export async function fitPrompt(
-  { offload, owner }: { offload: Offload; owner: string },
+  { offload, owner }: { offload: Offload; owner: TaskOwner },
   transcript: Transcript,
   toolTexts: string[],
   limits: PromptLimits,
@@ -73,7 +73,7 @@ function budgetOf({ contextWindow, remaining, answer }: PromptLimits): number | 
 
 /** Returns the pinned units and the newest others that fit, in order. `least`: the tokens of the pinned ones. */
 async function keepNewest(
-  { offload, owner }: { offload: Offload; owner: string },
+  { offload, owner }: { offload: Offload; owner: TaskOwner },
   units: Unit[],
   budget: number,
   least: number,

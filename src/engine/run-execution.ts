@@ -1,5 +1,6 @@
-import type { Run } from '../db/generated/client.ts';
+import type { Party } from '../async/fair-slots.ts';
 import type { DomainContext } from '../domain/context.ts';
+import type { ClaimedRun } from '../domain/run/lease.ts';
 import type { Offload } from '../offload/offload.ts';
 import type { AnswerLimits } from './answer-limits.ts';
 import type { ModelTimeouts } from './call-model.ts';
@@ -10,7 +11,7 @@ import type { Toolbox } from './toolbox.ts';
 /** One execution of a run by this worker: the run as it was claimed, and what its execution works with. */
 export interface RunExecution {
   readonly ctx: DomainContext;
-  readonly run: Run;
+  readonly run: ClaimedRun;
   readonly writer: RunWriter;
   readonly toolbox: Toolbox;
   readonly usage: RunUsage;
@@ -20,3 +21,9 @@ export interface RunExecution {
   /** Aborts when the execution must stop; the reason says why (`StopReason`). */
   readonly signal: AbortSignal;
 }
+
+/** To whose share of the server's resources a run counts. */
+export const partyOf = ({ workspaceId, slotOwner }: Pick<ClaimedRun, 'workspaceId' | 'slotOwner'>): Party => ({
+  workspaceId,
+  owner: slotOwner,
+});

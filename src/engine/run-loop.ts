@@ -12,7 +12,7 @@ import { engineLimits } from './limits.ts';
 import { callOptions } from './model-options.ts';
 import { type AnswerLimit, type Turn, TurnWriter } from './model-turn.ts';
 import { fitPrompt } from './prompt.ts';
-import type { RunExecution } from './run-execution.ts';
+import { partyOf, type RunExecution } from './run-execution.ts';
 import type { RunUsage } from './run-usage.ts';
 import { handleCalls, resumeStep } from './tool-turn.ts';
 import type { Toolbox } from './toolbox.ts';
@@ -68,7 +68,7 @@ async function callWithPrompt(execution: RunExecution, hasSteps: boolean, turnWr
   const { ctx, run, toolbox, usage, offload, timeouts, answer, signal } = execution;
   const transcript = await readTranscript(ctx, run, hasSteps);
   const options = callOptions(execution);
-  const fitting = fitPrompt({ offload, owner: run.workspaceId }, transcript, toolTextsOf(toolbox), {
+  const fitting = fitPrompt({ offload, owner: partyOf(run) }, transcript, toolTextsOf(toolbox), {
     contextWindow: ctx.models.describe(run.model).contextWindow,
     remaining: run.maxPromptTokens === null ? null : run.maxPromptTokens - usage.promptTokens,
     answer: options.maxOutputTokens ?? null,

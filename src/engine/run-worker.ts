@@ -1,16 +1,24 @@
 import { coalesce } from '../async/coalesce.ts';
+import { FairSlots } from '../async/fair-slots.ts';
 import { cancelTopic } from '../bus/bus.ts';
-import type { Run } from '../db/generated/client.ts';
 import { type Services, systemContext } from '../domain/context.ts';
 import { claimQueuedRuns } from '../domain/run/claim.ts';
-import { expireRun, findStrandedRuns, type StrandedRun, takeOverRun } from '../domain/run/lease.ts';
+import {
+  type ClaimedRun,
+  expireRun,
+  findStrandedRuns,
+  renewLeases,
+  type StrandedRun,
+  takeOverRun,
+} from '../domain/run/lease.ts';
 import type { Offload } from '../offload/offload.ts';
 import type { RunJob } from '../queue/queue.ts';
 import type { AnswerLimits } from './answer-limits.ts';
 import type { ModelTimeouts } from './call-model.ts';
 import { DeltaWriter } from './delta-writer.ts';
-import { type ExecutorContext, executeRun } from './execute-run.ts';
+import { type ExecutorContext, executeRun, type StopReason } from './execute-run.ts';
 import { Quarantine } from './quarantine.ts';
+import { partyOf } from './run-execution.ts';
 
 /** How many runs one statement claims. */
 const claimBatch = 20;
@@ -23,14 +31,22 @@ export interface RunWorkerOptions {
   offload: Offload;
 }
 
+/** A run that this worker executes. */
+interface Execution {
+  readonly run: ClaimedRun;
+  readonly done: Promise<void>;
+  stop(reason: StopReason): void;
+}
+
 /** Executes runs: claims queued ones while there is room, takes over those that another worker left, and cancels. */
 export class RunWorker {
   readonly #services: Services;
-  readonly #concurrency: number;
+  readonly #slots: FairSlots;
   readonly #executor: ExecutorContext;
   readonly #quarantine: Quarantine;
-  readonly #executing = new Map<string, { done: Promise<void>; cancel: () => void }>();
+  readonly #executing = new Map<string, Execution>();
   readonly #unsubscribe: () => void;
+  readonly #renewal: NodeJS.Timeout;
   /** Claims runs until none waits or no room is left. A request while it claims makes it look once more. */
   readonly #fill = coalesce(() => this.#claimRuns());
   /** The runs whose cancellation was requested while runs were being claimed; null: no claim is under way. */
@@ -42,12 +58,14 @@ export class RunWorker {
   /** `shutdown` aborts before `stop` is called. */
   constructor(services: Services, { concurrency, ...options }: RunWorkerOptions, shutdown: AbortSignal) {
     this.#services = services;
-    this.#concurrency = concurrency;
+    this.#slots = new FairSlots(concurrency);
     this.#executor = { services, writer: new DeltaWriter(services), ...options, shutdown };
     this.#quarantine = new Quarantine(services.timing.run.quarantineMs, () => this.#sweepForSuspects());
     this.#unsubscribe = services.bus.subscribe(cancelTopic, (message) => {
       if (message.kind === 'cancel') this.#cancel(message.runId);
     });
+    const renew = coalesce(() => this.#renewLeases());
+    this.#renewal = setInterval(() => void renew(), services.timing.run.leaseRenewalMs);
   }
 
   async start(): Promise<void> {
@@ -61,7 +79,13 @@ export class RunWorker {
     await this.#fill();
     await Promise.all([...this.#executing.values()].map(({ done }) => done));
     this.#quarantine.close();
+    clearInterval(this.#renewal);
     this.#unsubscribe();
+  }
+
+  /** Whether this worker executes no run. */
+  get isIdle(): boolean {
+    return this.#executing.size === 0;
   }
 
   /** Takes over runs whose worker is gone, ends those past their time, and claims queued ones. */
@@ -69,7 +93,7 @@ export class RunWorker {
     const { leaderless, expired } = await findStrandedRuns(this.#services.database);
     for (const run of leaderless) {
       const isWaitingSuspect = run.losses > 0 && run.leasedUntil === null;
-      if (this.#room === 0 || (isWaitingSuspect && !this.#quarantine.hasRoom)) continue;
+      if (!this.#hasRoomFor(run) || (isWaitingSuspect && !this.#quarantine.hasRoom)) continue;
       await this.#logFailure(run, 'run takeover failed', () => this.#takeOver(run));
     }
     for (const run of expired) {
@@ -85,12 +109,17 @@ export class RunWorker {
   }
 
   get #room(): number {
-    return this.#executor.shutdown.aborted ? 0 : this.#concurrency - this.#executing.size;
+    return this.#executor.shutdown.aborted ? 0 : this.#slots.free;
+  }
+
+  #hasRoomFor(run: Parameters<typeof partyOf>[0]): boolean {
+    return this.#room > 0 && this.#slots.admits(partyOf(run));
   }
 
   /** A job only announces work: the rows say which. */
   async #onJob(job: RunJob): Promise<void> {
-    if (job.isHandedBack && this.#room > 0) await this.#takeOver({ ...job, id: job.runId });
+    const { workspaceId, runId: id, handedBackFor: slotOwner } = job;
+    if (slotOwner !== undefined && this.#hasRoomFor({ workspaceId, slotOwner })) await this.#takeOver({ ...job, id });
     void this.#fill();
   }
 
@@ -112,7 +141,7 @@ export class RunWorker {
         this.#isMoreWaiting = true;
         return;
       }
-      const { runs, isMoreWaiting } = await claimQueuedRuns(this.#services, limit);
+      const { runs, isMoreWaiting } = await claimQueuedRuns(this.#services, limit, this.#slots);
       this.#isMoreWaiting = isMoreWaiting;
       for (const run of runs) this.#execute(run);
       if (runs.length < limit) break;
@@ -136,7 +165,7 @@ export class RunWorker {
       isAdmitted = this.#quarantine.enter(id);
       return isAdmitted;
     };
-    let run: Run | null = null;
+    let run: ClaimedRun | null = null;
     try {
       run = await takeOverRun(ctx, threadId, id, admit);
     } finally {
@@ -151,23 +180,44 @@ export class RunWorker {
     this.sweep().catch((error) => this.#services.log.error({ err: error }, 'run sweep failed'));
   }
 
-  #execute(run: Run): void {
-    const stop = new AbortController();
-    const cancel = () => stop.abort('cancelled');
-    if (this.#cancelledInClaim?.has(run.id)) cancel();
-    const done = executeRun(this.#executor, run, stop)
+  #execute(run: ClaimedRun): void {
+    const controller = new AbortController();
+    const stop = (reason: StopReason) => controller.abort(reason);
+    if (this.#cancelledInClaim?.has(run.id)) stop('cancelled');
+    const giveBack = this.#slots.take(partyOf(run));
+    const done = executeRun(this.#executor, run, controller)
       .catch((error) => this.#services.log.error({ err: error, runId: run.id }, 'run execution failed'))
       .finally(() => {
+        giveBack();
         // A run that this worker lost and took over again has another entry by now.
-        if (this.#executing.get(run.id)?.cancel === cancel) this.#executing.delete(run.id);
+        if (this.#executing.get(run.id)?.run === run) this.#executing.delete(run.id);
         this.#quarantine.leave(run.id);
         if (this.#isMoreWaiting) void this.#fill();
       });
-    this.#executing.set(run.id, { done, cancel });
+    this.#executing.set(run.id, { run, done, stop });
+  }
+
+  /** Renews the leases of all runs that it executes, and stops those that it has lost or that are to be cancelled. */
+  async #renewLeases(): Promise<void> {
+    const executions = [...this.#executing.values()];
+    if (executions.length === 0) return;
+    try {
+      const statuses = await renewLeases(
+        this.#services,
+        executions.map(({ run }) => run),
+      );
+      for (const { run, stop } of executions) {
+        const status = statuses.get(run.id);
+        if (status === undefined) stop('lease-lost');
+        if (status === 'CANCELLING') stop('cancelled');
+      }
+    } catch (error) {
+      this.#services.log.warn({ err: error }, 'lease renewal failed');
+    }
   }
 
   #cancel(runId: string): void {
     this.#cancelledInClaim?.add(runId);
-    this.#executing.get(runId)?.cancel();
+    this.#executing.get(runId)?.stop('cancelled');
   }
 }

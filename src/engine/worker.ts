@@ -1,5 +1,6 @@
 import type { Services } from '../domain/context.ts';
 import { deleteUnusedBlobs } from '../domain/file/blob.ts';
+import { purgeDeletedThreads } from '../domain/retention/deleted-threads.ts';
 import { purgeDeletedWorkspaces } from '../domain/retention/deleted-workspaces.ts';
 import { deleteExpiredThreads } from '../domain/retention/expired-threads.ts';
 import { deleteUnrecordedSteps } from '../domain/run/step-recording.ts';
@@ -7,16 +8,24 @@ import { Chores } from './chores.ts';
 import { IngestWorker } from './ingest-worker.ts';
 import { RunWorker, type RunWorkerOptions } from './run-worker.ts';
 
+/** How a worker is started. */
+interface WorkerOptions extends RunWorkerOptions {
+  /** Vacuums the database, stopping when the function returns false; null: the database does that on its own. */
+  vacuum: ((isIdle: () => boolean) => Promise<void>) | null;
+}
+
 /** The background work of a process: runs, ingestion, retention. */
 export class Worker {
   readonly #services: Services;
   readonly #shutdown = new AbortController();
   readonly #chores: Chores;
   readonly #runs: RunWorker;
+  readonly #vacuum: WorkerOptions['vacuum'];
   readonly #ingestion: IngestWorker;
 
-  constructor(services: Services, options: RunWorkerOptions) {
+  constructor(services: Services, options: WorkerOptions) {
     this.#services = services;
+    this.#vacuum = options.vacuum;
     this.#chores = new Chores(services.log);
     this.#runs = new RunWorker(services, options, this.#shutdown.signal);
     this.#ingestion = new IngestWorker(services, this.#chores, this.#shutdown.signal);
@@ -29,8 +38,11 @@ export class Worker {
     await this.#runs.sweep();
     this.#chores.every(run.sweepMs, 'run sweep', () => this.#runs.sweep());
     this.#every(run.sweepMs, 'workspace purge', purgeDeletedWorkspaces);
+    this.#every(run.sweepMs, 'thread purge', purgeDeletedThreads);
     this.#every(chore.tidyMs, 'blob deletion', deleteUnusedBlobs);
     this.#every(chore.tidyMs, 'step deletion', deleteUnrecordedSteps);
+    const vacuum = this.#vacuum;
+    if (vacuum) this.#chores.every(chore.vacuumMs, 'vacuum', () => vacuum(() => this.#runs.isIdle));
     this.#every(chore.retentionMs, 'thread expiry', deleteExpiredThreads);
   }
 

@@ -1,5 +1,6 @@
 import { MessageChannel } from 'node:worker_threads';
 import { Piscina } from 'piscina';
+import type { Party } from '../async/fair-slots.ts';
 import { untilAborted } from '../async/until-aborted.ts';
 import { OffloadMemoryError, OffloadTimeoutError } from './offload-error.ts';
 import type { Task } from './task.ts';
@@ -27,22 +28,31 @@ type Functions<F> = { [Name in keyof F]: (task: Task<never>) => unknown };
 type InputOf<Function> = Function extends (task: Task<infer Input>) => unknown ? Input : never;
 type OutputOf<Function> = Function extends (task: Task<never>) => infer Output ? Awaited<Output> : never;
 
+/** Whose work a task is: a workspace, or an end user in it. */
+export type TaskOwner = string | Party;
+
 /** One task's place in the queue. */
 interface Turn {
-  owner: string;
+  workspace: string;
+  /** The key of the user within their workspace. */
+  user: string;
   started: PromiseWithResolvers<void>;
 }
 
 /**
  * Threads for one kind of CPU-bound work on untrusted input. A task that exceeds its time or memory ends its thread and
- * nothing else. Each owner has one task running at a time, so that no owner occupies all threads. Threads have no environment
- * variables, start on demand, and end after a minute without work.
+ * nothing else. Each workspace has one task running at a time, so that none occupies all threads; next comes the workspace, and
+ * in it the user, that was served least recently. Threads have no environment variables, start on demand, and end after a
+ * minute without work.
  */
 export class FairPool<F extends Functions<F>> {
   readonly #pool: Piscina;
   readonly #options: FairPoolOptions;
   readonly #busy = new Set<string>();
   readonly #waiting: Turn[] = [];
+  /** When the workspaces and users with waiting tasks were last served: the number of that task. */
+  readonly #served = new Map<string, number>();
+  #tasks = 0;
 
   constructor(options: FairPoolOptions) {
     this.#options = options;
@@ -59,12 +69,14 @@ export class FairPool<F extends Functions<F>> {
    * the signal's reason when it aborts (which ends the task), and a copy of the function's own error, without its class.
    */
   async run<Name extends keyof F & string>(
-    owner: string,
+    owner: TaskOwner,
     name: Name,
     input: InputOf<F[Name]>,
     signal?: AbortSignal,
   ): Promise<OutputOf<F[Name]>> {
-    const turn: Turn = { owner, started: Promise.withResolvers() };
+    const workspace = typeof owner === 'string' ? owner : owner.workspaceId;
+    const user = typeof owner === 'string' ? workspace : `${workspace} ${owner.owner}`;
+    const turn: Turn = { workspace, user, started: Promise.withResolvers() };
     this.#waiting.push(turn);
     this.#startNext();
     try {
@@ -115,16 +127,25 @@ export class FairPool<F extends Functions<F>> {
   #leave(turn: Turn): void {
     const index = this.#waiting.indexOf(turn);
     if (index >= 0) this.#waiting.splice(index, 1);
-    else this.#busy.delete(turn.owner);
+    else this.#busy.delete(turn.workspace);
     this.#startNext();
+    // A new task of somebody without waiting ones is served first.
+    for (const key of [turn.workspace, turn.user]) {
+      if (!this.#waiting.some(({ workspace, user }) => key === workspace || key === user)) this.#served.delete(key);
+    }
   }
 
   #startNext(): void {
     while (this.#busy.size < this.#options.threads) {
-      const index = this.#waiting.findIndex(({ owner }) => !this.#busy.has(owner));
-      if (index < 0) return;
-      const [turn] = this.#waiting.splice(index, 1) as [Turn];
-      this.#busy.add(turn.owner);
+      const servedAt = (key: string) => this.#served.get(key) ?? 0;
+      const [turn] = this.#waiting
+        .filter(({ workspace }) => !this.#busy.has(workspace))
+        .sort((a, b) => servedAt(a.workspace) - servedAt(b.workspace) || servedAt(a.user) - servedAt(b.user));
+      if (!turn) return;
+      this.#waiting.splice(this.#waiting.indexOf(turn), 1);
+      this.#busy.add(turn.workspace);
+      this.#tasks += 1;
+      this.#served.set(turn.workspace, this.#tasks).set(turn.user, this.#tasks);
       turn.started.resolve();
     }
   }

@@ -1,11 +1,13 @@
 import type { Timing } from '../config/timing.ts';
-import { FairPool } from './fair-pool.ts';
+import { FairPool, type TaskOwner } from './fair-pool.ts';
 import type * as worker from './worker.ts';
+
+export type { TaskOwner };
 
 /** How many characters are counted per task. Even the slowest text of this length stays within the time limit. */
 const maxCharacters = 300_000;
 
-/** CPU-bound work on untrusted input, in worker threads: limited in time, and fair between owners (workspaces). */
+/** CPU-bound work on untrusted input, in worker threads: limited in time, and fair between workspaces and users. */
 export class Offload {
   readonly #counting: FairPool<typeof worker>;
   readonly #checking: FairPool<typeof worker>;
@@ -20,7 +22,7 @@ export class Offload {
    * Returns the number of tokens of each text, in order. Stops after the first text with which the sum exceeds `limit`. Counts
    * are those of OpenAI's encoding o200k_base; texts that cannot be counted in time are estimated.
    */
-  async countTokens(owner: string, texts: readonly string[], limit = Number.POSITIVE_INFINITY): Promise<number[]> {
+  async countTokens(owner: TaskOwner, texts: readonly string[], limit = Number.POSITIVE_INFINITY): Promise<number[]> {
     const counts: number[] = [];
     let sum = 0;
     while (counts.length < texts.length && sum <= limit) {
@@ -39,7 +41,7 @@ export class Offload {
    * Checks a value against a JSON Schema. Returns the violations as one sentence, or null if the value is valid. Throws
    * OffloadTimeoutError, and Error if the schema itself is invalid.
    */
-  schemaFault(owner: string, schema: Record<string, unknown>, value: unknown): Promise<string | null> {
+  schemaFault(owner: TaskOwner, schema: Record<string, unknown>, value: unknown): Promise<string | null> {
     return this.#checking.run(owner, 'schemaFault', { schema, value });
   }
 

@@ -2,6 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { setPriority } from 'node:os';
 import { PassThrough, Readable, type Writable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { reaper } from './reaper.ts';
 
 const watchEveryMs = 200;
 const bytesPerPage = 4096;
@@ -31,13 +33,14 @@ export interface GuardOptions {
  * has no network, no child processes, no threads, no add-ons and no environment. It reads requests from descriptor 0
  * and writes answers to descriptor 3.
  *
- * It does not outlive this process: programs end when descriptor 0 or 3 is closed, at their next read or write.
+ * It does not outlive this process, even when this one is killed: see `reaper`.
  */
 export class GuardedProcess {
   readonly input: Writable;
   readonly output: Readable;
   readonly #child: ChildProcess;
   readonly #watch: NodeJS.Timeout;
+  readonly #unwatch: () => void;
   readonly #ended = Promise.withResolvers<void>();
   #clock: { timer: NodeJS.Timeout; endsAt: number } | null = null;
   #cause: EndCause = 'crashed';
@@ -63,6 +66,9 @@ export class GuardedProcess {
     this.output = (this.#child.stdio?.[3] as Readable | null | undefined) ?? Readable.from([]);
     this.input.on('error', () => {});
     this.output.on('error', () => {});
+    this.#unwatch = this.#child.pid === undefined ? () => {} : reaper.watch(this.#child.pid);
+    // The ID may belong to another process as soon as this one has exited.
+    this.#child.once('exit', this.#unwatch);
     if (options.isLowPriority) lowerPriority(this.#child.pid);
     this.#watch = setInterval(() => void this.#checkMemory(options.maxRssBytes), watchEveryMs).unref();
   }
@@ -126,6 +132,12 @@ export class GuardedProcess {
   }
 }
 
+const closeNetwork = fileURLToPath(new URL('close-network.ts', import.meta.url));
+/** Node.js 24 has no permission for the network, and so does not close it. */
+const networkFlags = process.allowedNodeEnvironmentFlags.has('--allow-net')
+  ? []
+  : [`--allow-fs-read=${closeNetwork}`, '--expose-internals', '--import', closeNetwork];
+
 function argumentsFor({ program, args, readable, flags = [], heapMb }: GuardOptions): string[] {
   return [
     '--permission',
@@ -136,6 +148,7 @@ function argumentsFor({ program, args, readable, flags = [], heapMb }: GuardOpti
     '--disallow-code-generation-from-strings',
     '--no-warnings',
     `--max-old-space-size=${heapMb}`,
+    ...networkFlags,
     ...flags,
     program,
     ...args,

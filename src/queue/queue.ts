@@ -5,8 +5,11 @@ export interface RunJob {
   workspaceId: string;
   threadId: string;
   runId: string;
-  /** Its worker handed it back before its end: the worker that receives the job takes the run over. */
-  isHandedBack?: boolean;
+  /**
+   * Its worker handed it back before its end: the worker that receives the job takes the run over, if the share of this
+   * end user ('': of the workspace) allows it.
+   */
+  handedBackFor?: string;
 }
 
 /**

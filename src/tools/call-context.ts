@@ -12,6 +12,8 @@ export interface InputFile {
 export interface CallContext {
   workspaceId: string;
   threadId: string;
+  /** The end user to whose share of interpreters the call counts; '': no end user. */
+  slotOwner: string;
   callId: string;
   /** Aborts when the run is cancelled or expires, or the worker stops or loses its lease. */
   signal: AbortSignal;

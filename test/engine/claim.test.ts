@@ -4,7 +4,7 @@ import type { Client } from '../support/client.ts';
 import { useApp, useModel } from '../support/use-app.ts';
 
 const models = useModel();
-const app = useApp({ model: models, environment: { WORKER_CONCURRENCY: '3' } });
+const app = useApp({ model: models, environment: { WORKER_CONCURRENCY: '6' } });
 /** Answers that the model holds back, named by their question. */
 let held: Array<{ question: string; release: () => void }>;
 
@@ -37,17 +37,20 @@ const finishAll = async (client: Client, ids: string[]) => {
   clearInterval(timer);
 };
 
-test('a process limits its concurrent runs, and a busy workspace does not starve others', async () => {
+test('a busy workspace leaves a slot for others, and does not starve them', async () => {
   holdAll();
   const [busy, quiet] = [await newWorkspace(), await newWorkspace()];
   const many = await Promise.all(['a', 'b', 'c', 'd', 'e', 'f'].map((text) => busy.ask(text)));
-  await expect.poll(() => held.length).toBe(3);
+  await expect.poll(() => held.length).toBe(4);
   const one = await quiet.ask('quiet');
-  held[0]?.release();
-  // Three runs of the busy workspace have waited longer, but the quiet workspace has no active run and goes first.
   await expect.poll(questions).toContain('quiet');
-  expect(held.length).toBe(4);
-  await finishAll(quiet, [one.id]);
+  expect(held.length).toBe(5);
+  const two = await quiet.ask('quieter');
+  held[0]?.release();
+  // Two runs of the busy workspace have waited longer, but the quiet workspace has fewer active runs and goes first.
+  await expect.poll(questions).toContain('quieter');
+  expect(held.length).toBe(6);
+  await finishAll(quiet, [one.id, two.id]);
   await finishAll(
     busy,
     many.map(({ id }) => id),
@@ -114,7 +117,8 @@ test('a run that lost two workers ends FAILED, and its thread continues', async 
 test('a claim does not fail when a newer instance has added a column', async () => {
   const { services } = app.app;
   // Prepares the statement on every connection.
-  const claimOnAll = () => Promise.all(Array.from({ length: 8 }, () => claimQueuedRuns(services, 0)));
+  const slots = { total: 0, free: 0, holders: [] };
+  const claimOnAll = () => Promise.all(Array.from({ length: 8 }, () => claimQueuedRuns(services, 0, slots)));
   await claimOnAll();
   await services.database.$executeRaw`ALTER TABLE "Run" ADD COLUMN "later" text`;
   await claimOnAll();

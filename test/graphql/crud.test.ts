@@ -100,7 +100,9 @@ test('deleting a thread deletes all its contents', async () => {
   const { nodes } = await app.client.data('query($ids: [ID!]!) { nodes(ids: $ids) { id } }', { ids });
   expect(nodes).toEqual([null, null, null, null]);
   const { database } = app.app.services;
-  expect(await database.event.count({ where: { threadId: run.thread.id } })).toBe(0);
+  await expect.poll(() => database.event.count({ where: { threadId: run.thread.id } })).toBe(0);
+  await expect.poll(() => database.thread.count({ where: { id: run.thread.id } })).toBe(0);
+  expect(await database.step.count({ where: { runId: run.id } })).toBe(0);
 });
 
 test("a run's own settings override its assistant's and stay when the assistant changes", async () => {

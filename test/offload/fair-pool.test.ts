@@ -41,3 +41,12 @@ test('a task waits for a thread only for a limited time', async () => {
   await expect(pool.run('bob', 'double', 1)).rejects.toThrow('no thread was free for 500 ms');
   expect(await first).toBeInstanceOf(OffloadTimeoutError);
 });
+
+test('next comes the workspace, and in it the user, that was served least recently', async () => {
+  const order: string[] = [];
+  const ask = (workspaceId: string, owner: string) =>
+    pool.run({ workspaceId, owner }, 'double', 1).then(() => order.push(`${workspaceId} ${owner}`));
+  const tasks = [ask('one', 'alice'), ask('one', 'alice'), ask('one', 'alice'), ask('one', 'bob'), ask('two', 'carol')];
+  await Promise.all(tasks);
+  expect(order).toEqual(['one alice', 'two carol', 'one bob', 'one alice', 'one alice']);
+});

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -80,4 +81,23 @@ test('a process that ends on its own has crashed', async () => {
     isCalled = true;
   });
   expect(isCalled).toBe(true);
+});
+
+test('it ends with the process that started it, even when that one is killed', async () => {
+  const options = { program, args: ['loop'], readable: [`${dirname(program)}/`], heapMb: 64, maxRssBytes: 400_000_000 };
+  const source = fileURLToPath(new URL('../../src/process/guarded-process.ts', import.meta.url));
+  const parent = spawn(process.execPath, [
+    '--input-type=module',
+    '-e',
+    `import { GuardedProcess } from ${JSON.stringify(source)};
+     import { readFileSync } from 'node:fs';
+     const child = new GuardedProcess(${JSON.stringify(options)});
+     const children = () => readFileSync('/proc/self/task/' + process.pid + '/children', 'utf8').trim().split(' ');
+     child.output.once('data', () => console.log(children().join(' ')));`,
+  ]);
+  const [line] = await once(parent.stdout, 'data');
+  const children = String(line).trim().split(' ').map(Number);
+  expect(children).toHaveLength(2);
+  parent.kill('SIGKILL');
+  for (const pid of children) await expect.poll(() => existsSync(`/proc/${pid}`)).toBe(false);
 });

@@ -283,6 +283,13 @@ describe('the resources that it exhausts are its own', () => {
     expect(await resultOf('1 + 1')).toBe('ok: 2\n');
   });
 
+  test('the IDs of user and group are numbers', async () => {
+    const names = ['getuid', 'geteuid', 'getgid', 'getegid', 'getpid', 'getppid', 'umask'];
+    const calls = names.map((name) => `os.${name}(${name === 'umask' ? '18' : ''})`).join(', ');
+    const code = `import os\nprint(all(isinstance(id, int) for id in [${calls}, *os.getgroups()]))\nos.path.expanduser('~')`;
+    expect(await run(code)).toMatchObject({ out: "True\n'/mnt/data'\n", outcome: 'ok' });
+  });
+
   test('an endless search for modules is stopped', async () => {
     const own = new Interpreter(options(), { ...fastTiming.python, requestMs: 1500 });
     const code = 'import sys\nclass F:\n    def find_spec(s,*a):\n        while 1: pass\nsys.meta_path.insert(0,F())';
@@ -295,6 +302,7 @@ describe('the resources that it exhausts are its own', () => {
 
 describe('the interpreters of threads', () => {
   const never = new AbortController().signal;
+  const program = { workspaceId: 'one', owner: '' };
 
   test('are not shared between threads and stay within the limit', async () => {
     let started = 0;
@@ -306,7 +314,7 @@ describe('the interpreters of threads', () => {
       },
     });
     const ask = (thread: string, code: string) =>
-      pool.use(thread, never, async ({ interpreter: own }) => {
+      pool.use(program, thread, never, async ({ interpreter: own }) => {
         let out = '';
         await own.run({ type: 'run', code, seconds: 10, ...limits }, (bytes) => {
           out += Buffer.from(bytes).toString();
@@ -340,7 +348,7 @@ describe('the interpreters of threads', () => {
       },
     });
     const run = (code: string) =>
-      pool.use('a', never, async ({ interpreter: own }) => {
+      pool.use(program, 'a', never, async ({ interpreter: own }) => {
         const { done } = await own.run({ type: 'run', code, seconds: 10, ...limits }, () => {});
         return done.outcome;
       });
@@ -354,15 +362,39 @@ describe('the interpreters of threads', () => {
   test('are waited for until the signal aborts', async () => {
     const pool = new InterpreterPool({ max: 1, ready: 0, idleMs: 60_000, start });
     let release = () => {};
-    const held = pool.use('a', never, () => new Promise<void>((resolve) => (release = resolve)));
+    const held = pool.use(program, 'a', never, () => new Promise<void>((resolve) => (release = resolve)));
     const gone = new AbortController();
-    const waiting = pool.use('b', gone.signal, async () => 'b');
+    const waiting = pool.use(program, 'b', gone.signal, async () => 'b');
     gone.abort(new Error('gone'));
     await expect(waiting).rejects.toThrow('gone');
-    const next = pool.use('c', never, async () => 'c');
+    const next = pool.use(program, 'c', never, async () => 'c');
     release();
     await held;
     expect(await next).toBe('c');
+    await pool.close();
+  });
+
+  test('are left free by a user whose programs do not end, for other users', async () => {
+    const fake = { isAlive: true, kill: () => {}, onEnd: (end: () => void) => end() } as unknown as Interpreter;
+    const pool = new InterpreterPool({ max: 2, ready: 0, idleMs: 60_000, start: () => fake });
+    const started: string[] = [];
+    const hold = (owner: string, thread: string) => {
+      const released = Promise.withResolvers<void>();
+      const done = pool.use({ workspaceId: 'one', owner }, thread, never, () => {
+        started.push(thread);
+        return released.promise;
+      });
+      return { done, release: released.resolve };
+    };
+    const endless = ['a1', 'a2', 'a3'].map((thread) => hold('alice', thread));
+    const bobs = hold('bob', 'b1');
+    await expect.poll(() => started).toEqual(['a1', 'b1']);
+    bobs.release();
+    await bobs.done;
+    const second = hold('bob', 'b2');
+    await expect.poll(() => started).toEqual(['a1', 'b1', 'b2']);
+    for (const { release } of [...endless, second]) release();
+    await Promise.all([...endless, second].map(({ done }) => done));
     await pool.close();
   });
 

@@ -2,11 +2,11 @@ import type { Prisma } from '../../db/generated/client.ts';
 import type { Actor } from './actor.ts';
 
 /**
- * The `where` of the threads that the actor can see: all threads for a key, the owned ones for an end user.
+ * The `where` of the threads that the actor can see: all threads for a key, the owned ones for an end user; no deleted ones.
  * The workspace is not part of it: the client is bound to one.
  */
 export function threadsVisibleTo(actor: Actor): Prisma.ThreadWhereInput {
-  return actor.kind === 'USER' ? { owner: actor.userId } : {};
+  return { deletedAt: null, ...(actor.kind === 'USER' ? { owner: actor.userId } : {}) };
 }
 
 /** The `where` of the assistants that the actor may use: all for a key. */
@@ -22,11 +22,18 @@ export function inAssistantsVisibleTo(actor: Actor): { assistantId?: { in: strin
 }
 
 /** The same for rows that belong to a thread: messages, runs, events. */
-export function inThreadsVisibleTo(actor: Actor): { thread?: Prisma.ThreadWhereInput } {
-  return actor.kind === 'USER' ? { thread: threadsVisibleTo(actor) } : {};
+export function inThreadsVisibleTo(actor: Actor): { thread: Prisma.ThreadWhereInput } {
+  return { thread: threadsVisibleTo(actor) };
 }
 
 /** The same for rows that belong to a run: steps. */
-export function inRunsVisibleTo(actor: Actor): { run?: Prisma.RunWhereInput } {
-  return actor.kind === 'USER' ? { run: inThreadsVisibleTo(actor) } : {};
+export function inRunsVisibleTo(actor: Actor): { run: Prisma.RunWhereInput } {
+  return { run: inThreadsVisibleTo(actor) };
 }
+
+/**
+ * For look-ups of rows by their unique ID, which are batched only without conditions on other tables: an end user's
+ * condition, and none for a key, whose rows of deleted threads `deletedRows` finds.
+ */
+export const unlessKey = <Where>(actor: Actor, where: Where): Where | Record<string, never> =>
+  actor.kind === 'USER' ? where : {};

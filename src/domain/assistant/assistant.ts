@@ -107,13 +107,14 @@ export async function deleteAssistant(ctx: DomainContext, input: unknown): Promi
   if (!isId('Assistant', id)) throw new NotFoundError(id);
   if (deleteThreads) {
     requireScope(ctx, 'THREADS_WRITE');
-    const threads = await ctx.db.thread.findMany({ where: { assistantId: id }, select: { id: true } });
+    const where = { assistantId: id, deletedAt: null };
+    const threads = await ctx.db.thread.findMany({ where, select: { id: true } });
     for (const thread of threads) await deleteThread(ctx, thread);
   }
   await ctx.db.$transaction(async (tx) => {
     // Concurrent creations of threads with this assistant wait for the lock and then do not find it.
     await tx.$queryRaw`SELECT 1 FROM "Assistant" WHERE "workspaceId" = ${ctx.workspaceId} AND "id" = ${id} FOR UPDATE`;
-    const threads = await tx.thread.count({ where: { assistantId: id } });
+    const threads = await tx.thread.count({ where: { assistantId: id, deletedAt: null } });
     if (threads > 0) {
       throw new ConflictError(
         `${threads} threads use this assistant. Move or delete them, or set deleteThreads: true.`,

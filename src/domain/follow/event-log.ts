@@ -125,7 +125,7 @@ export class EventLog {
   /** Reads the number of the thread's newest event; null: the thread is deleted. */
   async #lastSeq(): Promise<number | null> {
     const { workspaceId, threadId } = this.#thread;
-    const where = { workspaceId, id: threadId };
+    const where = { workspaceId, id: threadId, deletedAt: null };
     const thread = await this.#database.thread.findFirst({ where, select: { lastSeq: true } });
     return thread?.lastSeq ?? null;
   }

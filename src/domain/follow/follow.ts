@@ -47,7 +47,8 @@ async function startAt(
 ): Promise<Checkpoint> {
   if (after === null) return { seq: from, open: run ? [] : await caughtUp(ctx, threadId, from) };
   const { seq, offsets, runNumber } = decodeCursor(threadId, after);
-  const thread = await ctx.db.thread.findFirstOrThrow({ where: { id: threadId }, select: { lastSeq: true } });
+  const where = { id: threadId, deletedAt: null };
+  const thread = await ctx.db.thread.findFirstOrThrow({ where, select: { lastSeq: true } });
   const cursorRun = runNumber === null ? null : await ctx.db.run.findFirst({ where: { threadId, number: runNumber } });
   // A position that does not exist is refused like a malformed cursor.
   if (seq > thread.lastSeq || (runNumber !== null && !cursorRun)) decodeCursor(threadId, '');

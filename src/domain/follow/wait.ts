@@ -39,7 +39,7 @@ export async function waitForRun(ctx: DomainContext, input: unknown, signal: Abo
 
 /** The run, and the number of an event that is no newer than this read. */
 async function readRun(ctx: DomainContext, threadId: string, id: string): Promise<{ run: Run; seq: number }> {
-  const thread = await ctx.db.thread.findFirst({ where: { id: threadId }, select: { lastSeq: true } });
+  const thread = await ctx.db.thread.findFirst({ where: { id: threadId, deletedAt: null }, select: { lastSeq: true } });
   return { run: await findRun(ctx, id), seq: thread?.lastSeq ?? 0 };
 }
 

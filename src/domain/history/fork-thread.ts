@@ -51,6 +51,7 @@ type OwnColumn =
   | 'createdAt'
   | 'lastActiveAt'
   | 'archivedAt'
+  | 'deletedAt'
   | 'activeRunId'
   | 'forkedFromId'
   | 'lastSeq'

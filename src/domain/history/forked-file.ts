@@ -10,7 +10,7 @@ import { filesIn, type MessagePart } from '../thread/content.ts';
  */
 export async function lockSourceThread(tx: Transaction, workspaceId: string, sourceId: string): Promise<void> {
   const rows = await tx.$queryRaw<unknown[]>`
-    SELECT 1 FROM "Thread" WHERE "workspaceId" = ${workspaceId} AND "id" = ${sourceId} FOR KEY SHARE`;
+    SELECT 1 FROM "Thread" WHERE "workspaceId" = ${workspaceId} AND "id" = ${sourceId} AND "deletedAt" IS NULL FOR KEY SHARE`;
   if (rows.length === 0) throw new NotFoundError(sourceId);
 }
 
@@ -44,16 +44,23 @@ export async function shareFiles(
 }
 
 /**
- * Moves files that runs of the thread wrote, and messages of a fork refer to, to that fork: it keeps them when the
- * source thread is deleted.
+ * Moves files that runs of a thread wrote, and messages of a fork refer to, to that fork, and deletes the others. For the
+ * deletion of the thread, under the lock of its row: a concurrent fork (`lockSourceThread`) has ended, or waits.
  */
 export async function transferFiles(tx: Transaction, workspaceId: string, threadId: string): Promise<void> {
-  // A concurrent fork holds a key share lock (`lockSourceThread`): either it ends before this, or it waits.
-  await tx.$queryRaw`SELECT 1 FROM "Thread" WHERE "workspaceId" = ${workspaceId} AND "id" = ${threadId} FOR UPDATE`;
   await tx.$executeRaw`
     UPDATE "File" f SET "threadId" = m."threadId"
     FROM "MessageFile" mf
     JOIN "Message" m ON m."workspaceId" = mf."workspaceId" AND m."id" = mf."messageId"
     WHERE f."workspaceId" = ${workspaceId} AND f."threadId" = ${threadId}
       AND mf."workspaceId" = ${workspaceId} AND mf."fileId" = f."id" AND m."threadId" <> ${threadId}`;
+  await tx.file.deleteMany({ where: { threadId } });
+}
+
+/** Removes the links of forks to the messages of a thread that is deleted. */
+export async function releaseForks(tx: Transaction, workspaceId: string, threadId: string): Promise<void> {
+  await tx.$executeRaw`
+    UPDATE "Thread" t SET "forkedFromId" = NULL FROM "Message" m
+    WHERE t."workspaceId" = ${workspaceId} AND t."forkedFromId" IS NOT NULL
+      AND m."workspaceId" = ${workspaceId} AND m."id" = t."forkedFromId" AND m."threadId" = ${threadId}`;
 }

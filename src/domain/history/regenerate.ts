@@ -75,6 +75,8 @@ type StateColumn =
   | 'sealedUserTokens'
   | 'metadata'
   | 'idempotencyKey'
+  | 'slotOwner'
+  | 'isHead'
   | 'attempt'
   | 'losses'
   | 'fence'

@@ -44,13 +44,19 @@ const threadColumns = [
   'lastActiveAt',
 ] as const satisfies Array<keyof LockedThread>;
 type MissingColumn = Exclude<keyof LockedThread, (typeof threadColumns)[number]>;
-const threadSql = Prisma.raw(threadColumns.map((name) => `t."${name}"`).join(', '));
+const columns: MissingColumn extends never ? readonly string[] : never = threadColumns;
+const threadSql = Prisma.raw(columns.map((name) => `t."${name}"`).join(', '));
 
-/** The columns of `LockedThread`, for Prisma. */
-export const lockedColumns = Object.fromEntries(threadColumns.map((name) => [name, true])) as Record<
-  keyof LockedThread,
-  MissingColumn extends never ? true : never
->;
+/** A thread that a change has locked, and when, by the clock of the database. */
+export interface TimedThread extends LockedThread {
+  now: Date;
+}
+
+/** The current time by the clock of the database, which all processes share, as precise as a stored time. */
+const databaseNow = Prisma.raw(`date_trunc('milliseconds', clock_timestamp()) AS "now"`);
+
+/** The columns of `TimedThread`, of a table with the alias `t`. */
+export const timedThreadSql = Prisma.sql`${threadSql}, ${databaseNow}`;
 
 /** The columns of a run that its executor needs, read under the locks of the thread and the run. */
 export type LockedRun = Pick<Run, 'id' | 'number' | 'fence' | 'status' | 'recordSteps' | 'startedAt'>;
@@ -59,6 +65,7 @@ export type LockedRun = Pick<Run, 'id' | 'number' | 'fence' | 'status' | 'record
 export class ThreadChange {
   readonly tx: Transaction;
   readonly thread: LockedThread;
+  /** When the thread was locked, by the clock of the database: never before the last event. */
   readonly now: Date;
   /** The rows to write with the last statement. */
   readonly pending: PendingWrites;
@@ -68,10 +75,10 @@ export class ThreadChange {
   readonly #closing: Array<{ seq: number; messageId?: string; stepId?: string }> = [];
   readonly #afterCommit: Array<() => void> = [];
 
-  constructor(tx: Transaction, workspaceId: string, thread: LockedThread) {
+  constructor(tx: Transaction, workspaceId: string, { now, ...thread }: TimedThread) {
     this.tx = tx;
     this.thread = thread;
-    this.now = new Date();
+    this.now = now;
     this.#workspaceId = workspaceId;
     this.pending = new PendingWrites(workspaceId);
   }
@@ -157,7 +164,7 @@ const named = (statements: Prisma.Sql[]) =>
 /** How a change of a thread starts; by default it locks an existing thread. */
 interface ChangeStart {
   /** Inserts the thread and returns its row. */
-  insert?: (tx: Transaction) => Promise<LockedThread>;
+  insert?: (tx: Transaction) => Promise<TimedThread>;
   /** Locks the run, too. Unless it is executed under this fence, the change throws NotFoundError. */
   run?: { id: string; fence: number };
 }
@@ -176,8 +183,8 @@ export async function changeThread<T>(
   const [result, done] = await ctx.db.$transaction(async (tx) => {
     const locked = run ? await lockWithRun(ctx, tx, threadId, run) : null;
     const thread = locked?.thread ?? (await (insert ? insert(tx) : lockThread(ctx, tx, threadId)));
-    const before = { ...thread };
     const threadChange = new ThreadChange(tx, ctx.workspaceId, thread);
+    const before = { ...threadChange.thread };
     const value = await change(threadChange, locked?.run ?? null);
     await threadChange.write(before);
     return [value, threadChange] as const;
@@ -186,11 +193,14 @@ export async function changeThread<T>(
   return result;
 }
 
-async function lockThread(ctx: DomainContext, tx: Transaction, threadId: string): Promise<LockedThread> {
+async function lockThread(ctx: DomainContext, tx: Transaction, threadId: string): Promise<TimedThread> {
   const { owner } = threadsVisibleTo(ctx.actor);
-  const [thread] = await tx.$queryRaw<LockedThread[]>`
-    SELECT ${threadSql} FROM "Thread" t
-    WHERE t."workspaceId" = ${ctx.workspaceId} AND t."id" = ${threadId} FOR UPDATE`;
+  // The outer query reads the clock when the lock is held.
+  const [thread] = await tx.$queryRaw<TimedThread[]>`
+    SELECT ${timedThreadSql} FROM (
+      SELECT ${threadSql} FROM "Thread" t
+      WHERE t."workspaceId" = ${ctx.workspaceId} AND t."id" = ${threadId} AND t."deletedAt" IS NULL FOR UPDATE
+    ) t`;
   if (!thread || (owner !== undefined && thread.owner !== owner)) throw new NotFoundError(threadId);
   return thread;
 }
@@ -201,14 +211,16 @@ async function lockWithRun(
   tx: Transaction,
   threadId: string,
   { id, fence }: { id: string; fence: number },
-): Promise<{ thread: LockedThread; run: LockedRun }> {
-  const [row] = await tx.$queryRaw<Array<LockedThread & Omit<LockedRun, 'id'> & { runId: string }>>`
-    SELECT ${threadSql},
-      r."id" AS "runId", r."number", r."fence", r."status", r."recordSteps", r."startedAt"
-    FROM "Thread" t JOIN "Run" r ON r."workspaceId" = t."workspaceId" AND r."threadId" = t."id"
-    WHERE t."workspaceId" = ${ctx.workspaceId} AND t."id" = ${threadId}
-      AND r."id" = ${id} AND r."fence" = ${fence} AND r."status" IN ${executingSql}
-    FOR UPDATE OF t FOR NO KEY UPDATE OF r`;
+): Promise<{ thread: TimedThread; run: LockedRun }> {
+  const [row] = await tx.$queryRaw<Array<TimedThread & Omit<LockedRun, 'id'> & { runId: string }>>`
+    SELECT t.*, ${databaseNow} FROM (
+      SELECT ${threadSql},
+        r."id" AS "runId", r."number", r."fence", r."status", r."recordSteps", r."startedAt"
+      FROM "Thread" t JOIN "Run" r ON r."workspaceId" = t."workspaceId" AND r."threadId" = t."id"
+      WHERE t."workspaceId" = ${ctx.workspaceId} AND t."id" = ${threadId}
+        AND r."id" = ${id} AND r."fence" = ${fence} AND r."status" IN ${executingSql}
+      FOR UPDATE OF t FOR NO KEY UPDATE OF r
+    ) t`;
   if (!row) throw new NotFoundError(threadId);
   const { runId, number, fence: current, status, recordSteps, startedAt, ...thread } = row;
   return { thread, run: { id: runId, number, fence: current, status, recordSteps, startedAt } };

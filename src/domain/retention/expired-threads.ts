@@ -2,6 +2,8 @@ import { type Services, systemContext } from '../context.ts';
 import { NotFoundError } from '../error.ts';
 import { deleteThread } from '../history/delete-thread.ts';
 
+/** The threads that one query finds. */
+const batchSize = 200;
 const dayMs = 24 * 60 * 60 * 1000;
 
 /** When a thread expires; null: its workspace has no time to live for threads. */
@@ -14,17 +16,24 @@ export async function deleteExpiredThreads(services: Services, signal: AbortSign
   const workspaces = await services.database.workspace.findMany({ where: { threadTtlDays: { not: null } } });
   for (const { id: workspaceId, threadTtlDays } of workspaces) {
     const ctx = systemContext(services, workspaceId);
-    const before = new Date(Date.now() - (threadTtlDays ?? 0) * dayMs);
-    const threads = await ctx.db.thread.findMany({
-      where: { lastActiveAt: { lt: before }, activeRunId: null },
-      select: { id: true },
-    });
-    for (const thread of threads) {
-      if (signal.aborted) return;
-      await deleteThread(ctx, thread).catch((error) => {
-        // The thread was deleted meanwhile.
-        if (!(error instanceof NotFoundError)) throw error;
-      });
+    for (let count = batchSize; count === batchSize; ) {
+      const threads = await findExpired(services, workspaceId, threadTtlDays ?? 0);
+      count = threads.length;
+      for (const thread of threads) {
+        if (signal.aborted) return;
+        await deleteThread(ctx, thread).catch((error) => {
+          // The thread was deleted meanwhile.
+          if (!(error instanceof NotFoundError)) throw error;
+        });
+      }
     }
   }
 }
+
+/** By the clock of the database, which all workers share. */
+const findExpired = ({ database }: Services, workspaceId: string, days: number) =>
+  database.$queryRaw<Array<{ id: string }>>`
+    SELECT "id" FROM "Thread"
+    WHERE "workspaceId" = ${workspaceId} AND "lastActiveAt" < now() - make_interval(days => ${days}::int)
+      AND "activeRunId" IS NULL AND "deletedAt" IS NULL
+    LIMIT ${batchSize}::int`;

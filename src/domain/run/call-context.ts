@@ -23,6 +23,7 @@ export function callContext(
   return {
     workspaceId,
     threadId: run.threadId,
+    slotOwner: run.slotOwner,
     callId,
     signal,
     write,

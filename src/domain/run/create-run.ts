@@ -100,8 +100,10 @@ export async function createRun(ctx: DomainContext, input: unknown): Promise<Run
 
 async function findByKey(ctx: DomainContext, key: string): Promise<Run | null> {
   const since = new Date(Date.now() - idempotencyMs);
-  const run = await ctx.db.run.findFirst({ where: { idempotencyKey: key } });
-  if (!run || run.createdAt >= since) return run && findRun(ctx, run.id);
+  const found = { include: { thread: { select: { deletedAt: true } } }, where: { idempotencyKey: key } };
+  const run = await ctx.db.run.findFirst(found);
+  if (!run) return null;
+  if (run.createdAt >= since && run.thread.deletedAt === null) return findRun(ctx, run.id);
   await ctx.db.run.updateMany({ where: { id: run.id, idempotencyKey: key }, data: { idempotencyKey: null } });
   return null;
 }
@@ -153,6 +155,8 @@ export async function addRun(
       sealedUserTokens: sealUserTokens(ctx, create.pluginTokens),
       metadata: create.metadata ?? {},
       idempotencyKey: key,
+      slotOwner: change.thread.owner ?? '',
+      isHead: change.thread.activeRunId === null,
       createdAt: change.now,
     },
   });

@@ -1,10 +1,10 @@
 import type { Database } from '../../db/client.ts';
-import type { Run, RunStatus } from '../../db/generated/client.ts';
-import type { DomainContext } from '../context.ts';
+import { Prisma, type Run, type RunStatus } from '../../db/generated/client.ts';
+import type { DomainContext, Services } from '../context.ts';
 import { NotFoundError } from '../error.ts';
 import { runLimits } from '../limits.ts';
 import { changeThread, type LockedRun, type ThreadChange } from '../log/thread-change.ts';
-import { executing, isExecuting } from '../run-status.ts';
+import { executing, executingSql, isExecuting } from '../run-status.ts';
 import { closeOpenStep } from './close-step.ts';
 import { endRun, type RunEnd, type RunEnding } from './run.ts';
 import { findOpenStep } from './step.ts';
@@ -19,7 +19,10 @@ export class LeaseLostError extends Error {
 }
 
 /** A run that this worker executes. Every write names the fence under which it was claimed. */
-export type ClaimedRun = Run;
+export type ClaimedRun = Run & {
+  /** When it was claimed, by the clock of the database. */
+  claimedAt: Date;
+};
 
 /** Whether a worker may execute a suspect now: a run that has lost a worker. */
 export type Admission = (runId: string) => boolean;
@@ -42,7 +45,8 @@ export async function takeOverRun(
     await countLoss(ctx, threadId, runId);
     const run = await changeThread(ctx, threadId, async (change) => {
       const found = await findLeaderless(change, runId);
-      return found && takeLease(ctx, change, found, admits);
+      const taken = found && (await takeLease(ctx, change, found, admits));
+      return taken && { ...taken, claimedAt: change.now };
     });
     if (run) await closeLostStep(ctx, run);
     return run;
@@ -72,12 +76,7 @@ async function countLoss(ctx: DomainContext, threadId: string, runId: string): P
 const lostFault = { code: 'worker_lost', message: 'The worker was lost while it executed this step.', retryable: true };
 const lostStep = { status: 'FAILED', incompleteReason: 'worker_lost', error: lostFault } as const;
 
-async function takeLease(
-  ctx: DomainContext,
-  change: ThreadChange,
-  run: Run,
-  admits: Admission,
-): Promise<ClaimedRun | null> {
+async function takeLease(ctx: DomainContext, change: ThreadChange, run: Run, admits: Admission): Promise<Run | null> {
   if (run.status === 'CANCELLING') {
     await endRun(ctx, change, run, { status: 'CANCELLED' });
     return null;
@@ -115,14 +114,21 @@ async function closeLostStep(ctx: DomainContext, run: ClaimedRun): Promise<void>
   }
 }
 
-/** Renews the lease. Returns the status of the run, or null when the lease is lost. */
-export async function renewLease(ctx: DomainContext, run: ClaimedRun): Promise<RunStatus | null> {
-  const [renewed] = await ctx.db.run.updateManyAndReturn({
-    where: { id: run.id, fence: run.fence, status: { in: [...executing] } },
-    data: { leasedUntil: new Date(Date.now() + ctx.timing.run.leaseMs) },
-    select: { status: true },
-  });
-  return renewed?.status ?? null;
+/**
+ * Renews the leases of runs that this worker executes, with one statement. Returns the status of each run by its ID; a run
+ * whose lease is lost is missing. Reads over all workspaces, as a worker does.
+ */
+export async function renewLeases(
+  { database, timing }: Pick<Services, 'database' | 'timing'>,
+  runs: ReadonlyArray<Pick<ClaimedRun, 'workspaceId' | 'id' | 'fence'>>,
+): Promise<Map<string, RunStatus>> {
+  const held = JSON.stringify(runs.map(({ workspaceId, id, fence }) => ({ workspaceId, id, fence })));
+  const renewed = await database.$queryRaw<Array<{ id: string; status: RunStatus }>>`
+    UPDATE "Run" r SET "leasedUntil" = clock_timestamp() + ${timing.run.leaseMs}::int * interval '1 millisecond'
+    FROM jsonb_to_recordset(${held}::jsonb) AS h ("workspaceId" text, "id" text, "fence" int)
+    WHERE r."workspaceId" = h."workspaceId" AND r."id" = h."id" AND r."fence" = h."fence" AND r."status" IN ${executingSql}
+    RETURNING r."id", r."status"`;
+  return new Map(renewed.map(({ id, status }) => [id, status]));
 }
 
 /**
@@ -166,7 +172,7 @@ export async function handBackRun(ctx: DomainContext, run: ClaimedRun): Promise<
       workspaceId: ctx.workspaceId,
       threadId: run.threadId,
       runId: run.id,
-      isHandedBack: true,
+      handedBackFor: run.slotOwner,
     });
   });
 }
@@ -180,34 +186,36 @@ export interface StrandedRun {
 
 /** A run without a worker. */
 interface LeaderlessRun extends StrandedRun {
+  slotOwner: string;
   losses: number;
   /** null: it was handed back, or its loss is counted. */
   leasedUntil: Date | null;
 }
+/** The number of runs that one sweep takes over, and that it expires. */
+const sweepBatch = 100;
 
 /**
- * Up to 100 runs whose lease ran out, and up to 100 parked runs past their expiry. Reads over all workspaces, as the
- * sweep does.
+ * Up to 100 runs whose lease ran out, and up to 100 parked runs past their expiry, by the clock of the database. Of the
+ * runs of each end user the oldest come first, so that those of one user do not hide those of others. Reads over all
+ * workspaces, as the sweep does.
  */
 export async function findStrandedRuns(
   database: Database,
 ): Promise<{ leaderless: LeaderlessRun[]; expired: StrandedRun[] }> {
-  const now = new Date();
-  const select = { workspaceId: true, threadId: true, id: true };
-  const leaderless = await database.run.findMany({
-    where: { status: { in: [...executing] }, OR: [{ leasedUntil: { lt: now } }, { leasedUntil: null }] },
-    // Suspects may have to wait: the others come first.
-    orderBy: [{ losses: 'asc' }, { createdAt: 'asc' }],
-    select: { ...select, losses: true, leasedUntil: true },
-    take: 100,
-  });
-  const expired = await database.run.findMany({
-    where: { status: 'REQUIRES_ACTION', endedAt: null, expiresAt: { lt: now } },
-    select,
-    take: 100,
-  });
+  const leaderless = await database.$queryRaw<LeaderlessRun[]>`${leaderlessSql}`;
+  const expired = await database.$queryRaw<StrandedRun[]>`${expiredSql}`;
   return { leaderless, expired };
 }
+
+/** What the sweep looks for. The conditions are constants, which the planner can compare with the partial indexes. */
+export const leaderlessSql = Prisma.sql`
+  SELECT r."workspaceId", r."threadId", r."id", r."slotOwner", r."losses", r."leasedUntil" FROM "Run" r
+  WHERE r."status" IN ${executingSql} AND (r."leasedUntil" < now() OR r."leasedUntil" IS NULL)
+  ORDER BY r."losses", row_number() OVER (PARTITION BY r."workspaceId", r."slotOwner" ORDER BY r."losses", r."createdAt"), r."createdAt"
+  LIMIT ${sweepBatch}::int`;
+export const expiredSql = Prisma.sql`
+  SELECT r."workspaceId", r."threadId", r."id" FROM "Run" r
+  WHERE r."expiresAt" < now() AND r."status" = 'REQUIRES_ACTION' AND r."endedAt" IS NULL LIMIT ${sweepBatch}::int`;
 
 /** Ends a parked run past its expiry as EXPIRED. */
 export async function expireRun(ctx: DomainContext, stranded: StrandedRun): Promise<void> {

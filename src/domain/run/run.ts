@@ -105,7 +105,9 @@ async function startNext(ctx: DomainContext, change: ThreadChange, after: number
     ? await change.tx.run.findFirst({ where, orderBy: { number: 'asc' }, select: { id: true } })
     : null;
   change.thread.activeRunId = next?.id ?? null;
-  if (next) await notifyWorkers(ctx, change, next.id);
+  if (!next) return;
+  change.pending.update('Run', next.id, { isHead: true });
+  await notifyWorkers(ctx, change, next.id);
 }
 
 /** Notifies the workers, after the commit, of a run that can be claimed. */

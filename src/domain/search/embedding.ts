@@ -5,6 +5,7 @@ import {
   type ClaimedFile,
   ClaimLostError,
   claimUnembeddedFile,
+  databaseTime,
   lastInLine,
   updateClaimed,
   whileClaimed,
@@ -99,12 +100,12 @@ export async function embedAtOnce(
   const timeout = AbortSignal.timeout(atOnceMs);
   try {
     const outcome = await embedFile(services, embedder, file, AbortSignal.any([signal, timeout]), report);
-    return { ...outcome, ingestionAt: outcome.embeddingModel === null ? new Date() : null };
+    return { ...outcome, ingestionAt: outcome.embeddingModel === null ? await databaseTime(services) : null };
   } catch (error) {
     if (error instanceof ClaimLostError) throw error;
     const isStopped = signal.aborted || timeout.aborted;
     if (!isStopped) services.log.error({ err: error, fileId: file.id }, 'embedding failed');
-    return { embeddingModel: null, embeddingError: null, ingestionAt: isStopped ? null : new Date() };
+    return { embeddingModel: null, embeddingError: null, ingestionAt: isStopped ? null : await databaseTime(services) };
   }
 }
 
@@ -139,7 +140,7 @@ async function embedClaimed(
   } catch (error) {
     if (error instanceof ClaimLostError) return true;
     if (!signal.aborted && !turn.aborted) throw error;
-    await updateClaimed(services, file, { ingestionAt: lastInLine(services) }).catch(() => {});
+    await updateClaimed(services, file, { ingestionAt: await lastInLine(services) }).catch(() => {});
     return !signal.aborted;
   }
 }

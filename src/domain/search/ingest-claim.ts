@@ -1,40 +1,84 @@
 import { randomUUID } from 'node:crypto';
+import type { FairSlots, Party } from '../../async/fair-slots.ts';
 import { type File, Prisma } from '../../db/generated/client.ts';
 import type { Services } from '../context.ts';
 
 /** A file that this process has claimed, to read or to embed it. */
 export type ClaimedFile = Pick<
   File,
-  'workspaceId' | 'id' | 'blobKey' | 'mimeType' | 'ingestionClaim' | 'ingestionAttempts'
+  'workspaceId' | 'id' | 'owner' | 'blobKey' | 'mimeType' | 'ingestionClaim' | 'ingestionAttempts'
 >;
 
 /** The file was deleted, or another worker has claimed it. */
 export class ClaimLostError extends Error {}
 
-const claimed = Prisma.sql`f."workspaceId", f."id", f."blobKey", f."mimeType", f."ingestionClaim", f."ingestionAttempts"`;
-const abandonedBefore = ({ timing }: Pick<Services, 'timing'>) => new Date(Date.now() - timing.ingestion.abandonedMs);
+const claimed = Prisma.sql`f."workspaceId", f."id", f."owner", f."blobKey", f."mimeType", f."ingestionClaim", f."ingestionAttempts"`;
+/** The time before which a claim without a heartbeat is abandoned, by the clock of the database. */
+const abandonedBefore = ({ timing }: Pick<Services, 'timing'>) =>
+  Prisma.sql`now() - ${timing.ingestion.abandonedMs}::int * interval '1 millisecond'`;
+const owner = Prisma.raw(`coalesce(f."owner", '')`);
+const partyColumns = Prisma.sql`f."workspaceId", ${owner} AS "owner", f."createdAt"`;
+const partyOrder = Prisma.sql`f."workspaceId", ${owner}, f."createdAt"`;
+const isDue = Prisma.raw(`f."ingestion" = 'QUEUED' AND (f."ingestionAt" IS NULL OR f."ingestionAt" <= now())`);
+/** The owners whose files are compared by a claim, and the files of each: more than workers claim at the same time. */
+const compared = 32;
+
+/** The time by the clock of the database, which all workers share, `ms` milliseconds from now. */
+export async function databaseTime({ database }: Pick<Services, 'database'>, ms = 0): Promise<Date> {
+  const [row] = await database.$queryRaw<[{ at: Date }]>`SELECT now() + ${ms}::int * interval '1 millisecond' AS "at"`;
+  return row.at;
+}
+
+/** Queues the files again whose worker died. Reads over all workspaces, as the workers do. */
+export async function queueAbandonedFiles(services: Services): Promise<void> {
+  await services.database.$executeRaw`
+    UPDATE "File" SET "ingestion" = 'QUEUED', "ingestionAt" = NULL, "ingestionClaim" = NULL
+    WHERE "ingestion" = 'IN_PROGRESS' AND "ingestionAt" < ${abandonedBefore(services)}`;
+}
 
 /**
- * Claims a file that is queued, or whose worker died. The workspace with the fewest files in progress comes first, then
- * the owner with the fewest, then the oldest file. Returns null when there is none.
+ * Claims a queued file. The workspace with the fewest files in progress comes first, then the owner with the fewest, then
+ * the oldest file. Nobody exceeds their share of the `lanes` of this process. Returns null when there is no file to claim.
+ *
+ * The parts of the statement: `party` are the owners with queued files (the index is skipped from owner to owner), `busy`
+ * those with files in progress, `first` the owners whose turn it is, and `chosen` their oldest files.
  */
-export async function claimWaitingFile({ database, timing }: Services): Promise<ClaimedFile | null> {
-  const before = abandonedBefore({ timing });
+export async function claimWaitingFile({ database }: Services, lanes: FairSlots): Promise<ClaimedFile | null> {
+  const isFull = (party: Party) => !lanes.admits(party);
+  const fullWorkspaces = lanes.holders
+    .map(({ workspaceId }) => workspaceId)
+    .filter((id) => isFull({ workspaceId: id, owner: '' }));
+  const fullOwners = JSON.stringify(lanes.holders.filter(isFull));
   const [file] = await database.$queryRaw<ClaimedFile[]>`
-    WITH busy AS (
-      SELECT "workspaceId", "owner" FROM "File" WHERE "ingestion" = 'IN_PROGRESS' AND "ingestionAt" >= ${before}
+    WITH RECURSIVE party AS (
+      (SELECT ${partyColumns} FROM "File" f WHERE f."ingestion" = 'QUEUED' ORDER BY ${partyOrder} LIMIT 1)
+      UNION ALL
+      SELECT n.* FROM party p CROSS JOIN LATERAL (
+        SELECT ${partyColumns} FROM "File" f
+        WHERE f."ingestion" = 'QUEUED' AND (f."workspaceId", ${owner}) > (p."workspaceId", p."owner")
+        ORDER BY ${partyOrder} LIMIT 1
+      ) n
+    ), busy AS (
+      SELECT f."workspaceId", ${owner} AS "owner", count(*) AS "files" FROM "File" f WHERE f."ingestion" = 'IN_PROGRESS' GROUP BY 1, 2
+    ), first AS (
+      SELECT p."workspaceId", p."owner", coalesce(w."files", 0) AS "inWorkspace", coalesce(b."files", 0) AS "own"
+      FROM party p
+      LEFT JOIN busy b ON b."workspaceId" = p."workspaceId" AND b."owner" = p."owner"
+      LEFT JOIN (SELECT "workspaceId", sum("files") AS "files" FROM busy GROUP BY 1) w ON w."workspaceId" = p."workspaceId"
+      WHERE p."workspaceId" <> ALL (${fullWorkspaces}::text[]) AND (p."workspaceId", p."owner") NOT IN (
+        SELECT u."workspaceId", u."owner" FROM jsonb_to_recordset(${fullOwners}::jsonb) AS u ("workspaceId" text, "owner" text))
+      ORDER BY "inWorkspace", "own", p."createdAt" LIMIT ${compared}::int
+    ), chosen AS (
+      SELECT f."workspaceId", f."id" FROM first p CROSS JOIN LATERAL (
+        SELECT f."id" FROM "File" f WHERE f."workspaceId" = p."workspaceId" AND ${owner} = p."owner" AND ${isDue}
+        ORDER BY f."createdAt" LIMIT ${compared}::int
+      ) q
+      JOIN "File" f ON f."workspaceId" = p."workspaceId" AND f."id" = q."id" AND ${isDue}
+      ORDER BY p."inWorkspace", p."own", f."createdAt" LIMIT 1 FOR UPDATE OF f SKIP LOCKED
     )
     UPDATE "File" f SET "ingestion" = 'IN_PROGRESS', "ingestionAt" = now(), "ingestionProgress" = 0,
       "ingestionClaim" = ${randomUUID()}, "ingestionAttempts" = f."ingestionAttempts" + 1
-    FROM (
-      SELECT w."workspaceId", w."id" FROM "File" w
-      WHERE w."ingestion" = 'QUEUED' AND (w."ingestionAt" IS NULL OR w."ingestionAt" <= ${new Date()})
-        OR w."ingestion" = 'IN_PROGRESS' AND w."ingestionAt" < ${before}
-      ORDER BY (SELECT count(*) FROM busy b WHERE b."workspaceId" = w."workspaceId"),
-        (SELECT count(*) FROM busy b WHERE b."workspaceId" = w."workspaceId" AND b."owner" IS NOT DISTINCT FROM w."owner"),
-        w."createdAt"
-      LIMIT 1 FOR UPDATE OF w SKIP LOCKED
-    ) c WHERE f."workspaceId" = c."workspaceId" AND f."id" = c."id"
+    FROM chosen c WHERE f."workspaceId" = c."workspaceId" AND f."id" = c."id"
     RETURNING ${claimed}`;
   return file ?? null;
 }
@@ -57,7 +101,8 @@ export async function claimUnembeddedFile({ database, timing }: Services): Promi
 }
 
 /** The `ingestionAt` of a file that may be claimed at once, but after all others that may. */
-export const lastInLine = (services: Pick<Services, 'timing'>) => abandonedBefore(services);
+export const lastInLine = (services: Pick<Services, 'database' | 'timing'>): Promise<Date> =>
+  databaseTime(services, -services.timing.ingestion.abandonedMs);
 
 /** Updates a claimed file. Throws ClaimLostError. */
 export async function updateClaimed(
@@ -66,6 +111,14 @@ export async function updateClaimed(
   data: Prisma.FileUncheckedUpdateManyInput,
 ): Promise<void> {
   const { count } = await database.file.updateMany({ where: { workspaceId, id, ingestionClaim }, data });
+  if (count === 0) throw new ClaimLostError();
+}
+
+/** Renews the claim of a file. Throws ClaimLostError. */
+async function renewClaim({ database }: Services, { workspaceId, id, ingestionClaim }: ClaimedFile): Promise<void> {
+  const count = await database.$executeRaw`
+    UPDATE "File" SET "ingestionAt" = now()
+    WHERE "workspaceId" = ${workspaceId} AND "id" = ${id} AND "ingestionClaim" = ${ingestionClaim}`;
   if (count === 0) throw new ClaimLostError();
 }
 
@@ -81,7 +134,7 @@ export async function whileClaimed(
 ): Promise<void> {
   const lost = new AbortController();
   const beat = setInterval(() => {
-    updateClaimed(services, file, { ingestionAt: new Date() }).catch((error) => {
+    renewClaim(services, file).catch((error) => {
       // A database that fails for a moment does not end the claim.
       if (error instanceof ClaimLostError) lost.abort(error);
     });

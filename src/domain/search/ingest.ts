@@ -1,3 +1,4 @@
+import { FairSlots } from '../../async/fair-slots.ts';
 import type { Transaction } from '../../db/client.ts';
 import type { File } from '../../db/generated/client.ts';
 import { UnreadableError } from '../../ingest/protocol.ts';
@@ -11,6 +12,8 @@ import {
   type ClaimedFile,
   ClaimLostError,
   claimWaitingFile,
+  databaseTime,
+  queueAbandonedFiles,
   updateClaimed,
   whileClaimed,
   writingFault,
@@ -22,19 +25,45 @@ const batchSize = 50;
 /** The least time between two updates of a file's progress. */
 const progressEveryMs = 1000;
 
+/** The lanes in which a process reads files, shared fairly. Claims happen one after the other: each counts those before. */
+export class IngestLanes {
+  readonly #slots: FairSlots;
+  #last: Promise<unknown> = Promise.resolve();
+
+  /** `count`: the number of lanes. */
+  constructor(count: number) {
+    this.#slots = new FairSlots(count);
+  }
+
+  /** Claims the next file for a lane; `giveBack` frees the lane. Returns null when there is no file to claim. */
+  claim(services: Services): Promise<{ file: ClaimedFile; giveBack: () => void } | null> {
+    const claim = this.#last.then(async () => {
+      const file = await claimWaitingFile(services, this.#slots);
+      if (!file) return null;
+      return { file, giveBack: this.#slots.take({ workspaceId: file.workspaceId, owner: file.owner ?? '' }) };
+    });
+    this.#last = claim.catch(() => {});
+    return claim;
+  }
+}
+
 /**
- * Ingests waiting files of all workspaces, one after the other, until none is left. A file whose worker died is claimed
- * again.
+ * Ingests waiting files of all workspaces in one lane, one after the other, until none is left that this process may read.
+ * A file whose worker died is claimed again.
  */
-export async function ingestWaitingFiles(services: Services, signal: AbortSignal): Promise<void> {
+export async function ingestWaitingFiles(services: Services, lanes: IngestLanes, signal: AbortSignal): Promise<void> {
+  await queueAbandonedFiles(services);
   while (!signal.aborted) {
-    const file = await claimWaitingFile(services);
-    if (!file) return;
-    await whileClaimed(services, file, signal, (during) => ingest(services, file, during)).catch((error) =>
-      endUnread(services, file, error, signal).catch((fault) => {
-        if (!(fault instanceof ClaimLostError)) throw fault;
-      }),
-    );
+    const claimed = await lanes.claim(services);
+    if (!claimed) return;
+    const { file, giveBack } = claimed;
+    await whileClaimed(services, file, signal, (during) => ingest(services, file, during))
+      .catch((error) =>
+        endUnread(services, file, error, signal).catch((fault) => {
+          if (!(fault instanceof ClaimLostError)) throw fault;
+        }),
+      )
+      .finally(giveBack);
   }
 }
 
@@ -49,7 +78,7 @@ async function endUnread(services: Services, file: ClaimedFile, error: unknown, 
   if (error instanceof UnreadableError) return fail(services, file, error.message);
   services.log.error({ err: error, fileId: file.id }, 'ingestion failed');
   if (attempts >= searchLimits.ingestionAttempts) return fail(services, file, 'The file could not be read.');
-  const ingestionAt = new Date(Date.now() + services.timing.ingestion.retryMs * attempts);
+  const ingestionAt = await databaseTime(services, services.timing.ingestion.retryMs * attempts);
   return updateClaimed(services, file, { ingestion: 'QUEUED', ingestionAt });
 }
 

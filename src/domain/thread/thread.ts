@@ -10,7 +10,7 @@ import { ForbiddenError, NotFoundError } from '../error.ts';
 import { fileIds, requireFiles } from '../file/file.ts';
 import { absentOr, clearable, metadata, metadataHolds, parse, searchIn, textUpTo } from '../input.ts';
 import { inputLimits, threadLimits } from '../limits.ts';
-import { changeThread, type LockedThread, lockedColumns } from '../log/thread-change.ts';
+import { changeThread, type TimedThread, timedThreadSql } from '../log/thread-change.ts';
 import { requireRoom } from '../quota.ts';
 import { appendMessages, messageInputs } from './message.ts';
 
@@ -56,7 +56,7 @@ export async function insertThread(
   tx: Transaction,
   id: string,
   input: ThreadInput & { forkedFromId?: string },
-): Promise<LockedThread> {
+): Promise<TimedThread> {
   // A fork has the assistant of its source: its runs are checked when they are created.
   if (input.assistantId && input.forkedFromId === undefined) requireUsableAssistant(ctx, input.assistantId);
   await requireAssistant(tx, input.assistantId);
@@ -65,18 +65,12 @@ export async function insertThread(
     const owned = await tx.thread.count({ where: { owner: ctx.actor.userId }, take: perUser });
     requireRoom(owned, perUser, 'threads of an end user in a workspace');
   }
-  const thread = await tx.thread.create({
-    select: lockedColumns,
-    data: {
-      workspaceId: ctx.workspaceId,
-      id,
-      title: input.title,
-      assistantId: input.assistantId,
-      owner: ownerFor(ctx, input.owner),
-      metadata: input.metadata ?? {},
-      forkedFromId: input.forkedFromId,
-    },
-  });
+  const { title = null, assistantId = null, metadata: pairs = {}, forkedFromId = null } = input;
+  // The times come from the clock of the database: the defaults of the table.
+  const [thread] = await tx.$queryRaw<[TimedThread]>`
+    INSERT INTO "Thread" AS t ("workspaceId", "id", "title", "assistantId", "owner", "metadata", "forkedFromId")
+    VALUES (${ctx.workspaceId}, ${id}, ${title}, ${assistantId}, ${ownerFor(ctx, input.owner)}, ${JSON.stringify(pairs)}::jsonb, ${forkedFromId})
+    RETURNING ${timedThreadSql}`;
   await setThreadFiles(ctx, tx, id, input.fileIds);
   return thread;
 }

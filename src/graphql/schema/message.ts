@@ -1,5 +1,5 @@
 import { requireScope } from '../../domain/access/access.ts';
-import { inThreadsVisibleTo } from '../../domain/access/scope.ts';
+import { inThreadsVisibleTo, unlessKey } from '../../domain/access/scope.ts';
 import type { Annotation } from '../../domain/thread/annotation.ts';
 import { partsOf } from '../../domain/thread/content.ts';
 import { messagesWhere } from '../../domain/thread/message.ts';
@@ -7,6 +7,7 @@ import { isId } from '../../id.ts';
 import { builder } from '../builder.ts';
 import type { Condition } from '../connection.ts';
 import type { GraphContext } from '../context.ts';
+import { hideDeleted } from '../hide-deleted.ts';
 import { listOf } from '../list-of.ts';
 import { byColumn } from '../list-order.ts';
 import { metadataDescription } from '../scalar.ts';
@@ -51,7 +52,10 @@ export const Message = builder.prismaNode('Message', {
   id: { resolve: ({ id }) => id, description: 'Message id: `msg_` and a UUIDv7 (TypeID).' },
   findUnique: (id, ctx) => {
     requireScope(ctx, 'THREADS_READ');
-    return { workspaceId_id: { workspaceId: ctx.workspaceId, id }, ...inThreadsVisibleTo(ctx.actor) };
+    return {
+      workspaceId_id: { workspaceId: ctx.workspaceId, id },
+      ...unlessKey(ctx.actor, inThreadsVisibleTo(ctx.actor)),
+    };
   },
   fields: (t) => ({
     thread: t.relation('thread', { description: 'The thread that contains the message.' }),
@@ -122,6 +126,7 @@ export const Message = builder.prismaNode('Message', {
     }),
   }),
 });
+hideDeleted(Message, 'Message');
 
 const MessageFilter = builder.inputType('MessageFilter', {
   description: 'Selects messages that meet all of the given conditions.',

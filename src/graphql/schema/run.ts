@@ -1,10 +1,11 @@
 import { requireScope } from '../../domain/access/access.ts';
-import { inThreadsVisibleTo } from '../../domain/access/scope.ts';
+import { inThreadsVisibleTo, unlessKey } from '../../domain/access/scope.ts';
 import { runsWhere } from '../../domain/run/run.ts';
 import { usageOf } from '../../domain/run/usage.ts';
 import { isId } from '../../id.ts';
 import { builder } from '../builder.ts';
 import { eventCursor } from '../event-cursor.ts';
+import { hideDeleted } from '../hide-deleted.ts';
 import { listOf } from '../list-of.ts';
 import { byField } from '../list-order.ts';
 import { metadataDescription } from '../scalar.ts';
@@ -26,7 +27,10 @@ export const Run = builder.prismaNode('Run', {
   id: { resolve: ({ id }) => id, description: 'Run id: `run_` and a UUIDv7 (TypeID).' },
   findUnique: (id, ctx) => {
     requireScope(ctx, 'RUNS_READ');
-    return { workspaceId_id: { workspaceId: ctx.workspaceId, id }, ...inThreadsVisibleTo(ctx.actor) };
+    return {
+      workspaceId_id: { workspaceId: ctx.workspaceId, id },
+      ...unlessKey(ctx.actor, inThreadsVisibleTo(ctx.actor)),
+    };
   },
   fields: (t) => ({
     thread: t.relation('thread', { description: 'The thread that the run answers.' }),
@@ -161,6 +165,7 @@ export const Run = builder.prismaNode('Run', {
     }),
   }),
 });
+hideDeleted(Run, 'Run');
 
 builder.prismaObjectField(
   Run,

@@ -1,8 +1,9 @@
 import { requireScope } from '../../domain/access/access.ts';
-import { inRunsVisibleTo } from '../../domain/access/scope.ts';
+import { inRunsVisibleTo, unlessKey } from '../../domain/access/scope.ts';
 import { usageOf } from '../../domain/run/usage.ts';
 import { isId } from '../../id.ts';
 import { builder } from '../builder.ts';
+import { hideDeleted } from '../hide-deleted.ts';
 import { listOf } from '../list-of.ts';
 import { byColumn } from '../list-order.ts';
 import { growingTexts } from '../text-loader.ts';
@@ -20,7 +21,10 @@ export const Step = builder.prismaNode('Step', {
   id: { resolve: ({ id }) => id, description: 'Step id: `step_` and a UUIDv7 (TypeID).' },
   findUnique: (id, ctx) => {
     requireScope(ctx, 'RUNS_READ');
-    return { workspaceId_id: { workspaceId: ctx.workspaceId, id }, ...inRunsVisibleTo(ctx.actor) };
+    return {
+      workspaceId_id: { workspaceId: ctx.workspaceId, id },
+      ...unlessKey(ctx.actor, inRunsVisibleTo(ctx.actor)),
+    };
   },
   fields: (t) => ({
     run: t.relation('run', { description: 'The run that the step belongs to.' }),
@@ -82,6 +86,7 @@ export const Step = builder.prismaNode('Step', {
     }),
   }),
 });
+hideDeleted(Step, 'Step');
 
 const steps = listOf(Step, {
   model: 'step',

@@ -1,5 +1,5 @@
 import { requireScope } from '../../domain/access/access.ts';
-import { threadsVisibleTo } from '../../domain/access/scope.ts';
+import { threadsVisibleTo, unlessKey } from '../../domain/access/scope.ts';
 import type { DomainContext } from '../../domain/context.ts';
 import { expiryOf } from '../../domain/retention/expired-threads.ts';
 import { noUsage, usageOf } from '../../domain/run/usage.ts';
@@ -8,6 +8,7 @@ import { currentWorkspace } from '../../domain/workspace/workspace.ts';
 import { isId } from '../../id.ts';
 import { builder } from '../builder.ts';
 import { eventCursor } from '../event-cursor.ts';
+import { hideDeleted } from '../hide-deleted.ts';
 import { listOf } from '../list-of.ts';
 import { byField } from '../list-order.ts';
 import { metadataDescription } from '../scalar.ts';
@@ -41,7 +42,10 @@ export const Thread = builder.prismaNode('Thread', {
   id: { resolve: ({ id }) => id, description: 'Thread id: `thread_` and a UUIDv7 (TypeID).' },
   findUnique: (id, ctx) => {
     requireScope(ctx, 'THREADS_READ');
-    return { workspaceId_id: { workspaceId: ctx.workspaceId, id }, ...threadsVisibleTo(ctx.actor) };
+    return {
+      workspaceId_id: { workspaceId: ctx.workspaceId, id },
+      ...unlessKey(ctx.actor, threadsVisibleTo(ctx.actor)),
+    };
   },
   fields: (t) => ({
     title: t.exposeString('title', { nullable: true, description: 'The title of the thread, for people.' }),
@@ -103,6 +107,7 @@ export const Thread = builder.prismaNode('Thread', {
     }),
   }),
 });
+hideDeleted(Thread, 'Thread');
 
 const ThreadFilter = builder.inputType('ThreadFilter', {
   description: 'Selects threads that meet all of the given conditions.',

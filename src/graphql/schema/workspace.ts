@@ -31,7 +31,8 @@ const StepRecording = builder.enumType('StepRecording', {
 const described = {
   defaultModel: "The model of assistants and runs that name none. Null: the server's default model.",
   threadTtlDays: 'The days without activity after which a thread is deleted. Null: never.',
-  maxConcurrentRuns: 'The number of runs of the workspace that are executed at the same time; further runs are queued.',
+  maxConcurrentRuns:
+    'The number of runs of the workspace that are executed at the same time; further runs are queued. One end user leaves a fifth of them to the others.',
   runExpirySeconds: 'How long a run waits for tool outputs before it expires, in seconds.',
   maxRunSeconds: 'How long a run may take from its start before it expires, in seconds, including waiting times.',
   endUsers: 'What end users may use and choose. Without changes: all assistants, as they are.',

@@ -38,7 +38,8 @@ export function codeInterpreter(open: () => Promise<PythonParts>, timeoutSeconds
     isRepeatable: true,
     call: async ({ code }, context) => {
       const parts = await open();
-      return parts.pool.use(`${context.workspaceId} ${context.threadId}`, context.signal, (session) =>
+      const { workspaceId, slotOwner: owner, threadId, signal } = context;
+      return parts.pool.use({ workspaceId, owner }, threadId, signal, (session) =>
         runIn(session, parts, String(code), timeoutSeconds, context),
       );
     },

@@ -1,3 +1,4 @@
+import { FairSlots, type Party } from '../../async/fair-slots.ts';
 import type { Interpreter } from './interpreter.ts';
 
 /** The interpreter of a thread, with the files that were put into it. */
@@ -19,8 +20,23 @@ export interface PoolOptions {
 }
 
 interface Entry extends CheckedOut {
+  readonly thread: string;
   isBusy: boolean;
   usedAt: number;
+}
+
+/** A call that waits for an interpreter. */
+interface Turn {
+  party: Party;
+  thread: string;
+  start: (checkout: Checkout) => void;
+  refuse: (error: Error) => void;
+}
+
+/** An interpreter in use, and the function that gives its slot back. */
+interface Checkout {
+  entry: Entry;
+  giveBack: () => void;
 }
 
 /** Interpreters: one for each thread that uses Python, and some that are ready for new threads. */
@@ -28,29 +44,39 @@ export class InterpreterPool {
   readonly #options: PoolOptions;
   readonly #entries = new Map<string, Entry>();
   #ready: Interpreter[] = [];
-  #waiting: Array<() => void> = [];
+  /** Which users run programs at this moment. An interpreter that only keeps the variables of a thread holds no slot. */
+  readonly #slots: FairSlots;
+  #waiting: Turn[] = [];
   readonly #timer: NodeJS.Timeout;
   #isClosed = false;
 
   constructor(options: PoolOptions) {
     this.#options = options;
+    this.#slots = new FairSlots(options.max);
     this.#timer = setInterval(() => this.#endIdle(), Math.min(options.idleMs, 10_000)).unref();
     this.#fill();
   }
 
   /**
-   * Runs `work` with exclusive use of a thread's interpreter. A thread without one gets a new one. Waits while all are busy.
-   * Throws the signal's reason when it aborts while waiting, and the errors of `work`.
+   * Runs `work` with exclusive use of the interpreter of `party`'s thread. A thread without one gets a new one. Waits while
+   * all are busy, or while the party has its share of them (`FairSlots`). Throws the signal's reason when it aborts while
+   * waiting, and the errors of `work`.
    */
-  async use<T>(thread: string, signal: AbortSignal, work: (session: CheckedOut) => Promise<T>): Promise<T> {
-    const entry = await this.#checkOut(thread, signal);
+  async use<T>(
+    party: Party,
+    thread: string,
+    signal: AbortSignal,
+    work: (session: CheckedOut) => Promise<T>,
+  ): Promise<T> {
+    const { entry, giveBack } = await this.#checkOut(party, `${party.workspaceId} ${thread}`, signal);
     try {
       return await work(entry);
     } finally {
+      giveBack();
       entry.isBusy = false;
       entry.usedAt = Date.now();
-      if (!entry.interpreter.isAlive || this.#isClosed) this.#drop(thread, entry);
-      this.#wake();
+      if (!entry.interpreter.isAlive || this.#isClosed) this.#drop(entry.thread, entry);
+      this.#startWaiting();
     }
   }
 
@@ -61,7 +87,7 @@ export class InterpreterPool {
     const all = [...this.#ready, ...[...this.#entries.values()].map(({ interpreter }) => interpreter)];
     this.#ready = [];
     this.#entries.clear();
-    this.#wake();
+    for (const { refuse } of this.#waiting.splice(0)) refuse(new Error('the interpreter pool is closed'));
     await Promise.all(
       all.map((interpreter) => {
         interpreter.kill();
@@ -70,14 +96,38 @@ export class InterpreterPool {
     );
   }
 
-  async #checkOut(thread: string, signal: AbortSignal): Promise<Entry> {
-    for (;;) {
-      signal.throwIfAborted();
-      if (this.#isClosed) throw new Error('the interpreter pool is closed');
-      const entry = this.#tryCheckOut(thread);
-      if (entry) return entry;
-      await this.#turn(signal);
+  async #checkOut(party: Party, thread: string, signal: AbortSignal): Promise<Checkout> {
+    signal.throwIfAborted();
+    if (this.#isClosed) throw new Error('the interpreter pool is closed');
+    const { promise, resolve, reject } = Promise.withResolvers<Checkout>();
+    const turn: Turn = { party, thread, start: resolve, refuse: reject };
+    const abort = () => {
+      this.#waiting = this.#waiting.filter((other) => other !== turn);
+      reject(signal.reason);
+    };
+    signal.addEventListener('abort', abort, { once: true });
+    this.#waiting.push(turn);
+    this.#startWaiting();
+    return promise.finally(() => signal.removeEventListener('abort', abort));
+  }
+
+  /** Starts what can start: first the workspace, then the user with the fewest running programs, then who waits longest. */
+  #startWaiting(): void {
+    for (let started: Turn | undefined; ; ) {
+      const order = this.#waiting
+        .filter(({ party }) => this.#slots.admits(party))
+        .map((turn) => ({ turn, all: this.#slots.heldIn(turn.party.workspaceId), own: this.#slots.heldBy(turn.party) }))
+        .sort((one, other) => one.all - other.all || one.own - other.own);
+      started = order.map(({ turn }) => turn).find((turn) => this.#start(turn));
+      if (!started) return;
+      this.#waiting = this.#waiting.filter((turn) => turn !== started);
     }
+  }
+
+  #start({ party, thread, start }: Turn): boolean {
+    const entry = this.#tryCheckOut(thread);
+    if (entry) start({ entry, giveBack: this.#slots.take(party) });
+    return entry !== null;
   }
 
   #tryCheckOut(thread: string): Entry | null {
@@ -87,7 +137,7 @@ export class InterpreterPool {
     if (known) this.#entries.delete(thread);
     const interpreter = this.#acquire();
     if (!interpreter) return null;
-    const entry: Entry = { interpreter, files: new Map(), isBusy: true, usedAt: Date.now() };
+    const entry: Entry = { thread, interpreter, files: new Map(), isBusy: true, usedAt: Date.now() };
     this.#entries.set(thread, entry);
     this.#fill();
     return entry;
@@ -130,21 +180,6 @@ export class InterpreterPool {
     for (const [thread, entry] of this.#entries) {
       if (!entry.isBusy && entry.usedAt < before) this.#drop(thread, entry);
     }
-    this.#wake();
-  }
-
-  #wake(): void {
-    for (const resolve of this.#waiting.splice(0)) resolve();
-  }
-
-  #turn(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const abort = () => reject(signal.reason);
-      signal.addEventListener('abort', abort, { once: true });
-      this.#waiting.push(() => {
-        signal.removeEventListener('abort', abort);
-        resolve();
-      });
-    });
+    this.#startWaiting();
   }
 }

@@ -89,6 +89,8 @@ function closeGlobals(): void {
     if (get || globalNames.includes(name)) delete (globalThis as Bag)[name];
     else if (typeof value === 'function' && value.prototype) Object.preventExtensions(value.prototype);
   }
+  // Pyodide asks for the user ID here when a program does. Nothing else is left of the process.
+  Object.defineProperty(globalThis, 'process', { value: Object.freeze({ __proto__: null, getuid: () => 0 }) });
 }
 
 function bindingOf(name: string): Bag | null {

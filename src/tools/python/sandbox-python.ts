@@ -39,6 +39,10 @@ def _make():
         for module in (os, posix):
             if hasattr(module, name):
                 setattr(module, name, deny)
+    for module in (os, posix):
+        for name in ('getuid', 'geteuid', 'getgid', 'getegid'):
+            setattr(module, name, lambda: 0)
+        module.getgroups = lambda: [0]
     number = 0
     wait_for = asyncio.wait_for
     names = {'__name__': '__main__', '__builtins__': builtins, '__doc__': None}

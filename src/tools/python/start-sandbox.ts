@@ -13,6 +13,9 @@ const heapMb = 192;
 /** The memory of an interpreter beyond Python's own and its files: the engine and its code, in MiB. */
 const overheadMb = 640;
 
+/** Node.js 24 has no foreign functions, and refuses the flag. */
+const withoutFfi = process.allowedNodeEnvironmentFlags.has('--experimental-ffi') ? ['--no-experimental-ffi'] : [];
+
 /** How an interpreter is started. */
 export interface InterpreterOptions {
   /** The limit of Python's memory, in MiB. */
@@ -51,7 +54,7 @@ export function startSandbox(options: InterpreterOptions, timing: InterpreterTim
     ],
     readable: [here, ...parts.map((part) => `${pyodideFolder}/${part}`), ...(snapshot ? [snapshot] : [])],
     flags: [
-      '--no-experimental-ffi',
+      ...withoutFfi,
       '--no-experimental-webstorage',
       '--no-experimental-websocket',
       '--no-experimental-global-navigator',
