@@ -17,6 +17,7 @@ const server = {
   publicUrl: setting('PUBLIC_URL', kind.originUrl, unset('`HOST`:`PORT`'), 'URL of the server in links to files.'),
   role: setting('ROLE', kind.oneOf('all', 'api', 'worker'), 'all', 'Serve clients, execute runs, or both.'),
   workerConcurrency: setting('WORKER_CONCURRENCY', whole(1, 1000), 50, 'Runs that a process executes at a time.'),
+  shutdownMs: setting('SHUTDOWN_SECONDS', seconds(1, 3600), 30, 'Maximum time of a shutdown, after SIGTERM.'),
   logLevel: setting('LOG_LEVEL', kind.logLevel, 'info', 'Lowest level of the log, JSON on stderr.'),
   production,
   graphiql: setting('GRAPHIQL', kind.flag, trueUnlessProduction, 'Serve GraphiQL to browsers at `/graphql`.'),

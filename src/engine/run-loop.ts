@@ -1,5 +1,6 @@
 import { untilAborted } from '../async/until-aborted.ts';
 import type { Run } from '../db/generated/client.ts';
+import { withPatience } from '../domain/run/lease.ts';
 import type { RunEnd } from '../domain/run/run.ts';
 import type { OpenStep } from '../domain/run/step.ts';
 import type { Usage } from '../domain/run/usage.ts';
@@ -30,7 +31,7 @@ export interface RunOutcome {
 export async function runLoop(execution: RunExecution): Promise<RunOutcome | null> {
   const { ctx, run, writer, usage, signal } = execution;
   // Fence 1 is the first claim: the run has no steps yet.
-  let steps = run.fence === 1 ? 0 : await ctx.db.step.count({ where: { runId: run.id } });
+  let steps = run.fence === 1 ? 0 : await withPatience(ctx, () => ctx.db.step.count({ where: { runId: run.id } }));
   if (run.attempt > 1 && (await resumeStep(execution)) === 'wait') return null;
   for (;;) {
     const limit = limitReached(run, usage, steps);
@@ -54,7 +55,7 @@ export async function runLoop(execution: RunExecution): Promise<RunOutcome | nul
 /** Calls the model with the transcript. Returns false, without a call, if the least prompt exceeds `maxPromptTokens`. */
 async function callWithPrompt(execution: RunExecution, hasSteps: boolean, turnWriter: TurnWriter): Promise<boolean> {
   const { ctx, run, toolbox, usage, offload, timeouts, signal } = execution;
-  const transcript = await readTranscript(ctx, run, hasSteps);
+  const transcript = await withPatience(ctx, () => readTranscript(ctx, run, hasSteps));
   const options = callOptions(execution);
   const fitting = fitPrompt({ offload, owner: run.workspaceId }, transcript, toolTextsOf(toolbox), {
     contextWindow: ctx.models.describe(run.model).contextWindow,

@@ -17,7 +17,7 @@ export class Worker {
 
   constructor(services: Services, options: RunWorkerOptions) {
     this.#services = services;
-    this.#chores = new Chores(services.log);
+    this.#chores = new Chores(services);
     this.#runs = new RunWorker(services, options, this.#shutdown.signal);
     this.#ingestion = new IngestWorker(services, this.#chores, this.#shutdown.signal);
   }
