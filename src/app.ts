@@ -257,7 +257,7 @@ async function listen(config: Config, services: Services, closing: Closing): Pro
   const { log, database, availability, queue } = services;
   const usage = new KeyUsage(database, log);
   closing.add('key usage', () => usage.close());
-  const externalTokens = config.oidc && new Oidc(config.oidc);
+  const externalTokens = config.oidc && new Oidc(config.oidc, log);
   const quota = new Quota({ ...config.quota, upload: uploadQuota });
   const authenticator = new Authenticator({ services, externalTokens, usage, quota });
   closing.add('authenticator', async () => authenticator.close());
