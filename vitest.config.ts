@@ -11,7 +11,8 @@ const databaseTests = [
   'test/{bus,db,domain,engine}/**/*.test.ts',
   'test/graphql/{connection,crud,statement-count}.test.ts',
   'test/isolation*.test.ts',
-  'test/server/{api-key,credential-end,end-user-rights,revocation-load,secret-key,session-token}.test.ts',
+  'test/log-contents.test.ts',
+  'test/server/{api-key,credential-end,end-user-rights,outage,revocation-load,secret-key,session-token,shutdown}.test.ts',
   'test/tools/file-search*.test.ts',
   'test/files/**/*.test.ts',
 ];

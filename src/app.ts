@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { untilAborted } from './async/until-aborted.ts';
 import type { Bus } from './bus/bus.ts';
 import { MemoryBus } from './bus/memory.ts';
 import { postgresLink } from './bus/postgres.ts';
@@ -9,14 +10,18 @@ import { redisLink } from './bus/redis.ts';
 import { RemoteBus } from './bus/remote.ts';
 import { Closing } from './closing.ts';
 import type { Config, Secrets } from './config/config.ts';
+import { Availability } from './db/availability.ts';
 import type { Database, StatementListener } from './db/client.ts';
 import { openPglite } from './db/pglite.ts';
 import { openPostgres } from './db/postgres.ts';
+import { PostgresProbe } from './db/postgres-probe.ts';
+import { isUnavailable } from './db/unavailable.ts';
 import type { Vacuum } from './db/vacuum.ts';
 import { openVectors } from './db/vectors.ts';
 import { KeyUsage } from './domain/access/key-usage.ts';
 import { SigningKeys } from './domain/access/signing-key.ts';
 import type { Services } from './domain/context.ts';
+import { UnavailableError } from './domain/error.ts';
 import { FileLinks } from './domain/file/file-link.ts';
 import { ThreadFeeds } from './domain/follow/thread-feeds.ts';
 import { releaseAllLeases } from './domain/run/lease.ts';
@@ -77,8 +82,11 @@ export interface App extends AsyncDisposable {
   readonly isNewAdminKey: boolean;
   readonly models: ModelCatalog;
   readonly services: Services;
-  /** Drains and closes all parts in order. */
-  stop(): Promise<void>;
+  /**
+   * Drains and closes all parts in order, within `Config.shutdownMs`. Returns the names of the parts that were abandoned because
+   * they took too long.
+   */
+  stop(): Promise<string[]>;
 }
 
 /** What the parts are opened with. */
@@ -96,12 +104,12 @@ const uploadQuota = { key: 100, user: 5 };
 
 /** Opens and starts all parts of a server. Throws ConfigError, UnknownModelError or DataDirInUseError with a line to show. */
 export async function startApp(config: Config, secrets: Secrets, overrides: Overrides = {}): Promise<App> {
-  const log = overrides.log ?? createLog(config.logLevel);
+  const log = overrides.log ?? createLog(config.logLevel, isUnavailable);
   const closing = new Closing();
   try {
     return await open({ config, secrets, overrides, log, closing });
   } catch (error) {
-    await closing.run(log);
+    await closing.run(log, config.shutdownMs);
     throw error;
   }
 }
@@ -110,17 +118,17 @@ async function open(start: Start): Promise<App> {
   const { config, secrets, log, closing } = start;
   const { role, timing } = config;
   const safe = new SafeFetch(new HostPolicy(config.tools.pluginHosts));
-  closing.add(() => safe.close());
+  closing.add('plugin connections', () => safe.close());
   const providers = openProviders(secrets.providers, (url, signal) => safe.fetch(url, { signal: signal ?? null }));
   const models = await openModels(config, providers);
   const embedder = config.tools.embedding && openEmbedder(providers, config.tools.embedding);
-  const { database, queue, vacuum } = await openStorage(start);
+  const { database, availability, queue, vacuum } = await openStorage(start);
   const secretFiles = new SecretFiles(config.dataDir, start.overrides.inMemory === true);
   const vault = await openVault(secrets, secretFiles, database);
   const bus = await openBus(start, vault);
   const python = openPython(start);
   const services: Services = {
-    ...{ database, queue, vault, bus, models, log, timing },
+    ...{ database, availability, queue, vault, bus, models, log, timing },
     signingKeys: new SigningKeys(database, vault, timing.credential.cacheMs),
     feeds: new ThreadFeeds({ database, bus, pollMs: timing.feedPollMs }),
     embedder: embedder && (await withVectors(embedder, database, log)),
@@ -130,8 +138,8 @@ async function open(start: Start): Promise<App> {
   const adminKey = await openAdminKey(secrets, secretFiles, services);
   if (role !== 'api') await startWorker(start, services, python, vacuum);
   const url = role === 'worker' ? null : await listen(config, services, closing);
-  const stop = () => closing.run(log);
-  return { url, ...adminKey, models, services, stop, [Symbol.asyncDispose]: stop };
+  const stop = () => closing.run(log, config.shutdownMs);
+  return { url, ...adminKey, models, services, stop, [Symbol.asyncDispose]: async () => void (await stop()) };
 }
 
 const openModels = ({ defaultModel, demoDelayMs, modelCatalog }: Config, providers: Providers) =>
@@ -140,6 +148,7 @@ const openModels = ({ defaultModel, demoDelayMs, modelCatalog }: Config, provide
 /** The database and what depends on its kind. */
 interface Storage {
   database: Database;
+  availability: Availability;
   queue: BossQueue;
   /** null: PostgreSQL vacuums on its own. */
   vacuum: Vacuum | null;
@@ -149,33 +158,43 @@ interface Storage {
 async function openStorage(start: Start): Promise<Storage> {
   const { config, secrets, overrides, log, closing } = start;
   const queueLog = log.child({ part: 'queue' });
+  const { database: timing } = config.timing;
+  const availability = new Availability(log, timing);
   if (secrets.databaseUrl) {
-    const { client, close } = await openPostgres(
+    const { client, connections, close } = await openPostgres(
       { url: secrets.databaseUrl, connections: config.databaseConnections },
       (error) => log.warn({ err: error }, 'database connection lost'),
       overrides.onStatement,
     );
-    closing.add(close);
-    const queue = await BossQueue.open({ url: secrets.databaseUrl }, queueLog);
-    closing.add(() => queue.close());
-    return { database: client, queue, vacuum: null };
+    closing.add('database', close);
+    const { Client } = connections;
+    const queue = await BossQueue.open(
+      { url: secrets.databaseUrl, statementMs: timing.queueStatementMs, Client },
+      queueLog,
+    );
+    closing.add('queue', () => queue.close());
+    availability.onLongOutage(() => connections.dropAll());
+    availability.onEnd(() => connections.dropPending());
+    const probe = new PostgresProbe(secrets.databaseUrl, timing, availability);
+    closing.add('database probe', () => probe.close());
+    return { database: client, availability, queue, vacuum: null };
   }
   const { snapshot, onStatement } = overrides;
   const location = overrides.inMemory ? { snapshot } : { dataDir: config.dataDir };
   const { client, pglite, vacuum, close } = await openPglite({ ...location, onStatement });
-  closing.add(close);
+  closing.add('database', close);
   await releaseAllLeases(client);
   await releaseAllIngestions({ database: client });
   const queue = await BossQueue.open({ pglite }, queueLog);
-  closing.add(() => queue.close());
-  return { database: client, queue, vacuum };
+  closing.add('queue', () => queue.close());
+  return { database: client, availability, queue, vacuum };
 }
 
 /** Opens the bus on Redis where REDIS_URL names one, else on the shared PostgreSQL, else in the process. */
 async function openBus({ config, secrets, overrides, log, closing }: Start, vault: Vault): Promise<Bus> {
   const { wrapBus = (bus: Bus) => bus } = overrides;
   const bus = wrapBus(await openLink(config, secrets, vault, log.child({ part: 'bus' })));
-  closing.add(() => bus.close());
+  closing.add('bus', () => bus.close());
   return bus;
 }
 
@@ -203,7 +222,7 @@ async function openFiles(
 ): Promise<Pick<Services, 'files' | 'staging' | 'fileLinks' | 'fileLimits'>> {
   const { files, publicUrl } = config;
   const folder = overrides.inMemory ? await mkdtemp(join(tmpdir(), 'assistant-graph-files-')) : files.folder;
-  if (overrides.inMemory) closing.add(() => rm(folder, { recursive: true }));
+  if (overrides.inMemory) closing.add('files', () => rm(folder, { recursive: true }));
   return {
     files: new DiskFileStore(folder),
     staging: await Staging.open(join(folder, 'incoming')),
@@ -218,7 +237,7 @@ function openPython({ config, overrides, log, closing }: Start): Python {
   // The cache holds packages and no data of users, so that servers under test share it.
   const cacheFolder = overrides.inMemory ? join(tmpdir(), 'assistant-graph-python') : join(dataDir, 'python');
   const python = new Python({ ...tools.python, cacheFolder, timing: timing.python }, log.child({ part: 'python' }));
-  closing.add(() => python.close());
+  closing.add('python', () => python.close());
   return python;
 }
 
@@ -229,7 +248,7 @@ function openTools(
   const { imageModel, searchUrl } = config.tools;
   const images = new ImageModelRegistry(providers, imageModel);
   const documents = new DocumentReader(config.timing.offload);
-  closing.add(() => documents.close());
+  closing.add('document reader', () => documents.close());
   return { tools: new Tools({ python, images, safe, searchUrl }), plugins: new Plugins(safe, documents) };
 }
 
@@ -240,32 +259,33 @@ async function startWorker(
   vacuum: Vacuum | null,
 ): Promise<void> {
   const offload = new Offload(config.timing.offload);
-  closing.add(() => offload.close());
+  closing.add('offload', () => offload.close());
   const { workerConcurrency: concurrency, model: timeouts, answer } = config;
   const worker = new Worker(services, { concurrency, timeouts, answer, offload, vacuum });
-  closing.add(() => worker.stop());
+  closing.add('worker', () => worker.stop(), { isDrain: true });
   await worker.start();
   if (config.tools.python.ready > 0) python.warmUp();
 }
 
 /** Starts the HTTP and WebSocket server. Returns its origin. */
 async function listen(config: Config, services: Services, closing: Closing): Promise<string> {
-  const { log, database, queue } = services;
+  const { log, database, availability, queue } = services;
   const usage = new KeyUsage(database, log);
-  closing.add(() => usage.close());
-  const externalTokens = config.oidc && new Oidc(config.oidc);
+  closing.add('key usage', () => usage.close());
+  const externalTokens = config.oidc && new Oidc(config.oidc, log);
   const quota = new Quota({ ...config.quota, upload: uploadQuota });
   const authenticator = new Authenticator({ services, externalTokens, usage, quota });
-  closing.add(async () => authenticator.close());
+  closing.add('authenticator', async () => authenticator.close());
   const origins = new Cors(config.corsOrigins);
   const { graphiql, introspection, maxBodyBytes } = config;
   const timing = config.timing.socket;
   const liveness = { ...config.liveness, pingMs: timing.livenessMs };
-  const results = new SharedResults(maskError(log));
+  const results = new SharedResults(maskError(log), availability);
   const yoga = createGraphServer({ schema: buildSchema(), authenticator, results, log, graphiql, introspection });
   const isReady = async () => {
-    await database.$queryRaw`SELECT 1`;
-    await queue.ping();
+    if (availability.isAway) throw new UnavailableError();
+    const answers = Promise.all([database.$queryRaw`SELECT 1`, queue.ping()]);
+    await untilAborted(answers, AbortSignal.timeout(config.timing.database.readyMs));
   };
   const eventStreams = new EventStreams({ yoga, authenticator, results, log, timing });
   const { files: uploads } = config;
@@ -277,7 +297,7 @@ async function listen(config: Config, services: Services, closing: Closing): Pro
     server.once('error', reject);
     server.listen(config.port, config.host, resolve);
   });
-  closing.add(async () => {
+  closing.add('HTTP server', async () => {
     const closed = new Promise((resolve) => server.close(resolve));
     await sockets.close();
     await yoga.dispose();

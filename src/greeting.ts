@@ -36,7 +36,8 @@ function adminKeyLine(app: App, secrets: Secrets, keyFile: string): string {
 }
 
 function modelLine({ models }: App, config: Config, secrets: Secrets): string {
-  if (models.defaultModel !== 'demo') return models.defaultModel;
+  // A provider may have chosen the name, and a control character in it would reach the terminal.
+  if (models.defaultModel !== 'demo') return models.defaultModel.replace(/\p{C}/gu, '\ufffd');
   if (config.defaultModel === 'demo') return 'demo, built in';
   const isConfigured = Object.values(secrets.providers).some((provider) => provider !== null);
   return isConfigured

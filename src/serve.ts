@@ -1,8 +1,9 @@
 import { flushCompileCache } from 'node:module';
+import { inspect } from 'node:util';
 import { type Config, readConfig, type Secrets } from './config/config.ts';
 import { ConfigError } from './config/config-error.ts';
 
-/** The line for a failed start whose reason the operator can fix; null: the stack is needed. */
+/** The line for a failed start whose reason the operator can fix; null: the error itself is needed. */
 async function lineFor(error: unknown): Promise<string | null> {
   const { DataDirInUseError } = await import('./db/lock.ts');
   const { UnknownModelError } = await import('./providers/model-catalog.ts');
@@ -14,8 +15,9 @@ async function lineFor(error: unknown): Promise<string | null> {
 }
 
 /**
- * Starts the server, prints a greeting, and stops the server on SIGTERM or SIGINT. A second signal ends the process
- * immediately. Exits with code 1 and one line on stderr when the start fails. `read`: reads the configuration.
+ * Starts the server, prints a greeting, and stops the server on SIGTERM or SIGINT, within SHUTDOWN_SECONDS: the exit code is 1
+ * when a part had to be abandoned. A second signal ends the process immediately. Exits with code 1 and one line on stderr when
+ * the start fails. `read`: reads the configuration.
  */
 export async function serve(read: () => { config: Config; secrets: Secrets } = readConfig): Promise<void> {
   try {
@@ -24,20 +26,22 @@ export async function serve(read: () => { config: Config; secrets: Secrets } = r
     const { startApp } = await import('./app.ts');
     const { greeting } = await import('./greeting.ts');
     const app = await startApp(config, secrets);
-    console.log(greeting(app, config, secrets));
     // A killed process would not write its compile cache.
     setImmediate(flushCompileCache);
     let isStopping = false;
     const stop = async () => {
       if (isStopping) process.exit(1);
       isStopping = true;
-      await app.stop();
-      process.exit(0);
+      const abandoned = await app.stop();
+      process.exit(abandoned.length > 0 ? 1 : 0);
     };
     process.on('SIGTERM', stop);
     process.on('SIGINT', stop);
+    // Last: a reader of the greeting can send a signal at once.
+    console.log(greeting(app, config, secrets));
   } catch (error) {
-    console.error((await lineFor(error)) ?? error);
+    const { errorRecord } = await import('./error-record.ts');
+    console.error((await lineFor(error)) ?? inspect(errorRecord(error), { depth: null }));
     process.exit(1);
   }
 }

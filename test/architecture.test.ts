@@ -43,9 +43,10 @@ const domainBase = [
   'domain/input',
   'domain/limits',
   'domain/run-status',
+  'db/unavailable',
   ...database,
 ];
-const serverBase = ['server/cors', 'server/limits', 'domain', 'graphql/context'];
+const serverBase = ['server/cors', 'server/limits', 'domain', 'graphql/context', 'db/availability', 'db/unavailable'];
 
 /**
  * What the files of a room may import besides their own room and the leaves: a file, or the files that lie directly in a room
@@ -73,7 +74,7 @@ const rooms: Record<string, readonly string[]> = {
   // The rules. The files directly in domain name the types of some rooms: they are what a context holds.
   domain: [
     ...['bus/bus', 'files/file-store', 'files/staging', 'providers/embedder', 'providers/model-catalog', 'queue/queue'],
-    ...['secret/vault', 'tools/plugin-source', 'tools/tool-factory', ...database],
+    ...['secret/vault', 'tools/plugin-source', 'tools/tool-factory', 'db/availability', ...database],
     ...['domain/access/actor', 'domain/access/signing-key', 'domain/file/file-link', 'domain/follow/thread-feeds'],
   ],
   'domain/access': [...domainBase, 'secret'],
@@ -99,7 +100,15 @@ const rooms: Record<string, readonly string[]> = {
 
   // Runs.
   engine: [
-    ...['domain', ...database, 'bus/bus', 'offload/offload', 'offload/offload-error', 'providers/model-catalog'],
+    ...[
+      'domain',
+      'db/unavailable',
+      ...database,
+      'bus/bus',
+      'offload/offload',
+      'offload/offload-error',
+      'providers/model-catalog',
+    ],
     ...['providers/model-error', 'providers/response-meter', 'queue/queue', 'tools/tool'],
   ],
 

@@ -1,7 +1,10 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import type { LinkDriver } from './link.ts';
 
 const channel = 'assistant_graph';
+/** How long PostgreSQL may take to confirm the end of a connection, in milliseconds. */
+const goodbyeMs = 1000;
 
 /** A link over LISTEN and NOTIFY: one connection for each process, and one channel for all topics. */
 export function postgresLink(url: string, answerMs: number): LinkDriver {
@@ -12,15 +15,24 @@ export function postgresLink(url: string, answerMs: number): LinkDriver {
     open: async ({ onPayload, onLost }) => {
       const client = new pg.Client({
         connectionString: url,
-        connectionTimeoutMillis: 10_000,
+        connectionTimeoutMillis: answerMs,
         keepAlive: true,
+        keepAliveInitialDelayMillis: answerMs,
         query_timeout: answerMs,
         application_name: 'assistant-graph bus',
       });
       client.on('notification', ({ payload }) => onPayload(payload ?? ''));
       client.on('error', onLost);
       client.on('end', () => onLost(new Error('the connection was closed')));
-      const close = () => client.end().catch(() => {});
+      const close = async () => {
+        const timer = new AbortController();
+        const late = delay(goodbyeMs, undefined, { signal: timer.signal }).then(
+          () => destroy(client),
+          () => {},
+        );
+        await Promise.race([client.end(), late]).catch(() => {});
+        timer.abort();
+      };
       try {
         await client.connect();
         await client.query(`LISTEN ${channel}`);
@@ -38,4 +50,8 @@ export function postgresLink(url: string, answerMs: number): LinkDriver {
       };
     },
   };
+}
+
+function destroy(client: pg.Client): void {
+  (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
 }

@@ -12,6 +12,11 @@ import { readPayload } from './payload.ts';
 /** Messages in the outbox beyond which they are replaced by a gap. */
 const maxWaiting = 10_000;
 
+/** The shortest time between two gaps for payloads that cannot be read, in milliseconds. */
+const unknownGapMs = 1000;
+/** The shortest time between two log lines about such payloads, and about lost links, in milliseconds. */
+const faultLogMs = 60_000;
+
 /** The intervals of a remote bus, in milliseconds. */
 export interface BusTiming {
   /** How often the link is pinged. */
@@ -43,6 +48,13 @@ export class RemoteBus implements Bus {
   readonly #flush = coalesce(() => this.#sendOutbox());
   #reconnecting: Promise<void> | null = null;
   #pingTimer: NodeJS.Timeout | null = null;
+  #lostAt = Number.NEGATIVE_INFINITY;
+  #isLossLogged = false;
+  /** Payloads that could not be read since the last log line. */
+  #unknown = 0;
+  #unknownGap: NodeJS.Timeout | null = null;
+  #isGapDue = false;
+  #unknownLog: NodeJS.Timeout | null = null;
 
   private constructor(driver: LinkDriver, log: Logger, timing: BusTiming) {
     this.#driver = driver;
@@ -89,7 +101,7 @@ export class RemoteBus implements Bus {
   }
 
   async close(): Promise<void> {
-    if (this.#pingTimer) clearInterval(this.#pingTimer);
+    for (const timer of [this.#pingTimer, this.#unknownGap, this.#unknownLog]) if (timer) clearTimeout(timer);
     await this.#flush();
     this.#closing.abort();
     await this.#reconnecting;
@@ -180,7 +192,11 @@ export class RemoteBus implements Bus {
   #onLinkLost(link: Link, error: Error): void {
     if (this.#link !== link) return;
     this.#link = null;
-    this.#log.warn({ err: error }, 'bus connection lost');
+    const sinceLast = performance.now() - this.#lostAt;
+    this.#lostAt = performance.now();
+    // The other end may close every link at once, or send garbage on it.
+    this.#isLossLogged = sinceLast > faultLogMs;
+    this.#log[this.#isLossLogged ? 'warn' : 'debug']({ cause: error }, 'bus connection lost');
     void link.close();
     this.#reconnecting ??= this.#reconnect();
   }
@@ -190,7 +206,7 @@ export class RemoteBus implements Bus {
     const { signal } = this.#closing;
     const backoff = { firstMs: this.#timing.firstRetryMs, maxMs: this.#timing.maxRetryMs };
     const wait = (error: unknown, failed: number) => {
-      this.#log.warn({ err: error }, 'bus reconnection failed');
+      this.#log.debug({ err: error }, 'bus reconnection failed');
       return backoffMs(failed + 1, backoff);
     };
     while (!this.#link && !signal.aborted) {
@@ -200,7 +216,8 @@ export class RemoteBus implements Bus {
     }
     this.#reconnecting = null;
     if (!this.#link) return;
-    this.#log.info('bus reconnected');
+    const outageMs = Math.round(performance.now() - this.#lostAt);
+    this.#log[this.#isLossLogged ? 'info' : 'debug']({ outageMs }, 'bus reconnected');
     this.#local.publishToAll({ kind: 'gap' });
     this.#outbox.replaceByGap();
     void this.#flush();
@@ -220,11 +237,9 @@ export class RemoteBus implements Bus {
   }
 
   #onPayload(payload: string): void {
-    const received = readPayload(payload);
+    const received = payload.length > this.#driver.maxPayloadBytes ? null : readPayload(payload);
     if (received === null) {
-      // Another program may use the channel, or another version of this server.
-      this.#log.warn('bus received an unknown payload');
-      this.#local.publishToAll({ kind: 'gap' });
+      this.#onUnknown();
       return;
     }
     const [sender, messages] = received;
@@ -233,5 +248,31 @@ export class RemoteBus implements Bus {
       if (topic === everyTopic) this.#local.publishToAll(message);
       else this.#local.publish(topic, message);
     }
+  }
+
+  /**
+   * Another program may use the channel, or another version of this server, or the other end sends garbage. A flood of it costs one
+   * gap a second and one log line a minute.
+   */
+  #onUnknown(): void {
+    this.#unknown += 1;
+    if (this.#unknownGap) this.#isGapDue = true;
+    else this.#publishGap();
+    if (this.#unknownLog) return;
+    this.#log.warn({ payloads: this.#unknown }, 'bus received unknown payloads');
+    this.#unknown = 0;
+    this.#unknownLog = setTimeout(() => {
+      this.#unknownLog = null;
+      if (this.#unknown > 0) this.#onUnknown();
+    }, faultLogMs).unref();
+  }
+
+  #publishGap(): void {
+    this.#isGapDue = false;
+    this.#local.publishToAll({ kind: 'gap' });
+    this.#unknownGap = setTimeout(() => {
+      this.#unknownGap = null;
+      if (this.#isGapDue) this.#publishGap();
+    }, unknownGapMs).unref();
   }
 }

@@ -90,7 +90,7 @@ export const baseUrl: Kind<string> = {
 
 export const originUrl: Kind<string> = {
   accepts: 'an http(s) URL without a path',
-  schema: baseUrl.schema.refine((address) => new URL(address).pathname === '/'),
+  schema: baseUrl.schema.refine((address) => URL.parse(address)?.pathname === '/'),
 };
 
 /** A path, absolute in the configuration. */

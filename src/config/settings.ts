@@ -29,6 +29,7 @@ const server = {
     computed('500; 1 for 4 MB of memory below 2 GB', () => String(concurrencyFor(memoryBytes()))),
     'Runs that a process executes at a time.',
   ),
+  shutdownMs: setting('SHUTDOWN_SECONDS', seconds(1, 3600), 30, 'Maximum time of a shutdown, after SIGTERM.'),
   logLevel: setting('LOG_LEVEL', kind.logLevel, 'info', 'Lowest level of the log, JSON on stderr.'),
   production,
   graphiql: setting('GRAPHIQL', kind.flag, trueUnlessProduction, 'Serve GraphiQL to browsers at `/graphql`.'),

@@ -26,6 +26,18 @@ export interface Timing {
     /** How often the embedded database is vacuumed where it has dead rows. */
     readonly vacuumMs: number;
   };
+  readonly database: {
+    /** How often a process asks whether PostgreSQL answers. */
+    readonly probeMs: number;
+    /** How long PostgreSQL may take to answer before it is asked on a new connection, and then before it is away. */
+    readonly answerMs: number;
+    /** How long an outage lasts before clients are sent elsewhere. */
+    readonly awayMs: number;
+    /** How long the check behind /ready waits for database and queue. */
+    readonly readyMs: number;
+    /** The time limit of a statement of the queue. */
+    readonly queueStatementMs: number;
+  };
   /** How often a feed reads its thread without a message from the bus, which may lose the last message. */
   readonly feedPollMs: number;
   readonly bus: {
@@ -98,6 +110,7 @@ export const defaultTiming: Timing = {
     deltaRetryMs: 200,
   },
   chore: { tidyMs: 20_000, retentionMs: 600_000, vacuumMs: 10_000 },
+  database: { probeMs: 1000, answerMs: 2000, awayMs: 5000, readyMs: 5000, queueStatementMs: 20_000 },
   feedPollMs: 5000,
   bus: { pingMs: 5000, answerMs: 5000, firstRetryMs: 100, maxRetryMs: 5000 },
   credential: { cacheMs: 2000, checkMs: 2000 },

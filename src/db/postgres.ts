@@ -4,11 +4,14 @@ import pg from 'pg';
 import { migrationLock } from './advisory-locks.ts';
 import { type Database, openClient, type StatementListener } from './client.ts';
 import { appliedMigrationsSql, hasMigrationsSql, migrate } from './migrate.ts';
+import { PostgresConnections } from './postgres-connections.ts';
 
 /** A PostgreSQL server that several instances may share. */
 export interface PostgresDatabase {
   client: Database;
   pool: pg.Pool;
+  /** Those of the pool; other pools can join. */
+  connections: PostgresConnections;
   close(): Promise<void>;
 }
 
@@ -37,10 +40,14 @@ export async function openPostgres(
   onError: (error: Error) => void,
   onStatement?: StatementListener,
 ): Promise<PostgresDatabase> {
+  const tracked = new PostgresConnections();
   const pool = new pg.Pool({
+    Client: tracked.Client,
     connectionString: url,
     max: connections,
     connectionTimeoutMillis: 10_000,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
     // The locks of a process that freezes within a transaction end with these limits.
     options: '-c TimeZone=UTC -c idle_in_transaction_session_timeout=20s -c lock_timeout=15s',
   });
@@ -56,7 +63,7 @@ export async function openPostgres(
     await client.$disconnect();
     await pool.end();
   };
-  return { client, pool, close };
+  return { client, pool, connections: tracked, close };
 }
 
 async function migrateUnderLock(pool: pg.Pool): Promise<void> {

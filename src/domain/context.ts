@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Bus } from '../bus/bus.ts';
 import type { Timing } from '../config/timing.ts';
+import type { Availability } from '../db/availability.ts';
 import { bindToWorkspace, type Database, type WorkspaceDatabase } from '../db/client.ts';
 import type { FileStore } from '../files/file-store.ts';
 import type { Staging } from '../files/staging.ts';
@@ -30,6 +31,8 @@ interface FileLimits {
 export interface Services {
   /** The client over all workspaces. Each use states why it reads beyond one workspace. */
   readonly database: Database;
+  /** Whether the database answers. */
+  readonly availability: Availability;
   readonly bus: Bus;
   readonly queue: Queue;
   readonly models: ModelCatalog;

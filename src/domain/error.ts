@@ -66,6 +66,14 @@ export class RateLimitedError extends DomainError {
   readonly code = 'RATE_LIMITED';
 }
 
+/** A part of the server that the request needs, such as the database, does not answer now. The client can retry soon. */
+export class UnavailableError extends DomainError {
+  readonly code = 'UNAVAILABLE';
+  constructor(message = 'The server cannot reach its database now. Retry in a few seconds.') {
+    super(message);
+  }
+}
+
 /** The request conflicts with the current state. */
 export class ConflictError extends DomainError {
   readonly code = 'CONFLICT';

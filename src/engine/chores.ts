@@ -1,15 +1,20 @@
 import { coalesce } from '../async/coalesce.ts';
-import type { Logger } from '../log.ts';
+import type { Services } from '../domain/context.ts';
 
-/** The periodic work of a worker. A chore never runs twice at a time, and its failures are logged, not thrown. */
+/**
+ * The periodic work of a worker. A chore never runs twice at a time, and its failures are logged, not thrown. While the database
+ * is away no chore begins.
+ */
 export class Chores {
-  readonly #log: Logger;
+  readonly #log: Services['log'];
+  readonly #availability: Services['availability'];
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #running = new Set<Promise<void>>();
   #isStopped = false;
 
-  constructor(log: Logger) {
+  constructor({ log, availability }: Pick<Services, 'log' | 'availability'>) {
     this.#log = log;
+    this.#availability = availability;
   }
 
   /**
@@ -43,7 +48,7 @@ export class Chores {
   }
 
   async #run(name: string, work: () => Promise<void>): Promise<void> {
-    if (this.#isStopped) return;
+    if (this.#isStopped || this.#availability.isAway) return;
     const running = work().catch((error) => this.#log.error({ err: error, chore: name }, 'chore failed'));
     this.#running.add(running);
     await running;

@@ -1,6 +1,7 @@
 import type { Run } from '../db/generated/client.ts';
+import { isUnavailable } from '../db/unavailable.ts';
 import { type DomainContext, type Services, systemContext } from '../domain/context.ts';
-import { type ClaimedRun, finishRun, handBackRun, LeaseLostError } from '../domain/run/lease.ts';
+import { type ClaimedRun, finishRun, handBackRun, LeaseLostError, withPatience } from '../domain/run/lease.ts';
 import type { RunEnd } from '../domain/run/run.ts';
 import type { Offload } from '../offload/offload.ts';
 import { faultOf } from '../providers/model-error.ts';
@@ -28,7 +29,8 @@ export interface ExecutorContext {
 
 /**
  * Executes a run that this worker has claimed. Resolves when the run has ended, waits for its client, has been handed back,
- * or belongs to another worker. Any error of the execution ends the run FAILED. Abort `stop` with 'cancelled' to cancel.
+ * or belongs to another worker. Any error of the execution ends the run FAILED, except that the database is unavailable: then
+ * the run waits, or is handed back. Abort `stop` with 'cancelled' to cancel.
  */
 export async function executeRun(executor: ExecutorContext, run: ClaimedRun, stop: AbortController): Promise<void> {
   const { services, shutdown } = executor;
@@ -67,7 +69,7 @@ async function executeClaimed(
   const { ctx, run, writer, signal } = claimed;
   const usage = new RunUsage(run, ctx.models.describe(run.model));
   try {
-    const toolbox = await openToolbox(ctx, run);
+    const toolbox = await withPatience(ctx, () => openToolbox(ctx, run));
     const outcome = await runLoop({ ...claimed, toolbox, usage, offload, timeouts, answer });
     if (outcome) await finish(claimed, usage, outcome);
   } catch (error) {
@@ -76,6 +78,7 @@ async function executeClaimed(
       await writer.drain({ store: true });
       return handBackRun(ctx, run);
     }
+    if (!signal.aborted && isUnavailable(error)) return handBackRun(ctx, run);
     const end = signal.aborted ? endFor(signal.reason) : failed(ctx, run, error);
     await finishAfterError(claimed, usage, end);
   }
@@ -99,9 +102,9 @@ const endFor = (reason: StopReason): RunEnd => ({ status: reason === 'expired' ?
 
 function failed(ctx: DomainContext, run: Run, error: unknown): RunEnd {
   const fault = faultOf(error, run.model);
-  // The error of a provider contains the whole conversation: the log gets the error itself only if this server made it.
+  // The message of a provider's error may quote the conversation.
   const own = fault.code === 'internal_error' ? { err: error } : {};
-  ctx.log.warn({ ...own, runId: run.id, code: fault.code, fault: fault.message }, 'run failed');
+  ctx.log.warn({ ...own, runId: run.id, code: fault.code }, 'run failed');
   return { status: 'FAILED', error: fault };
 }
 

@@ -61,7 +61,7 @@ async function resultOf(execution: RunExecution, tool: ServerTool, call: Pending
       return { error: { code: error.code, message: error.message, retryable: error.retryable } };
     }
     if (!APICallError.isInstance(error)) {
-      ctx.log.error({ err: error, callId: call.id, tool: tool.name }, 'tool call failed');
+      ctx.log.error({ err: error, callId: call.id, tool: tool.kind }, 'tool call failed');
     }
     return { error: faultOf(error, tool.provider ?? tool.name) };
   }

@@ -210,7 +210,14 @@ export class TurnWriter {
     const { ctx, run } = this.#execution;
     const isFirst = run.firstTokenAt === null && !this.#hasAnswered;
     this.#hasAnswered = true;
-    return changeRun(ctx, run, work, isFirst ? { firstTokenAt: new Date() } : undefined);
+    const [step, steps] = [this.#step, this.#steps];
+    const begin = (change: ThreadChange) => {
+      // A try that the database has lost leaves no trace in the step.
+      this.#step = step && { ...step, toolCalls: [...step.toolCalls] };
+      this.#steps = steps;
+      return work(change);
+    };
+    return changeRun(ctx, run, begin, isFirst ? { firstTokenAt: new Date() } : undefined);
   }
 }
 

@@ -2,6 +2,7 @@ import { TurnBudget } from '../async/turn-budget.ts';
 import { untilAborted } from '../async/until-aborted.ts';
 import type { Run } from '../db/generated/client.ts';
 import type { RunFault } from '../domain/error.ts';
+import { withPatience } from '../domain/run/lease.ts';
 import type { RunEnd } from '../domain/run/run.ts';
 import type { OpenStep } from '../domain/run/step.ts';
 import type { Usage } from '../domain/run/usage.ts';
@@ -39,7 +40,7 @@ const turns = new TurnBudget(15);
 export async function runLoop(execution: RunExecution): Promise<RunOutcome | null> {
   const { ctx, run, writer, usage, signal } = execution;
   // Fence 1 is the first claim: the run has no steps yet.
-  let steps = run.fence === 1 ? 0 : await ctx.db.step.count({ where: { runId: run.id } });
+  let steps = run.fence === 1 ? 0 : await withPatience(ctx, () => ctx.db.step.count({ where: { runId: run.id } }));
   if (run.attempt > 1 && (await resumeStep(execution)) === 'wait') return null;
   writer.reset();
   for (;;) {
@@ -66,7 +67,7 @@ export async function runLoop(execution: RunExecution): Promise<RunOutcome | nul
 /** Calls the model with the transcript. Returns false, without a call, if the least prompt exceeds `maxPromptTokens`. */
 async function callWithPrompt(execution: RunExecution, hasSteps: boolean, turnWriter: TurnWriter): Promise<boolean> {
   const { ctx, run, toolbox, usage, offload, timeouts, answer, signal } = execution;
-  const transcript = await readTranscript(ctx, run, hasSteps);
+  const transcript = await withPatience(ctx, () => readTranscript(ctx, run, hasSteps));
   const options = callOptions(execution);
   const fitting = fitPrompt({ offload, owner: partyOf(run) }, transcript, toolTextsOf(toolbox), {
     contextWindow: ctx.models.describe(run.model).contextWindow,

@@ -51,6 +51,8 @@ export class RunWorker {
   readonly #fill = coalesce(() => this.#claimRuns());
   /** The runs whose cancellation was requested while runs were being claimed; null: no claim is under way. */
   #cancelledInClaim: Set<string> | null = null;
+  /** The takeovers under way. */
+  readonly #takingOver = new Set<Promise<void>>();
   /** Whether the last claim left runs behind. */
   #isMoreWaiting = false;
   #claimRetry: NodeJS.Timeout | null = null;
@@ -77,6 +79,7 @@ export class RunWorker {
     if (this.#claimRetry) clearTimeout(this.#claimRetry);
     // Without room this claims nothing: it resolves after a claim that is under way.
     await this.#fill();
+    await Promise.allSettled(this.#takingOver);
     await Promise.all([...this.#executing.values()].map(({ done }) => done));
     this.#quarantine.close();
     clearInterval(this.#renewal);
@@ -88,12 +91,17 @@ export class RunWorker {
     return this.#executing.size === 0;
   }
 
-  /** Takes over runs whose worker is gone, ends those past their time, and claims queued ones. */
+  /**
+   * Takes over runs whose worker is gone, ends those past their time, and claims queued ones. After an outage of the database
+   * nothing is taken over for the time of a lease: living workers renew theirs first.
+   */
   async sweep(): Promise<void> {
-    const { leaderless, expired } = await findStrandedRuns(this.#services.database);
+    const { database, availability, timing } = this.#services;
+    const { leaderless, expired } = await findStrandedRuns(database);
+    const areRenewing = availability.wasAwayWithin(timing.run.leaseMs);
     for (const run of leaderless) {
       const isWaitingSuspect = run.losses > 0 && run.leasedUntil === null;
-      if (!this.#hasRoomFor(run) || (isWaitingSuspect && !this.#quarantine.hasRoom)) continue;
+      if (areRenewing || !this.#hasRoomFor(run) || (isWaitingSuspect && !this.#quarantine.hasRoom)) continue;
       await this.#logFailure(run, 'run takeover failed', () => this.#takeOver(run));
     }
     for (const run of expired) {
@@ -157,8 +165,14 @@ export class RunWorker {
     }, this.#services.timing.run.claimRetryMs);
   }
 
-  async #takeOver({ workspaceId, threadId, id }: StrandedRun): Promise<void> {
-    if (this.#executing.has(id)) return;
+  async #takeOver(stranded: StrandedRun): Promise<void> {
+    if (this.#executing.has(stranded.id)) return;
+    const takeover = this.#takeOverNow(stranded).finally(() => this.#takingOver.delete(takeover));
+    this.#takingOver.add(takeover);
+    await takeover;
+  }
+
+  async #takeOverNow({ workspaceId, threadId, id }: StrandedRun): Promise<void> {
     const ctx = systemContext(this.#services, workspaceId);
     let isAdmitted = false;
     const admit = () => {

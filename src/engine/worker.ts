@@ -26,7 +26,7 @@ export class Worker {
   constructor(services: Services, options: WorkerOptions) {
     this.#services = services;
     this.#vacuum = options.vacuum;
-    this.#chores = new Chores(services.log);
+    this.#chores = new Chores(services);
     this.#runs = new RunWorker(services, options, this.#shutdown.signal);
     this.#ingestion = new IngestWorker(services, this.#chores, this.#shutdown.signal);
   }

@@ -10,6 +10,12 @@ const ingestionQueue = 'ingestion';
 /** How many jobs one poll takes. A full batch is followed by the next poll without a pause. */
 const batchSize = 20;
 
+/** Options of `pg`, which pg-boss passes on. */
+const driverOptions = ({ statementMs, Client }: { statementMs?: number; Client?: unknown }): object => ({
+  ...{ keepAlive: true, query_timeout: statementMs },
+  ...(Client ? { Client } : {}),
+});
+
 /** pg-boss in the server's own database, so that a job commits together with the row that it announces. */
 export class BossQueue implements Queue {
   readonly #boss: PgBoss;
@@ -20,12 +26,18 @@ export class BossQueue implements Queue {
     this.#log = log;
   }
 
-  /** Opens the queue on the embedded database, or on PostgreSQL with four connections of its own. */
-  static async open(on: { pglite: PGlite } | { url: string }, log: Logger): Promise<BossQueue> {
+  /**
+   * Opens the queue on the embedded database, or on PostgreSQL with four connections of its own. `statementMs`: a statement
+   * without an answer in this time fails, and its connection is closed. `Client`: the class of the connections.
+   */
+  static async open(
+    on: { pglite: PGlite } | { url: string; statementMs?: number; Client?: unknown },
+    log: Logger,
+  ): Promise<BossQueue> {
     const options: ConstructorOptions =
       'pglite' in on
         ? { db: fromPglite(on.pglite), backend: 'pglite' }
-        : { connectionString: on.url, max: 4, application_name: 'assistant-graph queue' };
+        : { connectionString: on.url, max: 4, application_name: 'assistant-graph queue', ...driverOptions(on) };
     const boss = new PgBoss({ ...options, useListenNotify: true });
     boss.on('error', (error) => log.error({ err: error }, 'queue error'));
     await boss.start();

@@ -28,6 +28,18 @@ export const serverLimits = {
   cachedCredentials: 10_000,
   /** Characters in the user ID in a token of an identity provider. */
   externalUserId: 256,
+  /** Bytes of a document of an identity provider: its discovery document, or its keys. */
+  identityDocumentBytes: 1_000_000,
+  /** Keys of an identity provider. */
+  identityKeys: 100,
+  /** Milliseconds in which an identity provider must answer. */
+  identityMs: 5000,
+  /** Milliseconds before an identity provider that failed is asked again. */
+  identityRetryMs: 2000,
+  /** Milliseconds before unknown key IDs in tokens make the server read the keys again. */
+  identityCooldownMs: 30_000,
+  /** Seconds that the clock of an identity provider can be ahead of the server's. */
+  identityClockSeconds: 10,
   /** Introspection in one document, as a multiple of the cost of reading the whole schema once. */
   introspectionFactor: 1.5,
 } as const;

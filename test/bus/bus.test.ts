@@ -211,7 +211,7 @@ describe.each(Object.entries(links))('the bus over %s', (_name, { isHere, open, 
     }, 10_000);
   });
 
-  test.runIf(isHere)('turns a foreign or malformed message into a gap', async () => {
+  test.runIf(isHere)('turns foreign and malformed messages into few gaps', async () => {
     const [one, other] = await openBoth();
     const there = listen(other, 'a');
     await awaitDelivery(one, [['a', there]]);
@@ -224,12 +224,15 @@ describe.each(Object.entries(links))('the bus over %s', (_name, { isHere, open, 
       'null',
       '[1,2,3]',
     ];
-    for (const payload of nonsense) await say(payload);
+    const said = Array<string[]>(5).fill(nonsense).flat();
+    await Promise.all(said.map(say));
     await vi.waitUntil(() => {
       one.publish('a', { kind: 'cancel', runId: 'run_3' });
       return there.received.at(-1)?.kind === 'cancel';
     }, 10_000);
-    expect(there.received.filter(({ kind }) => kind !== 'cancel')).toEqual(nonsense.map(() => ({ kind: 'gap' })));
+    const gaps = there.received.filter(({ kind }) => kind !== 'cancel');
+    expect(gaps[0]).toEqual({ kind: 'gap' });
+    expect(gaps.length).toBeLessThan(said.length);
   });
 
   test.runIf(isHere)('reports a gap to other processes when it dropped outgoing messages', async () => {

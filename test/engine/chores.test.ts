@@ -1,9 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import { Availability } from '../../src/db/availability.ts';
 import { Chores } from '../../src/engine/chores.ts';
 import { createLog } from '../../src/log.ts';
+import { fastTiming } from '../support/timing.ts';
 
 const log = createLog('silent');
+const services = { log, availability: new Availability(log, fastTiming.database) };
 
 /** Work whose runs end when the test resolves them. */
 function controlled() {
@@ -17,7 +20,7 @@ function controlled() {
 }
 
 test('a chore runs again and again, but never twice at a time', async () => {
-  const chores = new Chores(log);
+  const chores = new Chores(services);
   const { runs, work } = controlled();
   chores.every(2, 'test', work);
   await expect.poll(() => runs.length).toBe(1);
@@ -30,7 +33,7 @@ test('a chore runs again and again, but never twice at a time', async () => {
 });
 
 test('a request during a run resolves with the end of the next run', async () => {
-  const chores = new Chores(log);
+  const chores = new Chores(services);
   const { runs, work } = controlled();
   const request = chores.every(60_000, 'test', work);
   void request();
@@ -49,7 +52,7 @@ test('a request during a run resolves with the end of the next run', async () =>
 test('a failure is logged with the name of the chore, and the chore runs again', async () => {
   const failures: unknown[] = [];
   const logger = { error: (...entry: unknown[]) => failures.push(entry) };
-  const chores = new Chores(logger as unknown as ConstructorParameters<typeof Chores>[0]);
+  const chores = new Chores({ ...services, log: logger as unknown as typeof log });
   const error = new Error('no luck');
   const request = chores.every(60_000, 'laundry', () => Promise.reject(error));
   await request();
@@ -59,7 +62,7 @@ test('a failure is logged with the name of the chore, and the chore runs again',
 });
 
 test('stop waits for the run under way and starts no other one', async () => {
-  const chores = new Chores(log);
+  const chores = new Chores(services);
   const { runs, work } = controlled();
   const request = chores.every(2, 'test', work);
   chores.after(1, 'later', work);
@@ -75,4 +78,20 @@ test('stop waits for the run under way and starts no other one', async () => {
   await stopping;
   await delay(10);
   expect(runs).toHaveLength(1);
+});
+
+test('no chore begins while the database is away', async () => {
+  const availability = new Availability(log, fastTiming.database);
+  const chores = new Chores({ log, availability });
+  let runs = 0;
+  const request = chores.every(60_000, 'test', async () => {
+    runs += 1;
+  });
+  availability.failed(new Error('away'));
+  await request();
+  expect(runs).toBe(0);
+  availability.answered();
+  await request();
+  expect(runs).toBe(1);
+  await chores.stop();
 });

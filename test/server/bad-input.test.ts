@@ -319,3 +319,30 @@ test.each([
     extensions: { code: 'BAD_USER_INPUT' },
   });
 });
+
+describe('an address that is no URL returns InvalidInputError', () => {
+  const document = JSON.stringify({ openapi: '3.0.0', info: { title: 'T', version: '1' }, paths: {} });
+  test.each(['http://[fe80::1%25lo]:80/', 'http://a b', 'http://', 'http://%', '//x', 'http://x:99999'])(
+    '%s',
+    async (url) => {
+      const inputs = [
+        { name: 'P', openapi: { url } },
+        { name: 'P', mcp: { url } },
+        { name: 'P', openapi: { document }, serverUrl: url },
+      ];
+      for (const input of inputs) {
+        expect((await app.client.mutate('registerPlugin', input, '__typename')).__typename).toBe('InvalidInputError');
+      }
+      const update = { id: newId('Plugin'), serverUrl: url };
+      expect((await app.client.mutate('updatePlugin', update, '__typename')).__typename).toBe('InvalidInputError');
+    },
+  );
+});
+
+test('a thread keeps its title when an update names a file that does not exist', async () => {
+  const { id } = await app.client.createThread({ title: 'Before' });
+  const input = { id, title: 'After', archived: true, fileIds: [newId('File')] };
+  expect((await app.client.mutate('updateThread', input, '__typename')).__typename).toBe('NotFoundError');
+  const { thread } = await app.client.data(`{ thread(id: "${id}") { title archivedAt } }`);
+  expect(thread).toEqual({ title: 'Before', archivedAt: null });
+});

@@ -1,8 +1,8 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+import { exportJWK, exportSPKI, generateKeyPair, SignJWT, UnsecuredJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { startTestApp } from '../support/app.ts';
+import { startTestApp, type TestApp } from '../support/app.ts';
 import { Client } from '../support/client.ts';
 import { useApp } from '../support/use-app.ts';
 
@@ -64,6 +64,61 @@ class IdentityProvider {
       .setIssuedAt()
       .setExpirationTime(lifetime)
       .sign(key);
+  }
+
+  async stop(): Promise<void> {
+    this.#server.closeAllConnections();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+}
+
+/** An identity provider whose keys are answered as a test says. */
+class WildProvider {
+  answer: (response: ServerResponse) => unknown = () => {};
+  reads = 0;
+  #key!: Awaited<ReturnType<typeof generateKeyPair>>;
+  #keyId = 0;
+  readonly #server = createServer((_request, response) => {
+    this.reads += 1;
+    this.answer(response);
+  });
+
+  async start(): Promise<void> {
+    await this.rotate();
+    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
+  }
+
+  get issuer(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  async rotate(): Promise<void> {
+    this.#key = await generateKeyPair('RS256');
+    this.#keyId += 1;
+  }
+
+  async sendKeys(response: ServerResponse): Promise<void> {
+    const key = { ...(await exportJWK(this.#key.publicKey)), kid: String(this.#keyId), alg: 'RS256', use: 'sig' };
+    response.end(JSON.stringify({ keys: [key] }));
+  }
+
+  get #claims() {
+    return { iss: this.issuer, aud: 'graph', sub: 'alice', exp: Math.floor(Date.now() / 1000) + 3600 };
+  }
+
+  token(claims: object = {}, header: object = {}): Promise<string> {
+    const protectedHeader = { alg: 'RS256', kid: String(this.#keyId), ...header };
+    return new SignJWT({ ...this.#claims, ...claims }).setProtectedHeader(protectedHeader).sign(this.#key.privateKey);
+  }
+
+  unsigned(): string {
+    return new UnsecuredJWT(this.#claims).encode();
+  }
+
+  async signedWithPublicKey(): Promise<string> {
+    const secret = new TextEncoder().encode(await exportSPKI(this.#key.publicKey));
+    const header = { alg: 'HS256', kid: String(this.#keyId) };
+    return new SignJWT(this.#claims).setProtectedHeader(header).sign(secret);
   }
 
   async stop(): Promise<void> {
@@ -205,7 +260,7 @@ describe('while the provider is unreachable', () => {
 
   test('its tokens are refused and API keys work', async () => {
     const { data, errors } = await new Client(other.url, token).send('{ viewer { kind } }');
-    expect([data ?? null, errors?.[0]?.extensions.code]).toEqual([null, 'INTERNAL_SERVER_ERROR']);
+    expect([data ?? null, errors?.[0]?.extensions.code]).toEqual([null, 'UNAVAILABLE']);
     const { client } = await other.client.createKey({ scopes: ['THREADS_READ'] });
     expect((await client.data('{ viewer { kind } }')).viewer.kind).toBe('API_KEY');
   });
@@ -247,6 +302,97 @@ test('a provider that hangs delays only its own users', async () => {
     vi.useRealTimers();
     await hanging.stop();
   }
+});
+
+describe('a provider that misbehaves', () => {
+  const wild = new WildProvider();
+  let other: TestApp;
+  beforeAll(async () => {
+    await wild.start();
+    other = await startTestApp({
+      OIDC_ISSUER: wild.issuer,
+      OIDC_AUDIENCE: 'graph',
+      OIDC_JWKS_URI: `${wild.issuer}/keys`,
+    });
+  });
+  afterAll(async () => {
+    await other.stop();
+    await wild.stop();
+  });
+  const codeOf = async (token: string, at = other) => {
+    const { data, errors } = await new Client(at.url, token).send('{ viewer { kind } }');
+    return errors?.[0]?.extensions.code ?? data.viewer.kind;
+  };
+
+  test.each<[string, WildProvider['answer']]>([
+    ['with an error status', (response) => response.writeHead(500).end('{}')],
+    ['with a web page', (response) => response.end('<html></html>')],
+    ['with something else than keys', (response) => response.end('{"keys":"none"}')],
+    [
+      'with more keys than anybody has',
+      (response) => response.end(JSON.stringify({ keys: Array(101).fill({ kty: 'EC' }) })),
+    ],
+    ['with a redirect', (response) => response.writeHead(302, { location: wild.issuer }).end()],
+    [
+      'without an end',
+      (response) => {
+        const more = () => {
+          while (!response.destroyed && response.write('x'.repeat(65_536)));
+        };
+        response.on('drain', more);
+        more();
+      },
+    ],
+  ])('makes its tokens unavailable, and is not asked for each of them: keys %s', async (_name, answer) => {
+    wild.answer = answer;
+    await using fresh = await startTestApp({
+      OIDC_ISSUER: wild.issuer,
+      OIDC_AUDIENCE: 'graph',
+      OIDC_JWKS_URI: `${wild.issuer}/keys`,
+    });
+    const before = wild.reads;
+    for (let count = 0; count < 20; count += 1) expect(await codeOf(await wild.token(), fresh)).toBe('UNAVAILABLE');
+    expect(wild.reads - before).toBeLessThanOrEqual(2);
+  });
+
+  test('its tokens with unknown key ids do not make the server read the keys each time', async () => {
+    wild.answer = (response) => void wild.sendKeys(response);
+    expect(await codeOf(await wild.token())).toBe('USER');
+    const before = wild.reads;
+    for (let count = 0; count < 30; count += 1) {
+      expect(await codeOf(await wild.token({}, { kid: `unknown ${count}` }))).toBe('UNAUTHENTICATED');
+    }
+    expect(wild.reads - before).toBeLessThanOrEqual(1);
+  });
+
+  test('a new key is accepted after the pause between two reads of the keys', async () => {
+    wild.answer = (response) => void wild.sendKeys(response);
+    expect(await codeOf(await wild.token())).toBe('USER');
+    await wild.rotate();
+    const token = await wild.token();
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 31_000 });
+    try {
+      expect(await codeOf(token)).toBe('USER');
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  test.each<[string, (clock: number) => Promise<string>]>([
+    ['without a signature', async () => wild.unsigned()],
+    ['with the public key as a shared secret', async () => wild.signedWithPublicKey()],
+  ])('a token %s is refused', async (_name, make) => {
+    wild.answer = (response) => void wild.sendKeys(response);
+    expect(await codeOf(await make(0))).toBe('UNAUTHENTICATED');
+  });
+
+  test('a token of a provider whose clock is a little ahead is valid, and an expired one is not', async () => {
+    wild.answer = (response) => void wild.sendKeys(response);
+    const now = Math.floor(Date.now() / 1000);
+    expect(await codeOf(await wild.token({ nbf: now + 5, iat: now + 5 }))).toBe('USER');
+    expect(await codeOf(await wild.token({ nbf: now + 60 }))).toBe('UNAUTHENTICATED');
+    expect(await codeOf(await wild.token({ exp: now - 2 }))).toBe('UNAUTHENTICATED');
+  });
 });
 
 test('without a configured provider its tokens are refused', async () => {

@@ -5,6 +5,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { inject } from 'vitest';
 import { type App, type Overrides, startApp } from '../../src/app.ts';
 import { type Config, readConfig } from '../../src/config/config.ts';
+import { isUnavailable } from '../../src/db/unavailable.ts';
 import { createLog } from '../../src/log.ts';
 import { Client } from './client.ts';
 import { storageEnvironment } from './databases.ts';
@@ -47,7 +48,7 @@ async function statementsOf(work: () => Promise<unknown>): Promise<string[]> {
 export async function startTestApp(
   environment: Record<string, string> = {},
   config: Partial<Config> = {},
-  more: Pick<Overrides, 'wrapBus'> = {},
+  more: Pick<Overrides, 'wrapBus' | 'log'> = {},
 ): Promise<TestApp> {
   const postgres = inject('postgres');
   const settings = readConfig({
@@ -60,11 +61,11 @@ export async function startTestApp(
   const snapshot = postgres ? undefined : new Blob([await readFile(inject('snapshotPath'))]);
   const onStatement = (sql: string) => void recordingOfRequest.getStore()?.push(sql);
   const overrides = {
-    ...more,
     inMemory: true,
     snapshot,
     onStatement,
-    log: createLog(process.env.TEST_LOG ?? 'silent'),
+    log: createLog(process.env.TEST_LOG ?? 'silent', isUnavailable),
+    ...more,
   };
   const app = await startApp({ ...settings.config, timing: fastTiming, ...config }, settings.secrets, overrides);
   const url = app.url as string;
@@ -81,7 +82,7 @@ export async function startTestApp(
         before = statements;
       }
     },
-    stop: () => app.stop(),
-    [Symbol.asyncDispose]: () => app.stop(),
+    stop: async () => void (await app.stop()),
+    [Symbol.asyncDispose]: async () => void (await app.stop()),
   };
 }

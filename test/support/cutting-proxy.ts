@@ -4,7 +4,10 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 export class CuttingProxy implements AsyncDisposable {
   readonly #server;
   readonly #open = new Set<Socket>();
+  readonly #clients = new Set<Socket>();
   readonly #bytesBeforeCut: () => number;
+  /** The number of connections accepted. */
+  accepted = 0;
   /** The number of connections cut. */
   cuts = 0;
 
@@ -18,6 +21,11 @@ export class CuttingProxy implements AsyncDisposable {
     const proxy = new CuttingProxy(new URL(url), bytesBeforeCut);
     await new Promise<void>((resolve) => proxy.#server.listen(0, '127.0.0.1', resolve));
     return proxy;
+  }
+
+  /** Sends bytes to all clients as if the server had sent them. */
+  inject(bytes: string): void {
+    for (const client of this.#clients) client.write(bytes);
   }
 
   /** Stops all data on the open connections without closing them. */
@@ -35,8 +43,11 @@ export class CuttingProxy implements AsyncDisposable {
       client.destroy();
       server.destroy();
       this.#open.delete(client);
+      this.#clients.delete(client);
       this.#open.delete(server);
     };
+    this.#clients.add(client);
+    this.accepted += 1;
     for (const socket of [client, server]) {
       this.#open.add(socket);
       socket.on('error', end).on('close', end);

@@ -38,8 +38,17 @@ export class RedisServers implements AsyncDisposable {
   }
 
   /** Sends a command to one of them. */
-  async command(index: number, ...words: string[]): Promise<unknown> {
-    const client = createClient({ url: `redis://127.0.0.1:${this.ports[index]}` });
+  command(index: number, ...words: string[]): Promise<unknown> {
+    return this.#send(`redis://127.0.0.1:${this.ports[index]}`, words);
+  }
+
+  /** Sends a command to the first of them, with a password. */
+  commandWith(password: string, ...words: string[]): Promise<unknown> {
+    return this.#send(`redis://:${password}@127.0.0.1:${this.ports[0]}`, words);
+  }
+
+  async #send(url: string, words: string[]): Promise<unknown> {
+    const client = createClient({ url });
     await client.connect();
     try {
       return await client.sendCommand(words);

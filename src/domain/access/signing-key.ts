@@ -62,8 +62,9 @@ export class SigningKeys {
   }
 
   async #valid() {
-    if (!this.#read || this.#readAt < Date.now() - this.#cacheMs) {
-      this.#readAt = Date.now();
+    // Not the time of day, which can be set back.
+    if (!this.#read || this.#readAt < performance.now() - this.#cacheMs) {
+      this.#readAt = performance.now();
       this.#read = this.#load();
       this.#read.catch(() => {
         this.#read = null;

@@ -1,5 +1,6 @@
 import type { IteratorSource } from '../../async/iterator.ts';
 import type { Run } from '../../db/generated/client.ts';
+import { isUnavailable } from '../../db/unavailable.ts';
 import { isId } from '../../id.ts';
 import { requireScope } from '../access/access.ts';
 import { threadsVisibleTo } from '../access/scope.ts';
@@ -101,10 +102,21 @@ function feedItems(ctx: DomainContext, target: FollowTarget, signal: AbortSignal
     if (feed) ctx.feeds.release(feed);
     feed = null;
   };
+  /** The next item; null: the stream has ended. Waits while the database is unavailable, but not through a long outage. */
+  const nextItem = async (): Promise<FeedItem | null> => {
+    for (let failed = 1; !isOver; failed += 1) {
+      try {
+        follower ??= await start();
+        return (await follower?.next()) ?? null;
+      } catch (error) {
+        if (!isUnavailable(error) || !(await ctx.availability.untilBackSoon(failed))) throw error;
+      }
+    }
+    return null;
+  };
   const next = async (): Promise<IteratorResult<FeedItem, undefined>> => {
     try {
-      if (!isOver) follower ??= await start();
-      const item = isOver ? null : await follower?.next();
+      const item = await nextItem();
       if (item && !isOver) return { done: false, value: item };
     } catch (error) {
       await close();

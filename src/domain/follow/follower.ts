@@ -70,7 +70,7 @@ export class Follower {
 
   /**
    * Waits for the next feed item; null: the stream has ended. The call confirms that the previous item was consumed.
-   * Throws NotFoundError when the thread is deleted.
+   * Throws NotFoundError when the thread is deleted. After an error of the database it can be called again.
    */
   async next(): Promise<FeedItem | null> {
     this.releaseBudget();
@@ -111,9 +111,9 @@ export class Follower {
       await this.#feed.changed(version, this.#signal);
       return null;
     }
-    this.#version = version;
     const read = this.#feed.eventsAfter(this.#seq);
     this.#events = read instanceof Promise ? await read : read;
+    this.#version = version;
     this.#next = 0;
     if (this.#events.length === 0 && this.#feed.isGone) throw new NotFoundError(this.#scope.threadId);
     // One read is limited, so more events may follow.

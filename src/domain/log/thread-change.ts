@@ -1,10 +1,12 @@
 import { type BusMessage, threadTopic } from '../../bus/bus.ts';
 import type { Transaction } from '../../db/client.ts';
 import { type Message, Prisma, type Run } from '../../db/generated/client.ts';
+import { isUnavailable } from '../../db/unavailable.ts';
 import { threadsVisibleTo } from '../access/scope.ts';
 import type { DomainContext } from '../context.ts';
 import { NotFoundError } from '../error.ts';
 import { executingSql } from '../run-status.ts';
+import { hasCommitted } from './commit-outcome.ts';
 import { eventKind } from './event-kinds.ts';
 import { PendingWrites } from './pending-writes.ts';
 
@@ -172,7 +174,8 @@ interface ChangeStart {
 /**
  * Changes a thread: locks its row, calls `change`, writes the log, commits, and publishes the events. An error in
  * `change` rolls everything back. `change` must await nothing but the database. Throws NotFoundError when the thread is
- * not visible to the actor.
+ * not visible to the actor. If the connection is lost during the commit, the change of a run waits for the database to learn
+ * the outcome: it throws only if nothing was changed. Other changes throw the error, and may have been committed.
  */
 export async function changeThread<T>(
   ctx: DomainContext,
@@ -180,17 +183,25 @@ export async function changeThread<T>(
   change: (change: ThreadChange, run: LockedRun | null) => Promise<T>,
   { insert, run }: ChangeStart = {},
 ): Promise<T> {
-  const [result, done] = await ctx.db.$transaction(async (tx) => {
-    const locked = run ? await lockWithRun(ctx, tx, threadId, run) : null;
-    const thread = locked?.thread ?? (await (insert ? insert(tx) : lockThread(ctx, tx, threadId)));
-    const threadChange = new ThreadChange(tx, ctx.workspaceId, thread);
-    const before = { ...threadChange.thread };
-    const value = await change(threadChange, locked?.run ?? null);
-    await threadChange.write(before);
-    return [value, threadChange] as const;
-  });
-  done.announce((message) => ctx.bus.publish(threadTopic(threadId), message));
-  return result;
+  let written: { xid: string | null; value: T; change: ThreadChange } | null = null;
+  try {
+    await ctx.db.$transaction(async (tx) => {
+      const locked = run ? await lockWithRun(ctx, tx, threadId, run) : null;
+      const thread = locked?.thread ?? (await (insert ? insert(tx) : lockThread(ctx, tx, threadId)));
+      const threadChange = new ThreadChange(tx, ctx.workspaceId, thread);
+      const before = { ...threadChange.thread };
+      const value = await change(threadChange, locked?.run ?? null);
+      await threadChange.write(before);
+      written = { xid: locked?.xid ?? null, value, change: threadChange };
+    });
+  } catch (error) {
+    // Assigned in a callback, which the compiler does not follow.
+    const { xid = null } = (written as { xid: string | null } | null) ?? {};
+    if (xid === null || !isUnavailable(error) || !(await hasCommitted(ctx, xid))) throw error;
+  }
+  const done = written as unknown as { value: T; change: ThreadChange };
+  done.change.announce((message) => ctx.bus.publish(threadTopic(threadId), message));
+  return done.value;
 }
 
 async function lockThread(ctx: DomainContext, tx: Transaction, threadId: string): Promise<TimedThread> {
@@ -205,15 +216,18 @@ async function lockThread(ctx: DomainContext, tx: Transaction, threadId: string)
   return thread;
 }
 
-/** For the executor of the run, which acts as the server. Locks the thread first, like every other change. */
+/**
+ * For the executor of the run, which acts as the server. Locks the thread first, like every other change. `xid`: the id of the
+ * transaction, with which its outcome can be looked up.
+ */
 async function lockWithRun(
   ctx: DomainContext,
   tx: Transaction,
   threadId: string,
   { id, fence }: { id: string; fence: number },
-): Promise<{ thread: TimedThread; run: LockedRun }> {
-  const [row] = await tx.$queryRaw<Array<TimedThread & Omit<LockedRun, 'id'> & { runId: string }>>`
-    SELECT t.*, ${databaseNow} FROM (
+): Promise<{ thread: TimedThread; run: LockedRun; xid: string }> {
+  const [row] = await tx.$queryRaw<Array<TimedThread & Omit<LockedRun, 'id'> & { runId: string; xid: string }>>`
+    SELECT t.*, ${databaseNow}, pg_current_xact_id()::text AS "xid" FROM (
       SELECT ${threadSql},
         r."id" AS "runId", r."number", r."fence", r."status", r."recordSteps", r."startedAt"
       FROM "Thread" t JOIN "Run" r ON r."workspaceId" = t."workspaceId" AND r."threadId" = t."id"
@@ -222,6 +236,6 @@ async function lockWithRun(
       FOR UPDATE OF t FOR NO KEY UPDATE OF r
     ) t`;
   if (!row) throw new NotFoundError(threadId);
-  const { runId, number, fence: current, status, recordSteps, startedAt, ...thread } = row;
-  return { thread, run: { id: runId, number, fence: current, status, recordSteps, startedAt } };
+  const { runId, number, fence: current, status, recordSteps, startedAt, xid, ...thread } = row;
+  return { thread, xid, run: { id: runId, number, fence: current, status, recordSteps, startedAt } };
 }

@@ -1,5 +1,6 @@
 import type { Database } from '../../db/client.ts';
 import { Prisma, type Run, type RunStatus } from '../../db/generated/client.ts';
+import { isUnavailable } from '../../db/unavailable.ts';
 import type { DomainContext, Services } from '../context.ts';
 import { NotFoundError } from '../error.ts';
 import { runLimits } from '../limits.ts';
@@ -132,8 +133,9 @@ export async function renewLeases(
 }
 
 /**
- * Changes the thread of a claimed run, as its executor; `data`: columns of the run to update with the change.
- * Throws LeaseLostError when this worker does not execute the run any more.
+ * Changes the thread of a claimed run, as its executor; `data`: columns of the run to update with the change. While the
+ * database is unavailable it waits and repeats the change, so that `change` may be called again after all its effects in the
+ * database were lost. Throws LeaseLostError when this worker does not execute the run any more.
  */
 export function changeRun<T>(
   ctx: DomainContext,
@@ -145,9 +147,24 @@ export function changeRun<T>(
     if (data) threadChange.pending.update('Run', run.id, data);
     return change(threadChange, current as LockedRun);
   };
-  return changeThread(ctx, run.threadId, work, { run }).catch((error) => {
+  return withPatience(ctx, () => changeThread(ctx, run.threadId, work, { run })).catch((error) => {
     throw error instanceof NotFoundError ? new LeaseLostError(run.id) : error;
   });
+}
+
+/**
+ * Repeats `work` while it fails because the database is unavailable. `work` must have no effect that a repetition doubles. Run
+ * execution waits for as long as it takes: when the database is back, the fence says whether the run is still its own.
+ */
+export async function withPatience<T>({ availability }: DomainContext, work: () => Promise<T>): Promise<T> {
+  for (let failed = 1; ; failed += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isUnavailable(error)) throw error;
+    }
+    await availability.untilBack(failed);
+  }
 }
 
 /** Ends a claimed run. A run in CANCELLING ends CANCELLED, regardless of `end`. */
@@ -162,19 +179,22 @@ export function finishRun(ctx: DomainContext, run: ClaimedRun, end: RunEnd, more
 
 /** Hands back a run that this worker cannot continue. The next worker takes it over at once. */
 export async function handBackRun(ctx: DomainContext, run: ClaimedRun): Promise<void> {
-  await ctx.db.$transaction(async (tx) => {
-    const { count } = await tx.run.updateMany({
-      where: { id: run.id, fence: run.fence, status: { in: [...executing] } },
-      data: { leasedUntil: null, fence: run.fence + 1 },
+  const handBack = () =>
+    ctx.db.$transaction(async (tx) => {
+      const { count } = await tx.run.updateMany({
+        where: { id: run.id, fence: run.fence, status: { in: [...executing] } },
+        data: { leasedUntil: null, fence: run.fence + 1 },
+      });
+      if (count === 0) return;
+      await ctx.queue.enqueueRun(tx, {
+        workspaceId: ctx.workspaceId,
+        threadId: run.threadId,
+        runId: run.id,
+        handedBackFor: run.slotOwner,
+      });
     });
-    if (count === 0) return;
-    await ctx.queue.enqueueRun(tx, {
-      workspaceId: ctx.workspaceId,
-      threadId: run.threadId,
-      runId: run.id,
-      handedBackFor: run.slotOwner,
-    });
-  });
+  // The fence makes a repetition without effect if the first try was committed.
+  await withPatience(ctx, handBack);
 }
 
 /** A run that the sweep must take over or expire. */
@@ -191,6 +211,7 @@ interface LeaderlessRun extends StrandedRun {
   /** null: it was handed back, or its loss is counted. */
   leasedUntil: Date | null;
 }
+
 /** The number of runs that one sweep takes over, and that it expires. */
 const sweepBatch = 100;
 

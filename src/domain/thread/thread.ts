@@ -95,25 +95,27 @@ export async function createThread(ctx: DomainContext, input: unknown): Promise<
   return ctx.db.thread.findFirstOrThrow({ where: { id } });
 }
 
-/** Updates title, assistant, files, metadata or archiving of a thread: absent keeps, null clears. */
+/** Updates title, assistant, files, metadata or archiving of a thread: absent keeps, null clears. Changes all or nothing. */
 export async function updateThread(ctx: DomainContext, input: unknown): Promise<Thread> {
   requireScope(ctx, 'THREADS_WRITE');
   const { id, archived, fileIds, ...data } = parse(updateInput, input);
   if (!isId('Thread', id)) throw new NotFoundError(id);
   if (data.assistantId) requireUsableAssistant(ctx, data.assistantId);
-  await requireAssistant(ctx.db, data.assistantId);
-  const where = { id, ...threadsVisibleTo(ctx.actor) };
-  if (archived === true) {
-    // Archiving again keeps the time of the first archiving.
-    await ctx.db.thread.updateMany({ where: { ...where, archivedAt: null }, data: { archivedAt: new Date() } });
-  }
-  const [thread] = await ctx.db.thread.updateManyAndReturn({
-    where,
-    data: { ...data, ...(archived === false ? { archivedAt: null } : {}) },
+  return ctx.db.$transaction(async (tx) => {
+    await requireAssistant(tx, data.assistantId);
+    const where = { id, ...threadsVisibleTo(ctx.actor) };
+    if (archived === true) {
+      // Archiving again keeps the time of the first archiving.
+      await tx.thread.updateMany({ where: { ...where, archivedAt: null }, data: { archivedAt: new Date() } });
+    }
+    const [thread] = await tx.thread.updateManyAndReturn({
+      where,
+      data: { ...data, ...(archived === false ? { archivedAt: null } : {}) },
+    });
+    if (!thread) throw new NotFoundError(id);
+    await setThreadFiles(ctx, tx, id, fileIds);
+    return thread;
   });
-  if (!thread) throw new NotFoundError(id);
-  if (fileIds) await ctx.db.$transaction((tx) => setThreadFiles(ctx, tx, id, fileIds));
-  return thread;
 }
 
 const filterInput = z.object({

@@ -16,7 +16,8 @@ const address = z
   .url({ protocol: /^https?$/, error: 'Must be an http(s) URL' })
   .max(pluginLimits.url, `At most ${pluginLimits.url} characters`)
   .refine((url) => {
-    const { username, password } = new URL(url);
+    // A text that is no URL has its issue already.
+    const { username, password } = URL.parse(url) ?? { username: '', password: '' };
     return username === '' && password === '';
   }, 'The URL must not contain a user name or a password: use auth');
 const secret = textUpTo(pluginLimits.secret)

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { BREAK, type DocumentNode, type ExecutionArgs, visit } from 'graphql';
+import { BREAK, type DocumentNode, type ExecutionArgs, type ExecutionResult, visit } from 'graphql';
+import { httpOf } from '../session/request-error.ts';
 import { type OperationParams, prepareOperation } from '../yoga/execute-operation.ts';
 import type { Transport, Yoga } from '../yoga/yoga.ts';
 
@@ -20,7 +21,7 @@ export async function serveFastJson(
   if (!params) return false;
   const get = (name: string) => (request.headers[name] as string | undefined) ?? null;
   let args: ExecutionArgs;
-  let execute: (args: ExecutionArgs) => Promise<object>;
+  let execute: (args: ExecutionArgs) => Promise<ExecutionResult>;
   try {
     const prepared = prepareOperation(yoga, { ...transport, request: { headers: { get } } }, params);
     if ('errors' in prepared || prepared.kind === 'subscription') return false;
@@ -41,7 +42,8 @@ export async function serveFastJson(
     return false;
   }
   const result = await execute(args);
-  response.writeHead(200, { 'content-type': 'application/json; charset=utf-8' });
+  const { status, headers } = httpOf(result);
+  response.writeHead(status, { ...headers, 'content-type': 'application/json; charset=utf-8' });
   response.end(JSON.stringify(result));
   return true;
 }

@@ -1,11 +1,16 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { isUnavailable } from '../../db/unavailable.ts';
 import type { Services } from '../../domain/context.ts';
+import { UnavailableError } from '../../domain/error.ts';
 import type { Logger } from '../../log.ts';
 import { type Cors, couldBeForged, isPageView } from '../cors.ts';
 import { serverLimits } from '../limits.ts';
 import type { EventStreams } from '../live/event-stream.ts';
 import { type LivenessLimits, watchResponse } from '../live/liveness.ts';
+import { endInOutage } from '../live/outage.ts';
 import type { Authenticator } from '../session/authenticator.ts';
+import { errorResponse } from '../session/request-error.ts';
+import { maskError } from '../yoga/use-error-codes.ts';
 import type { Transport, Yoga } from '../yoga/yoga.ts';
 import { readBody, sendBodyError } from './body.ts';
 import { serveFastJson } from './fast-json.ts';
@@ -34,6 +39,9 @@ export function createHttpServer(options: HttpOptions): Server {
   const { headerBytes: maxHeaderSize, requestMs: requestTimeout } = serverLimits;
   return createServer({ maxHeaderSize, requestTimeout }, (request, response) => {
     route(request, response, options).catch((error) => {
+      if (!response.headersSent && (error instanceof UnavailableError || isUnavailable(error))) {
+        return sendUnavailable(response, error, options);
+      }
       options.log.error({ err: error }, 'request failed');
       if (!response.headersSent) sendJson(response, 500, { error: 'Internal server error.' });
       else response.destroy();
@@ -45,6 +53,7 @@ async function route(request: IncomingMessage, response: ServerResponse, options
   const path = (request.url ?? '/').split('?', 1)[0];
   if (path === '/graphql') return serveGraph(request, response, options);
   if (path?.startsWith('/files/')) {
+    if (options.services.availability.isLongAway) throw new UnavailableError();
     if (!(await options.origins.handle(request, response))) await serveFile(request, response, options);
     return;
   }
@@ -62,9 +71,16 @@ async function serveReadiness(response: ServerResponse, { isReady, log }: HttpOp
     await isReady();
     sendJson(response, 200, { status: 'ready' });
   } catch (error) {
-    log.warn({ err: error }, 'readiness check failed');
+    log.debug({ err: error }, 'readiness check failed');
     sendJson(response, 503, { status: 'not ready' });
   }
+}
+
+/** Refuses a request that needs what is unavailable. Its body may not have been read. */
+function sendUnavailable(response: ServerResponse, error: unknown, { log }: HttpOptions): void {
+  const { status, headers, body } = errorResponse(error, maskError(log));
+  response.setHeaders(new Map(Object.entries({ ...headers, connection: 'close' })));
+  sendJson(response, status, body);
 }
 
 async function serveGraph(request: IncomingMessage, response: ServerResponse, options: HttpOptions): Promise<void> {
@@ -75,6 +91,8 @@ async function serveGraph(request: IncomingMessage, response: ServerResponse, op
       'A page of any origin could have sent this request. Add the header "graphql-require-preflight: 1" or a key.';
     return sendJson(response, 403, { errors: [{ message, extensions: { code: 'FORBIDDEN' } }] });
   }
+  const { availability } = options.services;
+  if (availability.isLongAway && !isPageView(request.headers.accept)) throw new UnavailableError();
   if (request.method === 'GET' && isPageView(request.headers.accept)) response.setHeaders(pageHeaders);
   const disconnected = new AbortController();
   response.once('close', () => {
@@ -85,6 +103,7 @@ async function serveGraph(request: IncomingMessage, response: ServerResponse, op
     // Proxies must not buffer events.
     response.setHeader('x-accel-buffering', 'no');
     watchResponse(response, options.liveness);
+    endInOutage(response, availability, options.eventStreams.handles(request));
   }
   if (isMultipart(request)) return serveUpload(request, response, transport, options);
   const body = await receiveBody(request, response, options);

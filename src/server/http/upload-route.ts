@@ -32,9 +32,9 @@ export async function serveUpload(
   try {
     release = await acquireUpload(request, options.authenticator);
   } catch (error) {
-    const { status, body } = errorResponse(error, maskError(options.log));
+    const { status, headers, body } = errorResponse(error, maskError(options.log));
     // The body stays unread, so the connection cannot be used again.
-    response.setHeader('connection', 'close');
+    response.setHeaders(new Map(Object.entries({ ...headers, connection: 'close' })));
     return sendJson(response, status, body);
   }
   const { staging } = options.services;

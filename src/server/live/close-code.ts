@@ -9,6 +9,8 @@ export const closeCode = {
   goingAway: 1001,
   /** Too many sockets are open. */
   tooMany: 1013,
+  /** The database has been away for long. */
+  unavailable: 1013,
   /** The client has sent no credential in time. */
   unauthorized: 4401,
   /** The credential is not valid or has ended. */

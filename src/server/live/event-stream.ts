@@ -112,8 +112,8 @@ export class EventStreams {
       if (stream.results.size < limit) return stream.token;
       throw new RateLimitedError(`${limit} results wait on this stream, which is the limit. Read them first.`);
     } catch (error) {
-      const { status, body } = errorResponse(error, this.#mask);
-      return jsonResponse(status, body);
+      const { status, headers, body } = errorResponse(error, this.#mask);
+      return jsonResponse(status, body, headers);
     }
   }
 

@@ -1,5 +1,6 @@
 import type { WebSocket } from 'ws';
 import type { Credential } from '../../domain/access/credential.ts';
+import { UnavailableError } from '../../domain/error.ts';
 import type { Authenticator } from '../session/authenticator.ts';
 import type { Session } from '../session/session.ts';
 import { closeCode } from './close-code.ts';
@@ -50,6 +51,8 @@ export class SocketSession {
     this.closed.addEventListener('abort', release);
     revoked.addEventListener('abort', () => {
       const { message } = revoked.reason as Error;
+      // Without errors of its operations before: a client reconnects and resumes them.
+      if (revoked.reason instanceof UnavailableError) return this.#socket.close(closeCode.unavailable, 'Unavailable');
       setTimeout(() => this.#socket.close(closeCode.forbidden, message), closeDelayMs);
     });
     return session;

@@ -35,9 +35,9 @@ export function tokenOf(request: IncomingMessage): string | null {
   return typeof header === 'string' ? header : tokenInUrl(request);
 }
 
-export function jsonResponse(status: number, body: object): Response {
-  const headers = { 'content-type': 'application/json; charset=utf-8' };
-  return [JSON.stringify(body), { status, statusText: '', headers }];
+export function jsonResponse(status: number, body: object, headers: Record<string, string> = {}): Response {
+  const type = { 'content-type': 'application/json; charset=utf-8' };
+  return [JSON.stringify(body), { status, statusText: '', headers: { ...headers, ...type } }];
 }
 
 export const messageResponse = (status: number, message: string): Response =>

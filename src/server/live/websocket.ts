@@ -3,7 +3,8 @@ import { GraphQLError } from 'graphql';
 import type { ServerOptions } from 'graphql-ws';
 import { type Extra, useServer } from 'graphql-ws/use/ws';
 import { WebSocket } from 'ws';
-import { DomainError, RateLimitedError } from '../../domain/error.ts';
+import { isUnavailable } from '../../db/unavailable.ts';
+import { DomainError, RateLimitedError, UnavailableError } from '../../domain/error.ts';
 import type { Logger } from '../../log.ts';
 import type { Authenticator } from '../session/authenticator.ts';
 import { paramsCredential } from '../session/request-credential.ts';
@@ -36,7 +37,8 @@ const closing = new GraphQLError('This socket is being closed.', { extensions: {
  * Serves GraphQL over WebSocket (graphql-transport-ws) on /graphql. A socket authenticates with
  * `connectionParams.authorization` (and `workspace`), or with `extensions.headers` of its first operation, as GraphiQL
  * does; `extensions.headers` of a later operation renew the credential. The server closes a socket with 4403 when its
- * credential is refused or ends. `close` resolves when all sockets are closed.
+ * credential is refused or ends, and with 1013 when the database has been away for long. `close` resolves when all sockets are
+ * closed.
  */
 export function serveWebSocket(server: Server, options: WebSocketOptions): { close(): Promise<void> } {
   const sockets = acceptSockets(server, options);
@@ -63,8 +65,12 @@ export function serveWebSocket(server: Server, options: WebSocketOptions): { clo
 
 const socketOf = (extra: Extra) => extra.socket as ClientSocket;
 
-/** Closes a socket with its own code if its actor has too many. Returns false, for which graphql-ws closes with 4403. */
+/**
+ * Closes a socket with its own code if its actor has too many, or if the server is unavailable. Returns false, for which graphql-ws
+ * closes with 4403.
+ */
 function refuseSocket(socket: WebSocket, error: DomainError): false {
+  if (error instanceof UnavailableError) socket.close(closeCode.unavailable, 'Unavailable');
   if (error instanceof RateLimitedError) socket.close(closeCode.tooMany, 'Too many sockets');
   return false;
 }
@@ -82,6 +88,7 @@ function connectionHandler({ authenticator, timing, log }: WebSocketOptions): No
       await session.open(credential);
       return true;
     } catch (error) {
+      if (isUnavailable(error)) return refuseSocket(extra.socket, new UnavailableError());
       if (error instanceof DomainError) return refuseSocket(extra.socket, error);
       log.error({ err: error }, 'socket authentication failed');
       throw error;
@@ -108,7 +115,8 @@ function operationHandler({ yoga, log }: WebSocketOptions): NonNullable<Handlers
       return args;
     } catch (error) {
       operations.end(payload);
-      if (!session.isOpen && error instanceof RateLimitedError) refuseSocket(socket, error);
+      const isFinal = error instanceof RateLimitedError || error instanceof UnavailableError;
+      if (!session.isOpen && isFinal) refuseSocket(socket, error);
       return [mask(requestError(error)) as GraphQLError];
     }
   };

@@ -4,7 +4,7 @@ import { credentialTopic } from '../../domain/access/credential-change.ts';
 import type { KeyUsage } from '../../domain/access/key-usage.ts';
 import { authenticate, type Principal } from '../../domain/access/principal.ts';
 import type { Services } from '../../domain/context.ts';
-import { CredentialError } from '../../domain/error.ts';
+import { CredentialError, UnavailableError } from '../../domain/error.ts';
 import { serverLimits } from '../limits.ts';
 import { CredentialWatch } from './credential-watch.ts';
 import type { Quota } from './quota.ts';
@@ -13,13 +13,13 @@ import { credentialId, Session } from './session.ts';
 /** Opens sessions for credentials, and caches the principals of valid credentials for `timing.credential.cacheMs`. */
 export class Authenticator {
   readonly quota: Quota;
-  /** Ends the sessions of open streams and sockets when their credentials end. */
+  /** Ends the sessions of open streams and sockets when their credentials end, and when the database is away for long. */
   readonly watch: CredentialWatch;
   readonly #services: Services;
   readonly #externalTokens: ExternalTokens | null;
   readonly #usage: KeyUsage;
   readonly #principals: LRUCache<string, Promise<Principal>>;
-  readonly #unsubscribe: () => void;
+  readonly #unsubscribes: Array<() => void>;
 
   /** `externalTokens`: null if no identity provider is configured. */
   constructor(options: {
@@ -35,14 +35,22 @@ export class Authenticator {
     this.#externalTokens = externalTokens;
     this.#usage = options.usage;
     this.#principals = new LRUCache({ max: serverLimits.cachedCredentials, ttl: services.timing.credential.cacheMs });
-    this.#unsubscribe = services.bus.subscribe(credentialTopic, () => {
+    const onChange = () => {
       this.#principals.clear();
       this.watch.check();
-    });
+    };
+    this.#unsubscribes = [
+      services.bus.subscribe(credentialTopic, onChange),
+      services.availability.onLongOutage(() => this.watch.endAll(new UnavailableError())),
+    ];
   }
 
-  /** Opens a session. Throws CredentialError, and ForbiddenError for a workspace that the credential may not enter. */
+  /**
+   * Opens a session. Throws CredentialError, ForbiddenError for a workspace that the credential may not enter, and UnavailableError
+   * while the database is away for long.
+   */
   async open(credential: Credential): Promise<Session> {
+    if (this.#services.availability.isLongAway) throw new UnavailableError();
     return new Session(this, credential, await this.principalOf(credential), this.#services);
   }
 
@@ -70,7 +78,7 @@ export class Authenticator {
   }
 
   close(): void {
-    this.#unsubscribe();
+    for (const unsubscribe of this.#unsubscribes) unsubscribe();
     this.watch.close();
   }
 }

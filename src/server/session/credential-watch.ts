@@ -2,6 +2,7 @@ import { coalesce } from '../../async/coalesce.ts';
 import { type Credential, type ExternalTokens, isExternalToken } from '../../domain/access/credential.ts';
 import { authenticate, type Principal } from '../../domain/access/principal.ts';
 import type { Services } from '../../domain/context.ts';
+import type { DomainError } from '../../domain/error.ts';
 import { credentialId, type Session } from './session.ts';
 
 /** The number of credentials that are authenticated with one set of statements. */
@@ -41,6 +42,11 @@ export class CredentialWatch {
     if (this.#sessions.size === 0) this.close();
   }
 
+  /** Ends all watched sessions with an error for their clients. */
+  endAll(reason: DomainError): void {
+    for (const session of [...this.#sessions]) session.end(reason);
+  }
+
   /** Checks all credentials now. */
   check(): void {
     for (const check of this.#checks) {
@@ -56,7 +62,7 @@ export class CredentialWatch {
 
   #tick(): void {
     for (const session of this.#sessions) session.expireToken();
-    this.check();
+    if (!this.#services.availability.isAway) this.check();
   }
 
   async #checkAll(isIncluded: (credential: Credential) => boolean): Promise<void> {

@@ -1,10 +1,12 @@
-import { createRemoteJWKSet, errors, type JWTVerifyGetKey, jwtVerify } from 'jose';
+import { createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey, jwtVerify } from 'jose';
 import { z } from 'zod';
 import type { OidcSettings } from '../../config/config.ts';
 import { userScopes } from '../../domain/access/access.ts';
 import type { ExternalTokens } from '../../domain/access/credential.ts';
-import { CredentialError } from '../../domain/error.ts';
+import { CredentialError, DomainError } from '../../domain/error.ts';
+import type { Logger } from '../../log.ts';
 import { serverLimits } from '../limits.ts';
+import { IdentityDocuments, unavailable } from './identity-documents.ts';
 
 /** The accepted signature algorithms: no symmetric ones, and never `none` (RFC 8725, 3.1 and 3.2). */
 const algorithms = [
@@ -20,13 +22,14 @@ const algorithms = [
   'EdDSA',
   'Ed25519',
 ];
-const discoveryTimeoutMs = 5000;
-const discovery = z.object({ issuer: z.string(), jwks_uri: z.url() });
 const userId = z
   .string()
   .min(1)
   .max(serverLimits.externalUserId)
   .refine((text) => text.isWellFormed() && !text.includes('\0'));
+
+/** Errors that say nothing about the token: the keys could not be read. */
+const keyFaults = [errors.JWKSTimeout, errors.JWKSInvalid];
 
 /**
  * Accepts the tokens of an OpenID Connect identity provider. Checks signature, issuer, audience and times; claims give
@@ -35,18 +38,23 @@ const userId = z
  */
 export class Oidc implements ExternalTokens {
   readonly #settings: OidcSettings;
+  readonly #documents: IdentityDocuments;
   #keys: Promise<JWTVerifyGetKey> | null = null;
 
-  constructor(settings: OidcSettings) {
+  constructor(settings: OidcSettings, log: Logger) {
     this.#settings = settings;
+    this.#documents = new IdentityDocuments(log);
   }
 
+  /** Throws CredentialError, and UnavailableError when the keys cannot be read: the token can still be valid. */
   async read(token: string): ReturnType<ExternalTokens['read']> {
     const { issuer, audience } = this.#settings;
     const keys = await this.#openKeys();
     try {
       const requiredClaims = ['exp', this.#settings.userClaim];
-      const { payload } = await jwtVerify(token, keys, { issuer, audience, algorithms, requiredClaims });
+      const clockTolerance = serverLimits.identityClockSeconds;
+      const checks = { issuer, audience, algorithms, requiredClaims, clockTolerance };
+      const { payload } = await jwtVerify(token, keys, checks);
       return {
         ...this.#userAndWorkspace(payload),
         scopes: scopesIn(payload[this.#settings.scopesClaim]),
@@ -54,9 +62,12 @@ export class Oidc implements ExternalTokens {
       };
     } catch (error) {
       if (error instanceof errors.JWTExpired) throw new CredentialError('EXPIRED', 'This token has expired.');
-      // The keys could not be fetched: the token can still be valid.
-      if (error instanceof errors.JWKSTimeout || !(error instanceof errors.JOSEError)) throw error;
-      if (error.code === 'ERR_JOSE_GENERIC') throw error;
+      if (error instanceof DomainError) throw error;
+      if (keyFaults.some((fault) => error instanceof fault)) {
+        this.#documents.fail(error);
+        throw unavailable();
+      }
+      if (!(error instanceof errors.JOSEError) || error.code === 'ERR_JOSE_GENERIC') throw error;
       throw new CredentialError('UNKNOWN', 'The identity provider did not sign this token for this server.');
     }
   }
@@ -84,14 +95,21 @@ export class Oidc implements ExternalTokens {
 
   async #discover(): Promise<JWTVerifyGetKey> {
     const { issuer, jwksUri } = this.#settings;
-    if (jwksUri !== null) return createRemoteJWKSet(new URL(jwksUri));
+    if (jwksUri !== null) return this.#keysAt(jwksUri);
     const address = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
-    const response = await fetch(address, { signal: AbortSignal.timeout(discoveryTimeoutMs), redirect: 'error' });
-    if (!response.ok) throw new Error(`${address} responded with status ${response.status}`);
-    const document = discovery.parse(await response.json());
-    if (document.issuer !== issuer)
-      throw new Error(`${address} is the discovery document of another issuer, ${document.issuer}`);
-    return createRemoteJWKSet(new URL(document.jwks_uri));
+    const document = await this.#documents.read('discovery', address);
+    if (document.issuer === issuer) return this.#keysAt(document.jwks_uri);
+    this.#documents.fail(new Error('The discovery document is that of another issuer'));
+    throw unavailable();
+  }
+
+  #keysAt(url: string): JWTVerifyGetKey {
+    return createRemoteJWKSet(new URL(url), {
+      timeoutDuration: serverLimits.identityMs,
+      cooldownDuration: serverLimits.identityCooldownMs,
+      [customFetch]: async (address, { signal }) =>
+        Response.json(await this.#documents.read('keys', address, signal as AbortSignal)),
+    });
   }
 }
 

@@ -1,24 +1,49 @@
-import { GraphQLError } from 'graphql';
-import { CredentialError, DomainError, RateLimitedError } from '../../domain/error.ts';
+import { type ExecutionResult, GraphQLError } from 'graphql';
+import { isUnavailable } from '../../db/unavailable.ts';
+import { CredentialError, DomainError, RateLimitedError, UnavailableError } from '../../domain/error.ts';
 import { codedError } from '../../graphql/schema/error.ts';
+
+/** How soon a client may retry what was refused because a part of the server is unavailable. */
+const retryAfterSeconds = 2;
 
 /** The HTTP status of an error that refuses a whole request. */
 export function httpStatus(error: DomainError): number {
   if (error instanceof RateLimitedError) return 429;
+  if (error instanceof UnavailableError) return 503;
   return error instanceof CredentialError ? 401 : 403;
 }
+
+/** The HTTP headers of a response to a request that an error refuses. */
+const httpHeaders = (error: unknown): Record<string, string> =>
+  error instanceof UnavailableError ? { 'retry-after': String(retryAfterSeconds) } : {};
 
 /**
  * An error that refuses a whole request, as a GraphQL error with its HTTP status for yoga. Returns anything but a
  * DomainError unchanged.
  */
 export function requestError(error: unknown): unknown {
-  if (!(error instanceof DomainError)) return error;
-  const { message, extensions } = codedError(error);
-  return new GraphQLError(message, { extensions: { ...extensions, http: { status: httpStatus(error) } } });
+  return error instanceof DomainError ? withHttp(codedError(error), error) : error;
 }
 
-/** The status and JSON body of the response to a request that failed before it was executed. `mask`: see `maskError`. */
-export function errorResponse(error: unknown, mask: (error: unknown) => Error): { status: number; body: object } {
-  return { status: error instanceof DomainError ? httpStatus(error) : 500, body: { errors: [mask(error)] } };
+/** `shown` with the HTTP status and headers of `error` as `extensions.http`, which yoga reads and clients do not see. */
+export function withHttp(shown: GraphQLError, error: DomainError): GraphQLError {
+  const http = { status: httpStatus(error), headers: httpHeaders(error) };
+  const extensions = Object.defineProperty({ ...shown.extensions }, 'http', { value: http });
+  return new GraphQLError(shown.message, { extensions });
+}
+
+/** The HTTP status and headers of a result, from `extensions.http` of its errors. */
+export function httpOf({ errors = [] }: ExecutionResult): { status: number; headers: Record<string, string> } {
+  const found = errors.map(({ extensions }) => extensions.http as ReturnType<typeof httpOf> | undefined);
+  return found.find((http) => http !== undefined) ?? { status: 200, headers: {} };
+}
+
+/** The parts of the response to a request that failed before it was executed. `mask`: see `maskError`. */
+export function errorResponse(
+  error: unknown,
+  mask: (error: unknown) => Error,
+): { status: number; headers: Record<string, string>; body: object } {
+  const shown = isUnavailable(error) ? new UnavailableError() : error;
+  const status = shown instanceof DomainError ? httpStatus(shown) : 500;
+  return { status, headers: httpHeaders(shown), body: { errors: [mask(error)] } };
 }

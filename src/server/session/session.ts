@@ -2,7 +2,7 @@ import type { Credential } from '../../domain/access/credential.ts';
 import type { Principal } from '../../domain/access/principal.ts';
 import { hasLostRights } from '../../domain/access/user-rights.ts';
 import { type DomainContext, domainContext, type Services } from '../../domain/context.ts';
-import { CredentialError, DomainError } from '../../domain/error.ts';
+import { CredentialError, DomainError, UnavailableError } from '../../domain/error.ts';
 import type { Access, Watched } from '../../graphql/context.ts';
 import type { Quota, QuotaKind } from './quota.ts';
 
@@ -104,15 +104,20 @@ export class Session implements Access {
     this.#revoked.abort(new CredentialError('EXPIRED', 'This credential has expired.'));
   }
 
+  /** Ends the open streams and sockets of the session with an error for the client. */
+  end(reason: DomainError): void {
+    this.#revoked.abort(reason);
+  }
+
   /** Applies the result of a check of `credential`: revokes the session if the credential has ended or lost rights. */
   revalidate(result: Principal | Error, credential: Credential): void {
     // Renewed during the check: the next check covers the new credential.
     if (credentialId(credential) !== credentialId(this.#credential)) return;
-    if (result instanceof DomainError) this.#revoked.abort(result);
+    if (result instanceof DomainError && !(result instanceof UnavailableError)) this.#revoked.abort(result);
     else if (this.#isExpired()) this.#expire();
-    else if (result instanceof Error) {
-      this.#services.log.warn({ err: result }, 'credential check failed');
-    } else if (hasLost(result, this.#principal)) {
+    // The check failed, and says nothing about the credential.
+    else if (result instanceof Error) return;
+    else if (hasLost(result, this.#principal)) {
       this.#revoked.abort(
         new CredentialError('RIGHTS_CHANGED', 'This credential has lost scopes, workspaces or rights.'),
       );

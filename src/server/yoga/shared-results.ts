@@ -8,6 +8,8 @@ import {
   visit,
 } from 'graphql';
 import { iterator } from '../../async/iterator.ts';
+import type { Availability } from '../../db/availability.ts';
+import { isUnavailable } from '../../db/unavailable.ts';
 import type { GraphContext } from '../../graphql/context.ts';
 import { serverLimits } from '../limits.ts';
 
@@ -30,13 +32,15 @@ interface Shape {
  */
 export class SharedResults {
   readonly #mask: (error: unknown) => Error;
+  readonly #availability: Availability;
   readonly #results = new WeakMap<object, Map<string, Promise<ExecutionResult>>>();
   readonly #shapes = new WeakMap<DocumentNode, Shape>();
   #shapeCount = 0;
 
   /** `mask`: see `maskError`. */
-  constructor(mask: (error: unknown) => Error) {
+  constructor(mask: (error: unknown) => Error, availability: Availability) {
     this.#mask = mask;
+    this.#availability = availability;
   }
 
   /** Subscribes as graphql-js does, with masked errors. Adds nothing else between a follower and its subscriber. */
@@ -70,9 +74,14 @@ export class SharedResults {
   }
 
   async #execute(args: ExecutionArgs, item: object): Promise<ExecutionResult> {
-    // Rows loaded for one event can be outdated for the next.
-    (args.contextValue as GraphContext).forget();
-    return this.#masked(await execute({ ...args, rootValue: item }));
+    for (let failed = 1; ; failed += 1) {
+      // Rows loaded for one event can be outdated for the next.
+      (args.contextValue as GraphContext).forget();
+      const result = await execute({ ...args, rootValue: item });
+      // A client would not receive the event again whose fields could not be read.
+      const isLost = result.errors?.some(({ originalError }) => isUnavailable(originalError));
+      if (!isLost || !(await this.#availability.untilBackSoon(failed))) return this.#masked(result);
+    }
   }
 
   #masked(result: ExecutionResult): ExecutionResult {

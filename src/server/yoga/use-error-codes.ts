@@ -1,9 +1,11 @@
 import { GraphQLError } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
-import { DomainError } from '../../domain/error.ts';
+import { isUnavailable } from '../../db/unavailable.ts';
+import { DomainError, UnavailableError } from '../../domain/error.ts';
 import { codedError } from '../../graphql/schema/error.ts';
 import { newRequestId } from '../../id.ts';
 import type { Logger } from '../../log.ts';
+import { withHttp } from '../session/request-error.ts';
 
 /** Adds the code of validation errors. `useLimits` adds the codes of parse errors. */
 export function useErrorCodes(): Plugin {
@@ -27,11 +29,17 @@ function withCode(error: GraphQLError, code: string): GraphQLError {
 
 /**
  * Returns a function that converts any error to one that clients can see. Domain errors and coded errors keep their
- * content; any other error is logged and replaced by INTERNAL_SERVER_ERROR with the request id of the log entry.
+ * content; an error that the database is unavailable becomes UNAVAILABLE; any other error is logged and replaced by
+ * INTERNAL_SERVER_ERROR with the request id of the log entry.
  */
 export function maskError(log: Logger) {
   return (error: unknown): Error => {
     const original = error instanceof GraphQLError ? (error.originalError ?? error) : error;
+    if (isUnavailable(original)) {
+      log.warn({ err: original }, 'operation refused: database unavailable');
+      return maskUnavailable(error, new UnavailableError());
+    }
+    if (original instanceof UnavailableError) return maskUnavailable(error, original);
     if (original instanceof DomainError) return atPathOf(error, codedError(original));
     if (original instanceof GraphQLError) return withPublicCode(error as GraphQLError, original);
     const requestId = newRequestId();
@@ -43,6 +51,9 @@ export function maskError(log: Logger) {
     return atPathOf(error, masked);
   };
 }
+
+const maskUnavailable = (error: unknown, shown: UnavailableError) =>
+  atPathOf(error, withHttp(codedError(shown), shown));
 
 const isAbort = (error: unknown) => error instanceof DOMException && error.name === 'AbortError';
 

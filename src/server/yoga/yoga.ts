@@ -82,11 +82,12 @@ export function createGraphServer(options: {
     renderGraphiQL,
     graphiql: options.graphiql && graphiql,
     logging: {
+      // Texts may quote the request.
       debug: () => {},
-      info: (...words) => yogaLog.debug(words),
-      warn: (...words) => yogaLog.warn(words),
+      info: () => {},
+      warn: () => {},
       // `maskError` has logged the error with its request id.
-      error: (...words) => yogaLog.debug(words),
+      error: (error) => yogaLog.debug({ err: error }, 'operation failed'),
     },
     parserAndValidationCache: { documentCache: documentCache(), errorCache: documentCache() },
     maskedErrors: { maskError: mask },

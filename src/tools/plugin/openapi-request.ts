@@ -26,7 +26,8 @@ export function requestOf(operation: HttpOperation, args: Record<string, unknown
     else if (input.in === 'query') query.push(...pairsOf(input, value));
     else headers[input.name.toLowerCase()] = plain(value).replace(/[\r\n\0]/g, ' ');
   }
-  const url = new URL(address);
+  const url = URL.parse(address);
+  if (!url) throw new ToolError('invalid_argument', 'The arguments make no valid URL.');
   for (const [name, value] of query) url.searchParams.append(name, value);
   const init: OperationRequest['init'] = { method: operation.method, headers };
   const { bodyType } = operation;
@@ -39,7 +40,7 @@ export function requestOf(operation: HttpOperation, args: Record<string, unknown
 
 /** A value as one segment of a path. Throws ToolError for a segment that servers resolve to another path. */
 function segment(name: string, value: unknown): string {
-  const text = encodeURIComponent(plain(value));
+  const text = encodeURIComponent(plain(value).toWellFormed());
   if (text === '' || /^\.{1,2}$/.test(text)) {
     throw new ToolError('invalid_argument', `${name} must not be empty, "." or "..".`);
   }
