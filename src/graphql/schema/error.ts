@@ -7,6 +7,7 @@ import {
   ForbiddenError,
   type InputIssue,
   InvalidInputError,
+  NoRoomError,
   NotFoundError,
   QuotaExceededError,
   RunNotWaitingError,
@@ -139,6 +140,7 @@ export function codedError(error: DomainError): GraphQLError {
   const issues = error instanceof InvalidInputError ? { issues: error.issues } : {};
   const reason = error instanceof CredentialError ? { reason: error.reason } : {};
   const scope = error instanceof ForbiddenError ? { requiredScope: error.requiredScope } : {};
-  const extensions = { code: codes[error.code] ?? error.code, ...issues, ...reason, ...scope };
+  const retry = error instanceof NoRoomError ? { retryAfterSeconds: error.retryAfterSeconds } : {};
+  const extensions = { code: codes[error.code] ?? error.code, ...issues, ...reason, ...scope, ...retry };
   return new GraphQLError(error.message, { extensions });
 }

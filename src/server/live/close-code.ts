@@ -7,7 +7,9 @@ export const closeCode = {
   idle: 1000,
   /** The server is stopping. graphql-ws sends it. */
   goingAway: 1001,
-  /** Too many sockets are open. */
+  /** A message is too large. The library sends it, too. */
+  tooLarge: 1009,
+  /** Too many sockets are open, or the server has no memory for one more large message. */
   tooMany: 1013,
   /** The client has sent no credential in time. */
   unauthorized: 4401,

@@ -1,10 +1,11 @@
 import { GraphQLError } from 'graphql';
-import { CredentialError, DomainError, RateLimitedError } from '../../domain/error.ts';
+import { CredentialError, DomainError, NoRoomError, RateLimitedError } from '../../domain/error.ts';
 import { codedError } from '../../graphql/schema/error.ts';
 
 /** The HTTP status of an error that refuses a whole request. */
 export function httpStatus(error: DomainError): number {
   if (error instanceof RateLimitedError) return 429;
+  if (error instanceof NoRoomError) return 507;
   return error instanceof CredentialError ? 401 : 403;
 }
 
