@@ -1,5 +1,5 @@
 import type { Services } from '../domain/context.ts';
-import { deleteUnusedBlobs } from '../domain/file/blob.ts';
+import { deleteAbandonedBytes, deleteUnusedBlobs } from '../domain/file/blob.ts';
 import { purgeDeletedWorkspaces } from '../domain/retention/deleted-workspaces.ts';
 import { deleteExpiredThreads } from '../domain/retention/expired-threads.ts';
 import { deleteUnrecordedSteps } from '../domain/run/step-recording.ts';
@@ -30,6 +30,7 @@ export class Worker {
     this.#chores.every(run.sweepMs, 'run sweep', () => this.#runs.sweep());
     this.#every(run.sweepMs, 'workspace purge', purgeDeletedWorkspaces);
     this.#every(chore.tidyMs, 'blob deletion', deleteUnusedBlobs);
+    this.#every(chore.retentionMs, 'staged bytes deletion', deleteAbandonedBytes);
     this.#every(chore.tidyMs, 'step deletion', deleteUnrecordedSteps);
     this.#every(chore.retentionMs, 'thread expiry', deleteExpiredThreads);
   }

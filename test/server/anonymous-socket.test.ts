@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Receiver, Sender, WebSocket } from 'ws';
+import * as ws from 'ws';
+import { WebSocket } from 'ws';
 import { FrameMeter } from '../../src/server/live/frame-meter.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { openSocket, type RawSocket } from '../support/raw-socket.ts';
@@ -10,6 +11,9 @@ beforeAll(async () => {
   app = await startTestApp({ MAX_REQUEST_MEMORY_BYTES: '300000' });
 });
 afterAll(() => app.stop());
+
+// The types of the library leave out what reads and writes frames.
+const { Receiver, Sender } = ws as unknown as Record<string, new (...args: object[]) => any>;
 
 /** The TCP connection under a socket: what is written to it goes around the library. */
 const streamOf = ({ socket }: { socket: WebSocket }) =>
@@ -107,7 +111,7 @@ test('unfinished messages share the memory of requests: a further one closes its
 test('a frame meter finds the messages that the library finds, however their bytes are cut', () => {
   const written: Buffer[] = [];
   const stream = { cork: () => {}, uncork: () => {}, write: (bytes: Buffer) => written.push(Buffer.from(bytes)) };
-  const sender = new (Sender as unknown as new (socket: object, extensions: object) => any)(stream, {});
+  const sender = new (Sender as NonNullable<typeof Sender>)(stream, {});
   const lengths = [0, 1, 125, 126, 127, 65_535, 65_536, 100_000];
   for (const length of lengths) {
     const options = { fin: true, binary: true, mask: true, compress: false };
@@ -123,7 +127,7 @@ test('a frame meter finds the messages that the library finds, however their byt
     return 1 + (state % max);
   };
   for (const longest of [1, 7, 5000, bytes.length]) {
-    const receiver = new (Receiver as unknown as new (options: object) => any)({ isServer: true });
+    const receiver = new (Receiver as NonNullable<typeof Receiver>)({ isServer: true });
     const meter = new FrameMeter();
     let messages = 0;
     receiver.on('message', () => {
