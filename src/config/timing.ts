@@ -52,6 +52,8 @@ export interface Timing {
   readonly socket: {
     /** How long a new socket may take to send its credential. */
     readonly credentialMs: number;
+    /** How long a message may take to arrive. */
+    readonly messageMs: number;
     /** How long a client may take to answer a close frame. */
     readonly closeMs: number;
     /** How long operations may take to send the reason of their end after their credential ended. */
@@ -109,7 +111,14 @@ export const defaultTiming: Timing = {
   bus: { pingMs: 5000, answerMs: 5000, firstRetryMs: 100, maxRetryMs: 5000 },
   credential: { cacheMs: 2000, checkMs: 2000 },
   request: { headersMs: 15_000, headersCheckMs: 2000, slowBodyMs: 10_000, lingerMs: 1000, freeSpaceMs: 5000 },
-  socket: { credentialMs: 10_000, closeMs: 1000, finalMessageMs: 5000, openStreamMs: 30_000, livenessMs: 15_000 },
+  socket: {
+    credentialMs: 10_000,
+    messageMs: 60_000,
+    closeMs: 1000,
+    finalMessageMs: 5000,
+    openStreamMs: 30_000,
+    livenessMs: 15_000,
+  },
   offload: { countTokensMs: 5000, checkSchemaMs: 1000, readDocumentMs: 15_000, queueMs: 30_000, checkQueueMs: 10_000 },
   ingestion: {
     readMs: 120_000,

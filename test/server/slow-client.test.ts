@@ -1,11 +1,14 @@
 import { readdir } from 'node:fs/promises';
+import type { Socket } from 'node:net';
 import { expect, test } from 'vitest';
 import { RawConnection } from '../support/raw-connection.ts';
+import { openSocket } from '../support/raw-socket.ts';
 import { fastTiming } from '../support/timing.ts';
 import { useApp } from '../support/use-app.ts';
 
 const request = { ...fastTiming.request, headersMs: 400, headersCheckMs: 50, slowBodyMs: 200 };
-const app = useApp({ config: { timing: { ...fastTiming, request } } });
+const socket = { ...fastTiming.socket, messageMs: 500 };
+const app = useApp({ config: { timing: { ...fastTiming, request, socket } } });
 
 /** Sends one byte at a time, from time to time, until the connection closes. */
 async function drip(connection: RawConnection): Promise<void> {
@@ -52,4 +55,13 @@ test('a file that arrives byte by byte is refused with 408 and leaves nothing', 
   await drip(connection);
   expect(connection.received).toContain('HTTP/1.1 408');
   await expect.poll(() => readdir(app.app.services.staging.folder)).toEqual([]);
+});
+
+test('a message of a socket that does not end is given up with 4410', async () => {
+  const opened = await openSocket(app.client);
+  const { _socket: stream } = opened.socket as unknown as { _socket: Socket };
+  const timer = setInterval(() => stream.write('x'), 20);
+  stream.write(Buffer.from([0x81, 0x80 | 126, 10, 0, 0, 0, 0, 0]));
+  expect((await opened.closed).code).toBe(4410);
+  clearInterval(timer);
 });

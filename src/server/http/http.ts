@@ -18,7 +18,9 @@ export interface HttpOptions extends PostOptions {
 }
 
 /** The HTTP server: /graphql, /files/<id>, /health (the process is alive) and /ready (database and queue respond). */
-export function createHttpServer(options: HttpOptions): Server {
+export function createHttpServer(given: HttpOptions): Server {
+  // Anybody can ask for the readiness.
+  const options = { ...given, isReady: shared(given.isReady) };
   const { log, services, connections } = options;
   const { headersMs: headersTimeout, headersCheckMs: connectionsCheckingInterval } = services.timing.request;
   const { headerBytes: maxHeaderSize, requestMs: requestTimeout } = serverLimits;
@@ -52,6 +54,17 @@ async function route(request: IncomingMessage, response: ServerResponse, options
     return;
   }
   sendJson(response, 404, { error: 'Not found. The GraphQL endpoint is /graphql.' });
+}
+
+/** The same work, but calls during a run share its result. */
+function shared(work: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | null = null;
+  return () => {
+    running ??= work().finally(() => {
+      running = null;
+    });
+    return running;
+  };
 }
 
 async function serveReadiness(response: ServerResponse, { isReady, log }: HttpOptions): Promise<void> {

@@ -26,7 +26,7 @@ export function acceptSockets(server: Server, options: AcceptOptions) {
     ...{ maxPayload, maxBufferedChunks, maxFragments },
   });
   sockets.on('connection', (socket, request) => {
-    socket.start(request.socket, liveness, memory, timing.finalMessageMs);
+    socket.start(request.socket, liveness, memory, timing);
   });
   server.on('upgrade', (request: IncomingMessage, socket, head) => {
     // Node.js has removed its listeners: an unhandled reset would end the process.

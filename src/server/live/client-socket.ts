@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { WebSocket } from 'ws';
 import type { MemoryBudget } from '../../async/memory-budget.ts';
+import type { Timing } from '../../config/timing.ts';
 import { Backpressure } from './backpressure.ts';
 import { IncomingMessages } from './incoming-messages.ts';
 import { type LivenessLimits, watchSocket } from './liveness.ts';
@@ -16,11 +17,11 @@ export class ClientSocket extends WebSocket {
 
   /**
    * Starts to watch the client. `stream`: the TCP socket. `memory`: shared by all messages that are being received.
-   * `finalMessageMs`: how long a closing client may take to read the buffered messages and to answer the close frame.
+   * `timing.finalMessageMs`: how long a closing client may take to read the buffered messages and to answer the close frame.
    */
-  start(stream: Socket, liveness: LivenessLimits, memory: MemoryBudget, finalMessageMs: number): void {
-    this.#finalMessageMs = finalMessageMs;
-    this.#incoming = new IncomingMessages(this, stream, memory);
+  start(stream: Socket, liveness: LivenessLimits, memory: MemoryBudget, timing: Timing['socket']): void {
+    this.#finalMessageMs = timing.finalMessageMs;
+    this.#incoming = new IncomingMessages(this, stream, memory, timing.messageMs);
     this.#backpressure = new Backpressure(this, stream);
     watchSocket(this, stream, () => this.operations.lastActiveAt, liveness);
   }

@@ -17,6 +17,6 @@ export const closeCode = {
   forbidden: 4403,
   /** The client reused the id of an operation that has not ended. */
   idTaken: 4409,
-  /** The client has neither read nor answered in time. */
+  /** The client has neither read nor answered in time, or a message of it took too long. */
   tooSlow: 4410,
 } as const;

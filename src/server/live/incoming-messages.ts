@@ -10,21 +10,25 @@ const pieceBytes = 256;
 
 /**
  * Bounds what a WebSocket client has sent of a message that is not complete. Until `admit` a message has at most
- * `serverLimits.anonymousBytes`; after it, what exceeds them is reserved in a memory budget. Closes the socket beyond either.
+ * `serverLimits.anonymousBytes`; after it, what exceeds them is reserved in a memory budget. Closes the socket beyond either, and
+ * when a message takes too long.
  */
 export class IncomingMessages {
   readonly #socket: WebSocket;
   readonly #memory: MemoryBudget;
   readonly #meter = new FrameMeter();
+  readonly #messageMs: number;
+  #late: NodeJS.Timeout | null = null;
   #isAdmitted = false;
   #reserved = 0;
   /** Bytes in memory for a message that is not complete. */
   #held = 0;
 
-  /** `stream`: the TCP socket under the WebSocket. */
-  constructor(socket: WebSocket, stream: Socket, memory: MemoryBudget) {
+  /** `stream`: the TCP socket under the WebSocket. `messageMs`: how long a message may take to arrive. */
+  constructor(socket: WebSocket, stream: Socket, memory: MemoryBudget, messageMs: number) {
     this.#socket = socket;
     this.#memory = memory;
+    this.#messageMs = messageMs;
     // Before the WebSocket reads the same bytes.
     stream.prependListener('data', (bytes: Buffer) => this.#read(bytes));
     stream.once('close', () => this.#release());
@@ -44,6 +48,7 @@ export class IncomingMessages {
     if (this.#meter.messages > messages) this.#release();
     if (this.#meter.announced === 0) return;
     this.#held += bytes.length + pieceBytes;
+    this.#late ??= setTimeout(() => this.#close(closeCode.tooSlow, 'A message took too long'), this.#messageMs).unref();
     if (this.#held <= serverLimits.anonymousBytes) return;
     if (!this.#isAdmitted) {
       if (this.#held > 2 * serverLimits.anonymousBytes) this.#refuseStranger();
@@ -55,6 +60,8 @@ export class IncomingMessages {
   }
 
   #release(): void {
+    if (this.#late) clearTimeout(this.#late);
+    this.#late = null;
     this.#memory.release(this.#reserved);
     this.#reserved = 0;
     this.#held = 0;
