@@ -70,6 +70,9 @@ export async function serveGraph(
     SECRET_KEY: 'a secret of the benchmarks only, long enough'.replaceAll(' ', '-'),
     LOG_LEVEL: 'error',
     GRAPHIQL: 'false',
+    // All clients of a benchmark have one address.
+    MAX_CONNECTIONS: '100000',
+    MAX_CONNECTIONS_PER_ADDRESS: '0',
     DATABASE_URL: databaseUrl,
     ...environment,
   };

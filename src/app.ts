@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { MemoryBudget } from './async/memory-budget.ts';
 import { untilAborted } from './async/until-aborted.ts';
 import type { Bus } from './bus/bus.ts';
 import { MemoryBus } from './bus/memory.ts';
@@ -23,6 +24,7 @@ import { SigningKeys } from './domain/access/signing-key.ts';
 import type { Services } from './domain/context.ts';
 import { UnavailableError } from './domain/error.ts';
 import { FileLinks } from './domain/file/file-link.ts';
+import { UploadRooms } from './domain/file/file-room.ts';
 import { ThreadFeeds } from './domain/follow/thread-feeds.ts';
 import { releaseAllLeases } from './domain/run/lease.ts';
 import { releaseAllIngestions } from './domain/search/ingest-claim.ts';
@@ -32,6 +34,7 @@ import { Staging } from './files/staging.ts';
 import { buildSchema } from './graphql/schema/schema.ts';
 import { createLog, type Logger } from './log.ts';
 import { Offload } from './offload/offload.ts';
+import { openFreeSpace } from './open-free-space.ts';
 import { openAdminKey, openVault } from './open-secrets.ts';
 import type { Embedder } from './providers/embedder.ts';
 import { openEmbedder } from './providers/embedding-model.ts';
@@ -137,7 +140,7 @@ async function open(start: Start): Promise<App> {
   };
   const adminKey = await openAdminKey(secrets, secretFiles, services);
   if (role !== 'api') await startWorker(start, services, python, vacuum);
-  const url = role === 'worker' ? null : await listen(config, services, closing);
+  const url = role === 'worker' ? null : await listen(start, services);
   const stop = () => closing.run(log, config.shutdownMs);
   return { url, ...adminKey, models, services, stop, [Symbol.asyncDispose]: async () => void (await stop()) };
 }
@@ -268,8 +271,12 @@ async function startWorker(
 }
 
 /** Starts the HTTP and WebSocket server. Returns its origin. */
-async function listen(config: Config, services: Services, closing: Closing): Promise<string> {
+async function listen(start: Start, services: Services): Promise<string> {
+  const { config, closing } = start;
   const { log, database, availability, queue } = services;
+  const databaseFolder = start.secrets.databaseUrl || start.overrides.inMemory ? null : config.dataDir;
+  const freeSpace = await openFreeSpace(config, { files: services.staging.folder, database: databaseFolder }, log);
+  closing.add('free space', async () => freeSpace.close());
   const usage = new KeyUsage(database, log);
   closing.add('key usage', () => usage.close());
   const externalTokens = config.oidc && new Oidc(config.oidc, log);
@@ -281,17 +288,28 @@ async function listen(config: Config, services: Services, closing: Closing): Pro
   const timing = config.timing.socket;
   const liveness = { ...config.liveness, pingMs: timing.livenessMs };
   const results = new SharedResults(maskError(log), availability);
-  const yoga = createGraphServer({ schema: buildSchema(), authenticator, results, log, graphiql, introspection });
+  const memory = new MemoryBudget(config.requestMemoryBytes);
+  const flags = { graphiql, introspection };
+  const yoga = createGraphServer({
+    schema: buildSchema(),
+    authenticator,
+    results,
+    log,
+    isFull: freeSpace.isDatabaseFull,
+    ...flags,
+  });
   const isReady = async () => {
+    freeSpace.require();
     if (availability.isAway) throw new UnavailableError();
     const answers = Promise.all([database.$queryRaw`SELECT 1`, queue.ping()]);
     await untilAborted(answers, AbortSignal.timeout(config.timing.database.readyMs));
   };
   const eventStreams = new EventStreams({ yoga, authenticator, results, log, timing });
-  const { files: uploads } = config;
+  const { files: uploads, connections } = config;
   const parts = { yoga, services, authenticator, eventStreams, origins, isReady };
-  const server = createHttpServer({ ...parts, liveness, maxBodyBytes, uploads, log });
-  const bounds = { maxPayloadBytes: maxBodyBytes, liveness, timing };
+  const receiving = { maxBodyBytes, memory, uploads, uploadRooms: new UploadRooms(), freeSpace: freeSpace.files };
+  const server = createHttpServer({ ...parts, ...receiving, connections, liveness, log });
+  const bounds = { maxPayloadBytes: maxBodyBytes, memory, liveness, timing };
   const sockets = serveWebSocket(server, { yoga, authenticator, results, origins, log, ...bounds });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);

@@ -17,7 +17,7 @@ async function lineFor(error: unknown): Promise<string | null> {
 /**
  * Starts the server, prints a greeting, and stops the server on SIGTERM or SIGINT, within SHUTDOWN_SECONDS: the exit code is 1
  * when a part had to be abandoned. A second signal ends the process immediately. Exits with code 1 and one line on stderr when
- * the start fails. `read`: reads the configuration.
+ * the start fails. A promise that is rejected without a handler is logged and does not end the server. `read`: reads the configuration.
  */
 export async function serve(read: () => { config: Config; secrets: Secrets } = readConfig): Promise<void> {
   try {
@@ -26,6 +26,10 @@ export async function serve(read: () => { config: Config; secrets: Secrets } = r
     const { startApp } = await import('./app.ts');
     const { greeting } = await import('./greeting.ts');
     const app = await startApp(config, secrets);
+    // The last net: each promise has a handler of its own, and one without is a defect. It must not end all runs.
+    process.on('unhandledRejection', (error) => {
+      app.services.log.error({ err: error }, 'defect: a rejected promise has no handler');
+    });
     // A killed process would not write its compile cache.
     setImmediate(flushCompileCache);
     let isStopping = false;

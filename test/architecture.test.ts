@@ -85,7 +85,15 @@ const rooms: Record<string, readonly string[]> = {
   'domain/thread': [...domainBase, 'domain/access', 'domain/file', 'domain/log'],
   'domain/run': [
     ...[...domainBase, 'domain/access', 'domain/file', 'domain/log', 'domain/search', 'domain/thread', 'domain/tool'],
-    ...['bus/bus', 'db/advisory-locks', 'files/staging', 'providers/model-catalog', 'tools/call-context', 'tools/tool'],
+    ...[
+      'bus/bus',
+      'db/advisory-locks',
+      'files/no-room',
+      'files/staging',
+      'providers/model-catalog',
+      'tools/call-context',
+      'tools/tool',
+    ],
   ],
   'domain/follow': [...domainBase, 'domain/access', 'domain/log', 'domain/run', 'bus/bus'],
   'domain/history': [
@@ -125,7 +133,7 @@ const rooms: Record<string, readonly string[]> = {
   'server/live': [...serverBase, 'server/session', 'server/yoga'],
   'server/http': [
     ...[...serverBase, 'server/session', 'server/yoga', 'server/live'],
-    ...['files/file-store', 'files/staging', 'files/upload'],
+    ...['files/file-store', 'files/free-space', 'files/no-room', 'files/staging', 'files/upload'],
   ],
 };
 

@@ -44,6 +44,12 @@ const server = {
 
 const storage = {
   dataDir,
+  minFreeBytes: setting(
+    'MIN_FREE_BYTES',
+    bytes(0, 1e15),
+    100e6,
+    'Free disk space below which the server refuses to write.',
+  ),
   databaseConnections: setting('DATABASE_CONNECTIONS', whole(2, 1000), 20, 'Most PostgreSQL connections of a process.'),
 };
 const connections = {
@@ -106,6 +112,16 @@ const providers = Object.fromEntries(vendors.map(({ name, settings }) => [name, 
 
 const limits = {
   maxBodyBytes: setting('MAX_BODY_BYTES', bytes(1024, 1e9), 8e6, 'Maximum size of a request or socket message.'),
+  requestMemoryBytes: setting('MAX_REQUEST_MEMORY_BYTES', bytes(65_536, 1e12), 256e6, 'All large requests in memory.'),
+  connections: {
+    all: setting('MAX_CONNECTIONS', whole(1, 1e6), 10_000, 'Open connections of clients.'),
+    perAddress: setting(
+      'MAX_CONNECTIONS_PER_ADDRESS',
+      whole(0, 1e6),
+      1000,
+      'Open connections from one address; 0: no limit.',
+    ),
+  },
   quota: {
     socket: {
       key: setting('MAX_SOCKETS_PER_KEY', whole(1, 1e6), 10_000, 'Open sockets and event streams of a key.'),

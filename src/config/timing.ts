@@ -53,9 +53,23 @@ export interface Timing {
     /** How often the credentials of open streams and sockets are checked. */
     readonly checkMs: number;
   };
+  readonly request: {
+    /** How long the headers of a request may take to arrive, from the start of the connection or the end of the last request. */
+    readonly headersMs: number;
+    /** How often the server looks for requests whose headers are late. */
+    readonly headersCheckMs: number;
+    /** How long a body may arrive more slowly than `serverLimits.bodyBytesPerSecond`. */
+    readonly slowBodyMs: number;
+    /** How long a connection stays open after a response that was sent before the end of the request's body. */
+    readonly lingerMs: number;
+    /** How often the free space of the disks is read. */
+    readonly freeSpaceMs: number;
+  };
   readonly socket: {
     /** How long a new socket may take to send its credential. */
     readonly credentialMs: number;
+    /** How long a message may take to arrive. */
+    readonly messageMs: number;
     /** How long a client may take to answer a close frame. */
     readonly closeMs: number;
     /** How long operations may take to send the reason of their end after their credential ended. */
@@ -114,7 +128,15 @@ export const defaultTiming: Timing = {
   feedPollMs: 5000,
   bus: { pingMs: 5000, answerMs: 5000, firstRetryMs: 100, maxRetryMs: 5000 },
   credential: { cacheMs: 2000, checkMs: 2000 },
-  socket: { credentialMs: 10_000, closeMs: 1000, finalMessageMs: 5000, openStreamMs: 30_000, livenessMs: 15_000 },
+  request: { headersMs: 15_000, headersCheckMs: 2000, slowBodyMs: 10_000, lingerMs: 1000, freeSpaceMs: 5000 },
+  socket: {
+    credentialMs: 10_000,
+    messageMs: 60_000,
+    closeMs: 1000,
+    finalMessageMs: 5000,
+    openStreamMs: 30_000,
+    livenessMs: 15_000,
+  },
   offload: { countTokensMs: 5000, checkSchemaMs: 1000, readDocumentMs: 15_000, queueMs: 30_000, checkQueueMs: 10_000 },
   ingestion: {
     readMs: 120_000,

@@ -149,6 +149,15 @@ export class QuotaExceededError extends DomainError {
   }
 }
 
+/** A disk of the server is full. A retry can succeed when the operator has made room. */
+export class NoRoomError extends DomainError {
+  readonly code = 'UNAVAILABLE';
+  readonly retryAfterSeconds = 60;
+  constructor(message = 'There is no room for files on the server. Try again later.') {
+    super(message);
+  }
+}
+
 /** Why a run, a step or a tool call failed. The message is safe to show to end users: no secrets, no stack traces. */
 export interface RunFault {
   code: string;

@@ -202,6 +202,8 @@ export const fileLimits = {
   perWorkspace: 100_000,
   /** Files of one end user in a workspace. */
   perUser: 10_000,
+  /** Requests with files that one process serves at a time. */
+  uploadsAtOnce: 200,
   /** Files attached to one assistant or thread. */
   attached: 1000,
   /** Characters in the name of a file in an upload. */

@@ -1,5 +1,5 @@
 import type { Services } from '../domain/context.ts';
-import { deleteUnusedBlobs } from '../domain/file/blob.ts';
+import { deleteAbandonedBytes, deleteUnusedBlobs } from '../domain/file/blob.ts';
 import { purgeDeletedThreads } from '../domain/retention/deleted-threads.ts';
 import { purgeDeletedWorkspaces } from '../domain/retention/deleted-workspaces.ts';
 import { deleteExpiredThreads } from '../domain/retention/expired-threads.ts';
@@ -40,6 +40,7 @@ export class Worker {
     this.#every(run.sweepMs, 'workspace purge', purgeDeletedWorkspaces);
     this.#every(run.sweepMs, 'thread purge', purgeDeletedThreads);
     this.#every(chore.tidyMs, 'blob deletion', deleteUnusedBlobs);
+    this.#every(chore.retentionMs, 'staged bytes deletion', deleteAbandonedBytes);
     this.#every(chore.tidyMs, 'step deletion', deleteUnrecordedSteps);
     const vacuum = this.#vacuum;
     if (vacuum) this.#chores.every(chore.vacuumMs, 'vacuum', () => vacuum(() => this.#runs.isIdle));

@@ -6,6 +6,22 @@ export const serverLimits = {
   requestMs: 900_000,
   /** Milliseconds in which the body of an operation without files must arrive. */
   bodyMs: 60_000,
+  /** Bytes of a body, or of a socket's message, without an accepted credential. Larger ones share MAX_REQUEST_MEMORY_BYTES. */
+  anonymousBytes: 16_384,
+  /** Bytes per second that a body must have on average, after `timing.request.slowBodyMs`. */
+  bodyBytesPerSecond: 1000,
+  /** Requests of one connection whose responses have not been sent. */
+  pipelinedRequests: 100,
+  /** Credentials that are authenticated with one set of statements. */
+  credentialBatch: 1000,
+  /** Credentials that wait to be authenticated. */
+  waitingCredentials: 10_000,
+  /** Bytes of the headers of one part of a multipart body. */
+  partHeaderBytes: 8192,
+  /** Pieces in which one message of a socket may arrive. */
+  socketPieces: 16_384,
+  /** Fragments of one message of a socket. */
+  socketFragments: 1024,
   /** Fields of a multipart body besides its files: `operations` and `map`. */
   multipartFields: 2,
   /** Parts of a multipart body beyond its allowed number of files. */

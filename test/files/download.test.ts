@@ -253,6 +253,16 @@ test('forking a thread during its deletion either fails or keeps the generated i
   }
 });
 
+test('the links of a deleted workspace end at once', async () => {
+  const { workspace } = await app.client.mutate('createWorkspace', { name: 'Gone' }, 'workspace { id }');
+  const { url } = await upload(app.in(workspace.id), 'text', 'a.txt');
+  expect((await fetch(url)).status).toBe(200);
+  // Without the chores that delete the rows of the workspace.
+  const { database } = app.app.services;
+  await database.workspace.update({ where: { id: workspace.id }, data: { deletedAt: new Date() } });
+  expect((await fetch(url)).status).toBe(404);
+});
+
 test('deleting a workspace deletes the bytes of its files', async () => {
   const { workspace } = await app.client.mutate('createWorkspace', { name: 'Gone' }, 'workspace { id }');
   const stored = await upload(app.in(workspace.id), 'gone soon', 'gone.txt');

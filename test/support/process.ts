@@ -59,6 +59,10 @@ export class ServerProcess {
     return this.#url;
   }
 
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
   /** Starts the process; resolves when it is ready. */
   async start(): Promise<void> {
     const { PATH = '', NODE_COMPILE_CACHE = '' } = process.env;

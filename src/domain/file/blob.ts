@@ -68,3 +68,8 @@ function markUnused(
       RETURNING b."workspaceId", b."key"`;
   });
 }
+
+/** Deletes staged bytes that a process left behind when it died. */
+export async function deleteAbandonedBytes({ staging }: Services): Promise<void> {
+  await staging.deleteAbandoned();
+}

@@ -33,7 +33,7 @@ export async function findDownload(ctx: DomainContext, id: string): Promise<Down
 
 /**
  * The file of a signed link. `expires`: in seconds since 1970. Throws ForbiddenError when the signature is wrong or has
- * expired, and NotFoundError when the file has been deleted.
+ * expired, and NotFoundError when the file or its workspace has been deleted.
  */
 export async function findLinkedDownload(
   { database, fileLinks }: Services,
@@ -47,5 +47,8 @@ export async function findLinkedDownload(
   // The link does not name the workspace: access was checked when it was signed.
   const file = await database.file.findFirst({ where: { id }, select });
   if (!file) throw new NotFoundError(id);
+  // The rows of a deleted workspace are deleted later.
+  const where = { id: file.workspaceId, deletedAt: null };
+  if ((await database.workspace.count({ where })) === 0) throw new NotFoundError(id);
   return downloadable(file);
 }

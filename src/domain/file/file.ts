@@ -2,6 +2,7 @@ import mime from 'mime';
 import { z } from 'zod';
 import type { Transaction } from '../../db/client.ts';
 import type { File, Prisma } from '../../db/generated/client.ts';
+import { isNoRoom } from '../../files/no-room.ts';
 import type { StagedBytes } from '../../files/staging.ts';
 import { Upload } from '../../files/upload.ts';
 import { isId, newId } from '../../id.ts';
@@ -10,12 +11,13 @@ import { requireScope } from '../access/access.ts';
 import type { Actor } from '../access/actor.ts';
 import { inAssistantsVisibleTo, threadsVisibleTo } from '../access/scope.ts';
 import type { DomainContext } from '../context.ts';
-import { ForbiddenError, InvalidInputError, NotFoundError, QuotaExceededError } from '../error.ts';
+import { ForbiddenError, InvalidInputError, NoRoomError, NotFoundError } from '../error.ts';
 import { absentOr, parse, searchIn, textUpTo } from '../input.ts';
 import { fileLimits } from '../limits.ts';
 import { notifyIngestion } from '../search/ingest.ts';
 import { deletePassages } from '../search/passage.ts';
 import { deleteUnusedBlobs, keepBytes } from './blob.ts';
+import { requireRoom } from './file-room.ts';
 
 const uploadInput = z.object({
   file: z.instanceof(Upload, { error: 'Send the file according to the GraphQL multipart request specification' }),
@@ -78,12 +80,23 @@ function typeOf(name: string, declared: string | null): string {
 
 /**
  * Stores a file and queues its ingestion if it is searchable. The staged bytes are consumed in any case. Throws
- * QuotaExceededError when the workspace or the end user has no room for it.
+ * QuotaExceededError when the workspace or the end user has no room for it, and NoRoomError when the disk has none.
  */
 export async function storeFile(ctx: DomainContext, file: NewFile): Promise<File> {
+  try {
+    const key = await ctx.files.put(ctx.workspaceId, file.bytes);
+    return await storeBytes(ctx, file, key);
+  } catch (error) {
+    throw isNoRoom(error) ? new NoRoomError() : error;
+  } finally {
+    await ctx.staging.discard(file.bytes);
+  }
+}
+
+/** Stores a file whose bytes the store has under `key`; they are removed if the file does not need them. */
+async function storeBytes(ctx: DomainContext, file: NewFile, key: string): Promise<File> {
   const { bytes, owner, writtenBy } = file;
   const name = plainName(file.name);
-  const key = await ctx.files.put(ctx.workspaceId, bytes);
   let blobKey: string | null = null;
   let isStored = false;
   try {
@@ -109,38 +122,18 @@ export async function storeFile(ctx: DomainContext, file: NewFile): Promise<File
   }
 }
 
-/** Throws QuotaExceededError. The lock on the workspace's row serialises the count with other uploads. */
-async function requireRoom(ctx: DomainContext, tx: Transaction, sizeBytes: number, owner: string | null) {
-  const { workspaceBytes, userBytes } = ctx.fileLimits;
-  await tx.$queryRaw`SELECT 1 FROM "Workspace" WHERE "id" = ${ctx.workspaceId} FOR NO KEY UPDATE`;
-  const [sum] = await tx.$queryRaw<Array<{ all: number | null; own: number | null; count: number; ownCount: number }>>`
-    SELECT count(*)::int AS "count", (count(*) FILTER (WHERE "owner" = ${owner}))::int AS "ownCount",
-      sum("sizeBytes")::float8 AS "all", (sum("sizeBytes") FILTER (WHERE "owner" = ${owner}))::float8 AS "own"
-    FROM "File" WHERE "workspaceId" = ${ctx.workspaceId}`;
-  if ((sum?.all ?? 0) + sizeBytes > workspaceBytes) {
-    throw new QuotaExceededError(
-      `A workspace holds at most ${workspaceBytes} bytes of files. Delete some files.`,
-      null,
-    );
-  }
-  if ((sum?.count ?? 0) >= fileLimits.perWorkspace || (sum?.ownCount ?? 0) >= fileLimits.perUser) {
-    const limit = `${fileLimits.perWorkspace} files, and an end user ${fileLimits.perUser}`;
-    throw new QuotaExceededError(`A workspace holds at most ${limit}. Delete some files.`, null);
-  }
-  if (owner !== null && (sum?.own ?? 0) + sizeBytes > userBytes) {
-    throw new QuotaExceededError(`An end user holds at most ${userBytes} bytes of files. Delete some files.`, null);
-  }
-}
-
 /**
- * Stores an uploaded file. It belongs to the end user who uploaded it, or to the workspace. Throws InvalidInputError and
- * QuotaExceededError.
+ * Stores an uploaded file. It belongs to the end user who uploaded it, or to the workspace. Throws InvalidInputError,
+ * QuotaExceededError and NoRoomError.
  */
 export async function uploadFile(ctx: DomainContext, input: unknown): Promise<File> {
   requireScope(ctx, 'THREADS_WRITE');
   const { file, name } = parse(uploadInput, input);
   if (file.bytes === null) {
-    throw InvalidInputError.at('file', `At most ${ctx.fileLimits.uploadBytes} bytes`);
+    throw file.refusal ?? InvalidInputError.at('file', `At most ${ctx.fileLimits.uploadBytes} bytes`);
+  }
+  if (!name && file.name === '') {
+    throw InvalidInputError.at('file', 'The file has no name. Send one in its part of the request, or in `name`');
   }
   return storeFile(ctx, {
     name: name || file.name,

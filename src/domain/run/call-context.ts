@@ -1,10 +1,11 @@
 import { Readable } from 'node:stream';
 import type { Run } from '../../db/generated/client.ts';
+import { isNoRoom } from '../../files/no-room.ts';
 import { TooManyBytesError } from '../../files/staging.ts';
 import type { CallContext, InputFile } from '../../tools/call-context.ts';
 import { ToolError } from '../../tools/tool.ts';
 import type { DomainContext } from '../context.ts';
-import { QuotaExceededError } from '../error.ts';
+import { NoRoomError, QuotaExceededError } from '../error.ts';
 import { storeFile } from '../file/file.ts';
 import { runFiles } from '../file/visible-files.ts';
 import { searchFiles } from '../search/file-search.ts';
@@ -66,6 +67,7 @@ async function saveFile(
     return await storeFile(ctx, { name, mimeType, bytes: staged, owner: thread?.owner ?? null, writtenBy });
   } catch (error) {
     if (error instanceof QuotaExceededError) throw new ToolError('quota_exceeded', error.message);
+    if (error instanceof NoRoomError || isNoRoom(error)) throw new ToolError('no_room', new NoRoomError().message);
     if (error instanceof TooManyBytesError) {
       throw new ToolError('file_too_large', `${name} is larger than the limit of ${error.maxBytes} bytes.`);
     }

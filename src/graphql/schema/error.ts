@@ -7,6 +7,7 @@ import {
   ForbiddenError,
   type InputIssue,
   InvalidInputError,
+  NoRoomError,
   NotFoundError,
   QuotaExceededError,
   RunNotWaitingError,
@@ -150,6 +151,7 @@ export function codedError(error: DomainError): GraphQLError {
     error instanceof ForbiddenError
       ? { requiredScope: error.requiredScope, requiredOverride: error.requiredOverride }
       : {};
-  const extensions = { code: codes[error.code] ?? error.code, ...issues, ...reason, ...missing };
+  const retry = error instanceof NoRoomError ? { retryAfterSeconds: error.retryAfterSeconds } : {};
+  const extensions = { code: codes[error.code] ?? error.code, ...issues, ...reason, ...missing, ...retry };
   return new GraphQLError(error.message, { extensions });
 }

@@ -1,50 +1,60 @@
 import { isUtf8 } from 'node:buffer';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
+import type { MemoryBudget } from '../../async/memory-budget.ts';
 import { serverLimits } from '../limits.ts';
-import { sendJson } from './json-response.ts';
+import { BodyBytes } from './body-bytes.ts';
+import { BodyError, incomplete, noMemory, tooLarge } from './body-error.ts';
+import { watchPace } from './body-pace.ts';
 
-/** A request body that is refused, with the HTTP status of the response. */
-export class BodyError extends Error {
-  readonly status: number;
-  constructor(status: number, message: string) {
-    super(message);
-    this.status = status;
-  }
+interface BodyOptions {
+  maxBytes: number;
+  /** Shared by all bodies that are being read or used. */
+  memory: MemoryBudget;
+  /** How long the body may arrive slowly, in milliseconds. */
+  slowMs: number;
 }
 
-/** Reads a whole body. Throws BodyError if it is too large, too slow or not UTF-8. */
-export async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
-  const tooLarge = () => new BodyError(413, `The request body is larger than the limit of ${maxBytes} bytes.`);
-  if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLarge();
-  const { bodyMs } = serverLimits;
-  const chunks: Buffer[] = [];
-  let size = 0;
-  let isLate = false;
-  const timer = setTimeout(() => {
-    isLate = true;
-    request.destroy();
-  }, bodyMs);
+/**
+ * Reads a whole body. The caller must release it when its request has been served. Throws BodyError if the body is too large,
+ * too slow, incomplete, compressed or not UTF-8, or if the server has no memory for it.
+ */
+export async function readBody(request: IncomingMessage, options: BodyOptions): Promise<BodyBytes> {
+  const { maxBytes, memory } = options;
+  const { 'content-encoding': encoding = 'identity', 'content-length': length = 0 } = request.headers;
+  if (encoding !== 'identity') throw new BodyError(415, 'The request body must not be compressed.');
+  if (Number(length) > maxBytes) throw tooLarge('The request body', maxBytes);
+  const body = new BodyBytes(memory, maxBytes);
   try {
-    for await (const chunk of request as AsyncIterable<Buffer>) {
-      size += chunk.length;
-      if (size > maxBytes) throw tooLarge();
-      chunks.push(chunk);
-    }
+    await receive(request, body, options);
+    if (!isUtf8(body.bytes)) throw new BodyError(400, 'The request body is not valid UTF-8.');
+    return body;
   } catch (error) {
-    if (isLate) throw new BodyError(408, `The request body took longer than ${bodyMs / 1000} s.`);
+    body.release();
     throw error;
-  } finally {
-    clearTimeout(timer);
   }
-  const body = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks);
-  if (!isUtf8(body)) throw new BodyError(400, 'The request body is not valid UTF-8.');
-  return body;
 }
 
-/** Sends a BodyError as a response and closes the connection after it. Throws any other error. */
-export function sendBodyError(response: ServerResponse, error: unknown): void {
-  if (!(error instanceof BodyError)) throw error;
-  const errors = [{ message: error.message, extensions: { code: 'BAD_USER_INPUT' } }];
-  response.setHeader('connection', 'close');
-  sendJson(response, error.status, { errors });
+/** Adds the pieces of the body as they arrive, and stops reading when it throws. */
+function receive(request: IncomingMessage, body: BodyBytes, { maxBytes, slowMs }: BodyOptions): Promise<void> {
+  const { bodyMs } = serverLimits;
+  return new Promise((resolve, reject) => {
+    const settle = (error: Error | null) => {
+      stopWatch();
+      request.off('data', onData).off('end', onEnd).off('close', onClose).off('error', onClose);
+      if (error === null) return resolve();
+      // A disconnect after this is no error any more.
+      request.on('error', () => {}).pause();
+      reject(error);
+    };
+    const onData = (piece: Buffer) => {
+      if (body.size + piece.length > maxBytes) settle(tooLarge('The request body', maxBytes));
+      else if (!body.add(piece)) settle(noMemory());
+    };
+    const onEnd = () => settle(null);
+    const onClose = () => settle(incomplete());
+    const late = () => settle(new BodyError(408, `The request body arrived too slowly, or took ${bodyMs / 1000} s.`));
+    const stopWatch = watchPace(request, { slowMs, totalMs: bodyMs }, late);
+    if (request.destroyed) return onClose();
+    request.on('data', onData).once('end', onEnd).once('close', onClose).once('error', onClose);
+  });
 }

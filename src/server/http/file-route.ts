@@ -4,9 +4,10 @@ import { pipeline } from 'node:stream/promises';
 import { create as contentDisposition } from 'content-disposition';
 import parseRange from 'range-parser';
 import type { Services } from '../../domain/context.ts';
-import { DomainError, NotFoundError } from '../../domain/error.ts';
+import { DomainError, NoRoomError, NotFoundError } from '../../domain/error.ts';
 import { type DownloadableFile, findDownload, findLinkedDownload } from '../../domain/file/file-download.ts';
 import type { ByteRange } from '../../files/file-store.ts';
+import { isNoRoom } from '../../files/no-room.ts';
 import type { Authenticator } from '../session/authenticator.ts';
 import { requestCredential } from '../session/request-credential.ts';
 import { httpStatus } from '../session/request-error.ts';
@@ -92,7 +93,11 @@ async function sendFile(
   }
   const bytes = files.read(file.workspaceId, file.blobKey, range ?? undefined);
   // Before the headers are sent: the read can fail.
-  await once(bytes, 'readable');
+  await once(bytes, 'readable').catch((error) => {
+    // Deleted since it was found.
+    if (error.code === 'ENOENT') throw new NotFoundError(file.blobKey);
+    throw isNoRoom(error) ? new NoRoomError('The server cannot read files now. Try again later.') : error;
+  });
   response.writeHead(...head);
   await pipeline(bytes, response).catch((error) => {
     // Not an error of the server if the client has disconnected.

@@ -1,53 +1,52 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { isUnavailable } from '../../db/unavailable.ts';
-import type { Services } from '../../domain/context.ts';
 import { UnavailableError } from '../../domain/error.ts';
-import type { Logger } from '../../log.ts';
 import { type Cors, couldBeForged, isPageView } from '../cors.ts';
 import { serverLimits } from '../limits.ts';
-import type { EventStreams } from '../live/event-stream.ts';
 import { type LivenessLimits, watchResponse } from '../live/liveness.ts';
 import { endInOutage } from '../live/outage.ts';
-import type { Authenticator } from '../session/authenticator.ts';
 import { errorResponse } from '../session/request-error.ts';
 import { maskError } from '../yoga/use-error-codes.ts';
-import type { Transport, Yoga } from '../yoga/yoga.ts';
-import { readBody, sendBodyError } from './body.ts';
-import { serveFastJson } from './fast-json.ts';
+import type { Transport } from '../yoga/yoga.ts';
+import { acceptPipelined, boundConnections, type ConnectionLimits } from './connections.ts';
 import { serveFile } from './file-route.ts';
 import { sendJson } from './json-response.ts';
-import type { UploadLimits } from './multipart.ts';
 import { pageHeaders } from './page-headers.ts';
-import { serveUpload } from './upload-route.ts';
+import { type PostOptions, servePost } from './post-route.ts';
 
-export interface HttpOptions {
-  yoga: Yoga;
-  services: Services;
-  authenticator: Authenticator;
-  eventStreams: EventStreams;
+export interface HttpOptions extends PostOptions {
   liveness: LivenessLimits;
+  connections: ConnectionLimits;
   /** Throws the reason while the server cannot serve requests. */
   isReady: () => Promise<void>;
   origins: Cors;
-  maxBodyBytes: number;
-  uploads: Pick<UploadLimits, 'uploadBytes' | 'uploads'>;
-  log: Logger;
 }
 
 /** The HTTP server: /graphql, /files/<id>, /health (the process is alive) and /ready (database and queue respond). */
-export function createHttpServer(options: HttpOptions): Server {
+export function createHttpServer(given: HttpOptions): Server {
+  // Anybody can ask for the readiness.
+  const options = { ...given, isReady: shared(given.isReady) };
+  const { log, services, connections } = options;
+  const { headersMs: headersTimeout, headersCheckMs: connectionsCheckingInterval } = services.timing.request;
   const { headerBytes: maxHeaderSize, requestMs: requestTimeout } = serverLimits;
-  return createServer({ maxHeaderSize, requestTimeout }, (request, response) => {
+  const timeouts = { headersTimeout, connectionsCheckingInterval, requestTimeout };
+  const server = createServer({ maxHeaderSize, ...timeouts, shouldUpgradeCallback }, (request, response) => {
+    if (!acceptPipelined(request, response)) return;
     route(request, response, options).catch((error) => {
       if (!response.headersSent && (error instanceof UnavailableError || isUnavailable(error))) {
         return sendUnavailable(response, error, options);
       }
-      options.log.error({ err: error }, 'request failed');
+      log.error({ err: error }, 'request failed');
       if (!response.headersSent) sendJson(response, 500, { error: 'Internal server error.' });
       else response.destroy();
     });
   });
+  boundConnections(server, connections, log);
+  return server;
 }
+
+/** Other upgrades, such as that of Java's client to HTTP/2, are offers: the request is served without them. */
+const shouldUpgradeCallback = ({ headers }: IncomingMessage) => headers.upgrade?.toLowerCase() === 'websocket';
 
 async function route(request: IncomingMessage, response: ServerResponse, options: HttpOptions): Promise<void> {
   const path = (request.url ?? '/').split('?', 1)[0];
@@ -64,6 +63,17 @@ async function route(request: IncomingMessage, response: ServerResponse, options
     return;
   }
   sendJson(response, 404, { error: 'Not found. The GraphQL endpoint is /graphql.' });
+}
+
+/** The same work, but calls during a run share its result. */
+function shared(work: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | null = null;
+  return () => {
+    running ??= work().finally(() => {
+      running = null;
+    });
+    return running;
+  };
 }
 
 async function serveReadiness(response: ServerResponse, { isReady, log }: HttpOptions): Promise<void> {
@@ -105,27 +115,7 @@ async function serveGraph(request: IncomingMessage, response: ServerResponse, op
     watchResponse(response, options.liveness);
     endInOutage(response, availability, options.eventStreams.handles(request));
   }
-  if (isMultipart(request)) return serveUpload(request, response, transport, options);
-  const body = await receiveBody(request, response, options);
-  if (body === undefined) return;
-  if (options.eventStreams.handles(request)) {
-    return options.eventStreams.serve(request, response, body?.toString() ?? null);
-  }
-  if (body && (await serveFastJson(options.yoga, request, body, response, transport))) return;
-  if (body) Object.assign(request, { body });
+  if (request.method === 'POST') return servePost(request, response, transport, options);
+  if (options.eventStreams.handles(request)) return options.eventStreams.serve(request, response, null);
   await options.yoga(request, response, transport);
 }
-
-/** The body of a POST request; null for other methods; undefined if it has been refused. */
-async function receiveBody(request: IncomingMessage, response: ServerResponse, { maxBodyBytes }: HttpOptions) {
-  if (request.method !== 'POST') return null;
-  try {
-    return await readBody(request, maxBodyBytes);
-  } catch (error) {
-    sendBodyError(response, error);
-    return undefined;
-  }
-}
-
-const isMultipart = ({ method, headers }: IncomingMessage) =>
-  method === 'POST' && headers['content-type']?.toLowerCase().startsWith('multipart/') === true;

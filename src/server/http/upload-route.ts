@@ -1,60 +1,85 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { noCredential } from '../../domain/access/credential.ts';
+import type { MemoryBudget } from '../../async/memory-budget.ts';
 import type { Services } from '../../domain/context.ts';
+import { DomainError } from '../../domain/error.ts';
+import type { UploadRooms } from '../../domain/file/file-room.ts';
+import type { FreeSpace } from '../../files/free-space.ts';
 import type { StagedBytes } from '../../files/staging.ts';
 import type { Logger } from '../../log.ts';
 import type { Authenticator } from '../session/authenticator.ts';
-import { requestCredential } from '../session/request-credential.ts';
 import { errorResponse } from '../session/request-error.ts';
+import type { Session } from '../session/session.ts';
 import { maskError } from '../yoga/use-error-codes.ts';
 import type { Transport, Yoga } from '../yoga/yoga.ts';
-import { sendBodyError } from './body.ts';
-import { sendJson } from './json-response.ts';
+import { noRoom, sendBodyError } from './body-error.ts';
+import { sendEarly } from './json-response.ts';
 import { readMultipart, type UploadLimits } from './multipart.ts';
 
-interface UploadRouteOptions {
+export interface UploadRouteOptions {
   yoga: Yoga;
   services: Services;
   authenticator: Authenticator;
   maxBodyBytes: number;
   uploads: Pick<UploadLimits, 'uploadBytes' | 'uploads'>;
+  /** Shared by all bodies of requests. */
+  memory: MemoryBudget;
+  uploadRooms: UploadRooms;
+  /** Of the disk of files. */
+  freeSpace: FreeSpace;
   log: Logger;
 }
 
-/** Serves an operation with files. Its body is read only after its credential has been accepted. */
+/** Serves an operation with files of an authenticated request. */
 export async function serveUpload(
   request: IncomingMessage,
   response: ServerResponse,
   transport: Transport,
-  options: UploadRouteOptions,
+  options: UploadRouteOptions & { session: Session },
 ): Promise<void> {
-  let release: () => void;
+  const { services, log } = options;
+  const { lingerMs } = services.timing.request;
   try {
-    release = await acquireUpload(request, options.authenticator);
+    await receiveAndServe(request, response, transport, options);
   } catch (error) {
-    const { status, headers, body } = errorResponse(error, maskError(options.log));
-    // The body stays unread, so the connection cannot be used again.
-    response.setHeaders(new Map(Object.entries({ ...headers, connection: 'close' })));
-    return sendJson(response, status, body);
+    if (!(error instanceof DomainError)) return sendBodyError(request, response, error, lingerMs);
+    await sendEarly(request, response, { ...errorResponse(error, maskError(log)), lingerMs });
   }
-  const { staging } = options.services;
-  const limits = { ...options.uploads, bodyBytes: options.maxBodyBytes };
+}
+
+/** Throws BodyError for a body and DomainError for a request that is refused. Leaves no staged bytes. */
+async function receiveAndServe(
+  request: IncomingMessage,
+  response: ServerResponse,
+  transport: Transport,
+  {
+    yoga,
+    services,
+    authenticator,
+    session,
+    freeSpace,
+    uploadRooms,
+    ...more
+  }: UploadRouteOptions & { session: Session },
+): Promise<void> {
+  if (freeSpace.isFull) throw noRoom();
+  const { staging, timing } = services;
+  const { actor, workspaceId } = session.context;
+  const release = authenticator.quota.acquire('upload', actor, workspaceId);
   const staged: StagedBytes[] = [];
   try {
-    const operation = await readMultipart(request, staging, limits, staged);
-    await options.yoga(request, response, { ...transport, operation });
-  } catch (error) {
-    sendBodyError(response, error);
+    const room = await uploadRooms.open(session.context);
+    try {
+      const operation = await readMultipart(request, staged, {
+        ...{ staging, room, memory: more.memory, slowMs: timing.request.slowBodyMs },
+        limits: { ...more.uploads, bodyBytes: more.maxBodyBytes },
+        onDiskError: (error) => more.log.error({ err: error }, 'files cannot be stored'),
+      });
+      await yoga(request, response, { ...transport, operation });
+    } finally {
+      room.close();
+    }
   } finally {
     release();
     for (const bytes of staged) await staging.discard(bytes);
   }
-}
-
-/** Counts an upload of the request's actor until the returned function is called. Throws the error that refuses it. */
-async function acquireUpload(request: IncomingMessage, authenticator: Authenticator): Promise<() => void> {
-  const credential = requestCredential(request);
-  if (credential.secret === null) throw noCredential();
-  const { context } = await authenticator.open(credential);
-  return authenticator.quota.acquire('upload', context.actor, context.workspaceId);
 }

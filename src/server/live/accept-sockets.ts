@@ -1,7 +1,9 @@
 import type { IncomingMessage, Server } from 'node:http';
 import { WebSocketServer } from 'ws';
+import type { MemoryBudget } from '../../async/memory-budget.ts';
 import type { Timing } from '../../config/timing.ts';
 import type { Cors } from '../cors.ts';
+import { serverLimits } from '../limits.ts';
 import { ClientSocket } from './client-socket.ts';
 import type { LivenessLimits } from './liveness.ts';
 
@@ -9,14 +11,23 @@ export interface AcceptOptions {
   origins: Cors;
   /** Bytes of one message of a client. */
   maxPayloadBytes: number;
+  /** Shared by all messages that are being received. */
+  memory: MemoryBudget;
   liveness: LivenessLimits;
   timing: Timing['socket'];
 }
 
 /** Accepts WebSockets on /graphql from pages of allowed origins and from clients that are no browsers. */
-export function acceptSockets(server: Server, { origins, maxPayloadBytes, liveness, timing }: AcceptOptions) {
-  const sockets = new WebSocketServer({ noServer: true, maxPayload: maxPayloadBytes, WebSocket: ClientSocket });
-  sockets.on('connection', (socket, request) => socket.start(request.socket, liveness, timing.finalMessageMs));
+export function acceptSockets(server: Server, options: AcceptOptions) {
+  const { origins, maxPayloadBytes: maxPayload, memory, liveness, timing } = options;
+  const { socketPieces: maxBufferedChunks, socketFragments: maxFragments } = serverLimits;
+  const sockets = new WebSocketServer({
+    ...{ noServer: true, WebSocket: ClientSocket },
+    ...{ maxPayload, maxBufferedChunks, maxFragments },
+  });
+  sockets.on('connection', (socket, request) => {
+    socket.start(request.socket, liveness, memory, timing);
+  });
   server.on('upgrade', (request: IncomingMessage, socket, head) => {
     // Node.js has removed its listeners: an unhandled reset would end the process.
     socket.on('error', () => socket.destroy());

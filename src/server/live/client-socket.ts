@@ -1,6 +1,9 @@
 import type { Socket } from 'node:net';
 import { WebSocket } from 'ws';
+import type { MemoryBudget } from '../../async/memory-budget.ts';
+import type { Timing } from '../../config/timing.ts';
 import { Backpressure } from './backpressure.ts';
+import { IncomingMessages } from './incoming-messages.ts';
 import { type LivenessLimits, watchSocket } from './liveness.ts';
 import { SocketOperations } from './socket-operations.ts';
 
@@ -9,16 +12,23 @@ export class ClientSocket extends WebSocket {
   /** The operations under way. */
   readonly operations = new SocketOperations();
   #backpressure: Backpressure | null = null;
+  #incoming: IncomingMessages | null = null;
   #finalMessageMs = 0;
 
   /**
-   * Starts to watch the client. `stream`: the TCP socket. `finalMessageMs`: how long a closing client may take to read the
-   * buffered messages and to answer the close frame.
+   * Starts to watch the client. `stream`: the TCP socket. `memory`: shared by all messages that are being received.
+   * `timing.finalMessageMs`: how long a closing client may take to read the buffered messages and to answer the close frame.
    */
-  start(stream: Socket, liveness: LivenessLimits, finalMessageMs: number): void {
-    this.#finalMessageMs = finalMessageMs;
+  start(stream: Socket, liveness: LivenessLimits, memory: MemoryBudget, timing: Timing['socket']): void {
+    this.#finalMessageMs = timing.finalMessageMs;
+    this.#incoming = new IncomingMessages(this, stream, memory, timing.messageMs);
     this.#backpressure = new Backpressure(this, stream);
     watchSocket(this, stream, () => this.operations.lastActiveAt, liveness);
+  }
+
+  /** Lets the client send large messages: its credential has been accepted. */
+  admit(): void {
+    this.#incoming?.admit();
   }
 
   /** Resolves when the buffer has room or the socket has closed. */

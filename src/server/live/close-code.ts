@@ -7,7 +7,9 @@ export const closeCode = {
   idle: 1000,
   /** The server is stopping. graphql-ws sends it. */
   goingAway: 1001,
-  /** Too many sockets are open. */
+  /** A message is too large. The library sends it, too. */
+  tooLarge: 1009,
+  /** Too many sockets are open, or the server has no memory for one more large message. */
   tooMany: 1013,
   /** The database has been away for long. */
   unavailable: 1013,
@@ -17,6 +19,6 @@ export const closeCode = {
   forbidden: 4403,
   /** The client reused the id of an operation that has not ended. */
   idTaken: 4409,
-  /** The client has neither read nor answered in time. */
+  /** The client has neither read nor answered in time, or a message of it took too long. */
   tooSlow: 4410,
 } as const;

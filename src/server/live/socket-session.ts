@@ -1,8 +1,8 @@
-import type { WebSocket } from 'ws';
 import type { Credential } from '../../domain/access/credential.ts';
 import { UnavailableError } from '../../domain/error.ts';
 import type { Authenticator } from '../session/authenticator.ts';
 import type { Session } from '../session/session.ts';
+import type { ClientSocket } from './client-socket.ts';
 import { closeCode } from './close-code.ts';
 
 /** Milliseconds between the end of a credential and the close of its socket: operations send their errors first. */
@@ -10,13 +10,13 @@ const closeDelayMs = 100;
 
 /** The session of one WebSocket, from its first valid credential to its close. */
 export class SocketSession {
-  readonly #socket: WebSocket;
+  readonly #socket: ClientSocket;
   readonly #authenticator: Authenticator;
   readonly #closed = new AbortController();
   #session: Session | null = null;
   #opening: Promise<Session> | null = null;
 
-  constructor(socket: WebSocket, authenticator: Authenticator) {
+  constructor(socket: ClientSocket, authenticator: Authenticator) {
     this.#socket = socket;
     this.#authenticator = authenticator;
     socket.once('close', () => this.#closed.abort());
@@ -44,6 +44,7 @@ export class SocketSession {
     const session = await this.#authenticator.open(credential);
     const { revoked, release } = session.watch('socket');
     this.#session = session;
+    this.#socket.admit();
     if (this.closed.aborted) {
       release();
       return session;

@@ -77,7 +77,7 @@ function refuseSocket(socket: WebSocket, error: DomainError): false {
 
 function connectionHandler({ authenticator, timing, log }: WebSocketOptions): NonNullable<Handlers['onConnect']> {
   return async ({ connectionParams, extra }) => {
-    const session = new SocketSession(extra.socket, authenticator);
+    const session = new SocketSession(socketOf(extra), authenticator);
     extra.session = session;
     const credential = paramsCredential(connectionParams);
     if (credential.secret === null) {

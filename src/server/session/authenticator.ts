@@ -1,11 +1,12 @@
 import { LRUCache } from 'lru-cache';
-import type { Credential, ExternalTokens } from '../../domain/access/credential.ts';
+import { type Credential, type ExternalTokens, isExternalToken } from '../../domain/access/credential.ts';
 import { credentialTopic } from '../../domain/access/credential-change.ts';
 import type { KeyUsage } from '../../domain/access/key-usage.ts';
 import { authenticate, type Principal } from '../../domain/access/principal.ts';
 import type { Services } from '../../domain/context.ts';
 import { CredentialError, UnavailableError } from '../../domain/error.ts';
 import { serverLimits } from '../limits.ts';
+import { CredentialLookup } from './credential-lookup.ts';
 import { CredentialWatch } from './credential-watch.ts';
 import type { Quota } from './quota.ts';
 import { credentialId, Session } from './session.ts';
@@ -16,7 +17,9 @@ export class Authenticator {
   /** Ends the sessions of open streams and sockets when their credentials end, and when the database is away for long. */
   readonly watch: CredentialWatch;
   readonly #services: Services;
-  readonly #externalTokens: ExternalTokens | null;
+  readonly #ownLookup: CredentialLookup;
+  /** Of the tokens of the identity provider: one that hangs must not delay keys and session tokens. */
+  readonly #externalLookup: CredentialLookup | null;
   readonly #usage: KeyUsage;
   readonly #principals: LRUCache<string, Promise<Principal>>;
   readonly #unsubscribes: Array<() => void>;
@@ -32,7 +35,10 @@ export class Authenticator {
     this.quota = options.quota;
     this.watch = new CredentialWatch(services, externalTokens);
     this.#services = services;
-    this.#externalTokens = externalTokens;
+    const find = (credentials: readonly Credential[]) => authenticate(services, externalTokens, credentials);
+    this.#ownLookup = new CredentialLookup(find, 4);
+    // More at a time: each may wait for the identity provider.
+    this.#externalLookup = externalTokens && new CredentialLookup(find, 100);
     this.#usage = options.usage;
     this.#principals = new LRUCache({ max: serverLimits.cachedCredentials, ttl: services.timing.credential.cacheMs });
     const onChange = () => {
@@ -66,10 +72,9 @@ export class Authenticator {
   }
 
   #authenticate(credential: Credential, id: string): Promise<Principal> {
-    const found = authenticate(this.#services, this.#externalTokens, [credential]).then(([principal]) => {
-      if (principal instanceof Error) throw principal;
-      return principal as Principal;
-    });
+    const { secret } = credential;
+    const isExternal = secret !== null && isExternalToken(secret);
+    const found = ((isExternal && this.#externalLookup) || this.#ownLookup).find(credential);
     this.#principals.set(id, found);
     found.catch(() => {
       if (this.#principals.peek(id) === found) this.#principals.delete(id);

@@ -1,6 +1,6 @@
 import { type ExecutionResult, GraphQLError } from 'graphql';
 import { isUnavailable } from '../../db/unavailable.ts';
-import { CredentialError, DomainError, RateLimitedError, UnavailableError } from '../../domain/error.ts';
+import { CredentialError, DomainError, NoRoomError, RateLimitedError, UnavailableError } from '../../domain/error.ts';
 import { codedError } from '../../graphql/schema/error.ts';
 
 /** How soon a client may retry what was refused because a part of the server is unavailable. */
@@ -10,12 +10,15 @@ const retryAfterSeconds = 2;
 export function httpStatus(error: DomainError): number {
   if (error instanceof RateLimitedError) return 429;
   if (error instanceof UnavailableError) return 503;
+  if (error instanceof NoRoomError) return 507;
   return error instanceof CredentialError ? 401 : 403;
 }
 
 /** The HTTP headers of a response to a request that an error refuses. */
-const httpHeaders = (error: unknown): Record<string, string> =>
-  error instanceof UnavailableError ? { 'retry-after': String(retryAfterSeconds) } : {};
+function httpHeaders(error: unknown): Record<string, string> {
+  if (error instanceof UnavailableError) return { 'retry-after': String(retryAfterSeconds) };
+  return error instanceof NoRoomError ? { 'retry-after': String(error.retryAfterSeconds) } : {};
+}
 
 /**
  * An error that refuses a whole request, as a GraphQL error with its HTTP status for yoga. Returns anything but a

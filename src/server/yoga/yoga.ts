@@ -9,10 +9,12 @@ import { serverLimits } from '../limits.ts';
 import type { Authenticator } from '../session/authenticator.ts';
 import { headerCredential } from '../session/request-credential.ts';
 import { requestError } from '../session/request-error.ts';
+import type { Session } from '../session/session.ts';
 import { graphiql } from './graphiql.ts';
 import type { SharedResults } from './shared-results.ts';
 import { type Anonymous, useAuthentication } from './use-authentication.ts';
 import { maskError, useErrorCodes } from './use-error-codes.ts';
+import { useFullDisk } from './use-full-disk.ts';
 import { useHiddenSchema } from './use-hidden-schema.ts';
 import { useLimits } from './use-limits.ts';
 import { useMaskedIncrements } from './use-masked-increments.ts';
@@ -32,6 +34,8 @@ export interface Transport {
   disconnected?: AbortSignal;
   /** The operation of a multipart request. */
   operation?: ParsedOperation;
+  /** The session of the request's credential, which has just been opened. */
+  session?: Session | null;
   /** The error of a credential that has been refused: there is no need to look it up again. */
   credentialError?: unknown;
 }
@@ -69,6 +73,8 @@ export function createGraphServer(options: {
   log: Logger;
   graphiql: boolean;
   introspection: boolean;
+  /** Whether the disk of the database is full. */
+  isFull: () => boolean;
 }): Yoga {
   const { schema, authenticator, results, log } = options;
   const yogaLog = log.child({ part: 'yoga' });
@@ -101,9 +107,11 @@ export function createGraphServer(options: {
       ...(options.introspection ? [] : [useHiddenSchema()]),
       useErrorCodes(),
       useAuthentication(),
+      useFullDisk(options.isFull),
     ],
-    context: async ({ socket, request, disconnected = neverAborted, credentialError }) => {
+    context: async ({ socket, session: opened, request, disconnected = neverAborted, credentialError }) => {
       if (socket) return socket;
+      if (opened) return graphContext(opened.context, opened, disconnected);
       if (credentialError) throw credentialError;
       const credential = headerCredential((name) => request.headers.get(name));
       if (credential.secret === null) return { isAnonymous: true } as GraphContext & Anonymous;

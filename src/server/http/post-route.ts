@@ -1,0 +1,98 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { MemoryBudget } from '../../async/memory-budget.ts';
+import type { EventStreams } from '../live/event-stream.ts';
+import { errorResponse } from '../session/request-error.ts';
+import { maskError } from '../yoga/use-error-codes.ts';
+import type { Transport } from '../yoga/yoga.ts';
+import { type Admission, admit, refusalOf, yogaRefusal } from './admission.ts';
+import { readBody } from './body.ts';
+import type { BodyBytes } from './body-bytes.ts';
+import { BodyError, sendBodyError } from './body-error.ts';
+import { serveFastJson } from './fast-json.ts';
+import { sendEarly } from './json-response.ts';
+import { serveUpload, type UploadRouteOptions } from './upload-route.ts';
+
+export interface PostOptions extends UploadRouteOptions {
+  eventStreams: EventStreams;
+  /** Shared by all bodies of requests. */
+  memory: MemoryBudget;
+}
+
+/**
+ * Serves an operation in the body of a POST. The credential is judged by the headers: without an accepted one, only a short
+ * body is read.
+ */
+export async function servePost(
+  request: IncomingMessage,
+  response: ServerResponse,
+  transport: Transport,
+  options: PostOptions,
+): Promise<void> {
+  const admission = await admit(request, options.authenticator, options.maxBodyBytes);
+  if (isMultipart(request)) {
+    if (!admission.session) return refuse(request, response, admission, options);
+    return serveUpload(request, response, transport, { ...options, session: admission.session });
+  }
+  // A credential can end while its body arrives: yoga then authenticates it again.
+  const session = request.complete ? admission.session : null;
+  const body = await receiveBody(request, response, admission, options);
+  if (!body) return;
+  if (admission.refusal !== null && options.eventStreams.handles(request)) {
+    body.release();
+    return refuse(request, response, admission, options);
+  }
+  transport.session = session;
+  transport.credentialError = yogaRefusal(admission);
+  try {
+    await serveBody(request, response, body.bytes, transport, options);
+  } finally {
+    body.release();
+  }
+}
+
+const isMultipart = ({ headers }: IncomingMessage) =>
+  headers['content-type']?.toLowerCase().startsWith('multipart/') === true;
+
+/** The body; null if it has been refused. */
+async function receiveBody(
+  request: IncomingMessage,
+  response: ServerResponse,
+  admission: Admission,
+  options: PostOptions,
+): Promise<BodyBytes | null> {
+  const { memory, services } = options;
+  const { slowBodyMs: slowMs, lingerMs } = services.timing.request;
+  try {
+    return await readBody(request, { maxBytes: admission.maxBytes, memory, slowMs });
+  } catch (error) {
+    const isLong = error instanceof BodyError && error.status === 413;
+    if (isLong && !admission.session) await refuse(request, response, admission, options);
+    else await sendBodyError(request, response, error, lingerMs);
+    return null;
+  }
+}
+
+/** Sends the refusal of a missing or refused credential, without the rest of the body. */
+async function refuse(
+  request: IncomingMessage,
+  response: ServerResponse,
+  admission: Admission,
+  { log, services }: PostOptions,
+): Promise<void> {
+  const { lingerMs } = services.timing.request;
+  await sendEarly(request, response, { ...errorResponse(refusalOf(admission), maskError(log)), lingerMs });
+}
+
+async function serveBody(
+  request: IncomingMessage,
+  response: ServerResponse,
+  body: Buffer,
+  transport: Transport,
+  options: PostOptions,
+): Promise<void> {
+  const { eventStreams, yoga } = options;
+  if (eventStreams.handles(request)) return eventStreams.serve(request, response, body.toString());
+  if (await serveFastJson(yoga, request, body, response, transport)) return;
+  Object.assign(request, { body });
+  await yoga(request, response, transport);
+}
