@@ -43,6 +43,7 @@ import { serveWebSocket } from './server/live/websocket.ts';
 import { Authenticator } from './server/session/authenticator.ts';
 import { Oidc } from './server/session/oidc.ts';
 import { Quota } from './server/session/quota.ts';
+import { Answers } from './server/yoga/answers.ts';
 import { SharedResults } from './server/yoga/shared-results.ts';
 import { maskError } from './server/yoga/use-error-codes.ts';
 import { createGraphServer } from './server/yoga/yoga.ts';
@@ -247,18 +248,19 @@ async function listen(config: Config, services: Services, closing: Closing): Pro
   const { graphiql, introspection, maxBodyBytes } = config;
   const timing = config.timing.socket;
   const liveness = { ...config.liveness, pingMs: timing.livenessMs };
-  const results = new SharedResults(maskError(log));
+  const answers = new Answers(config.answer);
+  const results = new SharedResults(maskError(log), answers);
   const yoga = createGraphServer({ schema: buildSchema(), authenticator, results, log, graphiql, introspection });
   const isReady = async () => {
     await database.$queryRaw`SELECT 1`;
     await queue.ping();
   };
-  const eventStreams = new EventStreams({ yoga, authenticator, results, log, timing });
+  const eventStreams = new EventStreams({ yoga, authenticator, results, answers, log, timing });
   const { files: uploads } = config;
-  const parts = { yoga, services, authenticator, eventStreams, origins, isReady };
+  const parts = { yoga, services, authenticator, eventStreams, answers, origins, isReady };
   const server = createHttpServer({ ...parts, liveness, maxBodyBytes, uploads, log });
   const bounds = { maxPayloadBytes: maxBodyBytes, liveness, timing };
-  const sockets = serveWebSocket(server, { yoga, authenticator, results, origins, log, ...bounds });
+  const sockets = serveWebSocket(server, { yoga, authenticator, results, answers, origins, log, ...bounds });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(config.port, config.host, resolve);

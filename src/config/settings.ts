@@ -78,6 +78,15 @@ const providers = Object.fromEntries(vendors.map(({ name, settings }) => [name, 
 
 const limits = {
   maxBodyBytes: setting('MAX_BODY_BYTES', bytes(1024, 1e9), 8e6, 'Maximum size of a request or socket message.'),
+  answer: {
+    bytes: setting('MAX_RESPONSE_BYTES', bytes(1e5, 2.5e8), 16e6, 'Maximum size of a response as JSON.'),
+    memoryBytes: setting(
+      'MAX_RESPONSE_MEMORY_BYTES',
+      bytes(1e6, 1e11),
+      256e6,
+      'Total size of the responses that are made or sent.',
+    ),
+  },
   quota: {
     socket: {
       key: setting('MAX_SOCKETS_PER_KEY', whole(1, 1e6), 10_000, 'Open sockets and event streams of a key.'),

@@ -55,6 +55,11 @@ export class ServerProcess {
     return new ServerProcess(this.dataDir, { ...this.#environment, ...environment });
   }
 
+  /** The id of its process; it has been started. */
+  get pid(): number {
+    return this.#child?.pid as number;
+  }
+
   get url(): string {
     return this.#url;
   }

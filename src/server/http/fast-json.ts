@@ -1,7 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { BREAK, type DocumentNode, type ExecutionArgs, visit } from 'graphql';
+import type { LivenessLimits } from '../live/liveness.ts';
 import { type OperationParams, prepareOperation } from '../yoga/execute-operation.ts';
 import type { Transport, Yoga } from '../yoga/yoga.ts';
+import { sendPieces, sendPlain } from './json-response.ts';
 
 /**
  * Serves the most common request, a JSON body with a single JSON response, with yoga's execution (parser cache,
@@ -10,11 +12,11 @@ import type { Transport, Yoga } from '../yoga/yoga.ts';
  * or executed. `transport.credentialError` then has the error of the credential, so that yoga does not look it up again.
  */
 export async function serveFastJson(
-  yoga: Yoga,
   request: IncomingMessage,
-  body: Buffer,
   response: ServerResponse,
+  body: Buffer,
   transport: Transport,
+  { yoga, liveness }: { yoga: Yoga; liveness: LivenessLimits },
 ): Promise<boolean> {
   const params = isPlain(request) ? readParams(body) : null;
   if (!params) return false;
@@ -41,8 +43,8 @@ export async function serveFastJson(
     return false;
   }
   const result = await execute(args);
-  response.writeHead(200, { 'content-type': 'application/json; charset=utf-8' });
-  response.end(JSON.stringify(result));
+  if (transport.answer?.isLarge) await sendPieces(response, result, liveness);
+  else sendPlain(response, result, liveness);
   return true;
 }
 

@@ -4,8 +4,10 @@ import type { Logger } from '../../log.ts';
 import { type Cors, couldBeForged, isPageView } from '../cors.ts';
 import { serverLimits } from '../limits.ts';
 import type { EventStreams } from '../live/event-stream.ts';
-import { type LivenessLimits, watchResponse } from '../live/liveness.ts';
+import { type LivenessLimits, onceClosed, watchResponse } from '../live/liveness.ts';
 import type { Authenticator } from '../session/authenticator.ts';
+import { Answer } from '../yoga/answer.ts';
+import type { Answers } from '../yoga/answers.ts';
 import type { Transport, Yoga } from '../yoga/yoga.ts';
 import { readBody, sendBodyError } from './body.ts';
 import { serveFastJson } from './fast-json.ts';
@@ -20,6 +22,7 @@ export interface HttpOptions {
   services: Services;
   authenticator: Authenticator;
   eventStreams: EventStreams;
+  answers: Answers;
   liveness: LivenessLimits;
   /** Throws the reason while the server cannot serve requests. */
   isReady: () => Promise<void>;
@@ -45,8 +48,9 @@ async function route(request: IncomingMessage, response: ServerResponse, options
   const path = (request.url ?? '/').split('?', 1)[0];
   if (path === '/graphql') return serveGraph(request, response, options);
   if (path?.startsWith('/files/')) {
-    if (!(await options.origins.handle(request, response))) await serveFile(request, response, options);
-    return;
+    if (await options.origins.handle(request, response)) return;
+    watchResponse(response, options.liveness);
+    return serveFile(request, response, options);
   }
   if (path === '/health') return sendJson(response, 200, { status: 'ok' });
   if (path === '/ready') return serveReadiness(response, options);
@@ -77,23 +81,30 @@ async function serveGraph(request: IncomingMessage, response: ServerResponse, op
   }
   if (request.method === 'GET' && isPageView(request.headers.accept)) response.setHeaders(pageHeaders);
   const disconnected = new AbortController();
-  response.once('close', () => {
+  const answer = new Answer(options.answers);
+  onceClosed(response, () => {
     if (!response.writableFinished) disconnected.abort();
+    answer.release();
   });
-  const transport: Transport = { disconnected: disconnected.signal };
+  const transport: Transport = { disconnected: disconnected.signal, answer };
   if (request.headers.accept?.includes('text/event-stream')) {
     // Proxies must not buffer events.
     response.setHeader('x-accel-buffering', 'no');
-    watchResponse(response, options.liveness);
   }
-  if (isMultipart(request)) return serveUpload(request, response, transport, options);
+  const { liveness } = options;
+  if (isMultipart(request)) {
+    watchResponse(response, liveness);
+    return serveUpload(request, response, transport, options);
+  }
   const body = await receiveBody(request, response, options);
   if (body === undefined) return;
   if (options.eventStreams.handles(request)) {
+    watchResponse(response, liveness);
     return options.eventStreams.serve(request, response, body?.toString() ?? null);
   }
-  if (body && (await serveFastJson(options.yoga, request, body, response, transport))) return;
+  if (body && (await serveFastJson(request, response, body, transport, options))) return;
   if (body) Object.assign(request, { body });
+  watchResponse(response, liveness);
   await options.yoga(request, response, transport);
 }
 

@@ -18,6 +18,7 @@ export class ClientSocket extends WebSocket {
   start(stream: Socket, liveness: LivenessLimits, finalMessageMs: number): void {
     this.#finalMessageMs = finalMessageMs;
     this.#backpressure = new Backpressure(this, stream);
+    this.once('close', () => this.operations.releaseAnswers());
     watchSocket(this, stream, () => this.operations.lastActiveAt, liveness);
   }
 
