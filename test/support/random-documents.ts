@@ -90,7 +90,9 @@ export class RandomDocuments {
   #field(field: GraphQLField<unknown, unknown>, depth: number): string {
     const type = getNamedType(field.type);
     if (isCompositeType(type) && depth > 4) return '__typename';
-    const args = field.args.filter((arg) => isNonNullType(arg.type) || this.#chance(0.4)).map((arg) => this.#argument(arg));
+    const args = field.args
+      .filter((arg) => isNonNullType(arg.type) || this.#chance(0.4))
+      .map((arg) => this.#argument(arg));
     const alias = this.#chance(0.2) ? `${this.#pick(['a', 'b', 'id', '__proto__', 'constructor'])}: ` : '';
     const list = args.length > 0 ? `(${args.join(', ')})` : '';
     return `${alias}${field.name}${list} ${this.#directive()} ${this.#selection(type, depth + 1)}`;
