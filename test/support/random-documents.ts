@@ -26,18 +26,15 @@ export function seeded(seed: number): () => number {
 const texts = ['', 'x', '文🙂', '\ud800', '\u0000', 'thread_01', 'null', '-1', '__proto__', 'a'.repeat(5000), '"\\\n'];
 const numbers = [0, 1, -1, 5, 101, 2_147_483_647, -2_147_483_648, 4_294_967_296, 1.5, 1e300];
 const odd: unknown[] = [null, true, [], {}, [[]], [null], { a: { b: [] } }, { __proto__: 1 }, ...texts, ...numbers];
-const directives = [
-  '@include(if: true)',
-  '@skip(if: false)',
-  '@skip(if: $odd)',
-  '@defer',
-  '@defer(label: "a")',
-  '@defer(if: $odd, label: "b")',
+/** Directives with the variables that they use. `$count` is a number, `$flag` a truth value. */
+const anywhere = ['@include(if: true)', '@skip(if: false)', '@skip(if: $flag)'];
+const onFragments = [...anywhere, '@defer', '@defer(label: null)', '@defer(if: $flag)'];
+const onLists = [
+  ...anywhere,
   '@stream',
   '@stream(initialCount: 0)',
   '@stream(initialCount: -1)',
-  '@stream(initialCount: $odd)',
-  '@unknown(x: 1)',
+  '@stream(initialCount: $count)',
 ];
 
 /** Documents with variables that mostly fit a schema, with values and directives that mostly do not. */
@@ -47,6 +44,7 @@ export class RandomDocuments {
   readonly #ids: string[];
   #variables: Record<string, unknown> = {};
   #definitions: string[] = [];
+  #aliases = 0;
 
   /** `ids`: of existing nodes. */
   constructor(schema: GraphQLSchema, random: () => number, ids: string[]) {
@@ -57,12 +55,13 @@ export class RandomDocuments {
 
   /** An operation, in one of four cases with a fault in its text. */
   next(): { query: string; variables: Record<string, unknown> } {
-    this.#variables = { odd: this.#pick(odd) };
-    this.#definitions = ['$odd: Int'];
+    this.#variables = {};
+    this.#definitions = [];
     const isMutation = this.#chance(0.3);
     const root = isMutation ? this.#schema.getMutationType() : this.#schema.getQueryType();
     const selection = this.#selection(root as object as { name: string }, 0);
-    const query = `${isMutation ? 'mutation' : 'query'}(${this.#definitions.join(', ')}) ${selection}`;
+    const definitions = this.#definitions.length > 0 ? `(${this.#definitions.join(', ')})` : '';
+    const query = `${isMutation ? 'mutation' : 'query'}${definitions} ${selection}`;
     return { query: this.#chance(0.25) ? this.#damaged(query) : query, variables: this.#variables };
   }
 
@@ -80,7 +79,7 @@ export class RandomDocuments {
     if (!isCompositeType(type)) return '';
     if (!isObjectType(type)) {
       const one = this.#pick(this.#schema.getPossibleTypes(type));
-      return `{ __typename ... on ${one.name} ${this.#directive()} ${this.#selection(one, depth + 1)} }`;
+      return `{ __typename ... on ${one.name} ${this.#directive(onFragments)} ${this.#selection(one, depth + 1)} }`;
     }
     const fields = Object.values(type.getFields());
     const chosen = Array.from({ length: depth === 0 ? 1 : 3 }, () => this.#field(this.#pick(fields), depth));
@@ -93,19 +92,31 @@ export class RandomDocuments {
     const args = field.args
       .filter((arg) => isNonNullType(arg.type) || this.#chance(0.4))
       .map((arg) => this.#argument(arg));
-    const alias = this.#chance(0.2) ? `${this.#pick(['a', 'b', 'id', '__proto__', 'constructor'])}: ` : '';
     const list = args.length > 0 ? `(${args.join(', ')})` : '';
-    return `${alias}${field.name}${list} ${this.#directive()} ${this.#selection(type, depth + 1)}`;
+    // Fields of the same name and other arguments would not be valid.
+    this.#aliases += 1;
+    const alias = list || this.#chance(0.1) ? `${this.#pick(['a', '__proto__', 'constructor'])}${this.#aliases}: ` : '';
+    const isList = isListType(isNonNullType(field.type) ? field.type.ofType : field.type);
+    const directive = this.#directive(isList && depth > 0 ? onLists : anywhere);
+    return `${alias}${field.name}${list} ${directive} ${this.#selection(type, depth + 1)}`;
   }
 
-  #directive(): string {
-    return this.#chance(0.15) ? this.#pick(directives) : '';
+  #directive(known: readonly string[]): string {
+    if (!this.#chance(0.2)) return '';
+    const directive = this.#pick(known);
+    if (directive.includes('$flag')) this.#define('flag', 'Boolean = true', this.#pick([true, false]));
+    if (directive.includes('$count')) this.#define('count', 'Int', this.#pick([...numbers, null]));
+    return directive;
+  }
+
+  #define(name: string, type: string, value: unknown): void {
+    if (!(name in this.#variables)) this.#definitions.push(`$${name}: ${type}`);
+    this.#variables[name] = value;
   }
 
   #argument({ name, type }: GraphQLArgument): string {
     const variable = `v${this.#definitions.length}`;
-    this.#definitions.push(`$${variable}: ${type}`);
-    this.#variables[variable] = this.#value(type, 0);
+    this.#define(variable, String(type), this.#value(type, 0));
     return `${name}: $${variable}`;
   }
 
