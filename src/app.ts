@@ -1,9 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { MemoryBudget } from './async/memory-budget.ts';
-import { untilAborted } from './async/until-aborted.ts';
 import type { Bus } from './bus/bus.ts';
 import { MemoryBus } from './bus/memory.ts';
 import { postgresLink } from './bus/postgres.ts';
@@ -19,22 +16,18 @@ import { PostgresProbe } from './db/postgres-probe.ts';
 import { isUnavailable } from './db/unavailable.ts';
 import type { Vacuum } from './db/vacuum.ts';
 import { openVectors } from './db/vectors.ts';
-import { KeyUsage } from './domain/access/key-usage.ts';
 import { SigningKeys } from './domain/access/signing-key.ts';
 import type { Services } from './domain/context.ts';
-import { UnavailableError } from './domain/error.ts';
 import { FileLinks } from './domain/file/file-link.ts';
-import { UploadRooms } from './domain/file/file-room.ts';
 import { ThreadFeeds } from './domain/follow/thread-feeds.ts';
 import { releaseAllLeases } from './domain/run/lease.ts';
 import { releaseAllIngestions } from './domain/search/ingest-claim.ts';
 import { Worker } from './engine/worker.ts';
 import { DiskFileStore } from './files/disk.ts';
 import { Staging } from './files/staging.ts';
-import { buildSchema } from './graphql/schema/schema.ts';
+import { listen } from './listen.ts';
 import { createLog, type Logger } from './log.ts';
 import { Offload } from './offload/offload.ts';
-import { openFreeSpace } from './open-free-space.ts';
 import { openAdminKey, openVault } from './open-secrets.ts';
 import type { Embedder } from './providers/embedder.ts';
 import { openEmbedder } from './providers/embedding-model.ts';
@@ -45,16 +38,6 @@ import { openProviders, type Providers } from './providers/vendors.ts';
 import { BossQueue } from './queue/pg-boss.ts';
 import { SecretFiles } from './secret/secret-files.ts';
 import type { Vault } from './secret/vault.ts';
-import { Cors } from './server/cors.ts';
-import { createHttpServer } from './server/http/http.ts';
-import { EventStreams } from './server/live/event-stream.ts';
-import { serveWebSocket } from './server/live/websocket.ts';
-import { Authenticator } from './server/session/authenticator.ts';
-import { Oidc } from './server/session/oidc.ts';
-import { Quota } from './server/session/quota.ts';
-import { SharedResults } from './server/yoga/shared-results.ts';
-import { maskError } from './server/yoga/use-error-codes.ts';
-import { createGraphServer } from './server/yoga/yoga.ts';
 import { HostPolicy } from './tools/plugin/address.ts';
 import { DocumentReader } from './tools/plugin/document-reader.ts';
 import { Plugins } from './tools/plugin/plugin-reader.ts';
@@ -102,9 +85,6 @@ interface Start {
   readonly closing: Closing;
 }
 
-/** The requests with files that may be open at a time. Each holds a file descriptor and disk space. */
-const uploadQuota = { key: 100, user: 5 };
-
 /** Opens and starts all parts of a server. Throws ConfigError, UnknownModelError or DataDirInUseError with a line to show. */
 export async function startApp(config: Config, secrets: Secrets, overrides: Overrides = {}): Promise<App> {
   const log = overrides.log ?? createLog(config.logLevel, isUnavailable);
@@ -140,7 +120,7 @@ async function open(start: Start): Promise<App> {
   };
   const adminKey = await openAdminKey(secrets, secretFiles, services);
   if (role !== 'api') await startWorker(start, services, python, vacuum);
-  const url = role === 'worker' ? null : await listen(start, services);
+  const url = role === 'worker' ? null : await listen(start, services, databaseFolder(start));
   const stop = () => closing.run(log, config.shutdownMs);
   return { url, ...adminKey, models, services, stop, [Symbol.asyncDispose]: async () => void (await stop()) };
 }
@@ -270,61 +250,6 @@ async function startWorker(
   if (config.tools.python.ready > 0) python.warmUp();
 }
 
-/** Starts the HTTP and WebSocket server. Returns its origin. */
-async function listen(start: Start, services: Services): Promise<string> {
-  const { config, closing } = start;
-  const { log, database, availability, queue } = services;
-  const databaseFolder = start.secrets.databaseUrl || start.overrides.inMemory ? null : config.dataDir;
-  const freeSpace = await openFreeSpace(config, { files: services.staging.folder, database: databaseFolder }, log);
-  closing.add('free space', async () => freeSpace.close());
-  const usage = new KeyUsage(database, log);
-  closing.add('key usage', () => usage.close());
-  const externalTokens = config.oidc && new Oidc(config.oidc, log);
-  const quota = new Quota({ ...config.quota, upload: uploadQuota });
-  const authenticator = new Authenticator({ services, externalTokens, usage, quota });
-  closing.add('authenticator', async () => authenticator.close());
-  const origins = new Cors(config.corsOrigins);
-  const { graphiql, introspection, maxBodyBytes } = config;
-  const timing = config.timing.socket;
-  const liveness = { ...config.liveness, pingMs: timing.livenessMs };
-  const results = new SharedResults(maskError(log), availability);
-  const memory = new MemoryBudget(config.requestMemoryBytes);
-  const flags = { graphiql, introspection };
-  const yoga = createGraphServer({
-    schema: buildSchema(),
-    authenticator,
-    results,
-    log,
-    isFull: freeSpace.isDatabaseFull,
-    ...flags,
-  });
-  const isReady = async () => {
-    freeSpace.require();
-    if (availability.isAway) throw new UnavailableError();
-    const answers = Promise.all([database.$queryRaw`SELECT 1`, queue.ping()]);
-    await untilAborted(answers, AbortSignal.timeout(config.timing.database.readyMs));
-  };
-  const eventStreams = new EventStreams({ yoga, authenticator, results, log, timing });
-  const { files: uploads, connections } = config;
-  const parts = { yoga, services, authenticator, eventStreams, origins, isReady };
-  const receiving = { maxBodyBytes, memory, uploads, uploadRooms: new UploadRooms(), freeSpace: freeSpace.files };
-  const server = createHttpServer({ ...parts, ...receiving, connections, liveness, log });
-  const bounds = { maxPayloadBytes: maxBodyBytes, memory, liveness, timing };
-  const sockets = serveWebSocket(server, { yoga, authenticator, results, origins, log, ...bounds });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(config.port, config.host, resolve);
-  });
-  closing.add('HTTP server', async () => {
-    const closed = new Promise((resolve) => server.close(resolve));
-    await sockets.close();
-    await yoga.dispose();
-    server.closeAllConnections();
-    await closed;
-  });
-  const { port } = server.address() as AddressInfo;
-  const host = config.host.includes(':') ? `[${config.host}]` : config.host;
-  const url = `http://${host}:${port}`;
-  services.fileLinks.reachedAt(url);
-  return url;
-}
+/** The folder of the embedded database; null: the database is in memory or on a server. */
+const databaseFolder = ({ config, secrets, overrides }: Start) =>
+  secrets.databaseUrl || overrides.inMemory ? null : config.dataDir;

@@ -122,6 +122,15 @@ const limits = {
       'Open connections from one address; 0: no limit.',
     ),
   },
+  response: {
+    bytes: setting('MAX_RESPONSE_BYTES', bytes(1e5, 2.5e8), 16e6, 'Maximum size of a response as JSON.'),
+    memoryBytes: setting(
+      'MAX_RESPONSE_MEMORY_BYTES',
+      bytes(1e6, 1e11),
+      256e6,
+      'Total size of the responses that are made or sent.',
+    ),
+  },
   quota: {
     socket: {
       key: setting('MAX_SOCKETS_PER_KEY', whole(1, 1e6), 10_000, 'Open sockets and event streams of a key.'),

@@ -11,6 +11,7 @@ import type { Upload } from '../files/upload.ts';
 import { idKind } from '../id.ts';
 import type { GraphContext } from './context.ts';
 import { operationLimits } from './limits.ts';
+import { meterPlugin } from './meter-plugin.ts';
 import { complexityOf, tooComplex } from './operation-cost.ts';
 import { permissionsPlugin } from './permissions-plugin.ts';
 
@@ -41,7 +42,15 @@ export const builder = new SchemaBuilder<{
   Connection: { totalCount: () => Promise<number> };
 }>({
   // The permissions plugin runs inside the errors plugin, so its ForbiddenError becomes a member of the result unions.
-  plugins: [ErrorsPlugin, ComplexityPlugin, RelayPlugin, PrismaPlugin, SimpleObjectsPlugin, permissionsPlugin],
+  plugins: [
+    ErrorsPlugin,
+    ComplexityPlugin,
+    RelayPlugin,
+    PrismaPlugin,
+    SimpleObjectsPlugin,
+    meterPlugin,
+    permissionsPlugin,
+  ],
   defaultFieldNullability: false,
   errors: { defaultTypes: [], directResult: true },
   complexity: {

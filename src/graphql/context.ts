@@ -18,11 +18,19 @@ export interface Access {
   watch(): Watched;
 }
 
+/** Counts the size of an answer while it is made. */
+export interface AnswerMeter {
+  /** Counts characters of the answer. Throws the error for an answer that is too large or finds no memory. */
+  count(characters: number): void;
+}
+
 /** The context of resolvers: the domain context, and batched loading for data that plugin-prisma does not load. */
 export interface GraphContext extends DomainContext {
   /** Aborts when the client disconnects. */
   readonly signal: AbortSignal;
   readonly access: Access;
+  /** Of a query or mutation; events have none. */
+  readonly meter?: AnswerMeter;
   /** Loads a key with a batch function. A key is read once per request, or once per event of a subscription. */
   load<Key, Value>(batch: Batch<Key, Value>, key: Key): Promise<Value>;
   /** Clears the loaded values. Subscriptions call it between events. */

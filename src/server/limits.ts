@@ -32,6 +32,18 @@ export const serverLimits = {
   socketResults: 100,
   /** Bytes buffered for a WebSocket client that does not read; one more event per operation can be pending. */
   socketBufferedBytes: 1_048_576,
+  /** Characters of a response that is serialized at once; a longer one is written in pieces and takes shared memory. */
+  plainResponse: 65_536,
+  /** The part of `MAX_RESPONSE_MEMORY_BYTES` that the responses of one API key may take. */
+  keyMemoryShare: 0.5,
+  /** The part of `MAX_RESPONSE_MEMORY_BYTES` that the responses of one end user may take. */
+  userMemoryShare: 0.125,
+  /** Errors in one response. */
+  errors: 100,
+  /** Characters of the message of an error in a response. */
+  errorMessage: 1000,
+  /** Places in the document that an error names. */
+  errorPlaces: 10,
   /** Queries and mutations on one reserved event stream whose results the client has not received. */
   streamResults: 100,
   /** Characters in the variables of a subscription as JSON, which stay in memory while it is open. */

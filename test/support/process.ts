@@ -55,12 +55,13 @@ export class ServerProcess {
     return new ServerProcess(this.dataDir, { ...this.#environment, ...environment });
   }
 
-  get url(): string {
-    return this.#url;
+  /** The id of its process; it has been started. */
+  get pid(): number {
+    return this.#child?.pid as number;
   }
 
-  get pid(): number | undefined {
-    return this.#child?.pid;
+  get url(): string {
+    return this.#url;
   }
 
   /** Starts the process; resolves when it is ready. */

@@ -1,8 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { BREAK, type DocumentNode, type ExecutionArgs, type ExecutionResult, visit } from 'graphql';
+import type { LivenessLimits } from '../live/liveness.ts';
 import { httpOf } from '../session/request-error.ts';
 import { type OperationParams, prepareOperation } from '../yoga/execute-operation.ts';
 import type { Transport, Yoga } from '../yoga/yoga.ts';
+import { sendPieces, sendPlain } from './json-response.ts';
 
 /**
  * Serves the most common request, a JSON body with a single JSON response, with yoga's execution (parser cache,
@@ -11,11 +13,11 @@ import type { Transport, Yoga } from '../yoga/yoga.ts';
  * or executed. `transport.credentialError` then has the error of the credential, so that yoga does not look it up again.
  */
 export async function serveFastJson(
-  yoga: Yoga,
   request: IncomingMessage,
-  body: Buffer,
   response: ServerResponse,
+  body: Buffer,
   transport: Transport,
+  { yoga, liveness }: { yoga: Yoga; liveness: LivenessLimits },
 ): Promise<boolean> {
   const params = isPlain(request) ? readParams(body) : null;
   if (!params) return false;
@@ -43,8 +45,10 @@ export async function serveFastJson(
   }
   const result = await execute(args);
   const { status, headers } = httpOf(result);
-  response.writeHead(status, { ...headers, 'content-type': 'application/json; charset=utf-8' });
-  response.end(JSON.stringify(result));
+  response.statusCode = status;
+  response.setHeaders(new Map(Object.entries(headers)));
+  if (transport.answer?.isLarge) await sendPieces(response, result, liveness);
+  else sendPlain(response, result, liveness);
   return true;
 }
 

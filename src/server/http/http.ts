@@ -3,9 +3,11 @@ import { isUnavailable } from '../../db/unavailable.ts';
 import { UnavailableError } from '../../domain/error.ts';
 import { type Cors, couldBeForged, isPageView } from '../cors.ts';
 import { serverLimits } from '../limits.ts';
-import { type LivenessLimits, watchResponse } from '../live/liveness.ts';
+import { onceClosed, watchResponse } from '../live/liveness.ts';
 import { endInOutage } from '../live/outage.ts';
 import { errorResponse } from '../session/request-error.ts';
+import { Answer } from '../yoga/answer.ts';
+import type { Answers } from '../yoga/answers.ts';
 import { maskError } from '../yoga/use-error-codes.ts';
 import type { Transport } from '../yoga/yoga.ts';
 import { acceptPipelined, boundConnections, type ConnectionLimits } from './connections.ts';
@@ -15,7 +17,7 @@ import { pageHeaders } from './page-headers.ts';
 import { type PostOptions, servePost } from './post-route.ts';
 
 export interface HttpOptions extends PostOptions {
-  liveness: LivenessLimits;
+  answers: Answers;
   connections: ConnectionLimits;
   /** Throws the reason while the server cannot serve requests. */
   isReady: () => Promise<void>;
@@ -53,8 +55,9 @@ async function route(request: IncomingMessage, response: ServerResponse, options
   if (path === '/graphql') return serveGraph(request, response, options);
   if (path?.startsWith('/files/')) {
     if (options.services.availability.isLongAway) throw new UnavailableError();
-    if (!(await options.origins.handle(request, response))) await serveFile(request, response, options);
-    return;
+    if (await options.origins.handle(request, response)) return;
+    watchResponse(response, options.liveness);
+    return serveFile(request, response, options);
   }
   if (path === '/health') return sendJson(response, 200, { status: 'ok' });
   if (path === '/ready') return serveReadiness(response, options);
@@ -105,17 +108,19 @@ async function serveGraph(request: IncomingMessage, response: ServerResponse, op
   if (availability.isLongAway && !isPageView(request.headers.accept)) throw new UnavailableError();
   if (request.method === 'GET' && isPageView(request.headers.accept)) response.setHeaders(pageHeaders);
   const disconnected = new AbortController();
-  response.once('close', () => {
+  const answer = new Answer(options.answers);
+  onceClosed(response, () => {
     if (!response.writableFinished) disconnected.abort();
+    answer.release();
   });
-  const transport: Transport = { disconnected: disconnected.signal };
+  const transport: Transport = { disconnected: disconnected.signal, answer };
   if (request.headers.accept?.includes('text/event-stream')) {
     // Proxies must not buffer events.
     response.setHeader('x-accel-buffering', 'no');
-    watchResponse(response, options.liveness);
     endInOutage(response, availability, options.eventStreams.handles(request));
   }
   if (request.method === 'POST') return servePost(request, response, transport, options);
+  watchResponse(response, options.liveness);
   if (options.eventStreams.handles(request)) return options.eventStreams.serve(request, response, null);
   await options.yoga(request, response, transport);
 }

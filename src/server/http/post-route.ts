@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { MemoryBudget } from '../../async/memory-budget.ts';
 import type { EventStreams } from '../live/event-stream.ts';
+import { type LivenessLimits, watchResponse } from '../live/liveness.ts';
 import { errorResponse } from '../session/request-error.ts';
 import { maskError } from '../yoga/use-error-codes.ts';
 import type { Transport } from '../yoga/yoga.ts';
@@ -14,6 +15,7 @@ import { serveUpload, type UploadRouteOptions } from './upload-route.ts';
 
 export interface PostOptions extends UploadRouteOptions {
   eventStreams: EventStreams;
+  liveness: LivenessLimits;
   /** Shared by all bodies of requests. */
   memory: MemoryBudget;
 }
@@ -31,6 +33,7 @@ export async function servePost(
   const admission = await admit(request, options.authenticator, options.maxBodyBytes);
   if (isMultipart(request)) {
     if (!admission.session) return refuse(request, response, admission, options);
+    watchResponse(response, options.liveness);
     return serveUpload(request, response, transport, { ...options, session: admission.session });
   }
   // A credential can end while its body arrives: yoga then authenticates it again.
@@ -90,9 +93,13 @@ async function serveBody(
   transport: Transport,
   options: PostOptions,
 ): Promise<void> {
-  const { eventStreams, yoga } = options;
-  if (eventStreams.handles(request)) return eventStreams.serve(request, response, body.toString());
-  if (await serveFastJson(yoga, request, body, response, transport)) return;
+  const { eventStreams, liveness, yoga } = options;
+  if (eventStreams.handles(request)) {
+    watchResponse(response, liveness);
+    return eventStreams.serve(request, response, body.toString());
+  }
+  if (await serveFastJson(request, response, body, transport, options)) return;
   Object.assign(request, { body });
+  watchResponse(response, liveness);
   await yoga(request, response, transport);
 }

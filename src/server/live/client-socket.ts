@@ -23,6 +23,7 @@ export class ClientSocket extends WebSocket {
     this.#finalMessageMs = timing.finalMessageMs;
     this.#incoming = new IncomingMessages(this, stream, memory, timing.messageMs);
     this.#backpressure = new Backpressure(this, stream);
+    this.once('close', () => this.operations.releaseAnswers());
     watchSocket(this, stream, () => this.operations.lastActiveAt, liveness);
   }
 

@@ -9,6 +9,8 @@ import type { Authenticator } from '../session/authenticator.ts';
 import { requestCredential } from '../session/request-credential.ts';
 import { errorResponse, requestError } from '../session/request-error.ts';
 import type { Session } from '../session/session.ts';
+import { Answer } from '../yoga/answer.ts';
+import type { Answers } from '../yoga/answers.ts';
 import { executors, isSubscription, type OperationParams, sessionOperation } from '../yoga/execute-operation.ts';
 import type { SharedResults } from '../yoga/shared-results.ts';
 import { maskError } from '../yoga/use-error-codes.ts';
@@ -39,6 +41,7 @@ type Context = Record<PropertyKey, unknown>;
 export class EventStreams {
   readonly #yoga: Yoga;
   readonly #authenticator: Authenticator;
+  readonly #answers: Answers;
   readonly #timing: Timing['socket'];
   readonly #mask: (error: unknown) => Error;
   readonly #onError: (error: unknown) => void;
@@ -51,12 +54,14 @@ export class EventStreams {
     yoga: Yoga;
     authenticator: Authenticator;
     results: SharedResults;
+    answers: Answers;
     log: Logger;
     timing: Timing['socket'];
   }) {
     const { log } = options;
     this.#yoga = options.yoga;
     this.#authenticator = options.authenticator;
+    this.#answers = options.answers;
     this.#timing = options.timing;
     this.#mask = maskError(log);
     this.#onError = (error) => log.error({ err: error }, 'event stream failed');
@@ -71,8 +76,8 @@ export class EventStreams {
         Symbol.asyncIterator in result
           ? withErrorResults(result as AsyncIterable<ExecutionResult>, this.#mask)
           : undefined,
-      onNext: async (_ctx, request) => void (await this.#streamOf(request)?.sendLock.acquire()),
-      onComplete: (_ctx, request) => void this.#streamOf(request)?.results.delete(request),
+      onNext: async (_ctx, request) => void (await this.#streamOf(request)?.beforeResult(request)),
+      onComplete: (_ctx, request) => this.#streamOf(request)?.complete(request),
     });
   }
 
@@ -87,7 +92,7 @@ export class EventStreams {
     const [events, { status, statusText, headers }] = await this.#handle(sse);
     const stream = this.#streamOf(sse);
     // Only an accepted operation has a result on the stream.
-    if (status !== 202) stream?.results.delete(sse);
+    if (status !== 202) stream?.complete(sse);
     else if (request.method === 'POST') stream?.countOperation();
     if (status !== 201) this.#reserved.get(sse)?.closed.abort();
     response.writeHead(status, statusText, { ...headers, 'x-accel-buffering': 'no' });
@@ -164,9 +169,10 @@ export class EventStreams {
       const session = await this.#openSession(request);
       const stream = this.#streamOf(request);
       const closed = stream?.closed.signal ?? AbortSignal.abort();
-      const args = await sessionOperation(this.#yoga, session, closed, params);
+      const answer = new Answer(this.#answers);
+      const args = await sessionOperation(this.#yoga, session, closed, answer, params);
       if (!('document' in args)) return errorResult(args);
-      if (!isSubscription(args)) stream?.results.add(request);
+      if (!isSubscription(args)) stream?.expectResult(request, answer);
       return args as ExecutionArgs & OperationArgs<Context>;
     } catch (error) {
       return errorResult([this.#mask(requestError(error)) as GraphQLError]);

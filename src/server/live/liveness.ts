@@ -58,17 +58,26 @@ export function watchSocket(
   socket.once('close', () => clearInterval(timer));
 }
 
-/** Destroys a response whose buffered bytes have not been read for `silentMs`. */
+/** Destroys the connection of a response whose buffered bytes have not been read for `silentMs`. */
 export function watchResponse(response: ServerResponse, { pingMs, silentMs }: LivenessLimits): void {
-  const { socket } = response;
-  if (!socket) return;
+  const { socket } = response.req;
   const buffered = () => socket.writableLength;
   const hasProgress = readProgress(socket, buffered);
   let stalledChecks = 0;
   const check = () => {
     stalledChecks = buffered() === 0 || hasProgress() ? 0 : stalledChecks + 1;
-    if (stalledChecks * pingMs > silentMs) response.destroy();
+    if (stalledChecks * pingMs > silentMs) socket.destroy();
   };
   const timer = setInterval(check, pingMs).unref();
-  response.once('close', () => clearInterval(timer));
+  onceClosed(response, () => clearInterval(timer));
+}
+
+/** Calls `done` when a response has been sent or cannot be sent any more. It can be called twice. */
+export function onceClosed(response: ServerResponse, done: () => void): void {
+  response.once('close', done);
+  if (response.socket) return;
+  // A response that waits for an earlier one on the same connection has no `close` event when the connection closes.
+  const { socket } = response.req;
+  socket.once('close', done);
+  response.once('close', () => socket.off('close', done));
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import type { Session } from '../session/session.ts';
+import type { Answer } from '../yoga/answer.ts';
 import { SendLock } from './send-lock.ts';
 
 /** An event stream with the results of many operations, from its reservation until it closes. */
@@ -14,12 +15,51 @@ export class ReservedStream {
   readonly sendLock = new SendLock();
   /** The requests of queries and mutations whose results have not been sent. */
   readonly results = new Set<object>();
+  readonly #answers = new Map<object, Answer>();
+  /** The request whose result is being written. */
+  #writing: object | null = null;
   #accepted = 0;
   #completed = 0;
   #onIdle: (() => void) | null = null;
 
   constructor(session: Session) {
     this.session = session;
+    this.closed.signal.addEventListener('abort', () => this.#releaseAll());
+  }
+
+  /** Counts the result of a query or mutation, and keeps the memory of its answer, until it has been sent. */
+  expectResult(request: object, answer: Answer): void {
+    this.results.add(request);
+    this.#answers.set(request, answer);
+    if (this.closed.signal.aborted) this.#releaseAll();
+  }
+
+  /** Resolves when the next result of a request can be sent. */
+  async beforeResult(request: object): Promise<void> {
+    await this.sendLock.acquire();
+    this.#writing = request;
+  }
+
+  /** An operation has no further results. Its last one can still be under way to the client. */
+  complete(request: object): void {
+    this.results.delete(request);
+    if (this.#writing !== request) this.#release(request);
+  }
+
+  #onWritten(): void {
+    const request = this.#writing;
+    this.#writing = null;
+    if (request && !this.results.has(request)) this.#release(request);
+    this.sendLock.release();
+  }
+
+  #release(request: object): void {
+    this.#answers.get(request)?.release();
+    this.#answers.delete(request);
+  }
+
+  #releaseAll(): void {
+    for (const request of this.#answers.keys()) this.#release(request);
   }
 
   /** Counts an operation that will complete on the stream. */
@@ -58,7 +98,7 @@ export class ReservedStream {
       for await (const event of events) {
         if (response.closed) break;
         await write(response, event);
-        if (event.startsWith('event: next')) this.sendLock.release();
+        if (event.startsWith('event: next')) this.#onWritten();
         if (!event.startsWith('event: complete')) continue;
         this.#completed += 1;
         this.#checkIdle();

@@ -1,6 +1,7 @@
 import type { ExecutionArgs } from 'graphql';
 import { RateLimitedError } from '../../domain/error.ts';
 import { serverLimits } from '../limits.ts';
+import type { Answer } from '../yoga/answer.ts';
 import { isSubscription } from '../yoga/execute-operation.ts';
 
 const tooMany = (limit: number) =>
@@ -15,6 +16,7 @@ const tooMany = (limit: number) =>
 export class SocketOperations {
   readonly #idByPayload = new Map<object, string>();
   readonly #ids = new Set<string>();
+  readonly #answers = new Map<object, Answer>();
   /** The payloads of queries and mutations. */
   readonly #results = new Set<object>();
   #lastEndedAt = Date.now();
@@ -28,10 +30,11 @@ export class SocketOperations {
     return this.#ids.size > 0 ? Date.now() : this.#lastEndedAt;
   }
 
-  /** Counts an operation until `end`. */
-  begin(id: string, payload: object): void {
+  /** Counts an operation until `end`, which releases its answer. */
+  begin(id: string, payload: object, answer: Answer): void {
     this.#idByPayload.set(payload, id);
     this.#ids.add(id);
+    this.#answers.set(payload, answer);
   }
 
   /** Throws RateLimitedError if too many operations are under way. */
@@ -46,10 +49,18 @@ export class SocketOperations {
     this.#results.add(payload);
   }
 
+  /** Releases all answers: the socket has closed. */
+  releaseAnswers(): void {
+    for (const answer of this.#answers.values()) answer.release();
+    this.#answers.clear();
+  }
+
   /** Has no effect for an operation that has ended already. */
   end(payload: object): void {
     const id = this.#idByPayload.get(payload);
     if (id === undefined) return;
+    this.#answers.get(payload)?.release();
+    this.#answers.delete(payload);
     this.#idByPayload.delete(payload);
     this.#ids.delete(id);
     this.#results.delete(payload);

@@ -9,6 +9,8 @@ import type { Logger } from '../../log.ts';
 import type { Authenticator } from '../session/authenticator.ts';
 import { paramsCredential } from '../session/request-credential.ts';
 import { requestError } from '../session/request-error.ts';
+import { Answer } from '../yoga/answer.ts';
+import type { Answers } from '../yoga/answers.ts';
 import { executors, sessionOperation } from '../yoga/execute-operation.ts';
 import type { SharedResults } from '../yoga/shared-results.ts';
 import { maskError } from '../yoga/use-error-codes.ts';
@@ -22,6 +24,7 @@ interface WebSocketOptions extends AcceptOptions {
   yoga: Yoga;
   authenticator: Authenticator;
   results: SharedResults;
+  answers: Answers;
   log: Logger;
 }
 
@@ -96,7 +99,7 @@ function connectionHandler({ authenticator, timing, log }: WebSocketOptions): No
   };
 }
 
-function operationHandler({ yoga, log }: WebSocketOptions): NonNullable<Handlers['onSubscribe']> {
+function operationHandler({ yoga, answers, log }: WebSocketOptions): NonNullable<Handlers['onSubscribe']> {
   const mask = maskError(log);
   return async ({ extra }, id, payload) => {
     const socket = socketOf(extra);
@@ -104,12 +107,13 @@ function operationHandler({ yoga, log }: WebSocketOptions): NonNullable<Handlers
     const { operations } = socket;
     if (operations.has(id)) socket.close(closeCode.idTaken, 'Subscriber already exists');
     if (socket.readyState !== WebSocket.OPEN) return [closing];
-    operations.begin(id, payload);
+    const answer = new Answer(answers);
+    operations.begin(id, payload, answer);
     try {
       operations.requireRoom();
       const credential = paramsCredential(payload.extensions ?? undefined);
       const opened = await session.forOperation(credential);
-      const args = await sessionOperation(yoga, opened, session.closed, payload);
+      const args = await sessionOperation(yoga, opened, session.closed, answer, payload);
       if ('document' in args) operations.expectResult(payload, args);
       else operations.end(payload);
       return args;

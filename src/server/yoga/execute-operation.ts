@@ -8,6 +8,7 @@ import {
 } from 'graphql';
 import { type GraphContext, graphContext } from '../../graphql/context.ts';
 import type { Session } from '../session/session.ts';
+import type { Answer } from './answer.ts';
 import type { SharedResults } from './shared-results.ts';
 import type { Anonymous } from './use-authentication.ts';
 import { invalid } from './use-error-codes.ts';
@@ -65,16 +66,18 @@ export function prepareOperation(
 
 /**
  * The arguments to execute an operation of a session with, for a server with the functions of `executors`; or the errors
- * that refuse it. `disconnected` aborts when the client disconnects. Throws as `prepareOperation` does.
+ * that refuse it. `disconnected` aborts when the client disconnects; the caller releases `answer` when it has sent the
+ * result. Throws as `prepareOperation` does.
  */
 export async function sessionOperation(
   yoga: Yoga,
   session: Session,
   disconnected: AbortSignal,
+  answer: Answer,
   params: OperationParams,
 ): Promise<ExecutionArgs | readonly GraphQLError[]> {
   const socket = graphContext(session.context, session, disconnected);
-  const prepared = prepareOperation(yoga, { socket }, params);
+  const prepared = prepareOperation(yoga, { socket, answer }, params);
   if ('errors' in prepared) return prepared.errors;
   // The plugins behind `execute` are bound to this operation, so it travels with the arguments.
   return { ...prepared.argsWith(await prepared.createContext()), rootValue: { execute: prepared.execute } };

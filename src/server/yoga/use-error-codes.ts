@@ -5,6 +5,7 @@ import { DomainError, UnavailableError } from '../../domain/error.ts';
 import { codedError } from '../../graphql/schema/error.ts';
 import { newRequestId } from '../../id.ts';
 import type { Logger } from '../../log.ts';
+import { serverLimits } from '../limits.ts';
 import { withHttp } from '../session/request-error.ts';
 
 /** Adds the code of validation errors. `useLimits` adds the codes of parse errors. */
@@ -21,10 +22,24 @@ export function useErrorCodes(): Plugin {
 /** The error with the code of a document that is not valid. */
 export const invalid = (error: GraphQLError) => withCode(error, 'GRAPHQL_VALIDATION_FAILED');
 
+/** The error with a code. graphql-js names all places of a conflict, however many. */
 function withCode(error: GraphQLError, code: string): GraphQLError {
   const { message, nodes, source, positions, path, originalError } = error;
-  const extensions = { ...error.extensions, code };
-  return new GraphQLError(message, { nodes, source, positions, path, originalError, extensions });
+  const { errorPlaces } = serverLimits;
+  return new GraphQLError(short(message), {
+    nodes: nodes?.slice(0, errorPlaces),
+    source,
+    positions: positions?.slice(0, errorPlaces),
+    path,
+    originalError,
+    extensions: { ...error.extensions, code },
+  });
+}
+
+/** A message without most of a long value in it: graphql-js repeats values that it refuses. */
+function short(message: string): string {
+  const { errorMessage } = serverLimits;
+  return message.length > errorMessage ? `${message.slice(0, errorMessage)} …` : message;
 }
 
 /**
@@ -62,12 +77,13 @@ function withPublicCode(error: GraphQLError, original: GraphQLError): GraphQLErr
   // BAD_REQUEST is yoga's code for requests that break GraphQL over HTTP. graphql-js sets no code for variables of a wrong
   // type and unknown operation names.
   if (code === undefined || code === 'BAD_REQUEST') return withCode(error, 'BAD_USER_INPUT');
-  return error.extensions?.code ? error : atPathOf(error, original);
+  if (!error.extensions?.code) return atPathOf(error, original);
+  return short(error.message) === error.message ? error : withCode(error, code as string);
 }
 
 /** `shown` with the path and location of `error` in the response. */
 function atPathOf(error: unknown, shown: GraphQLError): GraphQLError {
   if (!(error instanceof GraphQLError)) return shown;
   const { nodes, positions, path, source } = error;
-  return new GraphQLError(shown.message, { nodes, positions, path, source, extensions: shown.extensions });
+  return new GraphQLError(short(shown.message), { nodes, positions, path, source, extensions: shown.extensions });
 }

@@ -2,33 +2,59 @@ import { type DocumentNode, GraphQLError, type ParseOptions, parse, type Source 
 import type { Plugin } from 'graphql-yoga';
 import { operationLimits } from '../../graphql/limits.ts';
 import { maxAliases, tooComplexError } from '../../graphql/operation-cost.ts';
+import { comparisonCost, isNestedDeeper } from './document-size.ts';
 import { maxIntrospectionCost } from './introspection-cost.ts';
 import { invalid } from './use-error-codes.ts';
+import { variablesError } from './variables.ts';
 
-/** Parses a document of limited length. Throws a coded error for a longer one and for a syntax error. */
+/** Parses a document within the limits. Throws a coded error for one beyond them and for a syntax error. */
 function parseBounded(source: string | Source, options?: ParseOptions): DocumentNode {
-  const { length } = typeof source === 'string' ? source : source.body;
-  if (length > operationLimits.length)
-    throw tooComplexError(`The query has ${length} characters; the limit is ${operationLimits.length}.`);
+  const body = typeof source === 'string' ? source : source.body;
+  const { length, brackets, tokens, comparisons } = operationLimits;
+  if (body.length > length) throw tooComplexError(`The query has ${body.length} characters; the limit is ${length}.`);
+  if (isNestedDeeper(body, brackets))
+    throw tooComplexError(
+      `The brackets of the query nest deeper than the limit of ${brackets}. Send values as variables.`,
+    );
+  const document = parseTokens(source, { ...options, maxTokens: tokens });
+  if (comparisonCost(document) <= comparisons) return document;
+  throw repeatsTooOften();
+}
+
+const repeatsTooOften = () =>
+  tooComplexError('The query repeats fields or fragments too often. Split it into several queries.');
+
+function parseTokens(source: string | Source, options: ParseOptions & { maxTokens: number }): DocumentNode {
+  const { maxTokens } = options;
   try {
-    return parse(source, { ...options, maxTokens: operationLimits.tokens });
+    return parse(source, options);
   } catch (error) {
     if (!(error instanceof GraphQLError)) throw error;
-    const hasTooManyTokens = error.message.includes(`more that ${operationLimits.tokens} tokens`);
+    const hasTooManyTokens = error.message.includes(`more that ${maxTokens} tokens`);
     const howTo = 'Send values as variables, or split the query.';
     throw hasTooManyTokens
-      ? tooComplexError(`The query has more than the limit of ${operationLimits.tokens} tokens. ${howTo}`)
+      ? tooComplexError(`The query has more than the limit of ${maxTokens} tokens. ${howTo}`)
       : invalid(error);
   }
 }
 
-/** Limits the length, aliases and introspection of a document. The schema limits its depth and cost. */
+/**
+ * Limits the length, nesting, repetition, aliases and introspection of a document, and the variables of queries and
+ * mutations. The schema limits its depth and cost; `SharedResults` limits the variables of subscriptions.
+ */
 export function useLimits(): Plugin {
   return {
     onParse: ({ setParseFn }) => setParseFn(parseBounded),
     onValidate: ({ addValidationRule }) => {
       addValidationRule(maxAliases);
       addValidationRule(maxIntrospectionCost);
+      return ({ result, setResult }) => {
+        if (result.some(({ message }) => message === 'Validation aborted.')) setResult([repeatsTooOften()]);
+      };
+    },
+    onExecute: ({ args, setResultAndStopExecution }) => {
+      const error = variablesError(args.variableValues);
+      if (error) setResultAndStopExecution({ errors: [error] });
     },
   };
 }

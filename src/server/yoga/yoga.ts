@@ -10,14 +10,17 @@ import type { Authenticator } from '../session/authenticator.ts';
 import { headerCredential } from '../session/request-credential.ts';
 import { requestError } from '../session/request-error.ts';
 import type { Session } from '../session/session.ts';
+import type { Answer } from './answer.ts';
 import { graphiql } from './graphiql.ts';
 import type { SharedResults } from './shared-results.ts';
+import { useAnswerLimit } from './use-answer-limit.ts';
 import { type Anonymous, useAuthentication } from './use-authentication.ts';
 import { maskError, useErrorCodes } from './use-error-codes.ts';
 import { useFullDisk } from './use-full-disk.ts';
 import { useHiddenSchema } from './use-hidden-schema.ts';
 import { useLimits } from './use-limits.ts';
 import { useMaskedIncrements } from './use-masked-increments.ts';
+import { useStreamLimits } from './use-stream-limits.ts';
 
 /** An operation that the transport has read from the body of a request. */
 export interface ParsedOperation {
@@ -32,6 +35,8 @@ export interface Transport {
   socket?: GraphContext;
   /** Aborts when the client of an HTTP request disconnects. */
   disconnected?: AbortSignal;
+  /** The memory of the answer. The transport releases it when it has sent the answer. */
+  answer?: Answer;
   /** The operation of a multipart request. */
   operation?: ParsedOperation;
   /** The session of the request's credential, which has just been opened. */
@@ -102,7 +107,9 @@ export function createGraphServer(options: {
       useParsedOperation() as Plugin,
       useLimits(),
       useDeferStream(),
+      useStreamLimits(),
       useSharedResults(results),
+      useAnswerLimit(),
       useMaskedIncrements(mask),
       ...(options.introspection ? [] : [useHiddenSchema()]),
       useErrorCodes(),

@@ -1,0 +1,90 @@
+import type { AddressInfo } from 'node:net';
+import { MemoryBudget } from './async/memory-budget.ts';
+import { untilAborted } from './async/until-aborted.ts';
+import type { Closing } from './closing.ts';
+import type { Config } from './config/config.ts';
+import { KeyUsage } from './domain/access/key-usage.ts';
+import type { Services } from './domain/context.ts';
+import { UnavailableError } from './domain/error.ts';
+import { UploadRooms } from './domain/file/file-room.ts';
+import { buildSchema } from './graphql/schema/schema.ts';
+import { openFreeSpace } from './open-free-space.ts';
+import { Cors } from './server/cors.ts';
+import { createHttpServer } from './server/http/http.ts';
+import { EventStreams } from './server/live/event-stream.ts';
+import { serveWebSocket } from './server/live/websocket.ts';
+import { Authenticator } from './server/session/authenticator.ts';
+import { Oidc } from './server/session/oidc.ts';
+import { Quota } from './server/session/quota.ts';
+import { Answers } from './server/yoga/answers.ts';
+import { SharedResults } from './server/yoga/shared-results.ts';
+import { maskError } from './server/yoga/use-error-codes.ts';
+import { createGraphServer } from './server/yoga/yoga.ts';
+
+/** The requests with files that may be open at a time. Each holds a file descriptor and disk space. */
+const uploadQuota = { key: 100, user: 5 };
+
+/**
+ * Starts the HTTP and WebSocket server. Returns its origin. `databaseFolder`: of the embedded database, whose disk must have
+ * room; null: the database is elsewhere.
+ */
+export async function listen(
+  { config, closing }: { config: Config; closing: Closing },
+  services: Services,
+  databaseFolder: string | null,
+): Promise<string> {
+  const { log, database, availability, queue } = services;
+  const freeSpace = await openFreeSpace(config, { files: services.staging.folder, database: databaseFolder }, log);
+  closing.add('free space', async () => freeSpace.close());
+  const usage = new KeyUsage(database, log);
+  closing.add('key usage', () => usage.close());
+  const externalTokens = config.oidc && new Oidc(config.oidc, log);
+  const quota = new Quota({ ...config.quota, upload: uploadQuota });
+  const authenticator = new Authenticator({ services, externalTokens, usage, quota });
+  closing.add('authenticator', async () => authenticator.close());
+  const origins = new Cors(config.corsOrigins);
+  const { graphiql, introspection, maxBodyBytes } = config;
+  const timing = config.timing.socket;
+  const liveness = { ...config.liveness, pingMs: timing.livenessMs };
+  const answers = new Answers(config.response);
+  const results = new SharedResults(maskError(log), availability, answers);
+  const memory = new MemoryBudget(config.requestMemoryBytes);
+  const flags = { graphiql, introspection };
+  const yoga = createGraphServer({
+    schema: buildSchema(),
+    authenticator,
+    results,
+    log,
+    isFull: freeSpace.isDatabaseFull,
+    ...flags,
+  });
+  const isReady = async () => {
+    freeSpace.require();
+    if (availability.isAway) throw new UnavailableError();
+    const pings = Promise.all([database.$queryRaw`SELECT 1`, queue.ping()]);
+    await untilAborted(pings, AbortSignal.timeout(config.timing.database.readyMs));
+  };
+  const eventStreams = new EventStreams({ yoga, authenticator, results, answers, log, timing });
+  const { files: uploads, connections } = config;
+  const parts = { yoga, services, authenticator, eventStreams, answers, origins, isReady };
+  const receiving = { maxBodyBytes, memory, uploads, uploadRooms: new UploadRooms(), freeSpace: freeSpace.files };
+  const server = createHttpServer({ ...parts, ...receiving, connections, liveness, log });
+  const bounds = { maxPayloadBytes: maxBodyBytes, memory, liveness, timing };
+  const sockets = serveWebSocket(server, { yoga, authenticator, results, answers, origins, log, ...bounds });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(config.port, config.host, resolve);
+  });
+  closing.add('HTTP server', async () => {
+    const closed = new Promise((resolve) => server.close(resolve));
+    await sockets.close();
+    await yoga.dispose();
+    server.closeAllConnections();
+    await closed;
+  });
+  const { port } = server.address() as AddressInfo;
+  const host = config.host.includes(':') ? `[${config.host}]` : config.host;
+  const url = `http://${host}:${port}`;
+  services.fileLinks.reachedAt(url);
+  return url;
+}

@@ -1,0 +1,124 @@
+import { GraphQLError } from 'graphql';
+import type { AnswerMeter, GraphContext } from '../../graphql/context.ts';
+import { serverLimits } from '../limits.ts';
+import type { Answers, Holder } from './answers.ts';
+import { jsonBytes, roughLength } from './json-pieces.ts';
+
+/** The context of an operation. Without a credential it has no actor. */
+type Operation = Partial<Pick<GraphContext, 'actor' | 'workspaceId'>>;
+
+/** Whose memory an operation takes: an application sends much more than one end user. */
+export function holderOf({ actor, workspaceId }: Operation): Holder {
+  const { keyMemoryShare, userMemoryShare } = serverLimits;
+  if (actor?.kind === 'API_KEY') return { name: `key ${actor.keyId}`, share: keyMemoryShare };
+  return { name: `user ${workspaceId} ${actor?.kind === 'USER' ? actor.userId : ''}`, share: userMemoryShare };
+}
+
+/** The error for an answer or an event that is larger than `maxBytes`. */
+export const tooLarge = (maxBytes: number, advice = '') =>
+  new GraphQLError(
+    `The response is larger than the limit of ${maxBytes} bytes. Read fewer nodes on a page, or select fewer long texts and aliases of them.${advice}`,
+    { extensions: { code: 'RESPONSE_TOO_LARGE' } },
+  );
+
+const noRoom = (advice: string) =>
+  new GraphQLError(
+    `Responses that have not been read take all the memory for responses. Read yours, and retry after a second.${advice}`,
+    { extensions: { code: 'RATE_LIMITED' } },
+  );
+
+/**
+ * The memory of one answer, from the first long text that a resolver returns until the answer has been sent. A short answer
+ * reserves nothing.
+ */
+export class Answer implements AnswerMeter {
+  readonly #answers: Answers;
+  #holder: Holder = holderOf({});
+  #advice = '';
+  #length = 0;
+  /** The bytes of the parts that have been returned. */
+  #bytes = 0;
+  #reserved = 0;
+  #failure: GraphQLError | null = null;
+  #isInTheMaking = false;
+  #isReleased = false;
+
+  constructor(answers: Answers) {
+    this.#answers = answers;
+  }
+
+  /** Whether the answer is long enough to be serialized in pieces. */
+  get isLarge(): boolean {
+    return this.#reserved > 0;
+  }
+
+  /** The error that replaces the answer; null: there is none. */
+  get failure(): GraphQLError | null {
+    return this.#failure;
+  }
+
+  /** Starts to count for an operation. */
+  begin(operation: Operation, isMutation: boolean): void {
+    this.#holder = holderOf(operation);
+    this.#advice = isMutation ? ' The mutation was carried out.' : '';
+    this.#isInTheMaking = true;
+  }
+
+  /** The operation has been executed. */
+  end(): void {
+    this.#isInTheMaking = false;
+    if (this.#isReleased) this.#free();
+  }
+
+  /** Counts the characters of a value in the answer. Throws the error for an answer that is too large or finds no room. */
+  count(characters: number): void {
+    if (this.#failure) throw this.#failure;
+    this.#length += characters;
+    if (this.#length > serverLimits.plainResponse) this.#hold(this.#length);
+  }
+
+  /**
+   * Holds the memory of a result, or of the next part of an incremental one. Returns the result, or one with the error of an
+   * answer that is too large or finds no room.
+   */
+  async fit<Result extends object>(result: Result): Promise<Result | { errors: GraphQLError[] }> {
+    const { maxBytes } = this.#answers;
+    try {
+      if (this.#failure) throw this.#failure;
+      const { plainResponse } = serverLimits;
+      const length = roughLength(result, plainResponse);
+      this.#bytes += length > plainResponse ? await jsonBytes(result, maxBytes) : length;
+      if (this.#bytes > plainResponse) this.#hold(this.#bytes);
+      return result;
+    } catch (error) {
+      if (error !== this.#failure) throw error;
+      return { errors: [this.#failure as GraphQLError] };
+    }
+  }
+
+  /** Returns the memory: the answer has been sent, or its client is gone. While the answer is being made, its end does. */
+  release(): void {
+    this.#isReleased = true;
+    if (!this.#isInTheMaking) this.#free();
+  }
+
+  #hold(bytes: number): void {
+    const { maxBytes } = this.#answers;
+    if (bytes > maxBytes) throw this.#fail(tooLarge(maxBytes, this.#advice));
+    if (bytes <= this.#reserved) return;
+    // In steps: a client has thousands of texts in one answer.
+    const target = Math.min(Math.ceil(bytes / serverLimits.plainResponse) * serverLimits.plainResponse, maxBytes);
+    if (!this.#answers.reserve(this.#holder, target - this.#reserved)) throw this.#fail(noRoom(this.#advice));
+    this.#reserved = target;
+  }
+
+  #fail(error: GraphQLError): GraphQLError {
+    this.#failure = error;
+    return error;
+  }
+
+  #free(): void {
+    if (this.#reserved > 0) this.#answers.release(this.#holder, this.#reserved);
+    this.#reserved = 0;
+  }
+}

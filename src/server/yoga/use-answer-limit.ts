@@ -1,0 +1,80 @@
+import { type ExecutionArgs, type ExecutionResult, GraphQLError, getOperationAST } from 'graphql';
+import { isAsyncIterable, type Plugin } from 'graphql-yoga';
+import { iterator } from '../../async/iterator.ts';
+import { serverLimits } from '../limits.ts';
+import type { Answer } from './answer.ts';
+
+/** The context of an operation whose transport limits its answer. */
+interface Context {
+  answer?: Answer;
+}
+
+type Result = ExecutionResult | AsyncIterable<ExecutionResult>;
+
+/**
+ * Limits the bytes of a query's or mutation's answer, and its errors, for all transports. `SharedResults` limits the events
+ * of subscriptions.
+ */
+export function useAnswerLimit(): Plugin {
+  return {
+    onExecute: ({ args, executeFn, setExecuteFn, extendContext }) => {
+      const { answer } = args.contextValue as Context;
+      if (!answer) return;
+      extendContext({ meter: answer } as object);
+      setExecuteFn((bound: ExecutionArgs) => limited(answer, bound, executeFn as (args: ExecutionArgs) => Result));
+    },
+  };
+}
+
+async function limited(
+  answer: Answer,
+  args: ExecutionArgs,
+  execute: (args: ExecutionArgs) => Result | Promise<Result>,
+): Promise<Result> {
+  const isMutation = getOperationAST(args.document, args.operationName)?.operation === 'mutation';
+  answer.begin(args.contextValue as object, isMutation);
+  let isInParts = false;
+  try {
+    const result = await execute(args);
+    isInParts = isAsyncIterable(result);
+    return isAsyncIterable(result) ? limitedParts(answer, result) : await answer.fit(withFewErrors(result));
+  } finally {
+    if (!isInParts) answer.end();
+  }
+}
+
+/** The parts of an incremental answer, until their sum exceeds the limit. */
+function limitedParts(answer: Answer, parts: AsyncIterable<ExecutionResult>): AsyncGenerator<ExecutionResult> {
+  const inner = parts[Symbol.asyncIterator]();
+  const end = async () => {
+    answer.end();
+    await inner.return?.();
+  };
+  let hasEnded = false;
+  return iterator<ExecutionResult>({
+    next: async () => {
+      if (hasEnded) return { done: true, value: undefined };
+      const { done, value } = await inner.next();
+      if (done) {
+        answer.end();
+        return { done, value: undefined };
+      }
+      const part = await answer.fit(withFewErrors(value));
+      hasEnded = answer.failure !== null;
+      if (!hasEnded) return { done: false, value: part };
+      await end();
+      const last = { ...part, hasNext: false };
+      return { done: false, value: last };
+    },
+    close: end,
+  });
+}
+
+/** A result with as many errors as it may have. The last one states how many are left out. */
+export function withFewErrors<Errors extends { errors?: readonly GraphQLError[] }>(result: Errors): Errors {
+  const { errors } = result;
+  if (!errors || errors.length <= serverLimits.errors) return result;
+  const kept = errors.slice(0, serverLimits.errors - 1);
+  const left = `${errors.length - kept.length} more errors are left out.`;
+  return { ...result, errors: [...kept, new GraphQLError(left, { extensions: { code: 'TOO_MANY_ERRORS' } })] };
+}
