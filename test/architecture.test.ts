@@ -42,6 +42,7 @@ const domainBase = [
   'domain/error',
   'domain/input',
   'domain/limits',
+  'domain/quota',
   'domain/run-status',
   'db/unavailable',
   ...database,

@@ -11,8 +11,10 @@ import { useApp, useModel } from '../support/use-app.ts';
 
 const liveness = { silentMs: 1500, idleMs: 600_000 };
 const timing = { ...fastTiming, socket: { ...fastTiming.socket, livenessMs: 100 } };
+/** Room for the long answers of these tests. */
+const MAX_ANSWER_BYTES = '16000000';
 const model = useModel();
-const app = useApp({ model, environment: { MAX_SOCKETS_PER_USER: '1' }, config: { liveness, timing } });
+const app = useApp({ model, environment: { MAX_SOCKETS_PER_USER: '1', MAX_ANSWER_BYTES }, config: { liveness, timing } });
 
 const follow =
   'subscription($id: ID!) { runEvents(runId: $id) { __typename ... on Event { cursor } ... on MessageDelta { text } ... on RunStatusChanged { status } } }';
@@ -35,7 +37,7 @@ function writeMuch({ isHalting = false } = {}): { goOn: () => void } {
 }
 
 test('a subscriber that pauses delays no other subscriber and catches up in joined deltas', async () => {
-  await using patient = await startTestApp({ OPENAI_BASE_URL: model.baseURL });
+  await using patient = await startTestApp({ OPENAI_BASE_URL: model.baseURL, MAX_ANSWER_BYTES });
   const { goOn } = writeMuch({ isHalting: true });
   const run = await patient.client.ask('Go');
   const slow = await openSocket(patient.client);

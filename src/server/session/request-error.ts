@@ -35,10 +35,11 @@ export function withHttp(shown: GraphQLError, error: DomainError): GraphQLError 
   return new GraphQLError(shown.message, { extensions });
 }
 
-/** The HTTP status and headers of a result, from `extensions.http` of its errors. */
+/** The HTTP status and headers of a result, from `extensions.http` of its errors. Yoga sets some of them without headers. */
 export function httpOf({ errors = [] }: ExecutionResult): { status: number; headers: Record<string, string> } {
-  const found = errors.map(({ extensions }) => extensions.http as ReturnType<typeof httpOf> | undefined);
-  return found.find((http) => http !== undefined) ?? { status: 200, headers: {} };
+  const found = errors.map(({ extensions }) => extensions.http as Partial<ReturnType<typeof httpOf>> | undefined);
+  const { status = 200, headers = {} } = found.find((http) => http !== undefined) ?? {};
+  return { status, headers };
 }
 
 /** The parts of the response to a request that failed before it was executed. `mask`: see `maskError`. */
