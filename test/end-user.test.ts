@@ -228,7 +228,11 @@ describe('an end user chooses exactly what the table opens', () => {
 /** The rows of threads, runs and messages; answers are left out, which earlier runs may still write. */
 async function counts() {
   const { database } = app.app.services;
-  return [await database.run.count(), await database.thread.count(), await database.message.count({ where: { runId: null } })];
+  return [
+    await database.run.count(),
+    await database.thread.count(),
+    await database.message.count({ where: { runId: null } }),
+  ];
 }
 
 /** Every list of strings that a filter can ask for, in a field of Query. */

@@ -117,7 +117,7 @@ const repeated: Array<[string, string]> = [
 ];
 
 test.each(repeated)('a document that repeats %s very often is refused before it is validated', async (_name, query) => {
-  const errors = await post(app.url, query, {});
+  const { errors } = await app.client.send(query, {});
   expect(errors?.[0]).toMatchObject({
     message: expect.stringContaining('repeats'),
     extensions: { code: 'QUERY_TOO_COMPLEX' },

@@ -26,13 +26,20 @@ async function rows(): Promise<string> {
   return JSON.stringify(tables.map((table) => table.map((row) => JSON.stringify(row)).sort()));
 }
 
-/** Waits until no run is executed, so that only mutations change rows. */
-const settled = () =>
-  expect
-    .poll(() => app.app.services.database.run.count({ where: { status: { in: ['QUEUED', 'IN_PROGRESS'] } } }), {
-      timeout: 10_000,
-    })
-    .toBe(0);
+/** The rows that the background still changes: runs that are executed, and what is deleted and not purged yet. */
+async function unsettled(): Promise<number> {
+  const { database } = app.app.services;
+  const deleted = { where: { deletedAt: { not: null } } };
+  const counts = await Promise.all([
+    database.run.count({ where: { status: { in: ['QUEUED', 'IN_PROGRESS'] } } }),
+    database.thread.count(deleted),
+    database.workspace.count(deleted),
+  ]);
+  return counts.reduce((sum, count) => sum + count, 0);
+}
+
+/** Waits until only mutations change rows. */
+const settled = () => expect.poll(unsettled, { timeout: 10_000 }).toBe(0);
 
 afterEach(settled);
 

@@ -14,7 +14,11 @@ const timing = { ...fastTiming, socket: { ...fastTiming.socket, livenessMs: 100 
 /** Room for the long answers of these tests. */
 const MAX_ANSWER_BYTES = '16000000';
 const model = useModel();
-const app = useApp({ model, environment: { MAX_SOCKETS_PER_USER: '1', MAX_ANSWER_BYTES }, config: { liveness, timing } });
+const app = useApp({
+  model,
+  environment: { MAX_SOCKETS_PER_USER: '1', MAX_ANSWER_BYTES },
+  config: { liveness, timing },
+});
 
 const follow =
   'subscription($id: ID!) { runEvents(runId: $id) { __typename ... on Event { cursor } ... on MessageDelta { text } ... on RunStatusChanged { status } } }';
