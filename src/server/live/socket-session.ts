@@ -6,7 +6,7 @@ import type { ClientSocket } from './client-socket.ts';
 import { closeCode } from './close-code.ts';
 
 /** Milliseconds between the end of a credential and the close of its socket: operations send their errors first. */
-const closeDelayMs = 100;
+const closeDelayMs = 500;
 
 /** The session of one WebSocket, from its first valid credential to its close. */
 export class SocketSession {
