@@ -34,7 +34,7 @@ describe.runIf(postgres)('a worker that stops', () => {
     await holder.query('SELECT 1 FROM "Thread" FOR UPDATE');
     await holder.query('UPDATE "Run" SET "leasedUntil" = NULL');
     const { workspaceId } = await database.run.findFirstOrThrow({ where: { id: run.id } });
-    const job = { workspaceId, threadId: run.thread.id, runId: run.id, isHandedBack: true };
+    const job = { workspaceId, threadId: run.thread.id, runId: run.id, handedBackFor: '' };
     await systemContext(api.app.services, workspaceId).db.$transaction((tx) =>
       api.app.services.queue.enqueueRun(tx, job),
     );
