@@ -121,7 +121,7 @@ async function answerCalls(runId: string): Promise<number> {
   return outputs.length;
 }
 
-test('calls beyond the limit are not made, and the model is told', async () => {
+test('calls beyond the limit are not made, and the next prompt states their number', async () => {
   calls(8);
   const run = await app.client.ask('Look up', { tools });
   expect(await answerCalls(run.id)).toBe(3);

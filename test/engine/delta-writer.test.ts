@@ -24,14 +24,17 @@ class SlowDatabase {
 
 const run = (id: string) => ({ id, workspaceId: 'ws', threadId: `thread_${id}`, fence: 1 }) as ClaimedRun;
 
-test('draining a run stores all its deltas or no more of them, however many deltas other runs store', async () => {
-  const database = new SlowDatabase();
-  const writer = new DeltaWriter({
+const writerTo = (database: SlowDatabase) =>
+  new DeltaWriter({
     database: database as unknown as Database,
     bus: new MemoryBus(),
     log: createLog('silent'),
     timing: fastTiming,
   });
+
+test('draining a run stores all its deltas or no more of them, however many deltas other runs store', async () => {
+  const database = new SlowDatabase();
+  const writer = writerTo(database);
   const others = Array.from({ length: 20 }, (_, index) => writer.open(run(`other${index}`), () => {}));
   const chatter = setInterval(() => {
     for (const other of others) other.append('m', 'TEXT', 'x');
@@ -57,12 +60,7 @@ test('draining a run stores all its deltas or no more of them, however many delt
 
 test('the deltas of many runs do not go into one statement of any length', async () => {
   const database = new SlowDatabase();
-  const writer = new DeltaWriter({
-    database: database as unknown as Database,
-    bus: new MemoryBus(),
-    log: createLog('silent'),
-    timing: fastTiming,
-  });
+  const writer = writerTo(database);
   const writers = Array.from({ length: 12 }, (_, index) => writer.open(run(`run${index}`), () => {}));
   for (const one of writers) one.append('m', 'TEXT', 'x'.repeat(300_000));
   await Promise.all(writers.map((one) => one.drain({ store: true })));

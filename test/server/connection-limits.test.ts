@@ -66,7 +66,7 @@ describe('one connection', () => {
     expect(await connection.until(/\r\n\r\n/)).toBe(431);
   });
 
-  test('that expects to be told to continue is told so', async () => {
+  test('with `expect: 100-continue` receives 100 Continue', async () => {
     using connection = await RawConnection.open(app.url);
     const body = JSON.stringify({ query: '{ viewer { kind } }' });
     connection.post({ ...app.client.headers, expect: '100-continue', 'content-length': body.length });

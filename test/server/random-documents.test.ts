@@ -1,6 +1,7 @@
 import { beforeAll, expect, test } from 'vitest';
 import { buildSchema } from '../../src/graphql/schema/schema.ts';
-import { RandomDocuments, seeded } from '../support/random-documents.ts';
+import { RandomDocuments } from '../support/random-documents.ts';
+import { randomFrom } from '../support/seed.ts';
 import { useApp } from '../support/use-app.ts';
 
 const app = useApp();
@@ -17,7 +18,7 @@ const omitted = /registerPlugin|updatePlugin|uploadFile|waitForRun|deleteWorkspa
 const accepts = ['*/*', 'application/graphql-response+json', 'multipart/mixed', 'text/event-stream'];
 
 test.each([1, 2, 3, 4])('no document ends in an internal error (seed %i)', async (seed) => {
-  const random = seeded(seed);
+  const random = randomFrom(seed);
   const documents = new RandomDocuments(buildSchema(), random, ids);
   const failed: string[] = [];
   let executed = 0;

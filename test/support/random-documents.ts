@@ -12,17 +12,6 @@ import {
   isObjectType,
 } from 'graphql';
 
-/** A source of random numbers from 0 to 1 that a seed determines. */
-export function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
-
 const texts = ['', 'x', '文🙂', '\ud800', '\u0000', 'thread_01', 'null', '-1', '__proto__', 'a'.repeat(5000), '"\\\n'];
 const numbers = [0, 1, -1, 5, 101, 2_147_483_647, -2_147_483_648, 4_294_967_296, 1.5, 1e300];
 const odd: unknown[] = [null, true, [], {}, [[]], [null], { a: { b: [] } }, { __proto__: 1 }, ...texts, ...numbers];

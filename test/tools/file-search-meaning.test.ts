@@ -190,7 +190,7 @@ describe.runIf(isAvailable)('a model that fails', () => {
   });
   afterAll(() => app.stop());
 
-  // What refuses more than one text is left alone for a while, whoever asks.
+  // A provider that refuses more than one text gets no further call for a while, from any test.
   test.each([
     ['rejects the text', 400, '{"error":{"message":"too long"}}', /rejected the request.*too long/],
     ['rejects the key', 401, '{"error":{"message":"bad key sk-123456789"}}', /rejected the server's API key/],
