@@ -68,8 +68,8 @@ const rooms: Record<string, readonly string[]> = {
   queue: ['db/client'],
   'ingest/readers': ['ingest/limits', 'ingest/protocol'],
   ingest: ['ingest/readers', 'process'],
-  'tools/python': ['process', 'tools/limits', 'tools/read-limited', ...toolPorts],
-  'tools/plugin': ['offload/fair-pool', 'offload/task', 'tools/limits', 'tools/read-limited', ...toolPorts],
+  'tools/python': ['process', 'tools/limits', ...toolPorts],
+  'tools/plugin': ['offload/fair-pool', 'offload/task', 'tools/limits', ...toolPorts],
   tools: ['tools/plugin', 'tools/python'],
 
   // The rules. The files directly in domain name the types of some rooms: they are what a context holds.

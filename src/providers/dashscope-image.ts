@@ -6,9 +6,9 @@ import {
   type ImageModelV4Result,
 } from '@ai-sdk/provider';
 import { z } from 'zod';
+import { readLimited, TooLongError } from '../async/read-limited.ts';
 import { providerLimits } from './limits.ts';
-import { ResponseTooLargeError } from './model-error.ts';
-import { providerFetch, readBody } from './provider-fetch.ts';
+import { providerFetch } from './provider-fetch.ts';
 import type { FetchAnywhere } from './vendor.ts';
 
 const pollMs = 1000;
@@ -118,9 +118,9 @@ export class DashScopeImageModel implements ImageModelV4 {
     const response = await this.#fetchImage(url, signal);
     if (!response.ok) throw this.#failure(response.status, 'The image could not be downloaded.', url);
     try {
-      return await readBody(response.body as AsyncIterable<Uint8Array> | null, providerLimits.imageBytes);
+      return await readLimited(response.body as AsyncIterable<Uint8Array> | null, providerLimits.imageBytes);
     } catch (error) {
-      if (!(error instanceof ResponseTooLargeError)) throw error;
+      if (!(error instanceof TooLongError)) throw error;
       throw this.#failure(200, `The image is larger than ${providerLimits.imageBytes} bytes.`, url);
     }
   }

@@ -14,18 +14,6 @@ export const providerFetch: typeof fetch = async (input, init) => {
   return new Response(limited, { status, statusText, headers });
 };
 
-/** Reads a whole body. Throws ResponseTooLargeError beyond `maxBytes`. */
-export async function readBody(body: AsyncIterable<Uint8Array> | null, maxBytes: number): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of body ?? []) {
-    size += chunk.length;
-    if (size > maxBytes) throw new ResponseTooLargeError(maxBytes);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
-}
-
 function limitedBody(body: ReadableStream<Uint8Array>, meter: ResponseMeter | undefined): ReadableStream<Uint8Array> {
   let size = 0;
   return eachChunk(body, (chunk, controller) => {

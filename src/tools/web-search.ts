@@ -1,7 +1,7 @@
 import { z } from 'zod';
+import { readLimited, TooLongError } from '../async/read-limited.ts';
 import { retry } from '../async/retry.ts';
 import { webSearchLimits } from './limits.ts';
-import { readLimited, TooLongError } from './read-limited.ts';
 import { type ServerTool, ToolError } from './tool.ts';
 
 const maxTries = 2;

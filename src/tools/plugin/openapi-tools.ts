@@ -1,9 +1,9 @@
 import type { RequestInit, Response } from 'undici';
+import { readLimited, TooLongError } from '../../async/read-limited.ts';
 import { retry } from '../../async/retry.ts';
 import type { CallContext } from '../call-context.ts';
 import { pluginCallLimits } from '../limits.ts';
 import type { PluginSource } from '../plugin-source.ts';
-import { readLimited, TooLongError } from '../read-limited.ts';
 import { type CallResult, type ServerTool, ToolError } from '../tool.ts';
 import { credentialOf, redact, secretsOf } from './auth.ts';
 import type { HttpOperation } from './openapi.ts';

@@ -1,3 +1,4 @@
+import { readLimited, TooLongError } from '../../async/read-limited.ts';
 import { documentLimits } from '../limits.ts';
 import {
   InvalidPluginError,
@@ -6,7 +7,6 @@ import {
   type PluginReader,
   type ReadPlugin,
 } from '../plugin-source.ts';
-import { readLimited, TooLongError } from '../read-limited.ts';
 import type { DocumentReader } from './document-reader.ts';
 import { readMcp } from './mcp.ts';
 import { withinLimits } from './operation-limits.ts';

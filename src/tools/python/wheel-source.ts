@@ -1,9 +1,9 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readLimited } from '../../async/read-limited.ts';
 import type { Logger } from '../../log.ts';
 import { pythonLimits } from '../limits.ts';
-import { readLimited } from '../read-limited.ts';
 import { type LockFile, lockFileName, parseLockFile } from './lock-file.ts';
 
 /** The time limit of loading a wheel. */
