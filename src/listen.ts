@@ -11,6 +11,7 @@ import { buildSchema } from './graphql/schema/schema.ts';
 import { openFreeSpace } from './open-free-space.ts';
 import { Cors } from './server/cors.ts';
 import { createHttpServer } from './server/http/http.ts';
+import { serverLimits } from './server/limits.ts';
 import { EventStreams } from './server/live/event-stream.ts';
 import { serveWebSocket } from './server/live/websocket.ts';
 import { Authenticator } from './server/session/authenticator.ts';
@@ -73,7 +74,7 @@ export async function listen(
   const sockets = serveWebSocket(server, { yoga, authenticator, results, answers, origins, log, ...bounds });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(config.port, config.host, resolve);
+    server.listen({ port: config.port, host: config.host, backlog: serverLimits.backlog }, resolve);
   });
   closing.add('HTTP server', async () => {
     const closed = new Promise((resolve) => server.close(resolve));

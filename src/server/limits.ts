@@ -1,5 +1,10 @@
 /** Fixed limits of HTTP, WebSockets and event streams that a client can meet. Limits that an operator sets are in config/. */
 export const serverLimits = {
+  /**
+   * Connections that the system keeps until the server accepts them, if `net.core.somaxconn` allows as many. With Node's 511,
+   * a burst of connections made the system drop those of honest clients, which try again after seconds.
+   */
+  backlog: 4096,
   /** Bytes of the headers of one HTTP request. Node.js answers 431 to a request with more. */
   headerBytes: 16_384,
   /** Milliseconds in which a whole HTTP request, uploads included, must arrive. */

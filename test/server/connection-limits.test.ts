@@ -1,9 +1,11 @@
 import { once } from 'node:events';
+import { connect } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { countedAddress } from '../../src/server/http/connections.ts';
 import { serverLimits } from '../../src/server/limits.ts';
 import { startTestApp } from '../support/app.ts';
+import { ServerProcess } from '../support/process.ts';
 import { RawConnection } from '../support/raw-connection.ts';
 import { useApp } from '../support/use-app.ts';
 
@@ -30,6 +32,22 @@ test.each([
     .toBe(200);
   for (const connection of open) connection.socket.destroy();
 });
+
+test('a burst of a thousand connections waits to be accepted while the server is busy', async () => {
+  await using server = await ServerProcess.prepare({ MAX_CONNECTIONS_PER_ADDRESS: '0' });
+  await server.start();
+  const { hostname, port } = new URL(server.url);
+  // A stopped process accepts nothing: only the system keeps the connections.
+  process.kill(server.pid, 'SIGSTOP');
+  const sockets = Array.from({ length: 1000 }, () => connect(Number(port), hostname));
+  try {
+    await Promise.all(sockets.map((socket) => once(socket, 'connect')));
+  } finally {
+    process.kill(server.pid, 'SIGCONT');
+    for (const socket of sockets) socket.destroy();
+  }
+  expect((await fetch(`${server.url}/health`)).status).toBe(200);
+}, 20_000);
 
 test('the addresses of one IPv6 network count as one, and a mapped IPv4 address as itself', () => {
   expect(countedAddress('2001:db8:1:2:3:4:5:6')).toBe(countedAddress('2001:db8:1:2::1'));
