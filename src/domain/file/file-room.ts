@@ -26,7 +26,7 @@ async function usedRoom(
  * Throws QuotaExceededError if the workspace or the owner has no room for a file. The lock on the workspace's row serialises
  * the count with other uploads.
  */
-export async function requireRoom(
+export async function requireFileRoom(
   ctx: DomainContext,
   tx: Transaction,
   sizeBytes: number,

@@ -17,7 +17,7 @@ import { fileLimits } from '../limits.ts';
 import { notifyIngestion } from '../search/ingest.ts';
 import { deletePassages } from '../search/passage.ts';
 import { deleteUnusedBlobs, keepBytes } from './blob.ts';
-import { requireRoom } from './file-room.ts';
+import { requireFileRoom } from './file-room.ts';
 
 const uploadInput = z.object({
   file: z.instanceof(Upload, { error: 'Send the file according to the GraphQL multipart request specification' }),
@@ -101,7 +101,7 @@ async function storeBytes(ctx: DomainContext, file: NewFile, key: string): Promi
   let isStored = false;
   try {
     const stored = await ctx.db.$transaction(async (tx) => {
-      await requireRoom(ctx, tx, bytes.sizeBytes, owner);
+      await requireFileRoom(ctx, tx, bytes.sizeBytes, owner);
       blobKey = await keepBytes(ctx, tx, key, bytes);
       const mimeType = typeOf(name, file.mimeType);
       // Files that tools write are for download, not for search.
