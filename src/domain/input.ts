@@ -35,8 +35,10 @@ function* findUnstorable(value: unknown, path: string[]): Generator<InputIssue> 
   }
 }
 
-/** A string of at most `max` characters (UTF-16 code units). */
-export const textUpTo = (max: number) => z.string().max(max, `At most ${max} characters`);
+/** A string of at most `max` characters (UTF-16 code units); `where` follows the number in the message. */
+export const textUpTo = (max: number, where = '') =>
+  // Zod's `max` counts code points: an emoji is two code units.
+  z.string().refine(({ length }) => length <= max, `At most ${max} characters${where}`);
 
 /** A string of 1 to `max` characters that is not blank. */
 export const nameUpTo = (max: number) => textUpTo(max).refine((text) => text.trim() !== '', 'Must not be empty');
@@ -77,7 +79,7 @@ export const metadata = z
       .string()
       .min(1, 'A key must not be empty')
       .max(inputLimits.metadataKey, `At most ${inputLimits.metadataKey} characters in a key`),
-    z.string().max(inputLimits.metadataValue, `At most ${inputLimits.metadataValue} characters in a value`),
+    textUpTo(inputLimits.metadataValue, ' in a value'),
   )
   .refine(
     (pairs) => Object.keys(pairs).length <= inputLimits.metadataPairs,

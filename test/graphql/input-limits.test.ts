@@ -403,6 +403,13 @@ describe('a query argument at its limit is accepted, and one above it is refused
   });
 });
 
+test('an emoji counts as two characters', async () => {
+  const create = (title: string) => app.client.mutate('createThread', { title }, '__typename');
+  const { title } = threadLimits;
+  expect((await create('🙂'.repeat(title / 2))).__typename).toBe('CreateThreadPayload');
+  expect((await create(`${'🙂'.repeat(title / 2)}x`)).__typename).toBe('InvalidInputError');
+});
+
 describe('a workspace with as many rows as it can have refuses one more with QuotaExceededError', () => {
   const fill = async (count: number, owner: string | null) => {
     const { workspaceId, id, blobKey } = await app.app.services.database.file.findFirstOrThrow();
