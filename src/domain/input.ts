@@ -75,10 +75,7 @@ export const absentOr = <Schema extends z.ZodType>(schema: Schema) =>
 /** Key-value pairs that a client attaches to a row. */
 export const metadata = z
   .record(
-    z
-      .string()
-      .min(1, 'A key must not be empty')
-      .max(inputLimits.metadataKey, `At most ${inputLimits.metadataKey} characters in a key`),
+    textUpTo(inputLimits.metadataKey, ' in a key').min(1, 'A key must not be empty'),
     textUpTo(inputLimits.metadataValue, ' in a value'),
   )
   .refine(
