@@ -5,6 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
+import { attacks, type Foothold } from './abuse/attacks.ts';
 import { percentile } from './process-figures.ts';
 import { type Graph, headers, serve, serveGraph } from './server.ts';
 
@@ -20,30 +21,31 @@ const megabytes = (bytes: number) => `${Math.round(bytes / 1e6)} MB`;
 const rss = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${server.pid}/status`, 'utf8'))?.[1]) * 1024;
 const openFiles = () => readdirSync(`/proc/${server.pid}/fd`).length;
 
-/** Workspaces: the victim's end user in one, the honest runs in the one of the key. */
-async function foothold(graph: Graph): Promise<string> {
+/** What the attacker has: an end user of the key's workspace. The honest runs are in another workspace. */
+async function foothold(graph: Graph, userId: string): Promise<Foothold> {
   const assistant = await graph(
     'mutation { createAssistant(input: { name: "Target", tools: [{ codeInterpreter: { timeoutSeconds: 30 } }] }) { ... on CreateAssistantPayload { assistant { id } } ... on Error { message } } }',
   );
   const session = await graph(
-    'mutation { createSessionToken(input: { userId: "mallory", ttlSeconds: 7200 }) { ... on CreateSessionTokenPayload { token } ... on Error { message } } }',
+    'mutation($userId: String!) { createSessionToken(input: { userId: $userId, ttlSeconds: 7200 }) { ... on CreateSessionTokenPayload { token } ... on Error { message } } }',
+    { userId },
   );
   const text = 'x'.repeat(250_000);
   const thread = await graph(
-    `mutation($text: String!) { createThread(input: { owner: "mallory", messages: [${'{ text: $text } '.repeat(20)}] }) { ... on CreateThreadPayload { thread { id } } ... on Error { message } } }`,
-    { text },
+    `mutation($text: String!, $userId: String!) { createThread(input: { owner: $userId, messages: [${'{ text: $text } '.repeat(20)}] }) { ... on CreateThreadPayload { thread { id } } ... on Error { message } } }`,
+    { text, userId },
   );
   const threadId = thread.createThread.thread.id;
   await graph(
     `mutation($text: String!, $id: ID!) { ${Array.from({ length: 20 }, (_, index) => `m${index}: createMessage(input: { threadId: $id, message: { text: $text } }) { __typename }`).join(' ')} }`,
     { text, id: threadId },
   );
-  return JSON.stringify({
+  return {
     url: server.url,
     token: session.createSessionToken.token,
     assistantId: assistant.createAssistant.assistant.id,
     threadId,
-  });
+  };
 }
 
 const createWorkspace =
@@ -123,13 +125,14 @@ const line = (name: string, { first, created, lost }: Honest) =>
   `  ${name.padEnd(22)} ${String(first.length).padStart(5)} runs   first token p50 ${percentile(first, 0.5).toFixed(0).padStart(5)} ms  p99 ${percentile(first, 0.99).toFixed(0).padStart(6)} ms   createRun p99 ${percentile(created, 0.99).toFixed(0).padStart(6)} ms   lost ${lost.length}`;
 
 console.log(`abuse, ${process.env.DATABASE_URL ? 'PostgreSQL' : 'embedded'}, ${honestUsers} honest users`);
-const has = await foothold(server.graph);
+const footholds: Record<string, Foothold> = {};
+for (const name of Object.keys(attacks)) footholds[name] = await foothold(server.graph, `mallory of ${name}`);
 await honestRuns(15);
 const before = { rss: rss(), files: openFiles() };
 const calm = await honestRuns(Math.min(60, attackSeconds));
 console.log(line('without the attack', calm));
 
-const attacker = await serve('abuse/attacker.ts', { ABUSE: has });
+const attacker = await serve('abuse/attacker.ts', { ABUSE: JSON.stringify(footholds) });
 let highest = 0;
 let slowestHealth = 0;
 let isOver = false;

@@ -57,7 +57,7 @@ const starts = await timesOf(async () => {
 const pool = new InterpreterPool({ max: 4, ready: 1, idleMs: 60_000, start });
 const tool = codeInterpreter(async () => ({ pool, packages: null, log: createLog('silent') }), 30);
 const context = (threadId: string): CallContext => ({
-  ...{ workspaceId: 'ws', threadId, callId: 'call', signal: new AbortController().signal },
+  ...{ workspaceId: 'ws', slotOwner: '', threadId, callId: 'call', signal: new AbortController().signal },
   ...{ write: () => {}, inputFiles: async () => [], userToken: () => null, searchFiles: async () => [] },
   markOf: async () => '',
   readFile: () => Promise.reject(new Error('no files')),

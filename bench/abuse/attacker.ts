@@ -1,9 +1,9 @@
-// The attackers of bench/abuse.ts, in a process of their own. ABUSE: the foothold as JSON. Attacks until SIGTERM, then prints
+// The attackers of bench/abuse.ts, in a process of their own. ABUSE: the footholds by attack, as JSON. Attacks until SIGTERM, then prints
 // what the server answered.
 import { setMaxListeners } from 'node:events';
 import { attacks, type Foothold } from './attacks.ts';
 
-const has = JSON.parse(process.env.ABUSE as string) as Foothold;
+const footholds = JSON.parse(process.env.ABUSE as string) as Record<string, Foothold>;
 const only = process.env.ABUSE_ONLY?.split(',');
 const stop = new AbortController();
 setMaxListeners(0, stop.signal);
@@ -13,7 +13,11 @@ const started = Object.entries(attacks)
   .map(([name, attack]) => {
     const counts = new Map<string, number>();
     outcomes.set(name, counts);
-    return attack(has, (outcome) => counts.set(outcome, (counts.get(outcome) ?? 0) + 1), stop.signal);
+    return attack(
+      footholds[name] as Foothold,
+      (outcome) => counts.set(outcome, (counts.get(outcome) ?? 0) + 1),
+      stop.signal,
+    );
   });
 process.on('SIGTERM', async () => {
   stop.abort();
@@ -24,4 +28,4 @@ process.on('SIGTERM', async () => {
   }
   process.exit(0);
 });
-console.log(`attacks ${has.url}`);
+console.log(`${started.length} attacks`);

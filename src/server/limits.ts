@@ -43,6 +43,24 @@ export const serverLimits = {
   keyMemoryShare: 0.5,
   /** The part of `MAX_RESPONSE_MEMORY_BYTES` that the responses of one end user may take. */
   userMemoryShare: 0.125,
+  /** Bytes of large responses that one API key gets in a second, on average. */
+  keyBytesPerSecond: 64_000_000,
+  /** Bytes of large responses that one end user gets in a second, on average. */
+  userBytesPerSecond: 2_000_000,
+  /** Queries and mutations of one API key that are carried out at once. */
+  keyOperations: 1000,
+  /** Queries and mutations of one end user that are carried out at once. */
+  userOperations: 8,
+  /** Milliseconds after which an operation no longer counts as one that is carried out: it waits for something. */
+  operationHoldMs: 1000,
+  /** Queries and mutations of one client that wait until they are carried out. */
+  waitingOperations: 200,
+  /** Bytes of memory that the waiting queries and mutations of one client may take, estimated. */
+  waitingBytes: 32_000_000,
+  /** Bytes of memory for one character of a document that has been parsed, estimated. */
+  parsedCharacterBytes: 200,
+  /** Clients whose recent large responses are remembered. */
+  pacedClients: 10_000,
   /** Errors in one response. */
   errors: 100,
   /** Characters of the message of an error in a response. */

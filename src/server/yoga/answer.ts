@@ -3,15 +3,21 @@ import type { AnswerMeter, GraphContext } from '../../graphql/context.ts';
 import { serverLimits } from '../limits.ts';
 import type { Answers, Holder } from './answers.ts';
 import { jsonBytes, roughLength } from './json-pieces.ts';
+import type { PacedOperation } from './reading-pace.ts';
 
 /** The context of an operation. Without a credential it has no actor. */
 type Operation = Partial<Pick<GraphContext, 'actor' | 'workspaceId'>>;
 
+const keyPace = { operations: serverLimits.keyOperations, bytesPerSecond: serverLimits.keyBytesPerSecond };
+const userPace = { operations: serverLimits.userOperations, bytesPerSecond: serverLimits.userBytesPerSecond };
+
 /** Whose memory an operation takes: an application sends much more than one end user. */
 export function holderOf({ actor, workspaceId }: Operation): Holder {
   const { keyMemoryShare, userMemoryShare } = serverLimits;
-  if (actor?.kind === 'API_KEY') return { name: `key ${actor.keyId}`, share: keyMemoryShare };
-  return { name: `user ${workspaceId} ${actor?.kind === 'USER' ? actor.userId : ''}`, share: userMemoryShare };
+  if (actor?.kind === 'API_KEY') return { name: `key ${actor.keyId}`, share: keyMemoryShare, pace: keyPace };
+  // Without a credential, next to nothing can be read.
+  if (actor?.kind !== 'USER') return { name: 'anonymous', share: userMemoryShare };
+  return { name: `user ${workspaceId} ${actor.userId}`, share: userMemoryShare, pace: userPace };
 }
 
 /** The error for an answer or an event that is larger than `maxBytes`. */
@@ -42,6 +48,7 @@ export class Answer implements AnswerMeter {
   #failure: GraphQLError | null = null;
   #isInTheMaking = false;
   #isReleased = false;
+  #endTurn: ((bytes: number) => void) | null = null;
 
   constructor(answers: Answers) {
     this.#answers = answers;
@@ -57,16 +64,22 @@ export class Answer implements AnswerMeter {
     return this.#failure;
   }
 
-  /** Starts to count for an operation. */
-  begin(operation: Operation, isMutation: boolean): void {
+  /**
+   * Starts to count for an operation, when the turn of its client has come. Throws RateLimitedError if too many operations of
+   * the client wait, and the reason of the signal when that aborts before.
+   */
+  async begin(operation: Operation, isMutation: boolean, paced: PacedOperation): Promise<void> {
     this.#holder = holderOf(operation);
     this.#advice = isMutation ? ' The mutation was carried out.' : '';
+    const { name, pace } = this.#holder;
+    if (pace) this.#endTurn = await this.#answers.pace.start(name, pace, paced);
     this.#isInTheMaking = true;
   }
 
   /** The operation has been executed. */
   end(): void {
     this.#isInTheMaking = false;
+    this.#endTurn?.(this.#paidBytes);
     if (this.#isReleased) this.#free();
   }
 
@@ -110,6 +123,13 @@ export class Answer implements AnswerMeter {
     const target = Math.min(Math.ceil(bytes / serverLimits.plainResponse) * serverLimits.plainResponse, maxBytes);
     if (!this.#answers.reserve(this.#holder, target - this.#reserved)) throw this.#fail(noRoom(this.#advice));
     this.#reserved = target;
+  }
+
+  /** The bytes that count for the pace of the client. What a failed answer was to contain is unknown. */
+  get #paidBytes(): number {
+    if (this.#failure) return this.#answers.maxBytes;
+    const bytes = Math.max(this.#length, this.#bytes);
+    return bytes > serverLimits.plainResponse ? bytes : 0;
   }
 
   #fail(error: GraphQLError): GraphQLError {

@@ -1,4 +1,5 @@
 import { MemoryBudget } from '../../async/memory-budget.ts';
+import { type PaceLimits, ReadingPace } from './reading-pace.ts';
 
 /** The limits of answers, in bytes. */
 export interface AnswerLimits {
@@ -13,6 +14,8 @@ export interface Holder {
   name: string;
   /** The part of the memory, from 0 to 1. */
   share: number;
+  /** How fast its operations are carried out. Absent: as fast as they arrive. */
+  pace?: PaceLimits;
 }
 
 /** A request for bytes that waits for room. */
@@ -29,6 +32,7 @@ interface Waiting {
 export class Answers {
   /** Bytes of one answer as JSON. */
   readonly maxBytes: number;
+  readonly pace: ReadingPace;
   readonly #memoryBytes: number;
   readonly #budget: MemoryBudget;
   readonly #reserved = new Map<string, number>();
@@ -36,6 +40,7 @@ export class Answers {
 
   constructor({ bytes, memoryBytes }: AnswerLimits) {
     this.maxBytes = bytes;
+    this.pace = new ReadingPace(bytes);
     this.#memoryBytes = Math.max(memoryBytes, bytes);
     this.#budget = new MemoryBudget(this.#memoryBytes);
   }

@@ -1,8 +1,11 @@
 import { type ExecutionArgs, type ExecutionResult, GraphQLError, getOperationAST } from 'graphql';
 import { isAsyncIterable, type Plugin } from 'graphql-yoga';
 import { iterator } from '../../async/iterator.ts';
+import type { GraphContext } from '../../graphql/context.ts';
 import { serverLimits } from '../limits.ts';
+import { requestError } from '../session/request-error.ts';
 import type { Answer } from './answer.ts';
+import { roughLength } from './json-pieces.ts';
 
 /** The context of an operation whose transport limits its answer. */
 interface Context {
@@ -32,7 +35,13 @@ async function limited(
   execute: (args: ExecutionArgs) => Result | Promise<Result>,
 ): Promise<Result> {
   const isMutation = getOperationAST(args.document, args.operationName)?.operation === 'mutation';
-  answer.begin(args.contextValue as object, isMutation);
+  const { signal } = args.contextValue as GraphContext;
+  const weigh = () => weightOf(args);
+  try {
+    await answer.begin(args.contextValue as object, isMutation, { signal, weigh });
+  } catch (error) {
+    return { errors: [requestError(error) as GraphQLError] };
+  }
   let isInParts = false;
   try {
     const result = await execute(args);
@@ -41,6 +50,13 @@ async function limited(
   } finally {
     if (!isInParts) answer.end();
   }
+}
+
+/** The approximate bytes of memory of an operation that has not been executed. */
+function weightOf({ document, variableValues }: ExecutionArgs): number {
+  const { parsedCharacterBytes, waitingBytes } = serverLimits;
+  const text = document.loc?.source.body.length ?? 0;
+  return text * parsedCharacterBytes + 2 * roughLength(variableValues, waitingBytes);
 }
 
 /** The parts of an incremental answer, until their sum exceeds the limit. */
