@@ -1,5 +1,5 @@
 import type { AddressInfo } from 'node:net';
-import { MemoryBudget } from './async/memory-budget.ts';
+import { SharedMemory } from './async/shared-memory.ts';
 import { untilAborted } from './async/until-aborted.ts';
 import type { Closing } from './closing.ts';
 import type { Config } from './config/config.ts';
@@ -49,7 +49,7 @@ export async function listen(
   const liveness = { ...config.liveness, pingMs: timing.livenessMs };
   const answers = new Answers(config.response);
   const results = new SharedResults(maskError(log), availability, answers);
-  const memory = new MemoryBudget(config.requestMemoryBytes);
+  const memory = new SharedMemory(config.requestMemoryBytes, maxBodyBytes);
   const flags = { graphiql, introspection };
   const yoga = createGraphServer({
     schema: buildSchema(),

@@ -47,7 +47,15 @@ const domainBase = [
   'db/unavailable',
   ...database,
 ];
-const serverBase = ['server/cors', 'server/limits', 'domain', 'graphql/context', 'db/availability', 'db/unavailable'];
+const serverBase = [
+  'server/cors',
+  'server/limits',
+  'server/json-values',
+  'domain',
+  'graphql/context',
+  'db/availability',
+  'db/unavailable',
+];
 
 /**
  * What the files of a room may import besides their own room and the leaves: a file, or the files that lie directly in a room

@@ -14,8 +14,13 @@ async function write(response: ServerResponse, chunk: string | Buffer): Promise<
   if (response.destroyed) return false;
   if (response.write(chunk)) return true;
   await new Promise<void>((resolve) => {
-    response.once('drain', resolve);
-    response.once('close', resolve);
+    const done = () => {
+      response.off('drain', done);
+      response.off('close', done);
+      resolve();
+    };
+    response.on('drain', done);
+    response.on('close', done);
   });
   return !response.destroyed;
 }

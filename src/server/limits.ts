@@ -13,6 +13,10 @@ export const serverLimits = {
   bodyMs: 60_000,
   /** Bytes of a body, or of a socket's message, without an accepted credential. Larger ones share MAX_REQUEST_MEMORY_BYTES. */
   anonymousBytes: 16_384,
+  /** JSON values in a body or in a socket's message. */
+  jsonValues: 100_000,
+  /** Bytes of a body that is not JSON: a form, or a bare document. */
+  formBytes: 1_000_000,
   /** Bytes per second that a body must have on average, after `timing.request.slowBodyMs`. */
   bodyBytesPerSecond: 1000,
   /** Requests of one connection whose responses have not been sent. */

@@ -4,7 +4,7 @@ import { RunOverride, Scope } from '../../db/generated/client.ts';
 import type { DomainContext, Services } from '../context.ts';
 import { CredentialError, ForbiddenError, InvalidInputError } from '../error.ts';
 import { absentOr, integer, listUpTo, nameUpTo, parse } from '../input.ts';
-import { tokenLimits } from '../limits.ts';
+import { keyLimits, tokenLimits } from '../limits.ts';
 import { requireKey, requireScope, requireWithinOwn, userScopes } from './access.ts';
 import { announceCredentialChange } from './credential-change.ts';
 import { requireAssistants, type TokenRights } from './user-rights.ts';
@@ -17,7 +17,9 @@ const tokenType = 'session+jwt';
 const createInput = z.object({
   userId: nameUpTo(tokenLimits.userId),
   ttlSeconds: absentOr(integer(1, tokenLimits.ttlSeconds, 'seconds')),
-  scopes: absentOr(z.array(z.enum(Scope)).min(1, 'At least 1 scope; omit the field for all')),
+  scopes: absentOr(
+    listUpTo(z.enum(Scope), keyLimits.scopes, 'scopes').min(1, 'At least 1 scope; omit the field for all'),
+  ),
   assistantIds: absentOr(listUpTo(z.string(), tokenLimits.assistants, 'assistants')),
   overrides: absentOr(listUpTo(z.enum(RunOverride), tokenLimits.overrides, 'overrides')),
 });

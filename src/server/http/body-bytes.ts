@@ -1,4 +1,4 @@
-import type { MemoryBudget } from '../../async/memory-budget.ts';
+import type { Memory } from '../../async/shared-memory.ts';
 import { serverLimits } from '../limits.ts';
 
 /**
@@ -6,7 +6,7 @@ import { serverLimits } from '../limits.ts';
  * exceeds `serverLimits.anonymousBytes` is reserved in a memory budget until `release`.
  */
 export class BodyBytes {
-  readonly #memory: MemoryBudget;
+  readonly #memory: Memory;
   readonly #maxBytes: number;
   #buffer: Buffer = Buffer.alloc(0);
   #isOwn = false;
@@ -14,7 +14,7 @@ export class BodyBytes {
   #size = 0;
 
   /** `maxBytes`: the most bytes that will be added. */
-  constructor(memory: MemoryBudget, maxBytes: number) {
+  constructor(memory: Memory, maxBytes: number) {
     this.#memory = memory;
     this.#maxBytes = maxBytes;
   }

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { serverLimits } from '../limits.ts';
 import { sendEarly } from './json-response.ts';
 
 /** Seconds after which a client may send a request again that the server had no room for. */
@@ -18,11 +19,14 @@ export class BodyError extends Error {
 export const tooLarge = (name: string, maxBytes: number) =>
   new BodyError(413, `${name} is larger than the limit of ${maxBytes} bytes.`);
 
+export const tooManyValues = () =>
+  new BodyError(413, `The request has more than ${serverLimits.jsonValues} JSON values. Send it in several requests.`);
+
 export const incomplete = () => new BodyError(400, 'The request body is incomplete.');
 
 /** The server has no memory for one more body. */
 export const noMemory = () =>
-  new BodyError(503, 'The server is reading too many large requests. Try again later.', 'UNAVAILABLE');
+  new BodyError(503, 'The server holds too many large requests, of yours or in all. Try again later.', 'UNAVAILABLE');
 
 /** The disk of the server has no room for files, or cannot be written. */
 export const noRoom = () =>

@@ -1,22 +1,23 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
-import type { MemoryBudget } from '../../async/memory-budget.ts';
+import type { Memory } from '../../async/shared-memory.ts';
+import { hasMoreValues } from '../json-values.ts';
 import { serverLimits } from '../limits.ts';
 import { BodyBytes } from './body-bytes.ts';
-import { BodyError, incomplete, noMemory, tooLarge } from './body-error.ts';
+import { BodyError, incomplete, noMemory, tooLarge, tooManyValues } from './body-error.ts';
 import { watchPace } from './body-pace.ts';
 
 interface BodyOptions {
   maxBytes: number;
-  /** Shared by all bodies that are being read or used. */
-  memory: MemoryBudget;
+  /** Of the client, for all its bodies that are being read or used. */
+  memory: Memory;
   /** How long the body may arrive slowly, in milliseconds. */
   slowMs: number;
 }
 
 /**
  * Reads a whole body. The caller must release it when its request has been served. Throws BodyError if the body is too large,
- * too slow, incomplete, compressed or not UTF-8, or if the server has no memory for it.
+ * too slow, incomplete, compressed, not UTF-8 or of too many values, or if the server has no memory for it.
  */
 export async function readBody(request: IncomingMessage, options: BodyOptions): Promise<BodyBytes> {
   const { maxBytes, memory } = options;
@@ -27,6 +28,7 @@ export async function readBody(request: IncomingMessage, options: BodyOptions): 
   try {
     await receive(request, body, options);
     if (!isUtf8(body.bytes)) throw new BodyError(400, 'The request body is not valid UTF-8.');
+    if (hasMoreValues(body.bytes, serverLimits.jsonValues)) throw tooManyValues();
     return body;
   } catch (error) {
     body.release();

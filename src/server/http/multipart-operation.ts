@@ -1,6 +1,8 @@
 import type { Upload } from '../../files/upload.ts';
+import { hasMoreValues } from '../json-values.ts';
+import { serverLimits } from '../limits.ts';
 import type { ParsedOperation } from '../yoga/yoga.ts';
-import { BodyError } from './body-error.ts';
+import { BodyError, tooManyValues } from './body-error.ts';
 
 const help =
   'Send "operations", then "map", then the files: https://github.com/jaydenseric/graphql-multipart-request-spec';
@@ -22,9 +24,13 @@ export function operationOf(fields: Map<string, string>, files: Map<string, Uplo
 
 function objectIn(fields: Map<string, string>, name: string): Record<string, unknown> {
   try {
-    const value: unknown = JSON.parse(fields.get(name) ?? '');
+    const text = fields.get(name) ?? '';
+    if (text.length > serverLimits.jsonValues && hasMoreValues(Buffer.from(text), serverLimits.jsonValues))
+      throw tooManyValues();
+    const value: unknown = JSON.parse(text);
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
-  } catch {
+  } catch (error) {
+    if (error instanceof BodyError) throw error;
     // Malformed JSON has the same error as JSON that is not an object.
   }
   throw malformed(`"${name}" is not a JSON object.`);

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { finished } from 'node:stream/promises';
 import { Busboy, type BusboyInstance } from '@fastify/busboy';
-import type { MemoryBudget } from '../../async/memory-budget.ts';
+import type { Memory } from '../../async/shared-memory.ts';
 import { QuotaExceededError } from '../../domain/error.ts';
 import { isNoRoom } from '../../files/no-room.ts';
 import type { StagedBytes, Staging, StagingRoom } from '../../files/staging.ts';
@@ -29,7 +29,7 @@ interface MultipartOptions {
   /** What the bytes of the files are counted in. */
   room: StagingRoom;
   /** What the bytes of the operation are counted in, shared with other requests. */
-  memory: MemoryBudget;
+  memory: Memory;
   /** How long the body may arrive slowly, in milliseconds. */
   slowMs: number;
   /** Receives the errors of the disk. */

@@ -1,7 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { MemoryBudget } from '../../async/memory-budget.ts';
+import type { SharedMemory } from '../../async/shared-memory.ts';
+import { serverLimits } from '../limits.ts';
 import type { EventStreams } from '../live/event-stream.ts';
 import { type LivenessLimits, watchResponse } from '../live/liveness.ts';
+import { anonymousHolder, holderOf } from '../session/holder.ts';
 import { errorResponse } from '../session/request-error.ts';
 import { maskError } from '../yoga/use-error-codes.ts';
 import type { Transport } from '../yoga/yoga.ts';
@@ -17,7 +19,7 @@ export interface PostOptions extends UploadRouteOptions {
   eventStreams: EventStreams;
   liveness: LivenessLimits;
   /** Shared by all bodies of requests. */
-  memory: MemoryBudget;
+  memory: SharedMemory;
 }
 
 /**
@@ -56,6 +58,8 @@ export async function servePost(
 const isMultipart = ({ headers }: IncomingMessage) =>
   headers['content-type']?.toLowerCase().startsWith('multipart/') === true;
 
+const isJson = ({ headers }: IncomingMessage) => headers['content-type']?.toLowerCase().includes('json') === true;
+
 /** The body; null if it has been refused. */
 async function receiveBody(
   request: IncomingMessage,
@@ -63,10 +67,16 @@ async function receiveBody(
   admission: Admission,
   options: PostOptions,
 ): Promise<BodyBytes | null> {
-  const { memory, services } = options;
+  const { services } = options;
+  const { maxBytes } = admission;
   const { slowBodyMs: slowMs, lingerMs } = services.timing.request;
   try {
-    return await readBody(request, { maxBytes: admission.maxBytes, memory, slowMs });
+    const memory = options.memory.of(admission.session ? holderOf(admission.session.context) : anonymousHolder);
+    return await readBody(request, {
+      maxBytes: isJson(request) ? maxBytes : Math.min(maxBytes, serverLimits.formBytes),
+      memory,
+      slowMs,
+    });
   } catch (error) {
     const isLong = error instanceof BodyError && error.status === 413;
     if (isLong && !admission.session) await refuse(request, response, admission, options);

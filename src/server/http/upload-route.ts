@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { MemoryBudget } from '../../async/memory-budget.ts';
+import type { SharedMemory } from '../../async/shared-memory.ts';
 import type { Services } from '../../domain/context.ts';
 import { DomainError } from '../../domain/error.ts';
 import type { UploadRooms } from '../../domain/file/file-room.ts';
@@ -7,6 +7,7 @@ import type { FreeSpace } from '../../files/free-space.ts';
 import type { StagedBytes } from '../../files/staging.ts';
 import type { Logger } from '../../log.ts';
 import type { Authenticator } from '../session/authenticator.ts';
+import { holderOf } from '../session/holder.ts';
 import { errorResponse } from '../session/request-error.ts';
 import type { Session } from '../session/session.ts';
 import { maskError } from '../yoga/use-error-codes.ts';
@@ -22,7 +23,7 @@ export interface UploadRouteOptions {
   maxBodyBytes: number;
   uploads: Pick<UploadLimits, 'uploadBytes' | 'uploads'>;
   /** Shared by all bodies of requests. */
-  memory: MemoryBudget;
+  memory: SharedMemory;
   uploadRooms: UploadRooms;
   /** Of the disk of files. */
   freeSpace: FreeSpace;
@@ -70,7 +71,7 @@ async function receiveAndServe(
     const room = await uploadRooms.open(session.context);
     try {
       const operation = await readMultipart(request, staged, {
-        ...{ staging, room, memory: more.memory, slowMs: timing.request.slowBodyMs },
+        ...{ staging, room, memory: more.memory.of(holderOf(session.context)), slowMs: timing.request.slowBodyMs },
         limits: { ...more.uploads, bodyBytes: more.maxBodyBytes },
         onDiskError: (error) => more.log.error({ err: error }, 'files cannot be stored'),
       });

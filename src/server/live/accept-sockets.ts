@@ -1,6 +1,6 @@
 import type { IncomingMessage, Server } from 'node:http';
 import { WebSocketServer } from 'ws';
-import type { MemoryBudget } from '../../async/memory-budget.ts';
+import type { SharedMemory } from '../../async/shared-memory.ts';
 import type { Timing } from '../../config/timing.ts';
 import type { Cors } from '../cors.ts';
 import { serverLimits } from '../limits.ts';
@@ -12,7 +12,7 @@ export interface AcceptOptions {
   /** Bytes of one message of a client. */
   maxPayloadBytes: number;
   /** Shared by all messages that are being received. */
-  memory: MemoryBudget;
+  memory: SharedMemory;
   liveness: LivenessLimits;
   timing: Timing['socket'];
 }

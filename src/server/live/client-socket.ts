@@ -1,8 +1,11 @@
 import type { Socket } from 'node:net';
 import { WebSocket } from 'ws';
-import type { MemoryBudget } from '../../async/memory-budget.ts';
+import type { MemoryHolder, SharedMemory } from '../../async/shared-memory.ts';
 import type { Timing } from '../../config/timing.ts';
+import { hasMoreValues } from '../json-values.ts';
+import { serverLimits } from '../limits.ts';
 import { Backpressure } from './backpressure.ts';
+import { closeCode } from './close-code.ts';
 import { IncomingMessages } from './incoming-messages.ts';
 import { type LivenessLimits, watchSocket } from './liveness.ts';
 import { SocketOperations } from './socket-operations.ts';
@@ -13,28 +16,38 @@ export class ClientSocket extends WebSocket {
   readonly operations = new SocketOperations();
   #backpressure: Backpressure | null = null;
   #incoming: IncomingMessages | null = null;
+  #memory: SharedMemory | null = null;
   #finalMessageMs = 0;
 
   /**
    * Starts to watch the client. `stream`: the TCP socket. `memory`: shared by all messages that are being received.
    * `timing.finalMessageMs`: how long a closing client may take to read the buffered messages and to answer the close frame.
    */
-  start(stream: Socket, liveness: LivenessLimits, memory: MemoryBudget, timing: Timing['socket']): void {
+  start(stream: Socket, liveness: LivenessLimits, memory: SharedMemory, timing: Timing['socket']): void {
     this.#finalMessageMs = timing.finalMessageMs;
-    this.#incoming = new IncomingMessages(this, stream, memory, timing.messageMs);
+    this.#memory = memory;
+    this.#incoming = new IncomingMessages(this, stream, timing.messageMs);
     this.#backpressure = new Backpressure(this, stream);
     this.once('close', () => this.operations.releaseAnswers());
     watchSocket(this, stream, () => this.operations.lastActiveAt, liveness);
   }
 
   /** Lets the client send large messages: its credential has been accepted. */
-  admit(): void {
-    this.#incoming?.admit();
+  admit(holder: MemoryHolder): void {
+    if (this.#memory) this.#incoming?.admit(this.#memory.of(holder));
   }
 
   /** Resolves when the buffer has room or the socket has closed. */
   async whenWritable(): Promise<void> {
     await this.#backpressure?.whenWritable();
+  }
+
+  /** Refuses a message before anything parses it, if it has too many values. */
+  override emit(event: string | symbol, ...args: unknown[]): boolean {
+    if (event !== 'message' || !hasMoreValues(args[0] as Buffer, serverLimits.jsonValues))
+      return super.emit(event, ...args);
+    this.close(closeCode.tooLarge, `At most ${serverLimits.jsonValues} JSON values in a message`);
+    return true;
   }
 
   /** Never fails: a lost connection is reported by `close`, and is no error. */

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
-import type { MemoryBudget } from '../../async/memory-budget.ts';
+import type { Memory } from '../../async/shared-memory.ts';
 import { serverLimits } from '../limits.ts';
 import { closeCode } from './close-code.ts';
 import { FrameMeter } from './frame-meter.ts';
@@ -15,42 +15,40 @@ const pieceBytes = 256;
  */
 export class IncomingMessages {
   readonly #socket: WebSocket;
-  readonly #memory: MemoryBudget;
+  #memory: Memory | null = null;
   readonly #meter = new FrameMeter();
   readonly #messageMs: number;
   #late: NodeJS.Timeout | null = null;
-  #isAdmitted = false;
   #reserved = 0;
   /** Bytes in memory for a message that is not complete. */
   #held = 0;
 
   /** `stream`: the TCP socket under the WebSocket. `messageMs`: how long a message may take to arrive. */
-  constructor(socket: WebSocket, stream: Socket, memory: MemoryBudget, messageMs: number) {
+  constructor(socket: WebSocket, stream: Socket, messageMs: number) {
     this.#socket = socket;
-    this.#memory = memory;
     this.#messageMs = messageMs;
     // Before the WebSocket reads the same bytes.
     stream.prependListener('data', (bytes: Buffer) => this.#read(bytes));
     stream.once('close', () => this.#release());
   }
 
-  /** Lifts the limit of sockets without an accepted credential. */
-  admit(): void {
-    this.#isAdmitted = true;
+  /** Lifts the limit of sockets without an accepted credential. `memory`: of the client. */
+  admit(memory: Memory): void {
+    this.#memory ??= memory;
   }
 
   #read(bytes: Buffer): void {
     if (this.#socket.readyState !== this.#socket.OPEN) return;
     const { messages } = this.#meter;
     this.#meter.read(bytes, () => {
-      if (!this.#isAdmitted && this.#meter.announced > serverLimits.anonymousBytes) this.#refuseStranger();
+      if (!this.#memory && this.#meter.announced > serverLimits.anonymousBytes) this.#refuseStranger();
     });
     if (this.#meter.messages > messages) this.#release();
     if (this.#meter.announced === 0) return;
     this.#held += bytes.length + pieceBytes;
     this.#late ??= setTimeout(() => this.#close(closeCode.tooSlow, 'A message took too long'), this.#messageMs).unref();
     if (this.#held <= serverLimits.anonymousBytes) return;
-    if (!this.#isAdmitted) {
+    if (!this.#memory) {
       if (this.#held > 2 * serverLimits.anonymousBytes) this.#refuseStranger();
       return;
     }
@@ -62,7 +60,7 @@ export class IncomingMessages {
   #release(): void {
     if (this.#late) clearTimeout(this.#late);
     this.#late = null;
-    this.#memory.release(this.#reserved);
+    this.#memory?.release(this.#reserved);
     this.#reserved = 0;
     this.#held = 0;
   }

@@ -1,6 +1,7 @@
 import type { Credential } from '../../domain/access/credential.ts';
 import { UnavailableError } from '../../domain/error.ts';
 import type { Authenticator } from '../session/authenticator.ts';
+import { holderOf } from '../session/holder.ts';
 import type { Session } from '../session/session.ts';
 import type { ClientSocket } from './client-socket.ts';
 import { closeCode } from './close-code.ts';
@@ -44,7 +45,7 @@ export class SocketSession {
     const session = await this.#authenticator.open(credential);
     const { revoked, release } = session.watch('socket');
     this.#session = session;
-    this.#socket.admit();
+    this.#socket.admit(holderOf(session.context));
     if (this.closed.aborted) {
       release();
       return session;

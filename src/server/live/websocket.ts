@@ -99,6 +99,13 @@ function connectionHandler({ authenticator, timing, log }: WebSocketOptions): No
   };
 }
 
+/** Frees what a client may have added to an operation: the payload stays in memory until its operation has ended. */
+function dropUnused(payload: object): void {
+  for (const name of Object.keys(payload)) {
+    if (!['query', 'operationName', 'variables'].includes(name)) Reflect.deleteProperty(payload, name);
+  }
+}
+
 function operationHandler({ yoga, answers, log }: WebSocketOptions): NonNullable<Handlers['onSubscribe']> {
   const mask = maskError(log);
   return async ({ extra }, id, payload) => {
@@ -112,6 +119,7 @@ function operationHandler({ yoga, answers, log }: WebSocketOptions): NonNullable
     try {
       operations.requireRoom();
       const credential = paramsCredential(payload.extensions ?? undefined);
+      dropUnused(payload);
       const opened = await session.forOperation(credential);
       const args = await sessionOperation(yoga, opened, session.closed, answer, payload);
       if ('document' in args) operations.expectResult(payload, args);

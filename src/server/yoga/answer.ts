@@ -1,7 +1,8 @@
 import { GraphQLError } from 'graphql';
 import type { AnswerMeter, GraphContext } from '../../graphql/context.ts';
 import { serverLimits } from '../limits.ts';
-import type { Answers, Holder } from './answers.ts';
+import { anonymousHolder, holderOf } from '../session/holder.ts';
+import type { Answers } from './answers.ts';
 import { jsonBytes, roughLength } from './json-pieces.ts';
 import type { PacedOperation } from './reading-pace.ts';
 
@@ -10,15 +11,6 @@ type Operation = Partial<Pick<GraphContext, 'actor' | 'workspaceId'>>;
 
 const keyPace = { operations: serverLimits.keyOperations, bytesPerSecond: serverLimits.keyBytesPerSecond };
 const userPace = { operations: serverLimits.userOperations, bytesPerSecond: serverLimits.userBytesPerSecond };
-
-/** Whose memory an operation takes: an application sends much more than one end user. */
-export function holderOf({ actor, workspaceId }: Operation): Holder {
-  const { keyMemoryShare, userMemoryShare } = serverLimits;
-  if (actor?.kind === 'API_KEY') return { name: `key ${actor.keyId}`, share: keyMemoryShare, pace: keyPace };
-  // Without a credential, next to nothing can be read.
-  if (actor?.kind !== 'USER') return { name: 'anonymous', share: userMemoryShare };
-  return { name: `user ${workspaceId} ${actor.userId}`, share: userMemoryShare, pace: userPace };
-}
 
 /** The error for an answer or an event that is larger than `maxBytes`. */
 export const tooLarge = (maxBytes: number, advice = '') =>
@@ -39,7 +31,7 @@ const noRoom = (advice: string) =>
  */
 export class Answer implements AnswerMeter {
   readonly #answers: Answers;
-  #holder: Holder = holderOf({});
+  #holder = anonymousHolder;
   #advice = '';
   #length = 0;
   /** The bytes of the parts that have been returned. */
@@ -69,10 +61,13 @@ export class Answer implements AnswerMeter {
    * the client wait, and the reason of the signal when that aborts before.
    */
   async begin(operation: Operation, isMutation: boolean, paced: PacedOperation): Promise<void> {
-    this.#holder = holderOf(operation);
     this.#advice = isMutation ? ' The mutation was carried out.' : '';
-    const { name, pace } = this.#holder;
-    if (pace) this.#endTurn = await this.#answers.pace.start(name, pace, paced);
+    const { actor, workspaceId } = operation;
+    if (actor && workspaceId) {
+      this.#holder = holderOf({ actor, workspaceId });
+      const pace = actor.kind === 'USER' ? userPace : keyPace;
+      this.#endTurn = await this.#answers.pace.start(this.#holder.name, pace, paced);
+    }
     this.#isInTheMaking = true;
   }
 

@@ -1,5 +1,5 @@
-import { MemoryBudget } from '../../async/memory-budget.ts';
-import { type PaceLimits, ReadingPace } from './reading-pace.ts';
+import { type MemoryHolder, SharedMemory } from '../../async/shared-memory.ts';
+import { ReadingPace } from './reading-pace.ts';
 
 /** The limits of answers, in bytes. */
 export interface AnswerLimits {
@@ -9,18 +9,9 @@ export interface AnswerLimits {
   memoryBytes: number;
 }
 
-/** Whose answers share a part of the memory. */
-export interface Holder {
-  name: string;
-  /** The part of the memory, from 0 to 1. */
-  share: number;
-  /** How fast its operations are carried out. Absent: as fast as they arrive. */
-  pace?: PaceLimits;
-}
-
 /** A request for bytes that waits for room. */
 interface Waiting {
-  readonly holder: Holder;
+  readonly holder: MemoryHolder;
   readonly bytes: number;
   readonly resolve: () => void;
 }
@@ -33,35 +24,27 @@ export class Answers {
   /** Bytes of one answer as JSON. */
   readonly maxBytes: number;
   readonly pace: ReadingPace;
-  readonly #memoryBytes: number;
-  readonly #budget: MemoryBudget;
-  readonly #reserved = new Map<string, number>();
+  readonly #memory: SharedMemory;
   readonly #waiting = new Set<Waiting>();
 
   constructor({ bytes, memoryBytes }: AnswerLimits) {
     this.maxBytes = bytes;
     this.pace = new ReadingPace(bytes);
-    this.#memoryBytes = Math.max(memoryBytes, bytes);
-    this.#budget = new MemoryBudget(this.#memoryBytes);
+    this.#memory = new SharedMemory(Math.max(memoryBytes, bytes), bytes);
   }
 
   /** The bytes that all answers hold. */
   get reserved(): number {
-    return this.#budget.reserved;
+    return this.#memory.reserved;
   }
 
   /** Reserves bytes; false: there is no room for them. */
-  reserve({ name, share }: Holder, bytes: number): boolean {
-    const before = this.#reserved.get(name) ?? 0;
-    // The part of a client has room for one answer of the maximum size.
-    if (before + bytes > Math.max(this.#memoryBytes * share, this.maxBytes)) return false;
-    if (!this.#budget.reserve(bytes)) return false;
-    this.#reserved.set(name, before + bytes);
-    return true;
+  reserve(holder: MemoryHolder, bytes: number): boolean {
+    return this.#memory.reserve(holder, bytes);
   }
 
   /** Reserves bytes, `maxBytes` at most, when there is room. Resolves early, with false, when `signal` aborts. */
-  async wait(holder: Holder, bytes: number, signal: AbortSignal): Promise<boolean> {
+  async wait(holder: MemoryHolder, bytes: number, signal: AbortSignal): Promise<boolean> {
     if (this.reserve(holder, bytes)) return true;
     if (signal.aborted) return false;
     const { promise, resolve } = Promise.withResolvers<boolean>();
@@ -76,11 +59,8 @@ export class Answers {
   }
 
   /** Returns bytes that were reserved, to those who wait first. */
-  release({ name }: Holder, bytes: number): void {
-    const left = (this.#reserved.get(name) ?? 0) - bytes;
-    if (left > 0) this.#reserved.set(name, left);
-    else this.#reserved.delete(name);
-    this.#budget.release(bytes);
+  release(holder: MemoryHolder, bytes: number): void {
+    this.#memory.release(holder, bytes);
     for (const waiting of this.#waiting) {
       if (!this.reserve(waiting.holder, waiting.bytes)) continue;
       this.#waiting.delete(waiting);

@@ -8,12 +8,14 @@ import {
   visit,
 } from 'graphql';
 import { iterator } from '../../async/iterator.ts';
+import type { MemoryHolder } from '../../async/shared-memory.ts';
 import type { Availability } from '../../db/availability.ts';
 import { isUnavailable } from '../../db/unavailable.ts';
 import type { GraphContext } from '../../graphql/context.ts';
 import { serverLimits } from '../limits.ts';
-import { holderOf, tooLarge } from './answer.ts';
-import type { Answers, Holder } from './answers.ts';
+import { holderOf } from '../session/holder.ts';
+import { tooLarge } from './answer.ts';
+import type { Answers } from './answers.ts';
 import { roughLength } from './json-pieces.ts';
 import { withFewErrors } from './use-answer-limit.ts';
 import { variablesError } from './variables.ts';
@@ -132,11 +134,11 @@ export class SharedResults {
 /** The memory of the last event of one subscription, until the next event is asked for: then it has been sent. */
 class EventMemory {
   readonly #answers: Answers;
-  readonly #holder: Holder;
+  readonly #holder: MemoryHolder;
   readonly #closed = new AbortController();
   #bytes = 0;
 
-  constructor(answers: Answers, holder: Holder) {
+  constructor(answers: Answers, holder: MemoryHolder) {
     this.#answers = answers;
     this.#holder = holder;
   }

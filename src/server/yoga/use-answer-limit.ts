@@ -70,17 +70,21 @@ function limitedParts(answer: Answer, parts: AsyncIterable<ExecutionResult>): As
   return iterator<ExecutionResult>({
     next: async () => {
       if (hasEnded) return { done: true, value: undefined };
-      const { done, value } = await inner.next();
-      if (done) {
+      try {
+        const { done, value } = await inner.next();
+        if (done) {
+          answer.end();
+          return { done, value: undefined };
+        }
+        const part = await answer.fit(withFewErrors(value));
+        hasEnded = answer.failure !== null;
+        if (!hasEnded) return { done: false, value: part };
+        await end();
+        return { done: false, value: { ...part, hasNext: false } };
+      } catch (error) {
         answer.end();
-        return { done, value: undefined };
+        throw error;
       }
-      const part = await answer.fit(withFewErrors(value));
-      hasEnded = answer.failure !== null;
-      if (!hasEnded) return { done: false, value: part };
-      await end();
-      const last = { ...part, hasNext: false };
-      return { done: false, value: last };
     },
     close: end,
   });
