@@ -1,5 +1,3 @@
-import { MemoryBudget } from './memory-budget.ts';
-
 /** Who holds bytes of a memory that many share. */
 export interface MemoryHolder {
   name: string;
@@ -8,42 +6,46 @@ export interface MemoryHolder {
 }
 
 /** Bytes that can be reserved and returned. */
-export type Memory = Pick<MemoryBudget, 'reserve' | 'release'>;
+export interface Memory {
+  /** Reserves bytes; false: there is no room, nothing is reserved, and the caller must not keep the bytes. */
+  reserve(bytes: number): boolean;
+  /** Returns bytes that were reserved. */
+  release(bytes: number): void;
+}
 
 /** Bytes of memory that several holders share, each only up to its part. Counts what is reserved; it allocates nothing. */
 export class SharedMemory {
   readonly #limit: number;
   readonly #minimum: number;
-  readonly #budget: MemoryBudget;
-  readonly #reserved = new Map<string, number>();
+  #reserved = 0;
+  readonly #held = new Map<string, number>();
 
   /** `limit`: bytes, of all holders together. `minimum`: bytes that a holder may have even if its part is smaller. */
   constructor(limit: number, minimum: number) {
     this.#limit = limit;
     this.#minimum = minimum;
-    this.#budget = new MemoryBudget(limit);
   }
 
   /** The bytes that all holders have reserved. */
   get reserved(): number {
-    return this.#budget.reserved;
+    return this.#reserved;
   }
 
   /** Reserves bytes for a holder; false: they exceed its part or the limit, and nothing is reserved. */
   reserve({ name, share }: MemoryHolder, bytes: number): boolean {
-    const held = (this.#reserved.get(name) ?? 0) + bytes;
-    if (held > Math.max(this.#limit * share, this.#minimum)) return false;
-    if (!this.#budget.reserve(bytes)) return false;
-    if (held > 0) this.#reserved.set(name, held);
+    const held = (this.#held.get(name) ?? 0) + bytes;
+    if (held > Math.max(this.#limit * share, this.#minimum) || this.#reserved + bytes > this.#limit) return false;
+    if (held > 0) this.#held.set(name, held);
+    this.#reserved += bytes;
     return true;
   }
 
   /** Returns bytes that a holder has reserved. */
   release({ name }: MemoryHolder, bytes: number): void {
-    const held = (this.#reserved.get(name) ?? 0) - bytes;
-    if (held > 0) this.#reserved.set(name, held);
-    else this.#reserved.delete(name);
-    this.#budget.release(bytes);
+    const held = (this.#held.get(name) ?? 0) - bytes;
+    if (held > 0) this.#held.set(name, held);
+    else this.#held.delete(name);
+    this.#reserved -= bytes;
   }
 
   /** The memory of one holder. */

@@ -58,3 +58,19 @@ test('waiting operations with large variables or long documents are refused', as
   const documents = await Promise.all(Array.from({ length: 8 }, () => client.send(longDocument, { id })));
   expect(documents.filter(({ errors }) => errors?.[0]?.extensions.code === 'RATE_LIMITED')).toHaveLength(6);
 });
+
+test('an operation that waits is refused, and does nothing, when its credential is revoked', async () => {
+  const scopes = ['THREADS_READ', 'THREADS_WRITE'];
+  const key = await app.client.createKey({ scopes });
+  const client = await key.client.asUser('frank');
+  const { id } = await client.createThread({ messages: Array(4).fill({ text: 'x'.repeat(100_000) }) });
+  await Promise.all(Array.from({ length: 8 }, () => client.send(large, { id })));
+  const waiting = client.send(
+    'mutation($id: ID!) { createMessage(input: { threadId: $id, message: { text: "late" } }) { __typename } }',
+    { id },
+  );
+  await app.client.mutate('revokeApiKey', { id: key.id }, 'apiKey { id }');
+  expect((await waiting).errors?.[0]?.extensions.code).toBe('UNAUTHENTICATED');
+  const { data } = await app.client.send('query($id: ID!) { thread(id: $id) { lastMessage { text } } }', { id });
+  expect(data.thread.lastMessage.text).not.toBe('late');
+});

@@ -4,11 +4,13 @@ import { ReadingPace } from '../../src/server/yoga/reading-pace.ts';
 
 const limits = { operations: 2, bytesPerSecond: 1000 };
 const open = new AbortController().signal;
+/** A credential that can be revoked. */
+const credential = (revoked = open) => ({ watch: () => ({ revoked, release: () => {} }) });
 
 /** Starts an operation and notes when its turn has come. */
-function start(pace: ReadingPace, name: string, signal = open) {
+function start(pace: ReadingPace, name: string, signal = open, access = credential()) {
   const operation = { end: undefined as ((bytes: number) => void) | undefined };
-  const started = Promise.resolve(pace.start(name, limits, { signal, weigh: () => 1 })).then((end) => {
+  const started = Promise.resolve(pace.start(name, limits, { signal, access, weigh: () => 1 })).then((end) => {
     operation.end = end;
   });
   return { operation, started };
@@ -62,11 +64,21 @@ test('an operation whose client is gone gives its place away', async () => {
   await next.started;
 });
 
+test('an operation whose credential ends while it waits is refused with the reason', async () => {
+  const pace = new ReadingPace(500);
+  const [first] = [start(pace, 'a'), start(pace, 'a')];
+  const revoked = new AbortController();
+  const waiting = start(pace, 'a', open, credential(revoked.signal));
+  revoked.abort(new Error('revoked'));
+  await expect(waiting.started).rejects.toThrow('revoked');
+  first?.operation.end?.(0);
+});
+
 test('too many waiting operations are refused', async () => {
   const pace = new ReadingPace(500);
   const all = serverLimits.waitingOperations + limits.operations;
   for (let index = 0; index < all; index += 1) start(pace, 'a');
-  expect(() => pace.start('a', limits, { signal: open, weigh: () => 1 })).toThrow(
+  expect(() => pace.start('a', limits, { signal: open, access: credential(), weigh: () => 1 })).toThrow(
     /^200 operations of this client wait/,
   );
 });

@@ -76,6 +76,11 @@ describe('a session token', () => {
     expect(more).toMatchObject({ code: 'FORBIDDEN' });
     const never = await app.client.mutate('createSessionToken', { userId: 'carol', scopes: ['SERVER_ADMIN'] }, 'token');
     expect(never).toMatchObject({ code: 'INVALID_INPUT', issues: [{ path: ['scopes'] }] });
+    const many = { userId: 'carol', scopes: Array(101).fill('RUNS_READ') };
+    expect(await client.mutate('createSessionToken', many, 'token')).toMatchObject({
+      code: 'INVALID_INPUT',
+      issues: [{ path: ['scopes'], message: 'At most 100 scopes.' }],
+    });
     // A scope removed from the key is also removed from its tokens.
     await app.client.mutate('updateApiKey', { id, scopes: ['THREADS_READ'] }, 'apiKey { id }');
     expect(await scopesOf(carol)).toEqual(['THREADS_READ']);

@@ -3,7 +3,7 @@ import { serverLimits } from '../limits.ts';
 
 /**
  * The bytes of a body that arrives in pieces. They are in one buffer, because a piece of one byte would take a hundred. What
- * exceeds `serverLimits.anonymousBytes` is reserved in a memory budget until `release`.
+ * exceeds `serverLimits.anonymousBytes` is reserved in a memory until `release`.
  */
 export class BodyBytes {
   readonly #memory: Memory;
@@ -27,7 +27,7 @@ export class BodyBytes {
     return this.#buffer.subarray(0, this.#size);
   }
 
-  /** Adds a piece; false: the memory budget is exhausted, and nothing was added. */
+  /** Adds a piece; false: the memory is exhausted, and nothing was added. */
   add(piece: Buffer): boolean {
     const size = this.#size + piece.length;
     if (this.#size === 0) {

@@ -10,7 +10,7 @@ const pieceBytes = 256;
 
 /**
  * Bounds what a WebSocket client has sent of a message that is not complete. Until `admit` a message has at most
- * `serverLimits.anonymousBytes`; after it, what exceeds them is reserved in a memory budget. Closes the socket beyond either, and
+ * `serverLimits.anonymousBytes`; after it, what exceeds them is reserved in a memory. Closes the socket beyond either, and
  * when a message takes too long.
  */
 export class IncomingMessages {

@@ -58,7 +58,7 @@ export class Answer implements AnswerMeter {
 
   /**
    * Starts to count for an operation, when the turn of its client has come. Throws RateLimitedError if too many operations of
-   * the client wait, and the reason of the signal when that aborts before.
+   * the client wait; otherwise as `ReadingPace.start`.
    */
   async begin(operation: Operation, isMutation: boolean, paced: PacedOperation): Promise<void> {
     this.#advice = isMutation ? ' The mutation was carried out.' : '';

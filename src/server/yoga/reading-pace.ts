@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { RateLimitedError } from '../../domain/error.ts';
+import type { Access } from '../../graphql/context.ts';
 import { serverLimits } from '../limits.ts';
 
 /** The pace of one client. */
@@ -17,6 +18,8 @@ type End = (bytes: number) => void;
 export interface PacedOperation {
   /** Aborts when its client disconnects. */
   readonly signal: AbortSignal;
+  /** Its credential, which can end while the operation waits. */
+  readonly access: Access;
   /** Estimates the bytes of memory that the operation takes while it waits. */
   weigh(): number;
 }
@@ -56,7 +59,7 @@ export class ReadingPace {
   /**
    * Starts an operation of a client when its turn has come. Returns the function that ends it, which takes the bytes of its
    * response if it was a large one, or 0. Throws RateLimitedError if too many operations of the client wait, or they take too
-   * much memory, and the reason of its signal when that aborts before the turn.
+   * much memory; before the turn, the reason of its signal, or the error of its credential when that ends.
    */
   start(name: string, limits: PaceLimits, operation: PacedOperation): End | Promise<End> {
     const client = this.#client(name, limits);
@@ -64,24 +67,27 @@ export class ReadingPace {
     const bytes = operation.weigh();
     const isFull = client.waitingBytes + bytes > serverLimits.waitingBytes;
     if (isFull || client.waiting.size >= serverLimits.waitingOperations) throw tooManyWait(client);
-    return this.#wait(client, operation.signal, bytes);
+    return this.#wait(client, operation, bytes);
   }
 
-  async #wait(client: Client, signal: AbortSignal, bytes: number): Promise<End> {
-    signal.throwIfAborted();
+  async #wait(client: Client, { signal, access }: PacedOperation, bytes: number): Promise<End> {
+    const { revoked, release } = access.watch();
+    const ended = AbortSignal.any([signal, revoked]);
     const { promise, resolve, reject } = Promise.withResolvers<End>();
     const start = () => resolve(this.#begin(client));
     const leave = () => {
       client.waiting.delete(start);
-      reject(signal.reason);
+      reject(ended.reason);
     };
     client.waiting.add(start);
     client.waitingBytes += bytes;
-    signal.addEventListener('abort', leave);
+    ended.addEventListener('abort', leave);
+    if (ended.aborted) leave();
     this.#schedule(client);
     return promise.finally(() => {
       client.waitingBytes -= bytes;
-      signal.removeEventListener('abort', leave);
+      ended.removeEventListener('abort', leave);
+      release();
     });
   }
 

@@ -35,11 +35,12 @@ async function limited(
   execute: (args: ExecutionArgs) => Result | Promise<Result>,
 ): Promise<Result> {
   const isMutation = getOperationAST(args.document, args.operationName)?.operation === 'mutation';
-  const { signal } = args.contextValue as GraphContext;
+  const { signal, access } = args.contextValue as GraphContext;
   const weigh = () => weightOf(args);
   try {
-    await answer.begin(args.contextValue as object, isMutation, { signal, weigh });
+    await answer.begin(args.contextValue as object, isMutation, { signal, access, weigh });
   } catch (error) {
+    if (signal?.aborted) return { errors: [disconnected] };
     return { errors: [requestError(error) as GraphQLError] };
   }
   let isInParts = false;
@@ -51,6 +52,9 @@ async function limited(
     if (!isInParts) answer.end();
   }
 }
+
+/** The result that nobody receives. */
+const disconnected = new GraphQLError('The client has disconnected.', { extensions: { code: 'DISCONNECTED' } });
 
 /** The approximate bytes of memory of an operation that has not been executed. */
 function weightOf({ document, variableValues }: ExecutionArgs): number {
