@@ -73,13 +73,18 @@ interface Honest {
 }
 
 async function runOnce(seen: Honest): Promise<void> {
-  const patience = AbortSignal.timeout(patienceMs);
-  const impatient = new Promise<never>((_, reject) => {
-    patience.addEventListener('abort', () => reject(new Error(`no end within ${patienceMs / 1000} s`)));
-  });
-  await Promise.race([askAndFollow(seen, patience), impatient]).catch((error) => {
+  const patience = new AbortController();
+  const { promise: impatient, reject } = Promise.withResolvers<never>();
+  // Unlike that of AbortSignal.timeout, this timer cannot be collected while it is needed.
+  const timer = setTimeout(() => {
+    const error = new Error(`no end within ${patienceMs / 1000} s`);
+    patience.abort(error);
+    reject(error);
+  }, patienceMs);
+  await Promise.race([askAndFollow(seen, patience.signal), impatient]).catch((error) => {
     seen.lost.push((error as Error).message || String(error));
   });
+  clearTimeout(timer);
 }
 
 async function askAndFollow(seen: Honest, signal: AbortSignal): Promise<void> {

@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readFile, writeFile } from 'node:fs/promises';
-import { setPriority } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { PassThrough, Readable, type Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { lowerPriority } from './low-priority.ts';
 import { reaper } from './reaper.ts';
 
 const watchEveryMs = 200;
@@ -42,6 +42,7 @@ export class GuardedProcess {
   readonly #watch: NodeJS.Timeout;
   readonly #unwatch: () => void;
   readonly #ended = Promise.withResolvers<void>();
+  readonly #exited = new AbortController();
   #clock: { timer: NodeJS.Timeout; endsAt: number } | null = null;
   #cause: EndCause = 'crashed';
   #state: 'running' | 'killed' | 'ended' = 'running';
@@ -69,7 +70,8 @@ export class GuardedProcess {
     this.#unwatch = this.#child.pid === undefined ? () => {} : reaper.watch(this.#child.pid);
     // The ID may belong to another process as soon as this one has exited.
     this.#child.once('exit', this.#unwatch);
-    if (options.isLowPriority) lowerPriority(this.#child.pid);
+    if (options.isLowPriority && this.#child.pid !== undefined) lowerPriority(this.#child.pid, this.#exited.signal);
+    this.#child.once('exit', () => this.#exited.abort());
     this.#watch = setInterval(() => void this.#checkMemory(options.maxRssBytes), watchEveryMs).unref();
   }
 
@@ -153,14 +155,4 @@ function argumentsFor({ program, args, readable, flags = [], heapMb }: GuardOpti
     program,
     ...args,
   ];
-}
-
-function lowerPriority(pid: number | undefined): void {
-  if (pid === undefined) return;
-  try {
-    setPriority(pid, 5);
-  } catch {
-    // The process has ended already, or the system does not allow it.
-  }
-  writeFile(`/proc/${pid}/oom_score_adj`, '1000').catch(() => {});
 }

@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { getPriority } from 'node:os';
 import { dirname } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
@@ -8,14 +10,14 @@ import { expect, test } from 'vitest';
 import { GuardedProcess } from '../../src/process/guarded-process.ts';
 
 const program = fileURLToPath(new URL('../fixtures/guarded/program.ts', import.meta.url));
-const start = (...args: string[]) =>
-  new GuardedProcess({
-    program,
-    args,
-    readable: [`${dirname(program)}/`],
-    heapMb: 64,
-    maxRssBytes: 400_000_000,
-  });
+const start = (...args: string[]) => new GuardedProcess(options(args));
+const options = (args: string[]) => ({
+  program,
+  args,
+  readable: [`${dirname(program)}/`],
+  heapMb: 64,
+  maxRssBytes: 400_000_000,
+});
 const ended = (child: GuardedProcess) => new Promise<void>((resolve) => child.onEnd(resolve));
 
 test('a guarded process has no environment, no other files, no child processes and no network', async () => {
@@ -101,3 +103,27 @@ test('it ends with the process that started it, even when that one is killed', a
   parent.kill('SIGKILL');
   for (const pid of children) await expect.poll(() => existsSync(`/proc/${pid}`)).toBe(false);
 });
+
+test.runIf(existsSync('/proc/self/autogroup'))('processes of low priority leave the CPU to others', async () => {
+  const before = new Set(await childPids());
+  const children = Array.from({ length: 4 }, () => new GuardedProcess({ ...options(['loop']), isLowPriority: true }));
+  await Promise.all(children.map(({ output }) => once(output, 'data')));
+  // The shell that ends them with this process keeps its priority.
+  const loops = (await childPids()).filter(
+    (pid) => !before.has(pid) && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('loop'),
+  );
+  expect(loops).toHaveLength(4);
+  const groups = () => loops.map((pid) => readFileSync(`/proc/${pid}/autogroup`, 'utf8').split('nice ')[1]?.trim());
+  await expect.poll(groups).toEqual(Array(4).fill('10'));
+  expect(loops.map((pid) => getPriority(pid))).toEqual(Array(4).fill(10));
+  expect(readFileSync('/proc/self/autogroup', 'utf8')).toContain('nice 0');
+  for (const child of children) child.kill();
+  await Promise.all(children.map(ended));
+});
+
+/** The process IDs of the children of this process. */
+async function childPids(): Promise<number[]> {
+  const tasks = await readdir('/proc/self/task');
+  const lists = tasks.map((task) => readFileSync(`/proc/self/task/${task}/children`, 'utf8'));
+  return lists.join(' ').split(' ').filter(Boolean).map(Number);
+}
