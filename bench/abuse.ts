@@ -72,19 +72,23 @@ interface Honest {
   lost: string[];
 }
 
+/** A signal that aborts after `patienceMs`. Unlike that of `AbortSignal.timeout`, it cannot be collected while it is needed. */
+function patience(): { signal: AbortSignal; stop(): void } {
+  const controller = new AbortController();
+  const late = new Error(`no end within ${patienceMs / 1000} s`);
+  const timer = setTimeout(() => controller.abort(late), patienceMs);
+  return { signal: controller.signal, stop: () => clearTimeout(timer) };
+}
+
 async function runOnce(seen: Honest): Promise<void> {
-  const patience = new AbortController();
-  const { promise: impatient, reject } = Promise.withResolvers<never>();
-  // Unlike that of AbortSignal.timeout, this timer cannot be collected while it is needed.
-  const timer = setTimeout(() => {
-    const error = new Error(`no end within ${patienceMs / 1000} s`);
-    patience.abort(error);
-    reject(error);
-  }, patienceMs);
-  await Promise.race([askAndFollow(seen, patience.signal), impatient]).catch((error) => {
+  const { signal, stop } = patience();
+  const impatient = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason));
+  });
+  await Promise.race([askAndFollow(seen, signal), impatient]).catch((error) => {
     seen.lost.push((error as Error).message || String(error));
   });
-  clearTimeout(timer);
+  stop();
 }
 
 async function askAndFollow(seen: Honest, signal: AbortSignal): Promise<void> {
@@ -145,9 +149,11 @@ const watch = (async () => {
   while (!isOver) {
     highest = Math.max(highest, rss());
     const start = performance.now();
-    await fetch(`${server.url}/health`, { signal: AbortSignal.timeout(patienceMs) })
+    const { signal, stop } = patience();
+    await fetch(`${server.url}/health`, { signal })
       .then((response) => response.text())
       .catch(() => {});
+    stop();
     slowestHealth = Math.max(slowestHealth, performance.now() - start);
     await delay(200);
   }
