@@ -28,4 +28,5 @@ process.on('SIGTERM', async () => {
   }
   process.exit(0);
 });
-console.log(`${started.length} attacks`);
+// `serve` waits for an address.
+console.log(`attacks ${Object.values(footholds)[0]?.url}`);
