@@ -2,8 +2,11 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { setPriority } from 'node:os';
 import { retry } from '../async/retry.ts';
 
-/** The nice value: in contention, a process of normal priority gets nine times as much of a processor. */
-const nice = 10;
+/**
+ * The nice value: in contention, a process of normal priority gets three times as much of a processor. With more, programs
+ * run into their time limits on a busy machine.
+ */
+const nice = 5;
 /** Linux lets an unprivileged user change the priority of one autogroup in 100 ms, and answers EAGAIN before that. */
 const again = { tries: 50, waitMs: 120 };
 

@@ -114,8 +114,8 @@ test.runIf(existsSync('/proc/self/autogroup'))('processes of low priority leave 
   );
   expect(loops).toHaveLength(4);
   const groups = () => loops.map((pid) => readFileSync(`/proc/${pid}/autogroup`, 'utf8').split('nice ')[1]?.trim());
-  await expect.poll(groups).toEqual(Array(4).fill('10'));
-  expect(loops.map((pid) => getPriority(pid))).toEqual(Array(4).fill(10));
+  await expect.poll(groups).toEqual(Array(4).fill('5'));
+  expect(loops.map((pid) => getPriority(pid))).toEqual(Array(4).fill(5));
   expect(readFileSync('/proc/self/autogroup', 'utf8')).toContain('nice 0');
   for (const child of children) child.kill();
   await Promise.all(children.map(ended));
