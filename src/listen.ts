@@ -10,6 +10,7 @@ import { UploadRooms } from './domain/file/file-room.ts';
 import { buildSchema } from './graphql/schema/schema.ts';
 import { openFreeSpace } from './open-free-space.ts';
 import { Cors } from './server/cors.ts';
+import { listenWithAcceptors } from './server/http/acceptors.ts';
 import { createHttpServer } from './server/http/http.ts';
 import { serverLimits } from './server/limits.ts';
 import { EventStreams } from './server/live/event-stream.ts';
@@ -72,12 +73,10 @@ export async function listen(
   const server = createHttpServer({ ...parts, ...receiving, connections, liveness, log });
   const bounds = { maxPayloadBytes: maxBodyBytes, memory, liveness, timing };
   const sockets = serveWebSocket(server, { yoga, authenticator, results, answers, origins, log, ...bounds });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ port: config.port, host: config.host, backlog: serverLimits.backlog }, resolve);
-  });
+  const { port: wanted, host: address } = config;
+  const acceptors = await listenWithAcceptors(server, { port: wanted, host: address, backlog: serverLimits.backlog });
   closing.add('HTTP server', async () => {
-    const closed = new Promise((resolve) => server.close(resolve));
+    const closed = Promise.all([new Promise((resolve) => server.close(resolve)), acceptors.close()]);
     await sockets.close();
     await yoga.dispose();
     server.closeAllConnections();

@@ -5,6 +5,8 @@ export const serverLimits = {
    * a burst of connections made the system drop those of honest clients, which try again after seconds.
    */
   backlog: 4096,
+  /** Sockets that listen at the port. Each accepts one connection in a turn of the event loop. */
+  acceptors: 16,
   /** Bytes of the headers of one HTTP request. Node.js answers 431 to a request with more. */
   headerBytes: 16_384,
   /** Milliseconds in which a whole HTTP request, uploads included, must arrive. */

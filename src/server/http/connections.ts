@@ -32,20 +32,22 @@ export function boundConnections(server: Server, { all, perAddress }: Connection
     loggedAt = performance.now();
     log.warn({ all, perAddress }, reason);
   };
-  server.maxConnections = all;
-  server.on('drop', () => refused('MAX_CONNECTIONS is reached: connections are refused'));
-  if (perAddress === 0) return;
+  let total = 0;
   const open = new Map<string, number>();
   server.on('connection', (socket: Socket) => {
     const address = countedAddress(socket.remoteAddress ?? '');
     const count = (open.get(address) ?? 0) + 1;
-    if (count > perAddress) {
-      refused('MAX_CONNECTIONS_PER_ADDRESS is reached: connections of an address are refused');
+    const isAddressFull = perAddress > 0 && count > perAddress;
+    if (isAddressFull || total >= all) {
+      const name = isAddressFull ? 'MAX_CONNECTIONS_PER_ADDRESS' : 'MAX_CONNECTIONS';
+      refused(`${name} is reached: connections are refused`);
       socket.destroy();
       return;
     }
+    total += 1;
     open.set(address, count);
     socket.once('close', () => {
+      total -= 1;
       const left = (open.get(address) ?? 1) - 1;
       if (left > 0) open.set(address, left);
       else open.delete(address);
