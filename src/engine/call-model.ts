@@ -4,6 +4,7 @@ import {
   type LanguageModelV4CallOptions,
   type LanguageModelV4StreamPart,
 } from '@ai-sdk/provider';
+import type { Party } from '../async/fair-slots.ts';
 import { retry } from '../async/retry.ts';
 import { untilAborted } from '../async/until-aborted.ts';
 import {
@@ -14,6 +15,7 @@ import {
 } from '../providers/model-error.ts';
 import { ResponseMeter } from '../providers/response-meter.ts';
 import { engineLimits } from './limits.ts';
+import { pause, type RunPace } from './run-pace.ts';
 
 /** How long to wait for a model, and how often to retry. */
 export interface ModelTimeouts {
@@ -29,6 +31,9 @@ export interface CallLimits {
   timeouts: ModelTimeouts;
   /** The bytes that a response may contain beside its content. */
   silentBytes: number;
+  /** How fast the models of an end user may answer, and whose answer this one is. */
+  pace: RunPace;
+  party: Party;
 }
 
 /** The parts that carry content of an answer. */
@@ -83,15 +88,30 @@ async function beginAnswer(rest: AsyncGenerator<LanguageModelV4StreamPart>): Pro
 async function* streamOnce(
   model: LanguageModelV4,
   options: LanguageModelV4CallOptions,
-  { timeouts: { timeoutMs, stallMs }, silentBytes }: CallLimits,
+  { timeouts: { timeoutMs, stallMs }, silentBytes, pace, party }: CallLimits,
   signal: AbortSignal,
 ): AsyncGenerator<LanguageModelV4StreamPart> {
+  await pace.call(party, signal);
   const silence = new AbortController();
   const startTimer = (ms: number, failure: string) =>
     setTimeout(() => silence.abort(new ModelTimeoutError(`The model ${failure} for ${ms / 1000} s.`)), ms);
   let timer = startTimer(timeoutMs, 'did not begin to answer');
+  let isReading = true;
+  const restartTimer = () => {
+    clearTimeout(timer);
+    if (isReading) timer = startTimer(stallMs, 'paused in the middle of its answer');
+  };
   const abortSignal = AbortSignal.any([signal, silence.signal]);
-  const meter = ResponseMeter.of(abortSignal, silentBytes);
+  const meter = ResponseMeter.of(abortSignal, silentBytes, async (bytes) => {
+    const ms = pace.receive(party, bytes);
+    if (ms === 0) return;
+    // Such a pause is not the model's.
+    isReading = false;
+    clearTimeout(timer);
+    await pause(ms, abortSignal);
+    isReading = true;
+    restartTimer();
+  });
   let reader: ReadableStreamDefaultReader<LanguageModelV4StreamPart> | undefined;
   try {
     const { stream } = await untilAborted(model.doStream({ ...options, abortSignal }), abortSignal);
@@ -100,8 +120,7 @@ async function* streamOnce(
     for (;;) {
       const { done, value } = await untilAborted(reader.read(), abortSignal);
       if (done) break;
-      clearTimeout(timer);
-      timer = startTimer(stallMs, 'paused in the middle of its answer');
+      restartTimer();
       if (value.type === 'error') throw asError(value.error);
       meter.subtract(worthOf(value));
       isFinished ||= value.type === 'finish' && value.finishReason.raw !== undefined;
@@ -112,6 +131,7 @@ async function* streamOnce(
     if (abortSignal.aborted) throw abortSignal.reason;
     throw knownError(error);
   } finally {
+    isReading = false;
     clearTimeout(timer);
     silence.abort();
     await reader?.cancel().catch(() => {});

@@ -10,6 +10,7 @@ import type { ModelTimeouts } from './call-model.ts';
 import type { DeltaWriter } from './delta-writer.ts';
 import type { RunExecution } from './run-execution.ts';
 import { type RunOutcome, runLoop } from './run-loop.ts';
+import type { RunPace } from './run-pace.ts';
 import { RunUsage } from './run-usage.ts';
 import { openToolbox } from './toolbox.ts';
 
@@ -23,6 +24,7 @@ export interface ExecutorContext {
   offload: Offload;
   timeouts: ModelTimeouts;
   answer: AnswerLimits;
+  pace: RunPace;
   /** Aborts when the worker stops. */
   shutdown: AbortSignal;
 }
@@ -63,14 +65,14 @@ function stopAt({ expiresAt, claimedAt }: ClaimedRun, stop: () => void): NodeJS.
 type ClaimedExecution = Pick<RunExecution, 'ctx' | 'run' | 'writer' | 'signal'>;
 
 async function executeClaimed(
-  { offload, timeouts, answer }: ExecutorContext,
+  { offload, timeouts, answer, pace }: ExecutorContext,
   claimed: ClaimedExecution,
 ): Promise<void> {
   const { ctx, run, writer, signal } = claimed;
   const usage = new RunUsage(run, ctx.models.describe(run.model));
   try {
     const toolbox = await withPatience(ctx, () => openToolbox(ctx, run));
-    const outcome = await runLoop({ ...claimed, toolbox, usage, offload, timeouts, answer });
+    const outcome = await runLoop({ ...claimed, toolbox, usage, offload, timeouts, answer, pace });
     if (outcome) await finish(claimed, usage, outcome);
   } catch (error) {
     if (error instanceof LeaseLostError || signal.reason === 'lease-lost') return;

@@ -5,6 +5,7 @@ import type { Offload } from '../offload/offload.ts';
 import type { AnswerLimits } from './answer-limits.ts';
 import type { ModelTimeouts } from './call-model.ts';
 import type { RunWriter } from './delta-writer.ts';
+import type { RunPace } from './run-pace.ts';
 import type { RunUsage } from './run-usage.ts';
 import type { Toolbox } from './toolbox.ts';
 
@@ -18,6 +19,7 @@ export interface RunExecution {
   readonly offload: Offload;
   readonly timeouts: ModelTimeouts;
   readonly answer: AnswerLimits;
+  readonly pace: RunPace;
   /** Aborts when the execution must stop; the reason says why (`StopReason`). */
   readonly signal: AbortSignal;
 }

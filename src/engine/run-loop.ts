@@ -78,7 +78,8 @@ async function callWithPrompt(execution: RunExecution, hasSteps: boolean, turnWr
   usage.recordPrompt(size);
   if (isTooLong) return false;
   const model = ctx.models.languageModel(run.model);
-  const parts = callModel(model, { ...options, prompt }, { timeouts, silentBytes: silentBytes(answer) }, signal);
+  const limits = { timeouts, silentBytes: silentBytes(answer), pace: execution.pace, party: partyOf(run) };
+  const parts = callModel(model, { ...options, prompt }, limits, signal);
   for await (const part of parts) {
     await turnWriter.onPart(part);
     // Leaving the loop closes the connection.

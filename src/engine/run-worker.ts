@@ -19,6 +19,7 @@ import { DeltaWriter } from './delta-writer.ts';
 import { type ExecutorContext, executeRun, type StopReason } from './execute-run.ts';
 import { Quarantine } from './quarantine.ts';
 import { partyOf } from './run-execution.ts';
+import { RunPace } from './run-pace.ts';
 
 /** How many runs one statement claims. */
 const claimBatch = 20;
@@ -61,7 +62,7 @@ export class RunWorker {
   constructor(services: Services, { concurrency, ...options }: RunWorkerOptions, shutdown: AbortSignal) {
     this.#services = services;
     this.#slots = new FairSlots(concurrency);
-    this.#executor = { services, writer: new DeltaWriter(services), ...options, shutdown };
+    this.#executor = { services, writer: new DeltaWriter(services), pace: new RunPace(), ...options, shutdown };
     this.#quarantine = new Quarantine(services.timing.run.quarantineMs, () => this.#sweepForSuspects());
     this.#unsubscribe = services.bus.subscribe(cancelTopic, (message) => {
       if (message.kind === 'cancel') this.#cancel(message.runId);

@@ -16,11 +16,12 @@ export const providerFetch: typeof fetch = async (input, init) => {
 
 function limitedBody(body: ReadableStream<Uint8Array>, meter: ResponseMeter | undefined): ReadableStream<Uint8Array> {
   let size = 0;
-  return eachChunk(body, (chunk, controller) => {
+  return eachChunk(body, async (chunk, controller) => {
     size += chunk.length;
     const isTooLarge = meter ? !meter.add(chunk.length) : size > providerLimits.responseBytes;
     if (!isTooLarge) {
       controller.enqueue(chunk);
+      await meter?.onReceived(chunk.length);
       return true;
     }
     const error = meter
@@ -33,7 +34,7 @@ function limitedBody(body: ReadableStream<Uint8Array>, meter: ResponseMeter | un
 
 function cutBody(body: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
   let room: number = providerLimits.errorBytes;
-  return eachChunk(body, (chunk, controller) => {
+  return eachChunk(body, async (chunk, controller) => {
     controller.enqueue(chunk.subarray(0, room));
     room -= chunk.length;
     if (room > 0) return true;
@@ -42,8 +43,8 @@ function cutBody(body: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
   });
 }
 
-/** Returns whether the next chunk may be read. */
-type OnChunk = (chunk: Uint8Array, controller: ReadableStreamDefaultController<Uint8Array>) => boolean;
+/** Resolves to whether the next chunk may be read, when it may. */
+type OnChunk = (chunk: Uint8Array, controller: ReadableStreamDefaultController<Uint8Array>) => Promise<boolean>;
 
 /** A stream that reads another one chunk by chunk as it is read itself, and cancels it when `onChunk` returns false. */
 function eachChunk(body: ReadableStream<Uint8Array>, onChunk: OnChunk): ReadableStream<Uint8Array> {
@@ -53,7 +54,7 @@ function eachChunk(body: ReadableStream<Uint8Array>, onChunk: OnChunk): Readable
       pull: async (controller) => {
         const { done, value } = await reader.read();
         if (done) controller.close();
-        else if (!onChunk(value, controller)) await reader.cancel().catch(() => {});
+        else if (!(await onChunk(value, controller))) await reader.cancel().catch(() => {});
       },
       cancel: (reason) => reader.cancel(reason),
     },

@@ -8,15 +8,18 @@ const meters = new WeakMap<AbortSignal, ResponseMeter>();
 export class ResponseMeter {
   /** The bytes that may be outstanding. */
   readonly maxBytes: number;
+  /** Is told the bytes of each chunk. The next one is read when it resolves. */
+  readonly onReceived: (bytes: number) => Promise<void>;
   #bytes = 0;
 
-  private constructor(maxBytes: number) {
+  private constructor(maxBytes: number, onReceived: (bytes: number) => Promise<void>) {
     this.maxBytes = maxBytes;
+    this.onReceived = onReceived;
   }
 
   /** Returns a meter for the request that is made with the signal. */
-  static of(signal: AbortSignal, maxBytes: number): ResponseMeter {
-    const meter = new ResponseMeter(maxBytes);
+  static of(signal: AbortSignal, maxBytes: number, onReceived: (bytes: number) => Promise<void>): ResponseMeter {
+    const meter = new ResponseMeter(maxBytes, onReceived);
     meters.set(signal, meter);
     return meter;
   }

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { DrainingLevel } from '../../async/draining-level.ts';
 import { RateLimitedError } from '../../domain/error.ts';
 import type { Access } from '../../graphql/context.ts';
 import { serverLimits } from '../limits.ts';
@@ -26,9 +27,8 @@ export interface PacedOperation {
 
 interface Client {
   readonly limits: PaceLimits;
-  /** Bytes of large responses that the average does not cover yet, at `levelAt`. */
-  level: number;
-  levelAt: number;
+  /** Bytes of large responses that the average does not cover yet. */
+  readonly level: DrainingLevel;
   /** When each operation that is carried out was started. */
   readonly started: Set<{ at: number }>;
   /** Starts the operations that wait, in their order. */
@@ -94,10 +94,9 @@ export class ReadingPace {
   #client(name: string, limits: PaceLimits): Client {
     const known = this.#clients.get(name);
     if (known) return known;
-    const level = { level: 0, levelAt: performance.now() };
     const client: Client = {
       limits,
-      ...level,
+      level: new DrainingLevel(limits.bytesPerSecond),
       started: new Set(),
       waiting: new Set(),
       waitingBytes: 0,
@@ -115,25 +114,16 @@ export class ReadingPace {
       if (hasEnded) return;
       hasEnded = true;
       client.started.delete(operation);
-      if (bytes > 0) this.#charge(client, bytes);
+      if (bytes > 0) client.level.add(bytes);
       if (client.waiting.size > 0) this.#startNext(client);
     };
-  }
-
-  #charge(client: Client, bytes: number): void {
-    client.level = this.#level(client) + bytes;
-    client.levelAt = performance.now();
-  }
-
-  #level({ level, levelAt, limits }: Client): number {
-    return Math.max(0, level - ((performance.now() - levelAt) / 1000) * limits.bytesPerSecond);
   }
 
   /** Milliseconds until the client may start one more operation. */
   #delay(client: Client): number {
     const { operationHoldMs } = serverLimits;
-    const excess = this.#level(client) - this.#burst;
-    if (excess >= 0) return Math.max(1, Math.ceil((excess / client.limits.bytesPerSecond) * 1000));
+    const pause = client.level.msUntilBelow(this.#burst);
+    if (pause > 0) return pause;
     if (client.started.size < client.limits.operations) return 0;
     const now = performance.now();
     for (const operation of client.started) {
