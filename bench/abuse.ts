@@ -2,6 +2,7 @@
 // are lost, and what is left open afterwards. ABUSE_SECONDS: of the attack, 180. DATABASE_URL: a PostgreSQL to use; without it
 // the database is embedded.
 import { readdirSync, readFileSync } from 'node:fs';
+import { constants, setPriority } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
@@ -15,8 +16,17 @@ const honestUsers = 30;
 const patienceMs = 60_000;
 
 const model = await serve('abuse/model.ts', {});
-// What the attacks provoke in the log is not measured here.
-const server = await serveGraph({ OPENAI_BASE_URL: `${model.url}/v1`, LOG_LEVEL: 'fatal' });
+const hostileModel = await serve('abuse/model.ts', {});
+// The attackers have machines of their own, which cannot be had here: they get what the server and the honest clients leave.
+setPriority(hostileModel.pid, constants.priority.PRIORITY_LOW);
+const server = await serveGraph({
+  OPENAI_BASE_URL: `${model.url}/v1`,
+  DEFAULT_MODEL: 'openai/scripted',
+  DASHSCOPE_API_KEY: 'unused',
+  DASHSCOPE_BASE_URL: `${hostileModel.url}/v1`,
+  // What the attacks provoke in the log is not measured here.
+  LOG_LEVEL: 'fatal',
+});
 const megabytes = (bytes: number) => `${Math.round(bytes / 1e6)} MB`;
 const rss = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${server.pid}/status`, 'utf8'))?.[1]) * 1024;
 const openFiles = () => readdirSync(`/proc/${server.pid}/fd`).length;
@@ -24,7 +34,7 @@ const openFiles = () => readdirSync(`/proc/${server.pid}/fd`).length;
 /** What the attacker has: an end user of the key's workspace. The honest runs are in another workspace. */
 async function foothold(graph: Graph, userId: string): Promise<Foothold> {
   const assistant = await graph(
-    'mutation { createAssistant(input: { name: "Target", tools: [{ codeInterpreter: { timeoutSeconds: 30 } }] }) { ... on CreateAssistantPayload { assistant { id } } ... on Error { message } } }',
+    'mutation { createAssistant(input: { name: "Target", model: "alibaba/qwen-plus", tools: [{ codeInterpreter: { timeoutSeconds: 30 } }] }) { ... on CreateAssistantPayload { assistant { id } } ... on Error { message } } }',
   );
   const session = await graph(
     'mutation($userId: String!) { createSessionToken(input: { userId: $userId, ttlSeconds: 7200 }) { ... on CreateSessionTokenPayload { token } ... on Error { message } } }',
@@ -142,6 +152,7 @@ const calm = await honestRuns(Math.min(60, attackSeconds));
 console.log(line('without the attack', calm));
 
 const attacker = await serve('abuse/attacker.ts', { ABUSE: JSON.stringify(footholds) });
+setPriority(attacker.pid, constants.priority.PRIORITY_LOW);
 let highest = 0;
 let slowestHealth = 0;
 let isOver = false;
@@ -177,3 +188,4 @@ console.log(`  memory after: ${megabytes(rss())}; open files ${before.files} bef
 await socket.dispose();
 await server.stop();
 await model.stop();
+await hostileModel.stop();
