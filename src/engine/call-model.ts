@@ -4,6 +4,7 @@ import {
   type LanguageModelV4CallOptions,
   type LanguageModelV4StreamPart,
 } from '@ai-sdk/provider';
+import { Countdown } from '../async/countdown.ts';
 import type { Party } from '../async/fair-slots.ts';
 import { retry } from '../async/retry.ts';
 import { untilAborted } from '../async/until-aborted.ts';
@@ -93,24 +94,18 @@ async function* streamOnce(
 ): AsyncGenerator<LanguageModelV4StreamPart> {
   await pace.call(party, signal);
   const silence = new AbortController();
-  const startTimer = (ms: number, failure: string) =>
-    setTimeout(() => silence.abort(new ModelTimeoutError(`The model ${failure} for ${ms / 1000} s.`)), ms);
-  let timer = startTimer(timeoutMs, 'did not begin to answer');
-  let isReading = true;
-  const restartTimer = () => {
-    clearTimeout(timer);
-    if (isReading) timer = startTimer(stallMs, 'paused in the middle of its answer');
-  };
+  const countdown = new Countdown();
+  const expectPart = (ms: number, failure: string) =>
+    countdown.start(ms, () => silence.abort(new ModelTimeoutError(`The model ${failure} for ${ms / 1000} s.`)));
+  expectPart(timeoutMs, 'did not begin to answer');
   const abortSignal = AbortSignal.any([signal, silence.signal]);
   const meter = ResponseMeter.of(abortSignal, silentBytes, async (bytes) => {
     const ms = pace.receive(party, bytes);
     if (ms === 0) return;
     // Such a pause is not the model's.
-    isReading = false;
-    clearTimeout(timer);
+    countdown.pause();
     await pause(ms, abortSignal);
-    isReading = true;
-    restartTimer();
+    countdown.resume();
   });
   let reader: ReadableStreamDefaultReader<LanguageModelV4StreamPart> | undefined;
   try {
@@ -120,7 +115,7 @@ async function* streamOnce(
     for (;;) {
       const { done, value } = await untilAborted(reader.read(), abortSignal);
       if (done) break;
-      restartTimer();
+      expectPart(stallMs, 'paused in the middle of its answer');
       if (value.type === 'error') throw asError(value.error);
       meter.subtract(worthOf(value));
       isFinished ||= value.type === 'finish' && value.finishReason.raw !== undefined;
@@ -131,8 +126,7 @@ async function* streamOnce(
     if (abortSignal.aborted) throw abortSignal.reason;
     throw knownError(error);
   } finally {
-    isReading = false;
-    clearTimeout(timer);
+    countdown.stop();
     silence.abort();
     await reader?.cancel().catch(() => {});
   }

@@ -3,7 +3,7 @@ export const engineLimits = {
   /** Calls of one step that the server makes at the same time; the others wait. */
   callsAtOnce: 8,
   /** Calls of one answer beyond the limit of calls that are counted; then the answer counts as complete. */
-  surplusCalls: 10_000,
+  surplusCalls: 100,
   /** Bytes of a response beside its content, beyond twice the limit of a text: comments, empty parts, unknown fields. */
   silentBytes: 2_000_000,
   /** Bytes around the content of one part that do not count to them. */

@@ -22,8 +22,9 @@ export class BrokenStreamError extends Error {}
 
 /** A response is larger than its limit. */
 export class ResponseTooLargeError extends Error {
-  constructor(maxBytes: number, what = 'a response') {
-    super(`The provider sent ${what} of more than ${maxBytes} bytes.`);
+  /** `what`: what the provider sent, and the limit. */
+  constructor(what: string) {
+    super(`The provider sent ${what}.`);
   }
 }
 

@@ -1,3 +1,5 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { EventGuard } from './event-guard.ts';
 import { providerLimits } from './limits.ts';
 import { ResponseTooLargeError } from './model-error.ts';
 import { ResponseMeter } from './response-meter.ts';
@@ -10,25 +12,42 @@ export const providerFetch: typeof fetch = async (input, init) => {
   const response = await fetch(input, init);
   const { body, status, statusText, headers } = response;
   if (body === null) return response;
-  const limited = response.ok ? limitedBody(body, ResponseMeter.find(init?.signal)) : cutBody(body);
+  const meter = ResponseMeter.find(init?.signal);
+  const limited = response.ok ? (meter ? streamedBody(body, meter) : wholeBody(body)) : cutBody(body);
   return new Response(limited, { status, statusText, headers });
 };
 
-function limitedBody(body: ReadableStream<Uint8Array>, meter: ResponseMeter | undefined): ReadableStream<Uint8Array> {
+function wholeBody(body: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
   let size = 0;
   return eachChunk(body, async (chunk, controller) => {
     size += chunk.length;
-    const isTooLarge = meter ? !meter.add(chunk.length) : size > providerLimits.responseBytes;
-    if (!isTooLarge) {
-      controller.enqueue(chunk);
-      await meter?.onReceived(chunk.length);
-      return true;
+    if (size <= providerLimits.responseBytes) controller.enqueue(chunk);
+    else controller.error(new ResponseTooLargeError(`a response of more than ${providerLimits.responseBytes} bytes`));
+    return size <= providerLimits.responseBytes;
+  });
+}
+
+function streamedBody(body: ReadableStream<Uint8Array>, meter: ResponseMeter): ReadableStream<Uint8Array> {
+  const { eventValues, pieceBytes } = providerLimits;
+  const guard = new EventGuard(eventValues);
+  return eachChunk(body, async (chunk, controller) => {
+    if (!meter.add(chunk.length)) {
+      const what = 'a part of an answer, or nothing but empty parts,';
+      controller.error(new ResponseTooLargeError(`${what} of more than ${meter.maxBytes} bytes`));
+      return false;
     }
-    const error = meter
-      ? new ResponseTooLargeError(meter.maxBytes, 'a part of an answer, or nothing but empty parts,')
-      : new ResponseTooLargeError(providerLimits.responseBytes);
-    controller.error(error);
-    return false;
+    for (let at = 0; at < chunk.length; at += pieceBytes) {
+      // Its events are parsed in this turn of the event loop.
+      if (at > 0) await turn();
+      const piece = guard.check(chunk.subarray(at, at + pieceBytes));
+      if (piece === null) {
+        controller.error(new ResponseTooLargeError(`an event of more than ${eventValues} JSON values`));
+        return false;
+      }
+      controller.enqueue(piece);
+    }
+    await meter.onReceived(chunk.length);
+    return true;
   });
 }
 
