@@ -9,6 +9,7 @@ import { getDatamodel } from '../db/generated/pothos-types.ts';
 import { InvalidInputError } from '../domain/error.ts';
 import type { Upload } from '../files/upload.ts';
 import { idKind } from '../id.ts';
+import { columnsPlugin } from './columns-plugin.ts';
 import type { GraphContext } from './context.ts';
 import { operationLimits } from './limits.ts';
 import { meterPlugin } from './meter-plugin.ts';
@@ -48,6 +49,7 @@ export const builder = new SchemaBuilder<{
     RelayPlugin,
     PrismaPlugin,
     SimpleObjectsPlugin,
+    columnsPlugin,
     meterPlugin,
     permissionsPlugin,
   ],

@@ -2,7 +2,7 @@ import DataLoader from 'dataloader';
 import type { DomainContext } from '../domain/context.ts';
 
 /** Loads the values of many keys at once, in the order of the keys. */
-type Batch<Key, Value> = (ctx: DomainContext, keys: readonly Key[]) => Promise<readonly Value[]>;
+type Batch<Key, Value> = (ctx: GraphContext, keys: readonly Key[]) => Promise<readonly Value[]>;
 
 /** A watch on the credential of a request. */
 export interface Watched {
@@ -20,6 +20,8 @@ export interface Access {
 
 /** Counts the size of an answer while it is made. */
 export interface AnswerMeter {
+  /** The bytes that the answer may have. */
+  readonly maxBytes: number;
   /** Counts characters of the answer. Throws the error for an answer that is too large or finds no memory. */
   count(characters: number): void;
 }
@@ -29,7 +31,7 @@ export interface GraphContext extends DomainContext {
   /** Aborts when the client disconnects. */
   readonly signal: AbortSignal;
   readonly access: Access;
-  /** Of a query or mutation; events have none. */
+  /** Of a query, a mutation or an event. */
   readonly meter?: AnswerMeter;
   /** Loads a key with a batch function. A key is read once per request, or once per event of a subscription. */
   load<Key, Value>(batch: Batch<Key, Value>, key: Key): Promise<Value>;
@@ -46,10 +48,10 @@ export function graphContext(ctx: DomainContext, access: Access, signal: AbortSi
     ...ctx,
     signal,
     access,
-    load<Key, Value>(batch: Batch<Key, Value>, key: Key) {
+    load<Key, Value>(this: GraphContext, batch: Batch<Key, Value>, key: Key) {
       const known = loaders.get(batch) as DataLoader<Key, Value> | undefined;
       const loader =
-        known ?? new DataLoader<Key, Value>((keys) => batch(ctx, keys) as never, { cacheKeyFn: cacheKey as never });
+        known ?? new DataLoader<Key, Value>((keys) => batch(this, keys) as never, { cacheKeyFn: cacheKey as never });
       if (!known) loaders.set(batch, loader as DataLoader<unknown, unknown>);
       return loader.load(key);
     },

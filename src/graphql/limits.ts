@@ -11,11 +11,15 @@ export const operationLimits = {
   /** Nested brackets of a document. The parser and the rules recurse for each of them. */
   brackets: 200,
   /** The estimated cost of comparing the fields of a document; a unit takes about a microsecond. */
-  comparisons: 100_000,
+  comparisons: 50_000,
+  /** The same for a document without an accepted credential. Reading the whole schema costs 355. */
+  strangerComparisons: 2000,
   /** Nesting of the variables of an operation. Values that are stored may nest less. */
   variableDepth: 200,
   /** Aliases in a document. */
   aliases: 100,
+  /** Long values that an operation reads together with their rows. Further ones are read last, within the room of the answer. */
+  valuesWithRows: 64,
   /** Nodes on a page, and IDs in one `nodes`. */
   pageSize: 100,
 } as const;

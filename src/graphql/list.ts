@@ -3,6 +3,7 @@ import type { GraphQLResolveInfo } from 'graphql';
 import type { DomainContext } from '../domain/context.ts';
 import { type Condition, type Connection, type ListOrder, type PageArgs, planPage } from './connection.ts';
 import type { GraphContext } from './context.ts';
+import { planList } from './planned-rows.ts';
 import type { RequireArgs } from './selected-permissions.ts';
 
 /** The paths to the nodes in the selection of a connection. */
@@ -31,7 +32,9 @@ export async function rootList<Node extends object>(
 ): Promise<Connection<Node>> {
   const page = planPage(list.order, args, '');
   const delegate = client[list.model] as Delegate;
-  const select = queryFromInfo({ context: ctx, info, paths: nodePaths, typeName: list.typeName });
+  const select = planList(page.query.take, () =>
+    queryFromInfo({ context: ctx, info, paths: nodePaths, typeName: list.typeName }),
+  );
   const where = both(list.where, page.query.where);
   const wants = selectsRows(info);
   const rows = wants ? await delegate.findMany({ ...select, ...page.query, where }) : [];
@@ -108,9 +111,8 @@ export function childList(list: ChildList) {
       const page = planPage(list.order(args), args);
       const query = { ...page.query, where: both(list.where(args, ctx), page.query.where) };
       const paths = nodePaths.map((path) => path.map((name) => ({ name })));
-      const rows = nested(query as never, { getType: () => list.typeName, paths } as never, list.typeName) as {
-        select?: object;
-      };
+      const nodes = { getType: () => list.typeName, paths } as never;
+      const rows = planList(page.query.take, () => nested(query as never, nodes, list.typeName)) as { select?: object };
       // No field of the nodes is selected: the columns of the order are enough to build the page.
       const isBare = rows.select && Object.keys(rows.select).length === 0;
       const columns = Object.fromEntries(list.order(args).columns.map(({ name }) => [name, true]));

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { Answer, Client } from '../support/client.ts';
 import { useApp } from '../support/use-app.ts';
 
-const app = useApp({ environment: { MAX_RESPONSE_BYTES: '1000000', MAX_REQUEST_MEMORY_BYTES: '2000000000' } });
+const app = useApp({ environment: { MAX_RESPONSE_BYTES: '1400000', MAX_REQUEST_MEMORY_BYTES: '2000000000' } });
 const large = `query($id: ID!) { thread(id: $id) { messages { nodes { ${Array.from({ length: 40 }, (_, index) => `a${index}: text`).join(' ')} } } } }`;
 
 /** An end user with a thread of large messages. */

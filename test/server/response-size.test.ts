@@ -89,7 +89,7 @@ test('an event that is too large is replaced by an error, and further events fol
 });
 
 test('the parts of an incremental answer are limited together', async () => {
-  const query = `query($id: ID!) { thread(id: $id) { messages(order: ASC) { nodes @stream(initialCount: 1) { ${aliases(3)} } } } }`;
+  const query = `query($id: ID!) { thread(id: $id) { messages(first: 3, order: ASC) { nodes @stream(initialCount: 1) { ${aliases(3)} } } } }`;
   const response = await fetch(`${app.url}/graphql`, {
     method: 'POST',
     headers: { ...app.client.headers, accept: 'multipart/mixed' },

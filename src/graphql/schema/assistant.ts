@@ -1,3 +1,4 @@
+import { Prisma } from '../../db/generated/client.ts';
 import { requireScope } from '../../domain/access/access.ts';
 import { assistantsVisibleTo } from '../../domain/access/scope.ts';
 import { mayUseAssistant } from '../../domain/access/user-rights.ts';
@@ -19,6 +20,7 @@ import { effectiveModel } from '../../domain/run/generation.ts';
 import { currentWorkspace } from '../../domain/workspace/workspace.ts';
 import { isId } from '../../id.ts';
 import { builder, type InputFieldBuilder } from '../builder.ts';
+import { contentOf, plainColumns, showing } from '../contents.ts';
 import type { GraphContext } from '../context.ts';
 import { listOf } from '../list-of.ts';
 import { byField } from '../list-order.ts';
@@ -43,6 +45,7 @@ const responseFormat =
 /** A configuration that runs start from. */
 export const Assistant = builder.prismaNode('Assistant', {
   nullable: true,
+  select: plainColumns('Assistant', Prisma.AssistantScalarFieldEnum),
   description:
     'A configuration for runs: a model with its settings, instructions, tools and files. A run copies it when it is created.',
   id: { resolve: ({ id }) => id, description: 'Assistant id: `asst_` and a UUIDv7 (TypeID).' },
@@ -61,19 +64,28 @@ export const Assistant = builder.prismaNode('Assistant', {
         "The model that runs use: the assistant's own, as `provider/model`, or else the default of the workspace or the server.",
       resolve: ({ model }, _args, ctx) => model ?? ctx.load(defaultModels, 'default' as const),
     }),
-    instructions: t.exposeString('instructions', {
+    instructions: t.string({
       nullable: true,
+      ...showing('Assistant', 'instructions'),
+      resolve: (row, _args, ctx) => contentOf(ctx, 'Assistant', row, 'instructions'),
       description: 'System instructions: the model reads them before the conversation.',
     }),
     tools: t.field({
       type: [Tool],
       description: 'The tools that the model can call.',
-      resolve: ({ tools }, _args, ctx) => shownTools(ctx, tools) as never,
+      ...showing('Assistant', 'tools'),
+      resolve: async (row, _args, ctx) => shownTools(ctx, await contentOf(ctx, 'Assistant', row, 'tools')) as never,
     }),
     temperature: t.exposeFloat('temperature', { nullable: true, description: temperature }),
     topP: t.exposeFloat('topP', { nullable: true, description: topP }),
     maxCompletionTokens: t.exposeInt('maxCompletionTokens', { nullable: true, description: maxCompletionTokens }),
-    responseFormat: t.expose('responseFormat', { type: 'JSON', nullable: true, description: responseFormat }),
+    responseFormat: t.field({
+      type: 'JSON',
+      nullable: true,
+      description: responseFormat,
+      ...showing('Assistant', 'responseFormat'),
+      resolve: (row, _args, ctx) => contentOf(ctx, 'Assistant', row, 'responseFormat'),
+    }),
     files: t.field({
       type: [File],
       description: 'The files that the tools of every run with this assistant can read and search.',

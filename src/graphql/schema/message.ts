@@ -1,11 +1,13 @@
 import { requireScope } from '../../domain/access/access.ts';
 import { inThreadsVisibleTo, unlessKey } from '../../domain/access/scope.ts';
+import type { Contents } from '../../domain/contents.ts';
 import type { Annotation } from '../../domain/thread/annotation.ts';
 import { partsOf } from '../../domain/thread/content.ts';
 import { messagesWhere } from '../../domain/thread/message.ts';
 import { isId } from '../../id.ts';
 import { builder } from '../builder.ts';
 import type { Condition } from '../connection.ts';
+import { contentOf, showing } from '../contents.ts';
 import type { GraphContext } from '../context.ts';
 import { hideDeleted } from '../hide-deleted.ts';
 import { listOf } from '../list-of.ts';
@@ -28,11 +30,13 @@ export const MessageStatus = builder.enumType('MessageStatus', {
   } as const,
 });
 
+type Row = { id: string; status: string } & Partial<Contents<'Message'>>;
+
 /** The text of a message; while a run writes it, the text so far. */
-function textOf(message: { id: string; status: string; text: string }, ctx: GraphContext): string | Promise<string> {
+function textOf(message: Row, ctx: GraphContext): string | Promise<string> {
   return message.status === 'IN_PROGRESS'
     ? ctx.load(growingTexts, { ownerId: message.id, channel: 'TEXT' as const })
-    : message.text;
+    : contentOf(ctx, 'Message', message, 'text');
 }
 
 /** A message of a thread. */
@@ -43,8 +47,6 @@ export const Message = builder.prismaNode('Message', {
     threadId: true,
     role: true,
     status: true,
-    text: true,
-    parts: true,
     position: true,
     createdAt: true,
   },
@@ -82,10 +84,12 @@ export const Message = builder.prismaNode('Message', {
     content: t.field({
       type: [MessageContent],
       description: 'The parts of the message, in order. While a run writes it, one text part with the text so far.',
-      select: { annotations: true },
+      ...showing('Message', 'text', 'parts', 'annotations'),
       resolve: async (message, _args, ctx): Promise<ShownPart[]> => {
-        const parts = partsOf({ parts: message.parts, text: await textOf(message, ctx) });
-        const annotations = (message.annotations ?? []) as unknown as Annotation[];
+        const text = await textOf(message, ctx);
+        const parts = partsOf({ parts: await contentOf(ctx, 'Message', message, 'parts'), text });
+        const annotations = ((await contentOf(ctx, 'Message', message, 'annotations')) ??
+          []) as unknown as Annotation[];
         // Only messages of models have annotations, and these have one text part.
         return parts.map((part) => (part.type === 'text' ? { ...part, annotations } : part));
       },
@@ -93,6 +97,7 @@ export const Message = builder.prismaNode('Message', {
     text: t.string({
       description:
         'The text parts, joined by line breaks: the text to show in a chat. While a run writes the message, the text so far.',
+      ...showing('Message', 'text'),
       resolve: (message, _args, ctx) => textOf(message, ctx),
     }),
     attachments: t.field({

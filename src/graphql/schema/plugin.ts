@@ -1,7 +1,9 @@
+import { Prisma } from '../../db/generated/client.ts';
 import type { DomainContext } from '../../domain/context.ts';
 import { authKindOf } from '../../domain/tool/plugin.ts';
 import type { PluginOperation as StoredOperation } from '../../tools/plugin-source.ts';
 import { builder } from '../builder.ts';
+import { contentOf, plainColumns, showing } from '../contents.ts';
 import { requireField } from '../field-access.ts';
 
 const PluginKind = builder.enumType('PluginKind', {
@@ -43,9 +45,12 @@ const PluginOperation = builder.objectRef<StoredOperation>('PluginOperation').im
   }),
 });
 
+const pluginColumns = plainColumns('Plugin', Prisma.PluginScalarFieldEnum);
+
 /** An external API whose operations models can call. */
 export const Plugin = builder.prismaNode('Plugin', {
   nullable: true,
+  select: pluginColumns,
   description:
     'An external API whose operations models can call as tools: one with an OpenAPI document, or an MCP server.',
   id: { resolve: ({ id }) => id, description: 'Plugin id: `plugin_` and a UUIDv7 (TypeID).' },
@@ -61,8 +66,9 @@ export const Plugin = builder.prismaNode('Plugin', {
       type: [PluginOperation],
       description:
         'The operations that models can call: all that the plugin offers, or those selected at registration.',
-      select: { operations: true },
-      resolve: ({ operations }) => operations as unknown as StoredOperation[],
+      ...showing('Plugin', 'operations'),
+      resolve: async (plugin, _args, ctx) =>
+        (await contentOf(ctx, 'Plugin', plugin, 'operations')) as unknown as StoredOperation[],
     }),
     url: t.string({
       nullable: true,
@@ -92,7 +98,7 @@ export async function pluginsById(
   ctx: DomainContext,
   ids: readonly string[],
 ): Promise<Array<typeof Plugin.$inferType | null>> {
-  const plugins = await ctx.db.plugin.findMany({ where: { id: { in: [...ids] } } });
+  const plugins = await ctx.db.plugin.findMany({ where: { id: { in: [...ids] } }, select: pluginColumns });
   const byId = new Map(plugins.map((plugin) => [plugin.id, plugin]));
   return ids.map((id) => byId.get(id) ?? null);
 }

@@ -1,9 +1,11 @@
+import { Prisma } from '../../db/generated/client.ts';
 import { requireScope } from '../../domain/access/access.ts';
 import { inThreadsVisibleTo, unlessKey } from '../../domain/access/scope.ts';
 import { runsWhere } from '../../domain/run/run.ts';
 import { usageOf } from '../../domain/run/usage.ts';
 import { isId } from '../../id.ts';
 import { builder } from '../builder.ts';
+import { contentOf, plainColumns, showing } from '../contents.ts';
 import { eventCursor } from '../event-cursor.ts';
 import { hideDeleted } from '../hide-deleted.ts';
 import { listOf } from '../list-of.ts';
@@ -22,6 +24,7 @@ import { UsageType } from './usage.ts';
 /** The execution of a model on a thread. */
 export const Run = builder.prismaNode('Run', {
   nullable: true,
+  select: plainColumns('Run', Prisma.RunScalarFieldEnum),
   description:
     'The execution of a model on a thread: it reads the messages, calls tools, and writes messages, until it ends. Its configuration is fixed when it is created.',
   id: { resolve: ({ id }) => id, description: 'Run id: `run_` and a UUIDv7 (TypeID).' },
@@ -50,14 +53,17 @@ export const Run = builder.prismaNode('Run', {
       description: 'The limit that ended the run early. Null unless `status` is INCOMPLETE.',
     }),
     model: t.exposeString('model', { description: 'The model, as `provider/model`.' }),
-    instructions: t.exposeString('instructions', {
+    instructions: t.string({
       nullable: true,
+      ...showing('Run', 'instructions'),
+      resolve: (row, _args, ctx) => contentOf(ctx, 'Run', row, 'instructions'),
       description: 'System instructions, including `additionalInstructions`. Null: none.',
     }),
     tools: t.field({
       type: [Tool],
       description: 'The tools that the model can call.',
-      resolve: ({ tools }, _args, ctx) => shownTools(ctx, tools) as never,
+      ...showing('Run', 'tools'),
+      resolve: async (row, _args, ctx) => shownTools(ctx, await contentOf(ctx, 'Run', row, 'tools')) as never,
     }),
     temperature: t.exposeFloat('temperature', {
       nullable: true,
@@ -75,8 +81,10 @@ export const Run = builder.prismaNode('Run', {
       nullable: true,
       description: 'Limit on the completion tokens of all steps of the run together. Null: no limit.',
     }),
-    toolChoice: t.expose('toolChoice', {
+    toolChoice: t.field({
       type: 'JSON',
+      ...showing('Run', 'toolChoice'),
+      resolve: (row, _args, ctx) => contentOf(ctx, 'Run', row, 'toolChoice'),
       nullable: true,
       description:
         "Whether the model must call tools, and which, as in OpenAI's `tool_choice`. Null: the model decides.",
@@ -84,8 +92,10 @@ export const Run = builder.prismaNode('Run', {
     parallelToolCalls: t.exposeBoolean('parallelToolCalls', {
       description: 'Whether the model may call several tools in one answer.',
     }),
-    responseFormat: t.expose('responseFormat', {
+    responseFormat: t.field({
       type: 'JSON',
+      ...showing('Run', 'responseFormat'),
+      resolve: (row, _args, ctx) => contentOf(ctx, 'Run', row, 'responseFormat'),
       nullable: true,
       description: "The format of the answer, as in OpenAI's `response_format`. Null: text.",
     }),

@@ -1,8 +1,10 @@
+import { Prisma } from '../../db/generated/client.ts';
 import { requireScope } from '../../domain/access/access.ts';
 import { inRunsVisibleTo, unlessKey } from '../../domain/access/scope.ts';
 import { usageOf } from '../../domain/run/usage.ts';
 import { isId } from '../../id.ts';
 import { builder } from '../builder.ts';
+import { contentOf, plainColumns, showing } from '../contents.ts';
 import { hideDeleted } from '../hide-deleted.ts';
 import { listOf } from '../list-of.ts';
 import { byColumn } from '../list-order.ts';
@@ -10,12 +12,15 @@ import { growingTexts } from '../text-loader.ts';
 import { Run } from './run.ts';
 import { errorOf, RunError } from './run-error.ts';
 import { StepStatus, StepType } from './step-status.ts';
-import { FunctionToolCall, ToolCall } from './tool-call.ts';
+import { callColumns, FunctionToolCall, ToolCall } from './tool-call.ts';
 import { UsageType } from './usage.ts';
+
+const callsInOrder = { orderBy: { index: 'asc' }, select: callColumns } as const;
 
 /** A stage of a run. */
 export const Step = builder.prismaNode('Step', {
   nullable: true,
+  select: plainColumns('Step', Prisma.StepScalarFieldEnum),
   description:
     'A stage of a run: one response of the model, which is either a message or a set of tool calls with their outputs.',
   id: { resolve: ({ id }) => id, description: 'Step id: `step_` and a UUIDv7 (TypeID).' },
@@ -39,17 +44,18 @@ export const Step = builder.prismaNode('Step', {
     toolCalls: t.field({
       type: [ToolCall],
       description: 'The tool calls of the step, in the order in which the model made them. Empty for MESSAGE_CREATION.',
-      select: { toolCalls: { orderBy: { index: 'asc' } } },
+      select: { toolCalls: callsInOrder },
       resolve: ({ toolCalls }) => toolCalls,
     }),
     reasoning: t.string({
       nullable: true,
       description:
         "The model's reasoning before its answer. While the step is in progress: the text so far. Null if the model exposes none, or if the workspace's `recordSteps` is not FULL and the run has ended.",
-      select: { id: true, status: true, reasoning: true },
-      resolve: async ({ id, status, reasoning }, _args, ctx) => {
-        const isOpen = status === 'IN_PROGRESS';
-        const text = isOpen ? await ctx.load(growingTexts, { ownerId: id, channel: 'REASONING' as const }) : reasoning;
+      ...showing('Step', 'reasoning'),
+      resolve: async (step, _args, ctx) => {
+        const growing = { ownerId: step.id, channel: 'REASONING' as const };
+        const isOpen = step.status === 'IN_PROGRESS';
+        const text = isOpen ? await ctx.load(growingTexts, growing) : await contentOf(ctx, 'Step', step, 'reasoning');
         return text || null;
       },
     }),
@@ -131,7 +137,7 @@ builder.prismaObjectField(Run, 'requiredAction', (t) =>
       'The function calls that the run waits for, until `expiresAt`. Null unless the status is REQUIRES_ACTION.',
     select: {
       status: true,
-      steps: { where: { status: 'IN_PROGRESS' }, select: { toolCalls: { orderBy: { index: 'asc' } } } },
+      steps: { where: { status: 'IN_PROGRESS' }, select: { toolCalls: callsInOrder } },
     },
     resolve: ({ status, steps }) => {
       const waiting = steps.flatMap(({ toolCalls }) => toolCalls).filter((call) => call.status === 'IN_PROGRESS');

@@ -1,6 +1,8 @@
-import type { File as FileRow, ToolCall as Row, ToolKind } from '../../db/generated/client.ts';
+import { type File as FileRow, Prisma, type ToolCall as StoredCall, type ToolKind } from '../../db/generated/client.ts';
+import type { ContentColumn, Contents } from '../../domain/contents.ts';
 import { filesOfCalls, type StoredSearchResult, searchResultsOfCalls } from '../../domain/file/call-results.ts';
 import { builder } from '../builder.ts';
+import { contentOf, plainColumns } from '../contents.ts';
 import type { GraphContext } from '../context.ts';
 import { growingTexts } from '../text-loader.ts';
 import { File, filesById } from './file.ts';
@@ -17,12 +19,21 @@ const typeNames = {
   WEB_SEARCH: 'WebSearchToolCall',
 } as const satisfies Record<ToolKind, string>;
 
+/** The columns of a call that lists read; its arguments and output are read when they are shown. */
+export const callColumns = plainColumns('ToolCall', Prisma.ToolCallScalarFieldEnum);
+
+type Row = Omit<StoredCall, ContentColumn<'ToolCall'>> & Partial<Contents<'ToolCall'>>;
+
 /** The arguments or the output of a call; while the text grows, what is there so far. */
 async function textOf(call: Row, channel: 'ARGUMENTS' | 'OUTPUT', ctx: GraphContext): Promise<string> {
-  const stored = channel === 'ARGUMENTS' ? call.arguments : (call.output ?? '');
+  const column = channel === 'ARGUMENTS' ? 'arguments' : 'output';
+  const stored = (await contentOf(ctx, 'ToolCall', call, column)) ?? '';
   const isGrowing = call.status === 'IN_PROGRESS' && stored === '';
   return isGrowing ? ctx.load(growingTexts, { ownerId: call.id, channel }) : stored;
 }
+
+/** The output of a call that has ended. */
+const outputOf = (call: Row, _args: unknown, ctx: GraphContext) => contentOf(ctx, 'ToolCall', call, 'output');
 
 /** A string argument of a call; while the arguments grow, what is there of it so far. Empty if there is none. */
 async function argumentOf(call: Row, name: string, ctx: GraphContext): Promise<string> {
@@ -76,8 +87,9 @@ export const FunctionToolCall = builder.objectRef<Row>('FunctionToolCall').imple
         "The arguments: JSON text as the model wrote it. While the model writes: the text so far. Empty once the run has ended if the workspace's `recordSteps` is not FULL.",
       resolve: (call, _args, ctx) => textOf(call, 'ARGUMENTS', ctx),
     }),
-    output: t.exposeString('output', {
+    output: t.string({
       nullable: true,
+      resolve: outputOf,
       description: 'The output that the client submitted, or why the server rejected the call. Null until then.',
     }),
   }),
@@ -143,7 +155,7 @@ builder.objectRef<Row>('PluginToolCall').implement({
       nullable: true,
       description:
         'The response of the plugin as the model receives it, with secrets replaced by `[secret]`: at most 200,000 characters. While the call runs: the text so far. Null if there is none.',
-      resolve: async (call, _args, ctx) => (await textOf(call, 'OUTPUT', ctx)) || call.output,
+      resolve: async (call, _args, ctx) => (await textOf(call, 'OUTPUT', ctx)) || outputOf(call, null, ctx),
     }),
     httpStatus: t.exposeInt('httpStatus', {
       nullable: true,
@@ -200,8 +212,9 @@ builder.objectRef<Row>('WebSearchToolCall').implement({
       description: 'The search query, as the model wrote it. While the model writes: the text so far.',
       resolve: (call, _args, ctx) => argumentOf(call, 'query', ctx),
     }),
-    output: t.exposeString('output', {
+    output: t.string({
       nullable: true,
+      resolve: outputOf,
       description:
         'Titles, addresses and excerpts of the results as the model receives them. Null until the search ends.',
     }),
