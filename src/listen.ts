@@ -1,4 +1,5 @@
 import type { AddressInfo } from 'node:net';
+import { FairTurns } from './async/fair-turns.ts';
 import { SharedMemory } from './async/shared-memory.ts';
 import { untilAborted } from './async/until-aborted.ts';
 import type { Closing } from './closing.ts';
@@ -66,13 +67,14 @@ export async function listen(
     const pings = Promise.all([database.$queryRaw`SELECT 1`, queue.ping()]);
     await untilAborted(pings, AbortSignal.timeout(config.timing.database.readyMs));
   };
-  const eventStreams = new EventStreams({ yoga, authenticator, results, answers, log, timing });
+  const turns = new FairTurns(serverLimits.preparingMs);
+  const eventStreams = new EventStreams({ yoga, turns, authenticator, results, answers, log, timing });
   const { files: uploads, connections } = config;
-  const parts = { yoga, services, authenticator, eventStreams, answers, origins, isReady };
+  const parts = { yoga, turns, services, authenticator, eventStreams, answers, origins, isReady };
   const receiving = { maxBodyBytes, memory, uploads, uploadRooms: new UploadRooms(), freeSpace: freeSpace.files };
   const server = createHttpServer({ ...parts, ...receiving, connections, liveness, log });
   const bounds = { maxPayloadBytes: maxBodyBytes, memory, liveness, timing };
-  const sockets = serveWebSocket(server, { yoga, authenticator, results, answers, origins, log, ...bounds });
+  const sockets = serveWebSocket(server, { yoga, turns, authenticator, results, answers, origins, log, ...bounds });
   const { port: wanted, host: address } = config;
   const acceptors = await listenWithAcceptors(server, { port: wanted, host: address, backlog: serverLimits.backlog });
   closing.add('HTTP server', async () => {

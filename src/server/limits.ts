@@ -77,6 +77,8 @@ export const serverLimits = {
   streamResults: 100,
   /** Characters in the variables of a subscription as JSON, which stay in memory while it is open. */
   subscriptionVariables: 65_536,
+  /** Milliseconds for which the documents of all clients may hold a turn of the event loop while they are parsed and validated. */
+  preparingMs: 10,
   /** Characters in all cached documents together; a parsed document is about 200 times as large. */
   cachedDocuments: 400_000,
   /** Characters in one cached document; a longer document is parsed for each request. */

@@ -1,10 +1,14 @@
 import type { IncomingMessage } from 'node:http';
+import type { FairTurns } from '../../async/fair-turns.ts';
 import { noCredential } from '../../domain/access/credential.ts';
 import { serverLimits } from '../limits.ts';
 import type { Authenticator } from '../session/authenticator.ts';
+import { holderOf } from '../session/holder.ts';
 import { requestCredential } from '../session/request-credential.ts';
 import { requestError } from '../session/request-error.ts';
 import type { Session } from '../session/session.ts';
+import type { Transport } from '../yoga/transport.ts';
+import { countedAddress } from './connections.ts';
 
 /** What the credential of a request allows before its body is read. */
 export interface Admission {
@@ -35,5 +39,13 @@ export async function admit(
 /** The error of a request whose body is too large for its missing or refused credential. */
 export const refusalOf = ({ refusal }: Admission): unknown => refusal ?? noCredential();
 
-/** The refusal for yoga; undefined if the credential is missing or accepted. */
-export const yogaRefusal = ({ refusal }: Admission): unknown => (refusal === null ? undefined : requestError(refusal));
+/** What yoga needs to know about the credential of a request, and when it may validate its document. */
+export function admitted({ session, refusal }: Admission, turns: FairTurns, { socket }: IncomingMessage): Transport {
+  const stranger = () => `stranger ${countedAddress(socket.remoteAddress ?? '')}`;
+  return {
+    session,
+    credentialError: refusal === null ? undefined : requestError(refusal),
+    isStranger: session === null,
+    turns: turns.of(session ? holderOf(session.context).name : stranger()),
+  };
+}

@@ -3,7 +3,8 @@ import { BREAK, type DocumentNode, type ExecutionArgs, type ExecutionResult, vis
 import type { LivenessLimits } from '../live/liveness.ts';
 import { httpOf } from '../session/request-error.ts';
 import { type OperationParams, prepareOperation } from '../yoga/execute-operation.ts';
-import type { Transport, Yoga } from '../yoga/yoga.ts';
+import type { Transport } from '../yoga/transport.ts';
+import type { Yoga } from '../yoga/yoga.ts';
 import { sendPieces, sendPlain } from './json-response.ts';
 
 /**
@@ -22,11 +23,19 @@ export async function serveFastJson(
   const params = isPlain(request) ? readParams(body) : null;
   if (!params) return false;
   const get = (name: string) => (request.headers[name] as string | undefined) ?? null;
+  const turn = transport.turns?.wait();
+  if (turn) await turn;
+  if (transport.disconnected?.aborted) return true;
   let args: ExecutionArgs;
   let execute: (args: ExecutionArgs) => Promise<ExecutionResult>;
   try {
     const prepared = prepareOperation(yoga, { ...transport, request: { headers: { get } } }, params);
-    if ('errors' in prepared || prepared.kind === 'subscription') return false;
+    if ('errors' in prepared) {
+      setHead(response, prepared);
+      sendPlain(response, prepared, liveness);
+      return true;
+    }
+    if (prepared.kind === 'subscription') return false;
     const context = await prepared.createContext().catch((error: unknown) => {
       transport.credentialError = error;
       throw error;
@@ -44,12 +53,16 @@ export async function serveFastJson(
     return false;
   }
   const result = await execute(args);
-  const { status, headers } = httpOf(result);
-  response.statusCode = status;
-  response.setHeaders(new Map(Object.entries(headers)));
+  setHead(response, result);
   if (transport.answer?.isLarge) await sendPieces(response, result, liveness);
   else sendPlain(response, result, liveness);
   return true;
+}
+
+function setHead(response: ServerResponse, result: ExecutionResult): void {
+  const { status, headers } = httpOf(result);
+  response.statusCode = status;
+  response.setHeaders(new Map(Object.entries(headers)));
 }
 
 function sendNotAcceptable(response: ServerResponse): void {

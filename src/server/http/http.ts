@@ -8,8 +8,9 @@ import { endInOutage } from '../live/outage.ts';
 import { errorResponse } from '../session/request-error.ts';
 import { Answer } from '../yoga/answer.ts';
 import type { Answers } from '../yoga/answers.ts';
+import type { Transport } from '../yoga/transport.ts';
 import { maskError } from '../yoga/use-error-codes.ts';
-import type { Transport } from '../yoga/yoga.ts';
+import { admit, admitted } from './admission.ts';
 import { acceptPipelined, boundConnections, type ConnectionLimits } from './connections.ts';
 import { serveFile } from './file-route.ts';
 import { sendJson } from './json-response.ts';
@@ -122,5 +123,6 @@ async function serveGraph(request: IncomingMessage, response: ServerResponse, op
   if (request.method === 'POST') return servePost(request, response, transport, options);
   watchResponse(response, options.liveness);
   if (options.eventStreams.handles(request)) return options.eventStreams.serve(request, response, null);
-  await options.yoga(request, response, transport);
+  const admission = await admit(request, options.authenticator, options.maxBodyBytes);
+  await options.yoga(request, response, { ...transport, ...admitted(admission, options.turns, request) });
 }

@@ -1,7 +1,7 @@
 import type { Upload } from '../../files/upload.ts';
 import { hasMoreValues } from '../json-values.ts';
 import { serverLimits } from '../limits.ts';
-import type { ParsedOperation } from '../yoga/yoga.ts';
+import type { ParsedOperation } from '../yoga/transport.ts';
 import { BodyError, tooManyValues } from './body-error.ts';
 
 const help =

@@ -7,7 +7,7 @@ import { isNoRoom } from '../../files/no-room.ts';
 import type { StagedBytes, Staging, StagingRoom } from '../../files/staging.ts';
 import { Upload } from '../../files/upload.ts';
 import { serverLimits } from '../limits.ts';
-import type { ParsedOperation } from '../yoga/yoga.ts';
+import type { ParsedOperation } from '../yoga/transport.ts';
 import { BodyError, incomplete, noMemory, noRoom, tooLarge } from './body-error.ts';
 import { watchPace } from './body-pace.ts';
 import { malformed, operationOf } from './multipart-operation.ts';

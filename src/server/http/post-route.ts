@@ -1,13 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { FairTurns } from '../../async/fair-turns.ts';
 import type { SharedMemory } from '../../async/shared-memory.ts';
 import { serverLimits } from '../limits.ts';
 import type { EventStreams } from '../live/event-stream.ts';
 import { type LivenessLimits, watchResponse } from '../live/liveness.ts';
 import { anonymousHolder, holderOf } from '../session/holder.ts';
 import { errorResponse } from '../session/request-error.ts';
+import type { Transport } from '../yoga/transport.ts';
 import { maskError } from '../yoga/use-error-codes.ts';
-import type { Transport } from '../yoga/yoga.ts';
-import { type Admission, admit, refusalOf, yogaRefusal } from './admission.ts';
+import { type Admission, admit, admitted, refusalOf } from './admission.ts';
 import { readBody } from './body.ts';
 import type { BodyBytes } from './body-bytes.ts';
 import { BodyError, sendBodyError } from './body-error.ts';
@@ -16,6 +17,7 @@ import { sendEarly } from './json-response.ts';
 import { serveUpload, type UploadRouteOptions } from './upload-route.ts';
 
 export interface PostOptions extends UploadRouteOptions {
+  turns: FairTurns;
   eventStreams: EventStreams;
   liveness: LivenessLimits;
   /** Shared by all bodies of requests. */
@@ -33,21 +35,20 @@ export async function servePost(
   options: PostOptions,
 ): Promise<void> {
   const admission = await admit(request, options.authenticator, options.maxBodyBytes);
+  // A credential can end while the body arrives: yoga then authenticates it again.
+  const session = request.complete ? admission.session : null;
+  Object.assign(transport, { ...admitted(admission, options.turns, request), session });
   if (isMultipart(request)) {
     if (!admission.session) return refuse(request, response, admission, options);
     watchResponse(response, options.liveness);
     return serveUpload(request, response, transport, { ...options, session: admission.session });
   }
-  // A credential can end while its body arrives: yoga then authenticates it again.
-  const session = request.complete ? admission.session : null;
   const body = await receiveBody(request, response, admission, options);
   if (!body) return;
   if (admission.refusal !== null && options.eventStreams.handles(request)) {
     body.release();
     return refuse(request, response, admission, options);
   }
-  transport.session = session;
-  transport.credentialError = yogaRefusal(admission);
   try {
     await serveBody(request, response, body.bytes, transport, options);
   } finally {

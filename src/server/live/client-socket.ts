@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { WebSocket } from 'ws';
 import type { MemoryHolder, SharedMemory } from '../../async/shared-memory.ts';
 import type { Timing } from '../../config/timing.ts';
@@ -10,6 +11,9 @@ import { IncomingMessages } from './incoming-messages.ts';
 import { type LivenessLimits, watchSocket } from './liveness.ts';
 import { SocketOperations } from './socket-operations.ts';
 
+/** Milliseconds in which messages that are under way start or end operations, before their number counts. */
+const settleMs = 500;
+
 /** A WebSocket to an untrusted client: with bounded buffers, and closed if the client is gone, stalled or idle. */
 export class ClientSocket extends WebSocket {
   /** The operations under way. */
@@ -18,6 +22,8 @@ export class ClientSocket extends WebSocket {
   #incoming: IncomingMessages | null = null;
   #memory: SharedMemory | null = null;
   #finalMessageMs = 0;
+  /** Operations that wait for their turn. */
+  #waiting = 0;
 
   /**
    * Starts to watch the client. `stream`: the TCP socket. `memory`: shared by all messages that are being received.
@@ -42,6 +48,15 @@ export class ClientSocket extends WebSocket {
     await this.#backpressure?.whenWritable();
   }
 
+  /** Reads nothing more from the client until an operation of it can go on: those that wait take memory. */
+  async pauseUntil(turn: Promise<void>): Promise<void> {
+    this.#waiting += 1;
+    this.pause();
+    await turn;
+    this.#waiting -= 1;
+    if (this.#waiting === 0 && this.readyState === WebSocket.OPEN) this.resume();
+  }
+
   /** Refuses a message before anything parses it, if it has too many values. */
   override emit(event: string | symbol, ...args: unknown[]): boolean {
     if (event !== 'message' || !hasMoreValues(args[0] as Buffer, serverLimits.jsonValues))
@@ -54,6 +69,13 @@ export class ClientSocket extends WebSocket {
   override send(data: unknown, ...rest: unknown[]): void {
     const done = rest.pop() as () => void;
     super.send(data as string, () => done());
+  }
+
+  /** Closes the socket when its operations have ended with their errors, or after a while. */
+  async closeWhenIdle(code: number, reason: string): Promise<void> {
+    await delay(settleMs, undefined, { ref: false });
+    await this.operations.whenIdle(this.#finalMessageMs);
+    this.close(code, reason);
   }
 
   /** Closes the socket, and terminates the connection if the client does not answer in time. */

@@ -1,11 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ExecutionArgs, ExecutionResult, GraphQLError } from 'graphql';
 import { createHandler, type Handler, type OperationArgs, type RequestParams, type Response } from 'graphql-sse';
+import type { FairTurns } from '../../async/fair-turns.ts';
 import type { Timing } from '../../config/timing.ts';
 import { RateLimitedError } from '../../domain/error.ts';
 import type { Logger } from '../../log.ts';
 import { serverLimits } from '../limits.ts';
 import type { Authenticator } from '../session/authenticator.ts';
+import { holderOf } from '../session/holder.ts';
 import { requestCredential } from '../session/request-credential.ts';
 import { errorResponse, requestError } from '../session/request-error.ts';
 import type { Session } from '../session/session.ts';
@@ -40,6 +42,7 @@ type Context = Record<PropertyKey, unknown>;
  */
 export class EventStreams {
   readonly #yoga: Yoga;
+  readonly #turns: FairTurns;
   readonly #authenticator: Authenticator;
   readonly #answers: Answers;
   readonly #timing: Timing['socket'];
@@ -52,6 +55,7 @@ export class EventStreams {
 
   constructor(options: {
     yoga: Yoga;
+    turns: FairTurns;
     authenticator: Authenticator;
     results: SharedResults;
     answers: Answers;
@@ -60,6 +64,7 @@ export class EventStreams {
   }) {
     const { log } = options;
     this.#yoga = options.yoga;
+    this.#turns = options.turns;
     this.#authenticator = options.authenticator;
     this.#answers = options.answers;
     this.#timing = options.timing;
@@ -168,9 +173,10 @@ export class EventStreams {
     try {
       const session = await this.#openSession(request);
       const stream = this.#streamOf(request);
-      const closed = stream?.closed.signal ?? AbortSignal.abort();
+      const disconnected = stream?.closed.signal ?? AbortSignal.abort();
       const answer = new Answer(this.#answers);
-      const args = await sessionOperation(this.#yoga, session, closed, answer, params);
+      await this.#turns.of(holderOf(session.context).name).queue();
+      const args = await sessionOperation(this.#yoga, session, { disconnected, answer }, params);
       if (!('document' in args)) return errorResult(args);
       if (!isSubscription(args)) stream?.expectResult(request, answer);
       return args as ExecutionArgs & OperationArgs<Context>;

@@ -20,6 +20,7 @@ export class SocketOperations {
   /** The payloads of queries and mutations. */
   readonly #results = new Set<object>();
   #lastEndedAt = Date.now();
+  #onIdle = () => {};
 
   has(id: string): boolean {
     return this.#ids.has(id);
@@ -28,6 +29,16 @@ export class SocketOperations {
   /** When an operation was last under way, in milliseconds since the epoch. */
   get lastActiveAt(): number {
     return this.#ids.size > 0 ? Date.now() : this.#lastEndedAt;
+  }
+
+  /** Resolves when no operation is under way, or after `timeoutMs`. Only the latest call resolves early. */
+  async whenIdle(timeoutMs: number): Promise<void> {
+    if (this.#ids.size === 0) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#onIdle = resolve;
+    const timer = setTimeout(resolve, timeoutMs).unref();
+    await promise;
+    clearTimeout(timer);
   }
 
   /** Counts an operation until `end`, which releases its answer. */
@@ -65,5 +76,6 @@ export class SocketOperations {
     this.#ids.delete(id);
     this.#results.delete(payload);
     this.#lastEndedAt = Date.now();
+    if (this.#ids.size === 0) this.#onIdle();
   }
 }

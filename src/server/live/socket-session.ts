@@ -6,9 +6,6 @@ import type { Session } from '../session/session.ts';
 import type { ClientSocket } from './client-socket.ts';
 import { closeCode } from './close-code.ts';
 
-/** Milliseconds between the end of a credential and the close of its socket: operations send their errors first. */
-const closeDelayMs = 500;
-
 /** The session of one WebSocket, from its first valid credential to its close. */
 export class SocketSession {
   readonly #socket: ClientSocket;
@@ -55,7 +52,7 @@ export class SocketSession {
       const { message } = revoked.reason as Error;
       // Without errors of its operations before: a client reconnects and resumes them.
       if (revoked.reason instanceof UnavailableError) return this.#socket.close(closeCode.unavailable, 'Unavailable');
-      setTimeout(() => this.#socket.close(closeCode.forbidden, message), closeDelayMs);
+      void this.#socket.closeWhenIdle(closeCode.forbidden, message);
     });
     return session;
   }

@@ -3,10 +3,12 @@ import { GraphQLError } from 'graphql';
 import type { ServerOptions } from 'graphql-ws';
 import { type Extra, useServer } from 'graphql-ws/use/ws';
 import { WebSocket } from 'ws';
+import type { FairTurns } from '../../async/fair-turns.ts';
 import { isUnavailable } from '../../db/unavailable.ts';
 import { DomainError, RateLimitedError, UnavailableError } from '../../domain/error.ts';
 import type { Logger } from '../../log.ts';
 import type { Authenticator } from '../session/authenticator.ts';
+import { holderOf } from '../session/holder.ts';
 import { paramsCredential } from '../session/request-credential.ts';
 import { requestError } from '../session/request-error.ts';
 import { Answer } from '../yoga/answer.ts';
@@ -22,6 +24,7 @@ import { SocketSession } from './socket-session.ts';
 
 interface WebSocketOptions extends AcceptOptions {
   yoga: Yoga;
+  turns: FairTurns;
   authenticator: Authenticator;
   results: SharedResults;
   answers: Answers;
@@ -106,7 +109,7 @@ function dropUnused(payload: object): void {
   }
 }
 
-function operationHandler({ yoga, answers, log }: WebSocketOptions): NonNullable<Handlers['onSubscribe']> {
+function operationHandler({ yoga, turns, answers, log }: WebSocketOptions): NonNullable<Handlers['onSubscribe']> {
   const mask = maskError(log);
   return async ({ extra }, id, payload) => {
     const socket = socketOf(extra);
@@ -121,7 +124,9 @@ function operationHandler({ yoga, answers, log }: WebSocketOptions): NonNullable
       const credential = paramsCredential(payload.extensions ?? undefined);
       dropUnused(payload);
       const opened = await session.forOperation(credential);
-      const args = await sessionOperation(yoga, opened, session.closed, answer, payload);
+      const turn = turns.of(holderOf(opened.context).name).wait();
+      if (turn) await socket.pauseUntil(turn);
+      const args = await sessionOperation(yoga, opened, { disconnected: session.closed, answer }, payload);
       if ('document' in args) operations.expectResult(payload, args);
       else operations.end(payload);
       return args;

@@ -35,10 +35,18 @@ export function withHttp(shown: GraphQLError, error: DomainError): GraphQLError 
   return new GraphQLError(shown.message, { extensions });
 }
 
-/** The HTTP status and headers of a result, from `extensions.http` of its errors. Yoga sets some of them without headers. */
-export function httpOf({ errors = [] }: ExecutionResult): { status: number; headers: Record<string, string> } {
-  const found = errors.map(({ extensions }) => extensions.http as Partial<ReturnType<typeof httpOf>> | undefined);
-  const { status = 200, headers = {} } = found.find((http) => http !== undefined) ?? {};
+interface Http {
+  status: number;
+  headers: Record<string, string>;
+}
+
+/**
+ * The HTTP status and headers of a result, from `extensions.http` of its errors. Yoga sets some of them without headers, and
+ * `spec` for a status that only application/graphql-response+json has.
+ */
+export function httpOf({ errors = [] }: ExecutionResult): Http {
+  const found = errors.map(({ extensions }) => extensions.http as (Partial<Http> & { spec?: true }) | undefined);
+  const { status = 200, headers = {} } = found.find((http) => http !== undefined && !http.spec) ?? {};
   return { status, headers };
 }
 

@@ -46,6 +46,11 @@ export class Answer implements AnswerMeter {
     this.#answers = answers;
   }
 
+  /** The bytes that the answer may have. */
+  get maxBytes(): number {
+    return this.#answers.maxBytes;
+  }
+
   /** Whether the answer is long enough to be serialized in pieces. */
   get isLarge(): boolean {
     return this.#reserved > 0;

@@ -1,4 +1,5 @@
 import { type DocumentNode, type FieldNode, Kind, type SelectionSetNode } from 'graphql';
+import { tooComplexError } from '../../graphql/operation-cost.ts';
 
 /**
  * Whether the brackets of a document nest deeper than `limit`. Reads the text once and ignores brackets in strings and
@@ -14,6 +15,10 @@ export function isNestedDeeper(source: string, limit: number): boolean {
   }
   return false;
 }
+
+/** The error for a document whose comparison would cost too much. */
+export const repeatsTooOften = () =>
+  tooComplexError('The query repeats fields or fragments too often. Split it into several queries.');
 
 /** What it costs to compare a pair of fragments, relative to a pair of fields without arguments and selections. */
 const fragmentCost = 2;

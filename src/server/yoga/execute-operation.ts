@@ -10,9 +10,10 @@ import { type GraphContext, graphContext } from '../../graphql/context.ts';
 import type { Session } from '../session/session.ts';
 import type { Answer } from './answer.ts';
 import type { SharedResults } from './shared-results.ts';
+import type { Transport } from './transport.ts';
 import type { Anonymous } from './use-authentication.ts';
 import { invalid } from './use-error-codes.ts';
-import type { Transport, Yoga } from './yoga.ts';
+import type { Yoga } from './yoga.ts';
 
 /** An operation as clients send it. */
 export interface OperationParams {
@@ -67,15 +68,15 @@ export function prepareOperation(
 /**
  * The arguments to execute an operation of a session with, for a server with the functions of `executors`; or the errors
  * that refuse it. `disconnected` aborts when the client disconnects; the caller releases `answer` when it has sent the
- * result. Throws as `prepareOperation` does.
+ * result. Throws as `prepareOperation` does, and the signal's reason for a client that has disconnected.
  */
 export async function sessionOperation(
   yoga: Yoga,
   session: Session,
-  disconnected: AbortSignal,
-  answer: Answer,
+  { disconnected, answer }: { disconnected: AbortSignal; answer: Answer },
   params: OperationParams,
 ): Promise<ExecutionArgs | readonly GraphQLError[]> {
+  disconnected.throwIfAborted();
   const socket = graphContext(session.context, session, disconnected);
   const prepared = prepareOperation(yoga, { socket, answer }, params);
   if ('errors' in prepared) return prepared.errors;

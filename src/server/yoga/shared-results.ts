@@ -16,6 +16,7 @@ import { serverLimits } from '../limits.ts';
 import { holderOf } from '../session/holder.ts';
 import { tooLarge } from './answer.ts';
 import type { Answers } from './answers.ts';
+import { EventMeter } from './event-meter.ts';
 import { roughLength } from './json-pieces.ts';
 import { withFewErrors } from './use-answer-limit.ts';
 import { variablesError } from './variables.ts';
@@ -101,7 +102,8 @@ export class SharedResults {
     for (let failed = 1; ; failed += 1) {
       // Rows loaded for one event can be outdated for the next.
       (args.contextValue as GraphContext).forget();
-      const result = await execute({ ...args, rootValue: item });
+      const contextValue = { ...(args.contextValue as GraphContext), meter: new EventMeter(this.#answers.maxBytes) };
+      const result = await execute({ ...args, contextValue, rootValue: item });
       // A client would not receive the event again whose fields could not be read.
       const isLost = result.errors?.some(({ originalError }) => isUnavailable(originalError));
       if (!isLost || !(await this.#availability.untilBackSoon(failed))) return this.#measured(this.#masked(result));

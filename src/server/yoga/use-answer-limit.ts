@@ -35,7 +35,12 @@ async function limited(
   execute: (args: ExecutionArgs) => Result | Promise<Result>,
 ): Promise<Result> {
   const isMutation = getOperationAST(args.document, args.operationName)?.operation === 'mutation';
-  const { signal, access } = args.contextValue as GraphContext;
+  const { signal, access, forget } = args.contextValue as GraphContext;
+  const end = () => {
+    answer.end();
+    // The context lives as long as the client does not read the answer.
+    forget?.();
+  };
   const weigh = () => weightOf(args);
   try {
     await answer.begin(args.contextValue as object, isMutation, { signal, access, weigh });
@@ -47,9 +52,9 @@ async function limited(
   try {
     const result = await execute(args);
     isInParts = isAsyncIterable(result);
-    return isAsyncIterable(result) ? limitedParts(answer, result) : await answer.fit(withFewErrors(result));
+    return isAsyncIterable(result) ? limitedParts(answer, result, end) : await answer.fit(withFewErrors(result));
   } finally {
-    if (!isInParts) answer.end();
+    if (!isInParts) end();
   }
 }
 
@@ -63,11 +68,15 @@ function weightOf({ document, variableValues }: ExecutionArgs): number {
   return text * parsedCharacterBytes + 2 * roughLength(variableValues, waitingBytes);
 }
 
-/** The parts of an incremental answer, until their sum exceeds the limit. */
-function limitedParts(answer: Answer, parts: AsyncIterable<ExecutionResult>): AsyncGenerator<ExecutionResult> {
+/** The parts of an incremental answer, until their sum exceeds the limit. `end`: called once or more when it has ended. */
+function limitedParts(
+  answer: Answer,
+  parts: AsyncIterable<ExecutionResult>,
+  end: () => void,
+): AsyncGenerator<ExecutionResult> {
   const inner = parts[Symbol.asyncIterator]();
-  const end = async () => {
-    answer.end();
+  const close = async () => {
+    end();
     await inner.return?.();
   };
   let hasEnded = false;
@@ -77,20 +86,20 @@ function limitedParts(answer: Answer, parts: AsyncIterable<ExecutionResult>): As
       try {
         const { done, value } = await inner.next();
         if (done) {
-          answer.end();
+          end();
           return { done, value: undefined };
         }
         const part = await answer.fit(withFewErrors(value));
         hasEnded = answer.failure !== null;
         if (!hasEnded) return { done: false, value: part };
-        await end();
+        await close();
         return { done: false, value: { ...part, hasNext: false } };
       } catch (error) {
-        answer.end();
+        end();
         throw error;
       }
     },
-    close: end,
+    close,
   });
 }
 

@@ -2,7 +2,7 @@ import { type DocumentNode, GraphQLError, type ParseOptions, parse, type Source 
 import type { Plugin } from 'graphql-yoga';
 import { operationLimits } from '../../graphql/limits.ts';
 import { maxAliases, tooComplexError } from '../../graphql/operation-cost.ts';
-import { comparisonCost, isNestedDeeper } from './document-size.ts';
+import { comparisonCost, isNestedDeeper, repeatsTooOften } from './document-size.ts';
 import { maxIntrospectionCost } from './introspection-cost.ts';
 import { invalid } from './use-error-codes.ts';
 import { variablesError } from './variables.ts';
@@ -20,9 +20,6 @@ function parseBounded(source: string | Source, options?: ParseOptions): Document
   if (comparisonCost(document) <= comparisons) return document;
   throw repeatsTooOften();
 }
-
-const repeatsTooOften = () =>
-  tooComplexError('The query repeats fields or fragments too often. Split it into several queries.');
 
 function parseTokens(source: string | Source, options: ParseOptions & { maxTokens: number }): DocumentNode {
   const { maxTokens } = options;

@@ -9,10 +9,9 @@ import { serverLimits } from '../limits.ts';
 import type { Authenticator } from '../session/authenticator.ts';
 import { headerCredential } from '../session/request-credential.ts';
 import { requestError } from '../session/request-error.ts';
-import type { Session } from '../session/session.ts';
-import type { Answer } from './answer.ts';
 import { graphiql } from './graphiql.ts';
 import type { SharedResults } from './shared-results.ts';
+import type { Transport } from './transport.ts';
 import { useAnswerLimit } from './use-answer-limit.ts';
 import { type Anonymous, useAuthentication } from './use-authentication.ts';
 import { maskError, useErrorCodes } from './use-error-codes.ts';
@@ -22,28 +21,13 @@ import { useLimits } from './use-limits.ts';
 import { useMaskedIncrements } from './use-masked-increments.ts';
 import { useStreamLimits } from './use-stream-limits.ts';
 
-/** An operation that the transport has read from the body of a request. */
-export interface ParsedOperation {
-  query: string;
-  variables?: Record<string, unknown>;
-  operationName?: string;
-}
-
-/** What the transport passes to yoga with a request. */
-export interface Transport {
-  /** The context of an operation of an authenticated socket or event stream. */
-  socket?: GraphContext;
-  /** Aborts when the client of an HTTP request disconnects. */
-  disconnected?: AbortSignal;
-  /** The memory of the answer. The transport releases it when it has sent the answer. */
-  answer?: Answer;
-  /** The operation of a multipart request. */
-  operation?: ParsedOperation;
-  /** The session of the request's credential, which has just been opened. */
-  session?: Session | null;
-  /** The error of a credential that has been refused: there is no need to look it up again. */
-  credentialError?: unknown;
-}
+/** Parses and validates the documents of requests when the turn of their client has come, unless it has disconnected. */
+const useFairTurns = (): Plugin<GraphContext, Transport> => ({
+  onParams: async ({ context: { turns, disconnected } }) => {
+    await turns?.queue();
+    disconnected?.throwIfAborted();
+  },
+});
 
 /** Lets yoga accept an operation that has been parsed. */
 const useParsedOperation = (): Plugin<GraphContext, Transport> => ({
@@ -105,6 +89,7 @@ export function createGraphServer(options: {
     multipart: false,
     plugins: [
       useParsedOperation() as Plugin,
+      useFairTurns() as Plugin,
       useLimits(),
       useDeferStream(),
       useStreamLimits(),
@@ -113,7 +98,7 @@ export function createGraphServer(options: {
       useMaskedIncrements(mask),
       ...(options.introspection ? [] : [useHiddenSchema()]),
       useErrorCodes(),
-      useAuthentication(),
+      useAuthentication() as Plugin,
       useFullDisk(options.isFull),
     ],
     context: async ({ socket, session: opened, request, disconnected = neverAborted, credentialError }) => {
