@@ -34,7 +34,7 @@ beforeAll(async () => {
   }));
   await app.client.mutate('submitToolOutputs', { runId: run.id, outputs }, 'run { id }');
   expect(await app.client.finished(run.id)).toMatchObject({ status: 'COMPLETED' });
-  await copyRow('Thread', 20, { id: thread, activeRunId: 'NULL' });
+  await copyRow('Thread', 20, { id: thread, activeRunId: 'NULL', assistantId: `'${assistantId}'` });
   const inThread = { threadId: thread, runId: 'NULL' };
   await copyRow('Message', 1000, { id: id('msg'), ...inThread, position: 'i + 1' }, ['text']);
   await copyRow('Run', 1000, { id: id('run'), threadId: thread, number: 'i + 100' }, ['instructions']);
@@ -66,11 +66,15 @@ test.each(Object.keys(tooLong))('%s beyond the limit of an answer are refused wi
 });
 
 test('texts that fit are all returned, of many lists with one statement', async () => {
-  const query = '{ threads(first: 4) { nodes { messages(first: 2) { nodes { id text } } } } }';
+  const threads = 'threads(first: 4) { nodes { messages(first: 2) { nodes { id text } } } }';
+  const query = `{ assistants(first: 9) { nodes { ${threads} } } }`;
   const statements = await app.statements(() => app.client.data(query));
   expect(statements).toHaveLength(2);
-  const { threads } = await app.client.data(query);
-  const texts = threads.nodes.flatMap(({ messages }: never) => (messages as { nodes: unknown[] }).nodes);
+  const { assistants } = await app.client.data(query);
+  type Lists = { threads: { nodes: Array<{ messages: { nodes: unknown[] } }> } };
+  const texts = assistants.nodes.flatMap((assistant: Lists) =>
+    assistant.threads.nodes.flatMap(({ messages }) => messages.nodes),
+  );
   expect(texts.length).toBeGreaterThanOrEqual(7);
 });
 
