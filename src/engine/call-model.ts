@@ -114,12 +114,14 @@ async function* streamOnce(
     let isFinished = false;
     for (;;) {
       const { done, value } = await untilAborted(reader.read(), abortSignal);
+      // The time in which the part is handled is not the model's.
+      countdown.stop();
       if (done) break;
-      expectPart(stallMs, 'paused in the middle of its answer');
       if (value.type === 'error') throw asError(value.error);
       meter.subtract(worthOf(value));
       isFinished ||= value.type === 'finish' && value.finishReason.raw !== undefined;
       yield value;
+      expectPart(stallMs, 'paused in the middle of its answer');
     }
     if (!isFinished) throw new BrokenStreamError('The answer of the model ended without a finish reason.');
   } catch (error) {

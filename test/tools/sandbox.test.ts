@@ -120,7 +120,7 @@ describe('the network cannot be reached', () => {
       /ImportError|ModuleNotFoundError/,
     ],
   ])('by %s', async (_name, code, expected) => {
-    expect(await resultOf(code, 5)).toMatch(expected);
+    expect(await resultOf(code, 30)).toMatch(expected);
     expect(connections).toBe(0);
   });
 });
