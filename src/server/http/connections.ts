@@ -46,6 +46,8 @@ export function boundConnections(server: Server, { all, perAddress }: Connection
     }
     total += 1;
     open.set(address, count);
+    // Each request on the connection listens to its end.
+    socket.setMaxListeners(10 + 3 * serverLimits.pipelinedRequests);
     socket.once('close', () => {
       total -= 1;
       const left = (open.get(address) ?? 1) - 1;
