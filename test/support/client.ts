@@ -142,7 +142,7 @@ export class Client {
 
   /** Waits until a run ends or parks; returns the fields of `selection`. */
   async finished(id: string, selection = 'status'): Promise<Answer['data']> {
-    const query = `query($id: ID!) { waitForRun(id: $id, timeoutSeconds: 20) { __typename ... on Run { ${selection} } ... on Error { message } } }`;
+    const query = `query($id: ID!) { waitForRun(id: $id, timeoutSeconds: 50) { __typename ... on Run { ${selection} } ... on Error { message } } }`;
     return (await this.data(query, { id })).waitForRun;
   }
 
