@@ -318,7 +318,7 @@ describe('a plugin is called', () => {
       id: given.thread.id,
     });
     const question = thread.messages.nodes.find(({ role }: { role: string }) => role === 'USER');
-    await closed.mutate('editMessage', { id: question.id, text: 'please wipe {}' }, 'message { id }');
+    await closed.mutate('editMessage', { id: question.id, text: 'please wipe {}' }, 'threadMessage { id }');
     const again = await closed.mutate('regenerate', { threadId: given.thread.id }, 'run { id }');
     await closed.finished(again.run.id);
     const { run } = await app.client.data('query($id: ID!) { run(id: $id) { instructions tools { __typename } } }', {

@@ -82,14 +82,14 @@ class Play {
       return node ? {} : { code: 'NOT_FOUND' };
     }
     if (kind === 'say') {
-      return client.mutate('createMessage', { threadId: thread.id, message: { text } }, 'message { id }');
+      return client.mutate('createMessage', { threadId: thread.id, message: { text } }, 'threadMessage { id }');
     }
     if (kind === 'rename') return client.mutate('updateThread', { id: thread.id, title: text }, 'thread { id }');
     if (kind === 'remove') return client.mutate('deleteThread', { id: thread.id }, 'deletedId');
     if (kind === 'fork')
       return client.mutate('forkThread', { throughMessageId: message }, 'thread { id messages { nodes { id text } } }');
     if (kind === 'run') return client.mutate('createRun', { threadId: thread.id }, 'run { id }');
-    if (kind === 'edit') return client.mutate('editMessage', { id: message, text }, 'message { id }');
+    if (kind === 'edit') return client.mutate('editMessage', { id: message, text }, 'threadMessage { id }');
     return run === undefined ? null : client.mutate('cancelRun', { id: run }, 'run { id }');
   }
 

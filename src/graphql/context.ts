@@ -1,5 +1,6 @@
 import DataLoader from 'dataloader';
 import type { DomainContext } from '../domain/context.ts';
+import type { FeedItem } from '../domain/follow/follower.ts';
 
 /** Loads the values of many keys at once, in the order of the keys. */
 type Batch<Key, Value> = (ctx: GraphContext, keys: readonly Key[]) => Promise<readonly Value[]>;
@@ -33,6 +34,8 @@ export interface GraphContext extends DomainContext {
   readonly access: Access;
   /** Of a query, a mutation or an event. */
   readonly meter?: AnswerMeter;
+  /** Of an event: the growing texts at its cursor. */
+  readonly textAt?: FeedItem['textAt'];
   /** Loads a key with a batch function. A key is read once per request, or once per event of a subscription. */
   load<Key, Value>(batch: Batch<Key, Value>, key: Key): Promise<Value>;
   /** Clears the loaded values. Subscriptions call it between events. */

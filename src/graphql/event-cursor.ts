@@ -3,7 +3,7 @@ import { encodeCursor } from '../domain/follow/cursor.ts';
 import { openTextsAt } from '../domain/follow/follow.ts';
 import type { OpenText } from '../domain/follow/follower.ts';
 import type { GraphContext } from './context.ts';
-import { growingTexts } from './text-loader.ts';
+import { growingText } from './text-loader.ts';
 
 interface PositionKey {
   threadId: string;
@@ -19,7 +19,7 @@ function openTextsOf(ctx: DomainContext, keys: readonly PositionKey[]): Promise<
 /**
  * The cursor of the state that a response shows: a subscription that resumes after it misses nothing and repeats nothing.
  * `lastSeq` is read with the thread's row, so the cursor is never newer than that row. The offsets of growing texts are the
- * lengths of these texts in the same response: `growingTexts` is loaded once per request. `run` null: a cursor for
+ * lengths of these texts in the same response: `growingText` returns the same content for both. `run` null: a cursor for
  * `threadEvents`.
  */
 export async function eventCursor(
@@ -29,7 +29,7 @@ export async function eventCursor(
 ): Promise<string> {
   const key = { threadId: thread.id, seq: thread.lastSeq, runId: run?.id ?? null };
   const open = await ctx.load(openTextsOf, key);
-  const texts = open.map(({ ownerId, channel }) => ctx.load(growingTexts, { ownerId, channel }));
+  const texts = open.map(({ ownerId, channel }) => growingText(ctx, { ownerId, channel }));
   const offsets = (await Promise.all(texts)).map(({ length }) => length);
   return encodeCursor({ threadId: thread.id, runNumber: run?.number ?? null }, { seq: thread.lastSeq, offsets });
 }

@@ -6,7 +6,11 @@ import { OrderDirection } from './order-direction.ts';
 
 type Direction = ListOrder['direction'];
 /** A field that clients can order a list by: its column, and what the column holds. */
-type OrderField = OrderColumn & { description: string };
+type OrderField = OrderColumn & {
+  description: string;
+  /** No two rows of a list have the same value. */
+  isUnique?: true;
+};
 
 /** An order: the argument with which clients choose it, and the order that the arguments of a field select. */
 export interface Ordering {
@@ -21,63 +25,73 @@ const descriptionsOf = <Field extends string>(fields: Record<Field, OrderField>)
     Object.entries<OrderField>(fields).map(([field, { description }]) => [field, { description }]),
   ) as Record<Field, { description: string }>;
 
-/** Newest first; clients cannot choose. `list` names the list within its cursors. */
-export const byAge = (list: string): Ordering => ({
-  args: {},
-  of: () => ({ list, columns: [{ name: 'createdAt', type: 'time' }, id], direction: 'DESC' }),
-});
-
-/** By a unique column, in the direction of the argument `order`. */
-export const byColumn = (list: string, column: OrderColumn, defaultValue: Direction): Ordering => ({
-  args: builder.args((t) => ({
-    order: t.field({
-      type: OrderDirection,
-      defaultValue,
-      description: `The direction of the order by \`${column.name}\`. Default ${defaultValue}.`,
-    }),
-  })),
-  of: ({ order }) => ({ list, columns: [column], direction: order ?? defaultValue }),
-});
+/** What clients can order a list by. */
+interface Choice<Field extends string> {
+  /** The name of the list within its cursors, and in descriptions. */
+  list: string;
+  /** The name of the type that is listed. Defines the enum `<typeName>OrderField` and the input `<typeName>Order`. */
+  typeName: string;
+  fields: Record<Field, OrderField>;
+  /** The field without the argument. */
+  field: NoInfer<Field>;
+  /** The direction without the argument; null: each ordering of the type has its own. */
+  direction: Direction | null;
+}
 
 /**
- * By the field and in the direction of the argument `orderBy`. Defines the enum `<typeName>OrderField` and the input
- * `<typeName>Order`. Rows with equal values are ordered by id.
+ * The orderings of a type, by the field and in the direction of the argument `orderBy`. Returns the maker of an ordering from its
+ * default direction. Rows with equal values are ordered by id.
  */
-export function byField<Field extends string>(
-  list: string,
-  typeName: string,
-  defaultField: NoInfer<Field>,
-  fields: Record<Field, OrderField>,
-): Ordering {
+export function orderingsOf<Field extends string>(choice: Choice<Field>): (direction: Direction) => Ordering {
+  const { list, fields, field: defaultField } = choice;
+  const Order = orderInput(choice);
+  return (defaultDirection) => ({
+    args: builder.args((t) => ({
+      orderBy: t.field({
+        type: Order,
+        description: `The order of the list. Omit for ${defaultField}, ${defaultDirection === 'ASC' ? 'ascending' : 'descending'}.`,
+      }),
+    })),
+    of: ({ orderBy }) => {
+      const { isUnique, ...column } = fields[(orderBy?.field ?? defaultField) as Field];
+      return { list, columns: isUnique ? [column] : [column, id], direction: orderBy?.direction ?? defaultDirection };
+    },
+  });
+}
+
+function orderInput<Field extends string>({ list, typeName, fields, field, direction }: Choice<Field>) {
   const OrderField = builder.enumType(`${typeName}OrderField`, {
     description: `The fields that ${list} can be ordered by.`,
     values: descriptionsOf(fields),
   });
-  const Order = builder.inputType(`${typeName}Order`, {
+  return builder.inputType(`${typeName}Order`, {
     description: `The order of a list of ${list}.`,
     fields: (t) => ({
       field: t.field({
         type: OrderField,
         required: true,
-        defaultValue: defaultField as never,
+        defaultValue: field as never,
         description: 'The field to order by.',
       }),
       direction: t.field({
         type: OrderDirection,
-        required: true,
-        defaultValue: 'DESC',
-        description: 'The direction of the order.',
+        required: direction !== null,
+        defaultValue: direction,
+        description: `The direction of the order.${direction === null ? ' Omit for that of the list.' : ''}`,
       }),
     }),
   });
-  return {
-    args: builder.args((t) => ({
-      orderBy: t.field({ type: Order, description: `The order of the list. Omit for ${defaultField}, descending.` }),
-    })),
-    of: ({ orderBy }) => ({
-      list,
-      columns: [fields[(orderBy?.field ?? defaultField) as Field], id],
-      direction: orderBy?.direction ?? 'DESC',
-    }),
-  };
 }
+
+/** The ordering by age, newest first by default, or by name. */
+export const byAgeOrName = (list: string, typeName: string): Ordering =>
+  orderingsOf({
+    list,
+    typeName,
+    fields: {
+      CREATED_AT: { name: 'createdAt', type: 'time', description: 'The time of creation.' },
+      NAME: { name: 'name', type: 'text', description: 'The name.' },
+    },
+    field: 'CREATED_AT',
+    direction: 'DESC',
+  })('DESC');

@@ -59,8 +59,7 @@ function selectsRows(info: GraphQLResolveInfo): boolean {
 /** The arguments of a list. */
 export interface ListArgs extends PageArgs {
   filter?: unknown;
-  order?: ListOrder['direction'] | null;
-  orderBy?: { field: string; direction: ListOrder['direction'] } | null;
+  orderBy?: { field: string; direction?: ListOrder['direction'] | null } | null;
 }
 
 /** A list on the rows of a parent: the relation, the model of the list, and its column with the parent's id. */

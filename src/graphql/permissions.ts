@@ -97,7 +97,7 @@ const typePermissions: Record<string, Permission> = {
   Step: 'RUNS_READ',
   ...forEach('PARENT', [
     ...['Event', 'RunStatusChanged', 'StepStarted', 'StepDelta', 'StepEnded', 'ToolCallDelta', 'ReasoningDelta'],
-    ...['MessageStarted', 'MessageDelta', 'MessageEnded', 'MessageAdded', 'MessageRemoved'],
+    ...['MessageStarted', 'MessageDelta', 'MessageEnded', 'MessageAdded', 'MessageRemoved', 'ThreadChanged'],
     ...['TextContent', 'ImageContent', 'RefusalContent', 'Annotation', 'FileCitation', 'FilePath'],
     ...['CodeInterpreterTool', 'FunctionTool', 'TextToImageTool', 'PluginTool', 'FileSearchTool', 'WebSearchTool'],
     ...['ToolCall', 'CodeInterpreterToolCall', 'FunctionToolCall', 'TextToImageToolCall', 'PluginToolCall'],

@@ -149,7 +149,11 @@ test('a thread subscription delivers all runs and the messages that others add',
   const { thread: now } = await app.client.data('query($id: ID!) { thread(id: $id) { eventCursor } }', {
     id: thread.id,
   });
-  await app.client.mutate('createMessage', { threadId: thread.id, message: { text: 'Hello all' } }, 'message { id }');
+  await app.client.mutate(
+    'createMessage',
+    { threadId: thread.id, message: { text: 'Hello all' } },
+    'threadMessage { id }',
+  );
   const run = await app.client.run({ threadId: thread.id, messages: [{ text: 'And you?' }] });
   const events = await until(
     app.client.followThread(thread.id, now.eventCursor),

@@ -107,7 +107,7 @@ async function serveCalls(client: Client, runId: string): Promise<void> {
   }
 }
 
-const graph = `query($id: ID!) { run(id: $id) { status attempt messages(order: ASC) { nodes { id text } }
+const graph = `query($id: ID!) { run(id: $id) { status attempt messages(orderBy: { direction: ASC }) { nodes { id text } }
   steps { nodes { id reasoning toolCalls { id ... on FunctionToolCall { arguments output } } } } } }`;
 
 /** The stored texts of a run, by the keys of `feedItems`, and its attempt. */

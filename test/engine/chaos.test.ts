@@ -102,7 +102,7 @@ async function startRuns(pair: Pair, threads: string[], stopAt: number, until: n
 }
 
 const graph = `query($id: ID!) { run(id: $id) { id status attempt lastError { code }
-  messages(order: ASC) { nodes { id text status incompleteReason position } }
+  messages(orderBy: { direction: ASC }) { nodes { id text status incompleteReason position } }
   steps { nodes { index status type toolCalls { id ... on FunctionToolCall { status output } } } } } }`;
 
 // An embedded database cannot be shared by processes.
@@ -174,7 +174,7 @@ test.runIf(inject('postgres'))(
 async function expectOrder(pair: Pair, threads: string[], until: number): Promise<void> {
   const query = `query($id: ID!) { thread(id: $id) { activeRun { id }
     runs(first: 100, orderBy: { field: CREATED_AT, direction: ASC }) { nodes { startedAt endedAt } }
-    messages(first: 100, order: ASC) { nodes { position role } } } }`;
+    messages(first: 100, orderBy: { direction: ASC }) { nodes { position role } } } }`;
   for (const id of threads) {
     const { thread } = await pair.insist((client) => client.data(query, { id }), until);
     expect(thread.activeRun).toBeNull();

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { startTestApp } from '../support/app.ts';
-import { all, joined } from '../support/client.ts';
+import { all, joined, reasoned } from '../support/client.ts';
 import { useApp } from '../support/use-app.ts';
 
 const app = useApp();
@@ -22,7 +22,7 @@ test('the demo model greets, repeats, counts and introduces itself', async () =>
 test('the demo model streams reasoning on request', async () => {
   const run = await app.client.ask('think about tea');
   const events = await all(app.client.follow(run.id));
-  expect(events.map(({ reasoning = '' }) => reasoning).join('')).toContain('about tea');
+  expect(reasoned(events)).toContain('about tea');
   expect(await app.client.finished(run.id, 'usage { reasoningTokens }')).toMatchObject({
     usage: { reasoningTokens: expect.any(Number) },
   });

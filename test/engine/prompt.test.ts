@@ -139,7 +139,7 @@ test('images beyond the memory limit are not read: the oldest are dropped', asyn
   const imageUrl = `data:image/png;base64,${'A'.repeat(3_900_000)}`;
   for (let number = 1; number <= 9; number += 1) {
     const message = { content: [{ text: `picture${number} ` }, { imageUrl }] };
-    await app.client.mutate('createMessage', { threadId: thread.id, message }, 'message { id }');
+    await app.client.mutate('createMessage', { threadId: thread.id, message }, 'threadMessage { id }');
   }
   const run = await app.client.run({ threadId: thread.id, messages: [{ text: 'Well?' }] });
   expect(await app.client.finished(run.id, outcome)).toMatchObject({ status: 'COMPLETED', omittedMessages: 1 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { TestApp } from '../support/app.ts';
-import { all, joined, shape } from '../support/client.ts';
+import { all, joined, reasoned, shape } from '../support/client.ts';
 import type { Answer } from '../support/model-server.ts';
 import { useApp, useModel } from '../support/use-app.ts';
 
@@ -157,7 +157,7 @@ test('reasoning is streamed in its own events', async () => {
     'StepEnded',
     'COMPLETED',
   ]);
-  expect(events.map(({ reasoning = '' }) => reasoning).join('')).toBe('Let me think.');
+  expect(reasoned(events)).toBe('Let me think.');
   expect(joined(events)).toBe('Yes');
 });
 
@@ -171,7 +171,7 @@ test('reasoning after the answer belongs to the same step and delays nothing', a
   const run = await app.client.ask('Is it?');
   const events = await all(app.client.follow(run.id));
   expect(joined(events)).toBe('Yes, indeed');
-  expect(events.map(({ reasoning = '' }) => reasoning).join('')).toBe('Or no?');
+  expect(reasoned(events)).toBe('Or no?');
   const steps = 'status steps { nodes { type status } } messages { nodes { text status } }';
   expect(await app.client.finished(run.id, steps)).toMatchObject({
     status: 'COMPLETED',

@@ -123,11 +123,15 @@ test('concurrent writers get each position exactly once', async () => {
   const thread = await app.client.createThread();
   await Promise.all(
     Array.from({ length: 30 }, (_, index) =>
-      app.client.mutate('createMessage', { threadId: thread.id, message: { text: `m${index}` } }, 'message { id }'),
+      app.client.mutate(
+        'createMessage',
+        { threadId: thread.id, message: { text: `m${index}` } },
+        'threadMessage { id }',
+      ),
     ),
   );
   const { thread: now } = await app.client.data(
-    'query($id: ID!) { thread(id: $id) { messages(first: 100, order: ASC) { nodes { position } } } }',
+    'query($id: ID!) { thread(id: $id) { messages(first: 100, orderBy: { direction: ASC }) { nodes { position } } } }',
     { id: thread.id },
   );
   expect(now.messages.nodes.map(({ position }: { position: number }) => position)).toEqual(
@@ -136,7 +140,7 @@ test('concurrent writers get each position exactly once', async () => {
 });
 
 test('a message is followed by its answer, not by messages that were started later', async () => {
-  const order = 'messages(order: ASC) { nodes { id text } }';
+  const order = 'messages(orderBy: { direction: ASC }) { nodes { id text } }';
   const texts = async (id: string) => {
     const { thread } = await app.client.data(`query($id: ID!) { thread(id: $id) { ${order} } }`, { id });
     return thread.messages.nodes as Array<{ id: string; text: string }>;
@@ -171,7 +175,7 @@ test('a message is followed by its answer, not by messages that were started lat
   expect((await texts(threadId)).map(({ text }) => text)).toEqual(['Q1', 'Q2', 'A1', 'A2 again']);
   expect(model.requests.at(-1)?.messages.map(({ content }) => content)).toEqual(['Q1', 'A1', 'Q2']);
 
-  await app.client.mutate('editMessage', { id: answer?.id, text: 'A1, edited' }, 'message { id }');
+  await app.client.mutate('editMessage', { id: answer?.id, text: 'A1, edited' }, 'threadMessage { id }');
   expect((await texts(threadId)).map(({ text }) => text)).toEqual(['Q1', 'A1, edited']);
 });
 

@@ -119,7 +119,7 @@ test('the deltas of a call add up to its stored output', async () => {
   expect(events.flatMap(({ toolCall }) => toolCall?.output ?? []).join('')).toBe('fast');
   const resumed = await all(app.client.follow(run.id));
   expect(resumed.flatMap(({ toolCall }) => toolCall?.output ?? []).join('')).toBe('fast');
-  expect(resumed.find(({ toolCall }) => toolCall)?.toolCall.kind).toBe('plugin');
+  expect(resumed.find(({ toolCall }) => toolCall)?.toolCall.kind).toBe('PLUGIN');
 });
 
 describe('when a worker dies during calls', () => {

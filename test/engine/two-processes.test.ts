@@ -39,7 +39,8 @@ describe.runIf(inject('postgres'))('two processes of one server', () => {
     const writes = Array.from({ length: 40 }, (_, index) => {
       const client = clients[index % 2] as (typeof clients)[number];
       const message = { text: `第${index}条 🙂` };
-      if (index % 4 < 2) return client.mutate('createMessage', { threadId: thread.id, message }, 'message { id }');
+      if (index % 4 < 2)
+        return client.mutate('createMessage', { threadId: thread.id, message }, 'threadMessage { id }');
       return client.run({ threadId: thread.id, messages: [message] });
     });
     await Promise.all(writes);
@@ -51,7 +52,7 @@ describe.runIf(inject('postgres'))('two processes of one server', () => {
     const [id, ...others] = new Set(runs.map((run) => run?.id));
     expect(others).toEqual([]);
     expect((await other.client.finished(id as string)).status).toBe('COMPLETED');
-    const query = `query($id: ID!) { thread(id: $id) { messages(first: 100, order: ASC) { nodes { position role } }
+    const query = `query($id: ID!) { thread(id: $id) { messages(first: 100, orderBy: { direction: ASC }) { nodes { position role } }
       runs(first: 100) { nodes { status } } } }`;
     const { thread: now } = await one.client.data(query, { id: thread.id });
     expect(now.runs.nodes).toEqual(Array(21).fill({ status: 'COMPLETED' }));

@@ -199,7 +199,7 @@ test('an edited message and a forked one keep their files', async () => {
   const selection = 'id messages { nodes { id text attachments { name } } }';
   const [message] = (await app.client.data(`query($id: ID!) { thread(id: $id) { ${selection} } }`, thread)).thread
     .messages.nodes;
-  await app.client.mutate('editMessage', { id: message.id, text: 'after' }, 'message { id }');
+  await app.client.mutate('editMessage', { id: message.id, text: 'after' }, 'threadMessage { id }');
   const fork = await app.client.mutate('forkThread', { throughMessageId: message.id }, `thread { ${selection} }`);
   expect(fork.thread.messages.nodes).toMatchObject([{ text: 'after', attachments: [{ name: 'kept.txt' }] }]);
   const ask = 'query($threadId: ID!) { files(filter: { threadId: $threadId }) { nodes { name } } }';
@@ -214,7 +214,7 @@ test('a fork keeps the generated files of its source after the source is deleted
   const drawn = await app.client.finished((await app.client.ask('draw a cat', { model: 'demo', tools })).id, selection);
   const threadId = drawn.thread.id;
   const text = "```python\nopen('/mnt/data/kept.txt', 'w').write('kept')\n```";
-  await app.client.mutate('createMessage', { threadId, message: { text } }, 'message { id }');
+  await app.client.mutate('createMessage', { threadId, message: { text } }, 'threadMessage { id }');
   const wrote = await app.client.finished((await app.client.run({ model: 'demo', tools, threadId })).id, selection);
   const picture = drawn.messages.nodes[0].content.find((part: { file?: object }) => part.file);
   const file = wrote.messages.nodes[0].content[0].annotations[0].file;

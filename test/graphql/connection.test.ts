@@ -95,12 +95,12 @@ test('a page keeps its place while rows are added and deleted', async () => {
   const page = async (args: string) =>
     (
       await app.client.data(
-        `{ thread(id: "${id}") { messages(order: ASC, ${args}) { nodes { id text } pageInfo { endCursor } } } }`,
+        `{ thread(id: "${id}") { messages(orderBy: { direction: ASC }, ${args}) { nodes { id text } pageInfo { endCursor } } } }`,
       )
     ).thread.messages;
   const first = await page('first: 2');
   await app.client.mutate('deleteMessage', { id: first.nodes[1].id }, 'deletedId');
-  await app.client.mutate('createMessage', { threadId: id, message: { text: '7' } }, 'message { id }');
+  await app.client.mutate('createMessage', { threadId: id, message: { text: '7' } }, 'threadMessage { id }');
   const second = await page(`first: 10, after: "${first.pageInfo.endCursor}"`);
   expect(second.nodes.map(({ text }: { text: string }) => text)).toEqual(['3', '4', '5', '6', '7']);
 });

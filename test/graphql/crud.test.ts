@@ -143,17 +143,17 @@ test('editing a message removes the later ones and emits events', async () => {
   const run = await app.client.run({ threadId: thread.id });
   await app.client.finished(run.id);
   const { thread: before } = await app.client.data(
-    'query($id: ID!) { thread(id: $id) { eventCursor messages(order: ASC) { nodes { id } } } }',
+    'query($id: ID!) { thread(id: $id) { eventCursor messages(orderBy: { direction: ASC }) { nodes { id } } } }',
     { id: thread.id },
   );
   const [asked, answered] = before.messages.nodes;
   const edited = await app.client.mutate(
     'editMessage',
     { id: asked.id, text: 'two' },
-    'message { text editedAt position }',
+    'threadMessage { text editedAt position }',
   );
-  expect(edited.message).toMatchObject({ text: 'two', position: 1 });
-  expect(edited.message.editedAt).not.toBeNull();
+  expect(edited.threadMessage).toMatchObject({ text: 'two', position: 1 });
+  expect(edited.threadMessage.editedAt).not.toBeNull();
   const events = await until(
     app.client.followThread(thread.id, before.eventCursor),
     ({ __typename }) => __typename === 'MessageAdded',
@@ -172,7 +172,11 @@ test('editing a message leaves nothing of its old content', async () => {
   const query = `query($id: ID!) { thread(id: $id) { messages { nodes { ${select} } } } }`;
   const { thread: before } = await app.client.data(query, { id: thread.id });
   const [{ id }] = before.messages.nodes;
-  const { message } = await app.client.mutate('editMessage', { id, text: 'nothing' }, `message { ${select} }`);
+  const { threadMessage: message } = await app.client.mutate(
+    'editMessage',
+    { id, text: 'nothing' },
+    `threadMessage { ${select} }`,
+  );
   expect(message).toEqual({ id, text: 'nothing', content: [{ text: 'nothing' }] });
   expect((await app.client.data(query, { id: thread.id })).thread.messages.nodes).toEqual([message]);
 });
@@ -191,13 +195,13 @@ test('a subscription replayed after an edit does not deliver the old content', a
   };
   const listening = listen();
   const asked = { threadId, message: { text: '我的密码 🔑 is 1234' } };
-  const { message } = await app.client.mutate('createMessage', asked, 'message { id }');
+  const { threadMessage: message } = await app.client.mutate('createMessage', asked, 'threadMessage { id }');
   const run = await app.client.run({ threadId });
   const { messages } = await app.client.finished(run.id, 'messages { nodes { id text } }');
   const [answer] = messages.nodes;
   expect(answer.text).toContain('1234');
-  await app.client.mutate('editMessage', { id: answer.id, text: 'edited' }, 'message { id }');
-  await app.client.mutate('editMessage', { id: message.id, text: 'edited, too' }, 'message { id }');
+  await app.client.mutate('editMessage', { id: answer.id, text: 'edited' }, 'threadMessage { id }');
+  await app.client.mutate('editMessage', { id: message.id, text: 'edited, too' }, 'threadMessage { id }');
   await expect.poll(() => seen).toContain('MessageAdded edited, too');
   expect(seen).toContain('MessageAdded 我的密码 🔑 is 1234');
   const again = await until(
@@ -205,7 +209,7 @@ test('a subscription replayed after an edit does not deliver the old content', a
     ({ message: row }) => row?.text === 'edited, too',
   );
   expect(JSON.stringify(again)).not.toMatch(/1234|密码/);
-  await app.client.mutate('createMessage', { threadId, message: { text: 'over' } }, 'message { id }');
+  await app.client.mutate('createMessage', { threadId, message: { text: 'over' } }, 'threadMessage { id }');
   await listening;
 });
 
@@ -222,7 +226,7 @@ test('regenerate removes the last answer and answers again, with another model o
     instructions: 'Again.',
   });
   const { thread } = await app.client.data(
-    'query($id: ID!) { thread(id: $id) { messages(order: ASC) { nodes { role text run { id } } } } }',
+    'query($id: ID!) { thread(id: $id) { messages(orderBy: { direction: ASC }) { nodes { role text run { id } } } } }',
     { id: first.thread.id },
   );
   expect(thread.messages.nodes).toEqual([
@@ -242,13 +246,13 @@ test('a fork copies the messages up to one and then changes independently', asyn
     metadata: { a: 'b' },
   });
   const { thread } = await app.client.data(
-    'query($id: ID!) { thread(id: $id) { messages(order: ASC) { nodes { id } } } }',
+    'query($id: ID!) { thread(id: $id) { messages(orderBy: { direction: ASC }) { nodes { id } } } }',
     { id },
   );
   const { thread: fork } = await app.client.mutate(
     'forkThread',
     { throughMessageId: thread.messages.nodes[1].id },
-    'thread { id title metadata forkedFrom { id } messages(order: ASC) { nodes { text position } } }',
+    'thread { id title metadata forkedFrom { id } messages(orderBy: { direction: ASC }) { nodes { text position } } }',
   );
   expect(fork).toMatchObject({
     title: 'Trunk',

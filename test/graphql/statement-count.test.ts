@@ -47,7 +47,7 @@ const lists: Record<string, (size: number) => string> = {
   'Run.messages': (size) =>
     `{ runs(first: ${size}) { nodes { eventCursor thread { id } assistant { id } messages(first: 2) { ${page} { id text } } } } }`,
   'one list twice with different arguments': (size) =>
-    `{ threads(first: ${size}) { nodes { a: messages(first: 1) { ${page} { id } } b: messages(first: 2, order: ASC) { ${page} { id } } } } }`,
+    `{ threads(first: ${size}) { nodes { a: messages(first: 1) { ${page} { id } } b: messages(first: 2, orderBy: { direction: ASC }) { ${page} { id } } } } }`,
   'a query of three levels': (size) =>
     `{ assistants(first: ${size}) { nodes { threads(first: 2) { nodes { messages(first: 2) { nodes { id run { id } } } runs(first: 2) { nodes { steps { nodes { toolCalls { id } } } } } } } } } }`,
 };

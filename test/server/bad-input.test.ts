@@ -215,7 +215,8 @@ describe('an invalid query returns an error with a code and the change to make',
     ['a cursor of another list', () => `{ threads(after: "${messageCursor}") { nodes { id } } }`, 'BAD_USER_INPUT'],
     [
       'a cursor of another order',
-      () => `{ thread(id: "${threadId}") { messages(order: ASC, after: "${messageCursor}") { nodes { id } } } }`,
+      () =>
+        `{ thread(id: "${threadId}") { messages(orderBy: { direction: ASC }, after: "${messageCursor}") { nodes { id } } } }`,
       'BAD_USER_INPUT',
     ],
     ['a malformed cursor', () => '{ assistants(after: "💥") { nodes { id } } }', 'BAD_USER_INPUT'],

@@ -215,7 +215,7 @@ describe.concurrent('a live socket', () => {
     // Past the expiry of the first token and two checks of open sockets.
     const pastMs = Number(expiresAt) - Date.now() + 2 * fastTiming.credential.checkMs + 500;
     expect(await Promise.race([ended, setTimeout(pastMs, 'open')])).toBe('open');
-    await app.client.mutate('createMessage', { threadId, message: { text: 'still there?' } }, 'message { id }');
+    await app.client.mutate('createMessage', { threadId, message: { text: 'still there?' } }, 'threadMessage { id }');
     await expect.poll(() => JSON.stringify(received)).toContain('MessageAdded');
     socket.close();
   });

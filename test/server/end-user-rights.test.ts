@@ -176,7 +176,7 @@ describe('a SYSTEM message', () => {
     const { thread } = await app.client.mutate(
       'createThread',
       { owner: 'alice', assistantId: first, messages: [system, { text: 'hello' }] },
-      'thread { id messages(order: ASC) { nodes { id role } } }',
+      'thread { id messages(orderBy: { direction: ASC }) { nodes { id role } } }',
     );
     const [message] = thread.messages.nodes;
     const attempts: Array<[string, object]> = [

@@ -94,7 +94,11 @@ describe.each([true, false])('the client of graphql-sse, single connection: %s',
       expect(await errorsOf('{ nonsense }')).toMatchObject({ code: 'GRAPHQL_VALIDATION_FAILED' });
       expect(await errorsOf('{ viewer {')).toMatchObject({ code: 'GRAPHQL_VALIDATION_FAILED' });
     }
-    await app.client.mutate('createMessage', { threadId: thread.id, message: { text: 'Hello' } }, 'message { id }');
+    await app.client.mutate(
+      'createMessage',
+      { threadId: thread.id, message: { text: 'Hello' } },
+      'threadMessage { id }',
+    );
     expect((await next).value.data.threadEvents.__typename).toBe('MessageAdded');
     client.dispose();
   });
@@ -177,7 +181,7 @@ test('the number of subscriptions per user is limited over all transports', asyn
   const received = again.next();
   await expect.poll(() => app.app.services.feeds.count).toBe(3);
   for (const { id } of threads)
-    await dora.mutate('createMessage', { threadId: id, message: { text: '.' } }, 'message { id }');
+    await dora.mutate('createMessage', { threadId: id, message: { text: '.' } }, 'threadMessage { id }');
   expect((await received).value.__typename).toBe('MessageAdded');
   for (const waiting of first) await waiting;
   for (const socket of [...sockets, again]) await socket.return(undefined);
@@ -194,7 +198,7 @@ test('revoking a key ends the stream it reserved, after sending its operations t
   await app.client.mutate('revokeApiKey', { id }, 'apiKey { id }');
   await stream.closed;
   expect(stream.events()[0].payload.errors[0].extensions).toEqual({ code: 'UNAUTHENTICATED', reason: 'REVOKED' });
-  await app.client.mutate('createMessage', { threadId: thread.id, message: { text: 'Hello' } }, 'message { id }');
+  await app.client.mutate('createMessage', { threadId: thread.id, message: { text: 'Hello' } }, 'threadMessage { id }');
   await expect.poll(() => other.events()[0]?.payload.data).toEqual({ threadEvents: { __typename: 'MessageAdded' } });
   other.stop();
 });

@@ -9,8 +9,8 @@ beforeAll(async () => {
   threadId = (await app.client.createThread({ title: 'A thread', messages })).id;
 });
 
-const deferred = `query($id: ID!) { thread(id: $id) { id title ... on Thread @defer(label: "later") { messages(first: 2, order: ASC) { nodes { text } } } } }`;
-const streamed = `query($id: ID!) { thread(id: $id) { messages(first: 3, order: ASC) { nodes @stream(initialCount: 1) { text } } } }`;
+const deferred = `query($id: ID!) { thread(id: $id) { id title ... on Thread @defer(label: "later") { messages(first: 2, orderBy: { direction: ASC }) { nodes { text } } } } }`;
+const streamed = `query($id: ID!) { thread(id: $id) { messages(first: 3, orderBy: { direction: ASC }) { nodes @stream(initialCount: 1) { text } } } }`;
 const texts = [0, 1, 2].map((index) => ({ text: `第${index}条 🙂` }));
 
 /** The parts of an incremental response. */

@@ -14,7 +14,7 @@ beforeAll(async () => {
 
 const aliases = (count: number) => Array.from({ length: count }, (_, index) => `a${index}: text`).join(' ');
 const read = (count: number) =>
-  `query($id: ID!) { thread(id: $id) { messages(order: ASC) { nodes { ${aliases(count)} } } } }`;
+  `query($id: ID!) { thread(id: $id) { messages(orderBy: { direction: ASC }) { nodes { ${aliases(count)} } } } }`;
 
 test.each(transports)('an answer within the limit is complete: %s', async (transport) => {
   const { data } = await answerBy(transport, app.client, read(1), { id });
@@ -89,7 +89,7 @@ test('an event that is too large is replaced by an error, and further events fol
 });
 
 test('the parts of an incremental answer are limited together', async () => {
-  const query = `query($id: ID!) { thread(id: $id) { messages(first: 3, order: ASC) { nodes @stream(initialCount: 1) { ${aliases(3)} } } } }`;
+  const query = `query($id: ID!) { thread(id: $id) { messages(first: 3, orderBy: { direction: ASC }) { nodes @stream(initialCount: 1) { ${aliases(3)} } } } }`;
   const response = await fetch(`${app.url}/graphql`, {
     method: 'POST',
     headers: { ...app.client.headers, accept: 'multipart/mixed' },

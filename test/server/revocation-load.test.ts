@@ -45,7 +45,8 @@ test('revoking one of 50 keys ends exactly its own of 1,000 subscriptions', asyn
   });
   await Promise.all(streams);
   const total = (map: Map<string, number>) => [...map.values()].reduce((sum, one) => sum + one, 0);
-  const say = () => app.client.mutate('createMessage', { threadId, message: { text: 'hello' } }, 'message { id }');
+  const say = () =>
+    app.client.mutate('createMessage', { threadId, message: { text: 'hello' } }, 'threadMessage { id }');
   // All subscriptions are open when one message reaches all of them.
   await expect
     .poll(

@@ -23,7 +23,7 @@ async function threadOf(client: Client, messages: number): Promise<string> {
   const { id } = await client.createThread();
   const message = { text: 'x'.repeat(250_000) };
   for (let count = 0; count < messages; count += 1)
-    await client.mutate('createMessage', { threadId: id, message }, 'message { id }');
+    await client.mutate('createMessage', { threadId: id, message }, 'threadMessage { id }');
   return id;
 }
 

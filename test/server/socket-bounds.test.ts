@@ -133,7 +133,7 @@ test('an idle socket is closed, and one with a subscription or with requests is 
   clearInterval(asking);
   expect(brisk.received.length).toBeGreaterThan(10);
   expect(brisk.socket.readyState).toBe(brisk.socket.OPEN);
-  await app.client.mutate('createMessage', { threadId: thread.id, message: { text: 'Hello' } }, 'message { id }');
+  await app.client.mutate('createMessage', { threadId: thread.id, message: { text: 'Hello' } }, 'threadMessage { id }');
   await vi.waitUntil(() => busy.received.at(-1)?.payload?.data.threadEvents.__typename === 'MessageAdded', 10_000);
   busy.socket.terminate();
   brisk.socket.terminate();
@@ -189,7 +189,11 @@ test('a server that stops closes sockets with a retry code and breaks off stream
   const socket = await openSocket(leaving.client);
   socket.send('1', query);
   const stream = await leaving.client.stream(query);
-  await leaving.client.mutate('createMessage', { threadId: thread.id, message: { text: 'Hello' } }, 'message { id }');
+  await leaving.client.mutate(
+    'createMessage',
+    { threadId: thread.id, message: { text: 'Hello' } },
+    'threadMessage { id }',
+  );
   await vi.waitUntil(() => socket.received.length > 1, 10_000);
   // A completed stream sends `complete`; this one is broken off, so that its client reconnects.
   const broken = expect(stream.text()).rejects.toThrow();

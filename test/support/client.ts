@@ -22,11 +22,11 @@ const eventSelection = `
   ... on RunStatusChanged { status }
   ... on StepStarted { stepId type }
   ... on StepDelta { stepId toolCall { index id kind name arguments output } }
-  ... on StepEnded { stepId stepStatus: status }
+  ... on StepEnded { stepId stepStatus }
   ... on MessageStarted { messageId }
   ... on MessageDelta { messageId contentIndex text }
-  ... on MessageEnded { messageId messageStatus: status message { text status } }
-  ... on ReasoningDelta { reasoningStepId: stepId reasoning: text }
+  ... on MessageEnded { messageId messageStatus message { text status } }
+  ... on ReasoningDelta { stepId text }
 `;
 
 /** The headers and body of an operation with a file in its input; null if it has none. */
@@ -223,12 +223,17 @@ export async function until<T>(iterable: AsyncIterable<T>, fits: (value: T) => b
   return values;
 }
 
-/** The joined text of all message deltas. */
-export const joined = (events: AnyEvent[]) =>
+const textsOf = (events: AnyEvent[], type: string) =>
   events
-    .filter(({ __typename }) => __typename === 'MessageDelta')
+    .filter(({ __typename }) => __typename === type)
     .map(({ text }) => text)
     .join('');
+
+/** The joined text of all message deltas. */
+export const joined = (events: AnyEvent[]) => textsOf(events, 'MessageDelta');
+
+/** The joined text of all reasoning deltas. */
+export const reasoned = (events: AnyEvent[]) => textsOf(events, 'ReasoningDelta');
 
 /** The names of events; adjacent deltas of one type count as one. */
 export const shape = (events: AnyEvent[]) =>

@@ -9,9 +9,9 @@ export function feedItems(events: AnyEvent[]): { texts: Record<string, string>; 
   const add = (id: string, text: string | null | undefined) => {
     if (text) texts[id] = (texts[id] ?? '') + text;
   };
-  for (const { __typename, messageId, reasoningStepId, text, reasoning, toolCall } of events) {
+  for (const { __typename, messageId, stepId, text, toolCall } of events) {
     if (__typename === 'MessageDelta') add(messageId, text);
-    if (__typename === 'ReasoningDelta') add(`${reasoningStepId} reasoning`, reasoning);
+    if (__typename === 'ReasoningDelta') add(`${stepId} reasoning`, text);
     if (__typename === 'StepDelta') {
       add(`${toolCall.id} arguments`, toolCall.arguments);
       add(`${toolCall.id} output`, toolCall.output);

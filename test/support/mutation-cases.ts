@@ -20,7 +20,7 @@ class Fixtures {
     const { id: threadId } = await client.createThread({ messages: [{ text: 'hello' }] });
     const run = await client.run({ threadId });
     await client.finished(run.id);
-    const query = 'query($id: ID!) { thread(id: $id) { messages(order: ASC) { nodes { id } } } }';
+    const query = 'query($id: ID!) { thread(id: $id) { messages(orderBy: { direction: ASC }) { nodes { id } } } }';
     const { thread } = await client.data(query, { id: threadId });
     return { threadId, messageId: thread.messages.nodes[0].id, runId: run.id };
   }

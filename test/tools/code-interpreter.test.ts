@@ -57,7 +57,7 @@ describe('Python', () => {
     const deltas = events.flatMap(({ toolCall }) => toolCall?.output ?? []);
     expect(deltas.length).toBeGreaterThan(1);
     expect(deltas.join('')).toBe('line 0\nline 1\nline 2\nline 3\nline 4\n');
-    expect(events.find(({ toolCall }) => toolCall)?.toolCall).toMatchObject({ kind: 'code_interpreter' });
+    expect(events.find(({ toolCall }) => toolCall)?.toolCall).toMatchObject({ kind: 'CODE_INTERPRETER' });
     expect(joined(events)).toContain('line 4');
   });
 

@@ -6,11 +6,32 @@ import { type CatchUpBudget, endOfDelta } from './catch-up-budget.ts';
 import { type CursorScope, encodeCursor } from './cursor.ts';
 import type { ThreadFeed } from './thread-feed.ts';
 
+/** What all feed items have. */
+interface Place {
+  cursor: string;
+  threadId: string;
+  runId: string | null;
+  at: Date;
+  /**
+   * A growing text as far as it has been delivered up to and including the item; undefined: the text does not grow at the
+   * item's cursor.
+   */
+  textAt(key: TextKey): string | Promise<string> | undefined;
+}
+
 /** An event of the log, or a delta of a growing text, as delivered to a subscriber. */
-export type FeedItem = { cursor: string; threadId: string; runId: string | null; at: Date } & (
-  | { kind: 'event'; event: Event; message: Message | null }
-  | { kind: 'delta'; opener: Event; channel: TextKey['channel']; text: string }
-);
+export type FeedItem = Place &
+  (
+    | { kind: 'event'; event: Event; message: Message | null }
+    | {
+        kind: 'delta';
+        opener: Event;
+        channel: TextKey['channel'];
+        text: string;
+        /** Reads the row of the message that grows; null: the message is deleted. */
+        readMessage(): Promise<Message | null>;
+      }
+  );
 
 /** A text that is open at the position of a follower. */
 export interface OpenText extends TextKey {
@@ -129,8 +150,11 @@ export class Follower {
     // Not delivered: the event of a message that was removed since (its removal follows in the log), and an event that
     // only opens a text.
     if ((carriesMessage(event.type) && !message) || eventKind(event.type).graphType === null) return null;
-    const place = this.#position(event.at, event);
-    return this.#feed.share(place.cursor, (): FeedItem => ({ kind: 'event', event, message, ...place }));
+    const { cursor, offsets } = this.#position();
+    return this.#feed.share(cursor, (): FeedItem => {
+      const place = this.#placeOf(event, cursor, offsets);
+      return { kind: 'event', event, message, at: event.at, ...place };
+    });
   }
 
   #isLast({ runId, type, value }: Event): boolean {
@@ -157,13 +181,39 @@ export class Follower {
     this.#reserved = this.#catchUp.reserve(current.length - offset);
     const end = endOfDelta(current, offset, this.#reserved);
     text.offset = end;
-    const place = this.#position(new Date(), opener);
-    const makeItem = (): FeedItem => ({ kind: 'delta', opener, channel, text: current.slice(offset, end), ...place });
-    return this.#feed.share(`${place.cursor} ${ownerId} ${channel} ${offset}`, makeItem);
+    const { cursor, offsets } = this.#position();
+    return this.#feed.share(`${cursor} ${ownerId} ${channel} ${offset}`, (): FeedItem => {
+      const place = this.#placeOf(opener, cursor, offsets);
+      const readMessage = () => this.#feed.messageOf(opener);
+      return {
+        kind: 'delta',
+        opener,
+        channel,
+        text: current.slice(offset, end),
+        readMessage,
+        at: new Date(),
+        ...place,
+      };
+    });
   }
 
-  #position(at: Date, { runId, threadId }: Event) {
-    const position = { seq: this.#seq, offsets: this.#open.map(({ offset }) => offset) };
-    return { cursor: encodeCursor(this.#scope, position), at, runId, threadId };
+  #position(): { cursor: string; offsets: number[] } {
+    const offsets = this.#open.map(({ offset }) => offset);
+    return { cursor: encodeCursor(this.#scope, { seq: this.#seq, offsets }), offsets };
+  }
+
+  /** `event`: the event of the item, or the one that opened its text. `offsets`: the delivered lengths of the open texts. */
+  #placeOf({ runId, threadId, stepId }: Event, cursor: string, offsets: readonly number[]): Omit<Place, 'at'> {
+    const feed = this.#feed;
+    const open = this.#open;
+    const textAt = (key: TextKey) => {
+      const index = open.findIndex(({ ownerId, channel }) => ownerId === key.ownerId && channel === key.channel);
+      // The reasoning of a step can start after the step.
+      if (index === -1) return key.ownerId === stepId ? '' : undefined;
+      const text = feed.textOf(key);
+      const upTo = offsets[index];
+      return typeof text === 'string' ? text.slice(0, upTo) : text.then((read) => read.slice(0, upTo));
+    };
+    return { cursor, runId, threadId, textAt };
   }
 }

@@ -51,6 +51,7 @@ export const eventKinds = {
   MESSAGE_ENDED: { ...nothing, ends: 'message', message: 'ended', graphType: 'MessageEnded' },
   MESSAGE_ADDED: { ...nothing, message: 'added', graphType: 'MessageAdded', stream: 'thread' },
   MESSAGE_REMOVED: { ...nothing, message: 'removed', graphType: 'MessageRemoved', stream: 'thread' },
+  THREAD_CHANGED: { ...nothing, graphType: 'ThreadChanged', stream: 'thread' },
   REASONING_STARTED: { ...nothing, opens: ['REASONING'], ofStep: true, graphType: null },
   TOOL_CALL_STARTED: { ...nothing, opens: ['ARGUMENTS', 'OUTPUT'], ofStep: true, graphType: 'StepDelta' },
 } as const satisfies Record<EventType, EventKind>;

@@ -3,7 +3,6 @@ import type { Transaction } from '../../db/client.ts';
 import type { Prisma, Thread } from '../../db/generated/client.ts';
 import { isId, newId } from '../../id.ts';
 import { requireScope } from '../access/access.ts';
-import { threadsVisibleTo } from '../access/scope.ts';
 import { requireUsableAssistant } from '../access/user-rights.ts';
 import type { DomainContext } from '../context.ts';
 import { ForbiddenError, NotFoundError } from '../error.ts';
@@ -95,26 +94,30 @@ export async function createThread(ctx: DomainContext, input: unknown): Promise<
   return ctx.db.thread.findFirstOrThrow({ where: { id } });
 }
 
-/** Updates title, assistant, files, metadata or archiving of a thread: absent keeps, null clears. Changes all or nothing. */
+/**
+ * Updates title, assistant, files, metadata or archiving of a thread: absent keeps, null clears. Changes all or nothing. The
+ * log keeps the latest change only: its event shows the current thread.
+ */
 export async function updateThread(ctx: DomainContext, input: unknown): Promise<Thread> {
   requireScope(ctx, 'THREADS_WRITE');
   const { id, archived, fileIds, ...data } = parse(updateInput, input);
   if (!isId('Thread', id)) throw new NotFoundError(id);
   if (data.assistantId) requireUsableAssistant(ctx, data.assistantId);
-  return ctx.db.$transaction(async (tx) => {
+  return changeThread(ctx, id, async (change) => {
+    const { tx, now } = change;
     await requireAssistant(tx, data.assistantId);
-    const where = { id, ...threadsVisibleTo(ctx.actor) };
     if (archived === true) {
       // Archiving again keeps the time of the first archiving.
-      await tx.thread.updateMany({ where: { ...where, archivedAt: null }, data: { archivedAt: new Date() } });
+      await tx.thread.updateMany({ where: { id, archivedAt: null }, data: { archivedAt: now } });
     }
     const [thread] = await tx.thread.updateManyAndReturn({
-      where,
+      where: { id },
       data: { ...data, ...(archived === false ? { archivedAt: null } : {}) },
     });
-    if (!thread) throw new NotFoundError(id);
     await setThreadFiles(ctx, tx, id, fileIds);
-    return thread;
+    await tx.event.deleteMany({ where: { threadId: id, type: 'THREAD_CHANGED' } });
+    const lastSeq = change.log({ type: 'THREAD_CHANGED' });
+    return { ...(thread as Thread), lastSeq };
   });
 }
 

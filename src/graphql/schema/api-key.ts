@@ -1,7 +1,7 @@
 import { requireScope } from '../../domain/access/access.ts';
 import { builder } from '../builder.ts';
 import { listOf } from '../list-of.ts';
-import { byAge } from '../list-order.ts';
+import { byAgeOrName } from '../list-order.ts';
 import { ScopeEnum } from './scope.ts';
 
 /** A credential of a program, without its secret. */
@@ -45,7 +45,7 @@ export const ApiKey = builder.prismaNode('ApiKey', {
 export const apiKeys = listOf(ApiKey, {
   model: 'apiKey',
   noun: 'API key',
-  order: byAge('apiKeys'),
+  order: byAgeOrName('API keys', 'ApiKey'),
   where: (_filter, ctx) => {
     requireScope(ctx, 'WORKSPACE_ADMIN');
     return {};

@@ -23,7 +23,7 @@ import { builder, type InputFieldBuilder } from '../builder.ts';
 import { contentOf, plainColumns, showing } from '../contents.ts';
 import type { GraphContext } from '../context.ts';
 import { listOf } from '../list-of.ts';
-import { byField } from '../list-order.ts';
+import { orderingsOf } from '../list-order.ts';
 import { deletedPayload, nodePayload, resultErrors } from '../result-union.ts';
 import { metadataDescription } from '../scalar.ts';
 import { File, filesOf } from './file.ts';
@@ -133,16 +133,22 @@ const assistants = listOf(Assistant, {
   model: 'assistant',
   noun: 'assistant',
   filter: { type: AssistantFilter, default: 'all assistants' },
-  order: byField('assistants', 'Assistant', 'CREATED_AT', {
-    CREATED_AT: { name: 'createdAt', type: 'time', description: 'The time of creation.' },
-    UPDATED_AT: { name: 'updatedAt', type: 'time', description: 'The time of the last update.' },
-    NAME: {
-      name: 'name',
-      type: 'text',
-      nullable: true,
-      description: 'The name. Assistants without a name sort last in ascending order.',
+  order: orderingsOf({
+    list: 'assistants',
+    typeName: 'Assistant',
+    fields: {
+      CREATED_AT: { name: 'createdAt', type: 'time', description: 'The time of creation.' },
+      UPDATED_AT: { name: 'updatedAt', type: 'time', description: 'The time of the last update.' },
+      NAME: {
+        name: 'name',
+        type: 'text',
+        nullable: true,
+        description: 'The name. Assistants without a name sort last in ascending order.',
+      },
     },
-  }),
+    field: 'CREATED_AT',
+    direction: 'DESC',
+  })('DESC'),
   where: async (filter, ctx) => {
     requireScope(ctx, 'ASSISTANTS_READ');
     return { AND: [assistantsVisibleTo(ctx.actor), await assistantsWhere(ctx, filter)] };

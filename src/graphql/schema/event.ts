@@ -2,15 +2,19 @@ import type { StepStatus as StepStatusValue, StepType as StepTypeValue } from '.
 import type { FeedItem } from '../../domain/follow/follower.ts';
 import { eventKind, eventKinds, type FeedItemType, textKinds } from '../../domain/log/event-kinds.ts';
 import { builder } from '../builder.ts';
+import { inProgress, stepAt } from './event-state.ts';
 import { Message, MessageStatus } from './message.ts';
 import { Run } from './run.ts';
 import { RunStatus } from './run-status.ts';
 import { Step } from './step.ts';
 import { StepStatus, StepType } from './step-status.ts';
+import { Thread } from './thread.ts';
 import { callDelta, idsOf, ToolCallDelta } from './tool-call-delta.ts';
 
 type EventItem = Extract<FeedItem, { kind: 'event' }>;
 type DeltaItem = Extract<FeedItem, { kind: 'delta' }>;
+
+const normalized = 'A cache that merges objects by `id` needs no other field of the event.';
 
 const EventInterface = builder.interfaceRef<FeedItem>('Event').implement({
   description:
@@ -26,7 +30,7 @@ const EventInterface = builder.interfaceRef<FeedItem>('Event').implement({
     }),
     runId: t.exposeID('runId', {
       nullable: true,
-      description: 'The run that the event belongs to. Null for MessageAdded and MessageRemoved.',
+      description: 'The run that the event belongs to. Null for MessageAdded, MessageRemoved and ThreadChanged.',
     }),
     threadId: t.exposeID('threadId', { description: 'The thread that the event belongs to.' }),
   }),
@@ -64,9 +68,8 @@ const stepStarted = builder.objectRef<EventItem>('StepStarted').implement({
     }),
     step: t.prismaField({
       type: Step,
-      description: 'The step in its current state, which can be newer than this event.',
-      resolve: (query, { event }, _args, ctx) =>
-        ctx.db.step.findFirstOrThrow({ ...query, where: { id: event.stepId ?? '' } }),
+      description: `The step as of this event: in progress, without calls and message. ${normalized}`,
+      resolve: (query, item, _args, ctx) => stepAt(ctx, query, item),
     }),
   }),
 });
@@ -85,6 +88,11 @@ const stepDelta = builder.objectRef<FeedItem>('StepDelta').implement({
       description: 'The new tool call, or a delta of one.',
       resolve: callDelta,
     }),
+    step: t.prismaField({
+      type: Step,
+      description: `The step with its calls as of this event. ${normalized} Each event that selects it reads the step.`,
+      resolve: (query, item, _args, ctx) => stepAt(ctx, query, item),
+    }),
   }),
 });
 
@@ -94,7 +102,7 @@ const stepEnded = builder.objectRef<EventItem>('StepEnded').implement({
   interfaces: [EventInterface],
   fields: (t) => ({
     stepId: t.id({ description: 'The step that ended.', resolve: (item) => idsOf(item).stepId ?? '' }),
-    status: t.field({
+    stepStatus: t.field({
       type: StepStatus,
       description: 'The terminal status of the step.',
       resolve: ({ event }) => event.value as StepStatusValue,
@@ -120,8 +128,8 @@ const messageStarted = builder.objectRef<EventItem>('MessageStarted').implement(
     }),
     message: t.field({
       type: Message,
-      description: 'The message in its current state, which can be newer than this event.',
-      resolve: messageOf,
+      description: `The message as of this event: in progress and empty. ${normalized}`,
+      resolve: (item) => inProgress(messageOf(item)),
     }),
   }),
 });
@@ -137,6 +145,15 @@ const messageDelta = builder.objectRef<DeltaItem>('MessageDelta').implement({
       resolve: () => 0,
     }),
     text: t.exposeString('text', { description: 'The text to append.' }),
+    message: t.field({
+      type: Message,
+      nullable: true,
+      description: `The message with its text up to and including this delta. ${normalized} Null: the message has been deleted since.`,
+      resolve: async ({ readMessage }) => {
+        const message = await readMessage();
+        return message && inProgress(message);
+      },
+    }),
   }),
 });
 
@@ -146,7 +163,7 @@ const messageEnded = builder.objectRef<EventItem>('MessageEnded').implement({
   interfaces: [EventInterface],
   fields: (t) => ({
     messageId: t.id({ description: 'The message that ended.', resolve: (item) => idsOf(item).messageId ?? '' }),
-    status: t.field({
+    messageStatus: t.field({
       type: MessageStatus,
       description: 'COMPLETED, or INCOMPLETE if the run ended first; `message.incompleteReason` has the reason.',
       resolve: ({ event }) => event.value as 'COMPLETED',
@@ -164,11 +181,7 @@ const reasoningDelta = builder.objectRef<DeltaItem>('ReasoningDelta').implement(
     'Sent for each delta of the reasoning that a model writes before it answers. Append `text` to the reasoning of the step. Only models that expose their reasoning send it.',
   interfaces: [EventInterface],
   fields: (t) => ({
-    stepId: t.id({
-      nullable: true,
-      description: 'The step whose reasoning grows.',
-      resolve: (item) => idsOf(item).stepId,
-    }),
+    stepId: t.id({ description: 'The step whose reasoning grows.', resolve: (item) => idsOf(item).stepId ?? '' }),
     text: t.exposeString('text', { description: 'The text to append.' }),
   }),
 });
@@ -196,6 +209,20 @@ const messageRemoved = builder.objectRef<EventItem>('MessageRemoved').implement(
   }),
 });
 
+const threadChanged = builder.objectRef<EventItem>('ThreadChanged').implement({
+  description:
+    'Sent when updateThread changes the title, assistant, files, metadata or archiving of the thread. A subscriber that resumes receives only the latest of several changes.',
+  interfaces: [EventInterface],
+  fields: (t) => ({
+    thread: t.prismaField({
+      type: Thread,
+      description: 'The thread in its current state, which can be newer than this event.',
+      resolve: (query, { threadId }, _args, ctx) =>
+        ctx.db.thread.findFirstOrThrow({ ...query, where: { id: threadId } }),
+    }),
+  }),
+});
+
 /** The object types of events and deltas. A new kind of event (`eventKinds`) does not compile without its type here. */
 const itemTypes = {
   RunStatusChanged: runStatusChanged,
@@ -208,6 +235,7 @@ const itemTypes = {
   ReasoningDelta: reasoningDelta,
   MessageAdded: messageAdded,
   MessageRemoved: messageRemoved,
+  ThreadChanged: threadChanged,
 } as const satisfies Record<FeedItemType, unknown>;
 
 const typeOf = (item: FeedItem) =>
@@ -228,7 +256,7 @@ export const RunEvent = builder.unionType('RunEvent', {
 /** The items of a thread's stream. */
 export const ThreadEvent = builder.unionType('ThreadEvent', {
   description:
-    'An event of a thread: of any of its runs, or of a message that a client added, edited or removed. More types can be added: ignore those you do not know.',
+    'An event of a thread: of any of its runs, of a message that a client added, edited or removed, or of the thread itself. More types can be added: ignore those you do not know.',
   types: allTypes.map(([, type]) => type),
   resolveType: (item) => typeOf(item as FeedItem),
 });

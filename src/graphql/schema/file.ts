@@ -7,7 +7,7 @@ import { builder } from '../builder.ts';
 import type { Condition } from '../connection.ts';
 import type { GraphContext } from '../context.ts';
 import { listOf } from '../list-of.ts';
-import { byAge } from '../list-order.ts';
+import { byAgeOrName } from '../list-order.ts';
 import { deletedPayload, nodePayload, resultErrors } from '../result-union.ts';
 
 const IngestionStatus = builder.enumType('IngestionStatus', {
@@ -119,7 +119,7 @@ const files = listOf(File, {
   model: 'file',
   noun: 'file',
   filter: { type: FileFilter, default: 'all files' },
-  order: byAge('files'),
+  order: byAgeOrName('files', 'File'),
   where: (filter, ctx) => {
     requireScope(ctx, 'THREADS_READ');
     return filesWhere(ctx, filter) as Condition;

@@ -48,27 +48,27 @@ const DeleteMessageInput = builder.inputType('DeleteMessageInput', {
 
 builder.mutationFields((t) => ({
   createMessage: t.field({
-    type: nodePayload('CreateMessagePayload', 'message', Message, 'The message that was added.'),
+    type: nodePayload('CreateMessagePayload', 'threadMessage', Message, 'The message that was added.'),
     description:
       'Adds a message to a thread without starting a run. If a run is active, it continues without the message; the next run reads it. Refused with NotFoundError for an unknown thread or file, with QuotaExceededError in a thread that has had 1,000,000 messages, and with ForbiddenError for a SYSTEM message of an end user without the override SYSTEM_MESSAGES.',
     errors: resultErrors('CreateMessage', [NotFoundError, InvalidInputError, ForbiddenError, QuotaExceededError]),
     args: { input: t.arg({ type: CreateMessageInput, required: true, description: 'The message to add.' }) },
-    resolve: async (_root, { input }, ctx) => ({ message: await createMessage(ctx, input) }),
+    resolve: async (_root, { input }, ctx) => ({ threadMessage: await createMessage(ctx, input) }),
   }),
   editMessage: t.field({
-    type: nodePayload('EditMessagePayload', 'message', Message, 'The message that was edited.'),
+    type: nodePayload('EditMessagePayload', 'threadMessage', Message, 'The message that was edited.'),
     description:
       'Replaces the content of a message. Cancels the unfinished runs of the thread first, and deletes all messages after the edited one. Attachments and metadata remain. Start the next run with createRun. Refused with ForbiddenError for a SYSTEM message, if an end user lacks the override SYSTEM_MESSAGES.',
     errors: resultErrors('EditMessage', [NotFoundError, InvalidInputError, ForbiddenError]),
     args: { input: t.arg({ type: EditMessageInput, required: true, description: 'The new content.' }) },
-    resolve: async (_root, { input }, ctx) => ({ message: await editMessage(ctx, input) }),
+    resolve: async (_root, { input }, ctx) => ({ threadMessage: await editMessage(ctx, input) }),
   }),
   updateMessage: t.field({
-    type: nodePayload('UpdateMessagePayload', 'message', Message, 'The message that was updated.'),
+    type: nodePayload('UpdateMessagePayload', 'threadMessage', Message, 'The message that was updated.'),
     description: 'Replaces the metadata of a message. Runs are not affected. To change the content, use editMessage.',
     errors: resultErrors('UpdateMessage', [NotFoundError, InvalidInputError, ForbiddenError]),
     args: { input: t.arg({ type: UpdateMessageInput, required: true, description: 'The new metadata.' }) },
-    resolve: async (_root, { input }, ctx) => ({ message: await updateMessage(ctx, input) }),
+    resolve: async (_root, { input }, ctx) => ({ threadMessage: await updateMessage(ctx, input) }),
   }),
   deleteMessage: t.field({
     type: deletedPayload('DeleteMessagePayload'),

@@ -11,9 +11,9 @@ import { contentOf, showing } from '../contents.ts';
 import type { GraphContext } from '../context.ts';
 import { hideDeleted } from '../hide-deleted.ts';
 import { listOf } from '../list-of.ts';
-import { byColumn } from '../list-order.ts';
+import { orderingsOf } from '../list-order.ts';
 import { metadataDescription } from '../scalar.ts';
-import { growingTexts } from '../text-loader.ts';
+import { growingText } from '../text-loader.ts';
 import { assistantOf } from './assistant.ts';
 import { MessageContent, type ShownPart } from './content.ts';
 import { File, filesOf } from './file.ts';
@@ -35,7 +35,7 @@ type Row = { id: string; status: string } & Partial<Contents<'Message'>>;
 /** The text of a message; while a run writes it, the text so far. */
 function textOf(message: Row, ctx: GraphContext): string | Promise<string> {
   return message.status === 'IN_PROGRESS'
-    ? ctx.load(growingTexts, { ownerId: message.id, channel: 'TEXT' as const })
+    ? growingText(ctx, { ownerId: message.id, channel: 'TEXT' })
     : contentOf(ctx, 'Message', message, 'text');
 }
 
@@ -146,21 +146,34 @@ const MessageFilter = builder.inputType('MessageFilter', {
   }),
 });
 
-const position = { name: 'position', type: 'number' } as const;
+const byPosition = orderingsOf({
+  list: 'messages',
+  typeName: 'Message',
+  fields: {
+    POSITION: {
+      name: 'position',
+      type: 'number',
+      isUnique: true,
+      description: 'The position of the message in its thread.',
+    },
+  },
+  field: 'POSITION',
+  direction: null,
+});
 
 /** The lists of messages. */
 export const messages = listOf(Message, {
   model: 'message',
   noun: 'message',
   filter: { type: MessageFilter, default: 'all messages of the thread' },
-  order: byColumn('messages', position, 'DESC'),
+  order: byPosition('DESC'),
   where: (filter, ctx) => {
     requireScope(ctx, 'THREADS_READ');
     return messagesWhere(filter) as Condition;
   },
 });
 /** The order of the messages of a run. */
-export const oldestMessageFirst = byColumn('messages', position, 'ASC');
+export const oldestMessageFirst = byPosition('ASC');
 
 builder.queryField('message', (t) =>
   t.prismaField({

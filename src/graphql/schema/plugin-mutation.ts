@@ -4,14 +4,14 @@ import { isId } from '../../id.ts';
 import { builder } from '../builder.ts';
 import { requireField } from '../field-access.ts';
 import { listOf } from '../list-of.ts';
-import { byAge } from '../list-order.ts';
+import { byAgeOrName } from '../list-order.ts';
 import { deletedPayload, nodePayload, resultErrors } from '../result-union.ts';
 import { Plugin } from './plugin.ts';
 
 const plugins = listOf(Plugin, {
   model: 'plugin',
   noun: 'plugin',
-  order: byAge('plugins'),
+  order: byAgeOrName('plugins', 'Plugin'),
   where: (_filter, ctx) => {
     requireField(ctx, 'Query', 'plugins');
     return {};

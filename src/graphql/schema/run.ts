@@ -9,7 +9,7 @@ import { contentOf, plainColumns, showing } from '../contents.ts';
 import { eventCursor } from '../event-cursor.ts';
 import { hideDeleted } from '../hide-deleted.ts';
 import { listOf } from '../list-of.ts';
-import { byField } from '../list-order.ts';
+import { orderingsOf } from '../list-order.ts';
 import { metadataDescription } from '../scalar.ts';
 import { Assistant, assistantOf } from './assistant.ts';
 import { messages, oldestMessageFirst } from './message.ts';
@@ -207,9 +207,15 @@ const runs = listOf(Run, {
   model: 'run',
   noun: 'run',
   filter: { type: RunFilter, default: 'all runs' },
-  order: byField('runs', 'Run', 'CREATED_AT', {
-    CREATED_AT: { name: 'createdAt', type: 'time', description: 'The time of creation.' },
-  }),
+  order: orderingsOf({
+    list: 'runs',
+    typeName: 'Run',
+    fields: {
+      CREATED_AT: { name: 'createdAt', type: 'time', description: 'The time of creation.' },
+    },
+    field: 'CREATED_AT',
+    direction: 'DESC',
+  })('DESC'),
   where: (filter, ctx) => {
     requireScope(ctx, 'RUNS_READ');
     return { AND: [inThreadsVisibleTo(ctx.actor), runsWhere(filter)] };

@@ -7,8 +7,8 @@ import { builder } from '../builder.ts';
 import { contentOf, plainColumns, showing } from '../contents.ts';
 import { hideDeleted } from '../hide-deleted.ts';
 import { listOf } from '../list-of.ts';
-import { byColumn } from '../list-order.ts';
-import { growingTexts } from '../text-loader.ts';
+import { orderingsOf } from '../list-order.ts';
+import { growingText } from '../text-loader.ts';
 import { Run } from './run.ts';
 import { errorOf, RunError } from './run-error.ts';
 import { StepStatus, StepType } from './step-status.ts';
@@ -55,7 +55,7 @@ export const Step = builder.prismaNode('Step', {
       resolve: async (step, _args, ctx) => {
         const growing = { ownerId: step.id, channel: 'REASONING' as const };
         const isOpen = step.status === 'IN_PROGRESS';
-        const text = isOpen ? await ctx.load(growingTexts, growing) : await contentOf(ctx, 'Step', step, 'reasoning');
+        const text = isOpen ? await growingText(ctx, growing) : await contentOf(ctx, 'Step', step, 'reasoning');
         return text || null;
       },
     }),
@@ -94,10 +94,20 @@ export const Step = builder.prismaNode('Step', {
 });
 hideDeleted(Step, 'Step');
 
+const byIndex = orderingsOf({
+  list: 'steps',
+  typeName: 'Step',
+  fields: {
+    INDEX: { name: 'index', type: 'number', isUnique: true, description: 'The position of the step in its run.' },
+  },
+  field: 'INDEX',
+  direction: null,
+});
+
 const steps = listOf(Step, {
   model: 'step',
   noun: 'step',
-  order: byColumn('steps', { name: 'index', type: 'number' }, 'ASC'),
+  order: byIndex('ASC'),
   where: () => ({}),
 });
 

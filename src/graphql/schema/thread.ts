@@ -10,7 +10,7 @@ import { builder } from '../builder.ts';
 import { eventCursor } from '../event-cursor.ts';
 import { hideDeleted } from '../hide-deleted.ts';
 import { listOf } from '../list-of.ts';
-import { byField } from '../list-order.ts';
+import { orderingsOf } from '../list-order.ts';
 import { metadataDescription } from '../scalar.ts';
 import { Assistant, assistantOf } from './assistant.ts';
 import { File, filesOf } from './file.ts';
@@ -131,14 +131,20 @@ const threads = listOf(Thread, {
   model: 'thread',
   noun: 'thread',
   filter: { type: ThreadFilter, default: 'threads that are not archived' },
-  order: byField('threads', 'Thread', 'LAST_ACTIVE_AT', {
-    CREATED_AT: { name: 'createdAt', type: 'time', description: 'The time of creation.' },
-    LAST_ACTIVE_AT: {
-      name: 'lastActiveAt',
-      type: 'time',
-      description: 'The time when a message was last added or edited, or a run last created.',
+  order: orderingsOf({
+    list: 'threads',
+    typeName: 'Thread',
+    fields: {
+      CREATED_AT: { name: 'createdAt', type: 'time', description: 'The time of creation.' },
+      LAST_ACTIVE_AT: {
+        name: 'lastActiveAt',
+        type: 'time',
+        description: 'The time when a message was last added or edited, or a run last created.',
+      },
     },
-  }),
+    field: 'LAST_ACTIVE_AT',
+    direction: 'DESC',
+  })('DESC'),
   where: (filter, ctx) => {
     requireScope(ctx, 'THREADS_READ');
     return { AND: [threadsVisibleTo(ctx.actor), threadsWhere(filter)] };

@@ -1,3 +1,4 @@
+import type { ToolKind } from '../../db/generated/client.ts';
 import type { FeedItem } from '../../domain/follow/follower.ts';
 import { builder } from '../builder.ts';
 
@@ -7,11 +8,24 @@ export const idsOf = (item: FeedItem) => (item.kind === 'event' ? item.event : i
 interface CallDelta {
   index: number;
   id: string;
-  kind: string;
+  kind: ToolKind;
   name: string | null;
   arguments: string | null;
   output: string | null;
 }
+
+const kinds: Record<ToolKind, { description: string }> = {
+  FUNCTION: { description: 'A function that the client runs: FunctionToolCall.' },
+  CODE_INTERPRETER: { description: 'The Python interpreter: CodeInterpreterToolCall.' },
+  TEXT_TO_IMAGE: { description: 'The image generator: TextToImageToolCall.' },
+  PLUGIN: { description: 'An operation of a plugin: PluginToolCall.' },
+  FILE_SEARCH: { description: 'The search in files: FileSearchToolCall.' },
+  WEB_SEARCH: { description: 'The web search: WebSearchToolCall.' },
+};
+const ToolCallKind = builder.enumType('ToolCallKind', {
+  description: 'The kind of the tool that a call uses, and the type of the call.',
+  values: kinds,
+});
 
 /** What a StepDelta adds to a tool call. */
 export const ToolCallDelta = builder.objectRef<CallDelta>('ToolCallDelta').implement({
@@ -20,10 +34,7 @@ export const ToolCallDelta = builder.objectRef<CallDelta>('ToolCallDelta').imple
   fields: (t) => ({
     index: t.exposeInt('index', { description: 'Position of the call in its step: 0, 1, 2 …' }),
     id: t.exposeID('id', { nullable: true, description: 'Id of the tool call, as in `ToolCall.id`.' }),
-    kind: t.exposeString('kind', {
-      description:
-        'Kind of the tool: `function`, `code_interpreter`, `text_to_image`, `plugin`, `file_search` or `web_search`.',
-    }),
+    kind: t.expose('kind', { type: ToolCallKind, description: 'The kind of the tool.' }),
     name: t.exposeString('name', {
       nullable: true,
       description: 'The name by which the model called the tool: of a function, of a plugin operation, or the kind.',
@@ -42,7 +53,14 @@ export const ToolCallDelta = builder.objectRef<CallDelta>('ToolCallDelta').imple
 /** The delta in a feed item: of the call that it opens, or of the text that it extends. */
 export function callDelta(item: FeedItem): CallDelta {
   const { toolCallId, value } = idsOf(item);
-  const call = JSON.parse(value ?? '{}') as { index: number; kind: string; name: string };
+  const { kind, ...call } = JSON.parse(value ?? '{}') as { index: number; kind: string; name: string };
   const delta = item.kind === 'delta' ? { [item.channel === 'OUTPUT' ? 'output' : 'arguments']: item.text } : {};
-  return { arguments: null, output: null, ...call, id: toolCallId ?? '', ...delta };
+  return {
+    arguments: null,
+    output: null,
+    ...call,
+    kind: kind.toUpperCase() as ToolKind,
+    id: toolCallId ?? '',
+    ...delta,
+  };
 }

@@ -4,7 +4,7 @@ import { filesOfCalls, type StoredSearchResult, searchResultsOfCalls } from '../
 import { builder } from '../builder.ts';
 import { contentOf, plainColumns } from '../contents.ts';
 import type { GraphContext } from '../context.ts';
-import { growingTexts } from '../text-loader.ts';
+import { growingText } from '../text-loader.ts';
 import { File, filesById } from './file.ts';
 import { Plugin, pluginsById } from './plugin.ts';
 import { errorOf, RunError } from './run-error.ts';
@@ -29,7 +29,7 @@ async function textOf(call: Row, channel: 'ARGUMENTS' | 'OUTPUT', ctx: GraphCont
   const column = channel === 'ARGUMENTS' ? 'arguments' : 'output';
   const stored = (await contentOf(ctx, 'ToolCall', call, column)) ?? '';
   const isGrowing = call.status === 'IN_PROGRESS' && stored === '';
-  return isGrowing ? ctx.load(growingTexts, { ownerId: call.id, channel }) : stored;
+  return isGrowing ? growingText(ctx, { ownerId: call.id, channel }) : stored;
 }
 
 /** The output of a call that has ended. */

@@ -11,7 +11,7 @@ import { createWorkspace, deleteWorkspace, updateWorkspace } from '../../domain/
 import { builder, type InputFieldBuilder } from '../builder.ts';
 import type { Condition } from '../connection.ts';
 import { listOf } from '../list-of.ts';
-import { byAge } from '../list-order.ts';
+import { byAgeOrName } from '../list-order.ts';
 import { deletedPayload, resultErrors } from '../result-union.ts';
 import { apiKeys } from './api-key.ts';
 import { EndUserSettings, EndUserSettingsInput } from './end-user-settings.ts';
@@ -91,7 +91,7 @@ builder.prismaObjectField(
 const workspaces = listOf(Workspace, {
   model: 'workspace',
   noun: 'workspace',
-  order: byAge('workspaces'),
+  order: byAgeOrName('workspaces', 'Workspace'),
   where: (_filter, ctx) => workspacesVisibleTo(ctx) as Condition,
   // The only list beyond the workspace of the request: `where` selects the workspaces that the actor may act in.
   client: (ctx) => ctx.database,

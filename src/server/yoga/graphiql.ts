@@ -90,7 +90,7 @@ subscription Follow($runId: ID!, $after: String) {
       }
     }
     ... on ReasoningDelta {
-      thinking: text
+      text
     }
     ... on StepDelta {
       toolCall {

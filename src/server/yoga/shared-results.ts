@@ -11,6 +11,7 @@ import { iterator } from '../../async/iterator.ts';
 import type { MemoryHolder } from '../../async/shared-memory.ts';
 import type { Availability } from '../../db/availability.ts';
 import { isUnavailable } from '../../db/unavailable.ts';
+import type { FeedItem } from '../../domain/follow/follower.ts';
 import type { GraphContext } from '../../graphql/context.ts';
 import { serverLimits } from '../limits.ts';
 import { holderOf } from '../session/holder.ts';
@@ -102,7 +103,11 @@ export class SharedResults {
     for (let failed = 1; ; failed += 1) {
       // Rows loaded for one event can be outdated for the next.
       (args.contextValue as GraphContext).forget();
-      const contextValue = { ...(args.contextValue as GraphContext), meter: new EventMeter(this.#answers.maxBytes) };
+      const contextValue: GraphContext = {
+        ...(args.contextValue as GraphContext),
+        meter: new EventMeter(this.#answers.maxBytes),
+        textAt: (item as FeedItem).textAt,
+      };
       const result = await execute({ ...args, contextValue, rootValue: item });
       // A client would not receive the event again whose fields could not be read.
       const isLost = result.errors?.some(({ originalError }) => isUnavailable(originalError));

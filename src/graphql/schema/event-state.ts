@@ -1,0 +1,54 @@
+import type { Message, Step, ToolCall } from '../../db/generated/client.ts';
+import type { FeedItem } from '../../domain/follow/follower.ts';
+import type { GraphContext } from '../context.ts';
+import { idsOf } from './tool-call-delta.ts';
+
+/** A message as it was while a run wrote it. Its text is read from the event (`GraphContext.textAt`). */
+export function inProgress(message: Message): Message {
+  const { parts, annotations, incompleteReason, completedAt } = notYet;
+  return { ...message, status: 'IN_PROGRESS', text: '', flags: [], parts, annotations, incompleteReason, completedAt };
+}
+
+const notYet = { parts: null, annotations: null, incompleteReason: null, completedAt: null } as const;
+const noError = { errorCode: null, errorMessage: null, errorRetryable: null } as const;
+const noUsage = {
+  promptTokens: null,
+  completionTokens: null,
+  reasoningTokens: null,
+  cachedTokens: null,
+  cost: null,
+} as const;
+
+type StepRow = Step & { message?: Message | null; toolCalls?: ToolCall[] };
+
+/**
+ * The step of an event with the columns and relations of `query`, as it was at the event's cursor: in progress, with the calls
+ * and the message that had started. Throws if the step has been deleted.
+ */
+export async function stepAt(ctx: GraphContext, query: object, item: FeedItem): Promise<Step> {
+  const where = { id: idsOf(item).stepId ?? '' };
+  const step = (await ctx.db.step.findFirstOrThrow({ ...query, where })) as StepRow;
+  const hasStarted = (ownerId: string, channel: 'TEXT' | 'ARGUMENTS') =>
+    item.textAt({ ownerId, channel }) !== undefined;
+  const calls = step.toolCalls?.filter(({ id }) => hasStarted(id, 'ARGUMENTS')).map(callInProgress);
+  const message = step.message && hasStarted(step.message.id, 'TEXT') ? inProgress(step.message) : null;
+  return {
+    ...step,
+    ...noError,
+    ...noUsage,
+    status: 'IN_PROGRESS',
+    endedAt: null,
+    ...(calls && { toolCalls: calls }),
+    ...(step.message !== undefined && { message }),
+  } as Step;
+}
+
+const callInProgress = (call: ToolCall): ToolCall => ({
+  ...call,
+  ...noError,
+  status: 'IN_PROGRESS',
+  arguments: '',
+  output: null,
+  httpStatus: null,
+  endedAt: null,
+});
