@@ -159,7 +159,14 @@ const inputs: Record<string, string> = {
   WebSearchToolInput: 'maxResults',
   TruncationInput: 'lastMessages strategy',
   ...forKeys(
-    ...['ApiKeyAuthInput', 'ApiKeyOrder', 'BasicAuthInput', 'BearerAuthInput', 'CreateApiKeyInput', 'CreateAssistantInput'],
+    ...[
+      'ApiKeyAuthInput',
+      'ApiKeyOrder',
+      'BasicAuthInput',
+      'BearerAuthInput',
+      'CreateApiKeyInput',
+      'CreateAssistantInput',
+    ],
     ...['CreateSessionTokenInput', 'CreateWorkspaceInput', 'DeleteAssistantInput', 'DeletePluginInput'],
     ...['DeleteWorkspaceInput', 'EndUserSettingsInput', 'McpInput', 'OpenApiInput', 'PluginAuthInput'],
     ...['RefreshPluginInput', 'RegisterPluginInput', 'RevokeApiKeyInput', 'RotateApiKeyInput', 'RotateSigningKeyInput'],

@@ -28,8 +28,8 @@ export type FeedItem = Place &
         opener: Event;
         channel: TextKey['channel'];
         text: string;
-        /** Reads the row of the message that grows; null: the message is deleted. */
-        readMessage(): Promise<Message | null>;
+        /** The row of the message that grows. Throws NotFoundError if the message has been deleted before it was read. */
+        readMessage(): Promise<Message>;
       }
   );
 
@@ -39,6 +39,8 @@ export interface OpenText extends TextKey {
   opener: Event;
   /** The length that has been delivered, in UTF-16 code units. */
   offset: number;
+  /** The row that was delivered with the event. */
+  message?: Message | null;
 }
 
 /** The position of a follower: the last event and the open texts. */
@@ -145,7 +147,10 @@ export class Follower {
   #deliverEvent(event: Event, message: Message | null): FeedItem | null {
     this.#next += 1;
     this.#seq = event.seq;
-    this.#open = [...this.#open.filter((text) => !endsText(event, text, text.opener)), ...openTexts(event)];
+    this.#open = [
+      ...this.#open.filter((text) => !endsText(event, text, text.opener)),
+      ...openTexts(event).map((text) => ({ ...text, message })),
+    ];
     this.#isOver = this.#isLast(event);
     // Not delivered: the event of a message that was removed since (its removal follows in the log), and an event that
     // only opens a text.
@@ -184,7 +189,7 @@ export class Follower {
     const { cursor, offsets } = this.#position();
     return this.#feed.share(`${cursor} ${ownerId} ${channel} ${offset}`, (): FeedItem => {
       const place = this.#placeOf(opener, cursor, offsets);
-      const readMessage = () => this.#feed.messageOf(opener);
+      const readMessage = () => this.#messageOf(text);
       return {
         kind: 'delta',
         opener,
@@ -195,6 +200,12 @@ export class Follower {
         ...place,
       };
     });
+  }
+
+  async #messageOf({ message, opener, ownerId }: OpenText): Promise<Message> {
+    const row = message ?? (await this.#feed.messageOf(opener));
+    if (!row) throw new NotFoundError(ownerId);
+    return row;
   }
 
   #position(): { cursor: string; offsets: number[] } {

@@ -28,27 +28,27 @@ type StepRow = Step & { message?: Message | null; toolCalls?: ToolCall[] };
 export async function stepAt(ctx: GraphContext, query: object, item: FeedItem): Promise<Step> {
   const where = { id: idsOf(item).stepId ?? '' };
   const step = (await ctx.db.step.findFirstOrThrow({ ...query, where })) as StepRow;
-  const hasStarted = (ownerId: string, channel: 'TEXT' | 'ARGUMENTS') =>
-    item.textAt({ ownerId, channel }) !== undefined;
-  const calls = step.toolCalls?.filter(({ id }) => hasStarted(id, 'ARGUMENTS')).map(callInProgress);
-  const message = step.message && hasStarted(step.message.id, 'TEXT') ? inProgress(step.message) : null;
+  const { message, toolCalls } = step;
+  const hasMessage = message && item.textAt({ ownerId: message.id, channel: 'TEXT' }) !== undefined;
   return {
     ...step,
     ...noError,
     ...noUsage,
     status: 'IN_PROGRESS',
     endedAt: null,
-    ...(calls && { toolCalls: calls }),
-    ...(step.message !== undefined && { message }),
+    ...(toolCalls && { toolCalls: await callsAt(item, toolCalls) }),
+    ...(message !== undefined && { message: hasMessage ? inProgress(message) : null }),
   } as Step;
 }
 
-const callInProgress = (call: ToolCall): ToolCall => ({
-  ...call,
-  ...noError,
-  status: 'IN_PROGRESS',
-  arguments: '',
-  output: null,
-  httpStatus: null,
-  endedAt: null,
-});
+async function callsAt(item: FeedItem, calls: readonly ToolCall[]): Promise<ToolCall[]> {
+  const started = calls.map(async (call) => {
+    const { id: ownerId } = call;
+    const written = await item.textAt({ ownerId, channel: 'ARGUMENTS' });
+    if (written === undefined) return [];
+    const output = (await item.textAt({ ownerId, channel: 'OUTPUT' })) || null;
+    const columns = { ...noError, status: 'IN_PROGRESS', arguments: written, output, httpStatus: null, endedAt: null };
+    return [{ ...call, ...columns } as ToolCall];
+  });
+  return (await Promise.all(started)).flat();
+}

@@ -147,12 +147,8 @@ const messageDelta = builder.objectRef<DeltaItem>('MessageDelta').implement({
     text: t.exposeString('text', { description: 'The text to append.' }),
     message: t.field({
       type: Message,
-      nullable: true,
-      description: `The message with its text up to and including this delta. ${normalized} Null: the message has been deleted since.`,
-      resolve: async ({ readMessage }) => {
-        const message = await readMessage();
-        return message && inProgress(message);
-      },
+      description: `The message with its text up to and including this delta. ${normalized}`,
+      resolve: async ({ readMessage }) => inProgress(await readMessage()),
     }),
   }),
 });
