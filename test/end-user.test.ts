@@ -40,7 +40,7 @@ async function registerPlugin(name: string): Promise<string> {
   const input = {
     name: `${mark} ${name}`,
     description: mark,
-    openapi: { document: documentOf(name) },
+    source: { openapi: { document: documentOf(name) } },
     serverUrl: remote.url,
     auth: { bearer: { token: 'WORKSPACE-SECRET' } },
   };
@@ -51,7 +51,7 @@ beforeAll(async () => {
   remote = await startEchoServer();
   const [plugin, other] = [await registerPlugin('refund'), await registerPlugin('wipe')];
   unused = other;
-  const format = { type: 'json_schema', json_schema: { name: 'x', description: mark, schema: { type: 'object' } } };
+  const format = { jsonSchema: { name: 'x', description: mark, schema: { type: 'object' } } };
   const assistant = await app.client.createAssistant({
     name: 'Support',
     instructions: mark,
@@ -144,7 +144,7 @@ describe('an end user reads exactly what the table opens', () => {
   });
 });
 
-const schemaOfAnswer = { type: 'json_schema', json_schema: { name: 'x', schema: { type: 'object' } } };
+const schemaOfAnswer = { jsonSchema: { name: 'x', schema: { type: 'object' } } };
 /** A value for each field of the input of a run that an end user can set; a function: of the ids. */
 const runValues: Record<string, unknown> = {
   additionalInstructions: 'Be rude.',
@@ -163,7 +163,7 @@ const runValues: Record<string, unknown> = {
   temperature: 0.5,
   thread: { messages: [{ text: 'hello' }] },
   threadId: () => ids.Thread,
-  toolChoice: 'none',
+  toolChoice: { mode: 'NONE' },
   tools: () => [{ plugin: { pluginId: unused } }],
   topP: 0.5,
   truncation: { strategy: 'LAST_MESSAGES', lastMessages: 2 },
@@ -220,7 +220,12 @@ describe('an end user chooses exactly what the table opens', () => {
   });
 
   test('and may send the default values of the schema', async () => {
-    const input = { maxSteps: 20, parallelToolCalls: true, toolChoice: 'auto', truncation: { strategy: 'AUTO' } };
+    const input = {
+      maxSteps: 20,
+      parallelToolCalls: true,
+      toolChoice: { mode: 'AUTO' },
+      truncation: { strategy: 'AUTO' },
+    };
     await closed.ask('hello', { assistantId: plain, ...input });
   });
 });

@@ -96,9 +96,9 @@ class Play {
   #note(kind: string, thread: Known, text: string, result: any): void {
     if (kind === 'say') {
       thread.texts.push(text);
-      thread.messages.push(result.message.id);
+      thread.messages.push(result.threadMessage.id);
     }
-    if (kind === 'edit') Object.assign(thread, { texts: [text], messages: [result.message.id], runs: [] });
+    if (kind === 'edit') Object.assign(thread, { texts: [text], messages: [result.threadMessage.id], runs: [] });
     if (kind === 'run') thread.runs.push(result.run.id);
     if (kind === 'remove') this.threads.splice(this.threads.indexOf(thread), 1);
     if (kind === 'fork') {

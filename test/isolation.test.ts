@@ -57,7 +57,7 @@ beforeAll(async () => {
   const file = await upload(await client.as('alice'), 'Dear diary', 'diary.txt');
   const { plugin } = await client.mutate(
     'registerPlugin',
-    { name: 'Secret interface', openapi: { document: minimal }, serverUrl: 'https://secret.example.com' },
+    { name: 'Secret interface', source: { openapi: { document: minimal } }, serverUrl: 'https://secret.example.com' },
     'plugin { id }',
   );
   const run = await client.ask('', {

@@ -92,12 +92,18 @@ describe('the log at its lowest level', () => {
       const document = openapi(`${plugin.url}/`);
       const auth = { bearer: { token: 'PLANTED-token' } };
       const register = `mutation($input: RegisterPluginInput!) { registerPlugin(input: $input) { __typename } }`;
-      await app.client.send(register, { input: { name: mark, description: mark, openapi: { document }, auth } });
-      await app.client.send(register, { input: { name: 'P', openapi: { url: `${plugin.url}/PLANTED` }, auth } });
-      await app.client.send(register, { input: { name: 'M', mcp: { url: `${plugin.url}/PLANTED` }, auth } });
+      await app.client.send(register, {
+        input: { name: mark, description: mark, source: { openapi: { document } }, auth },
+      });
+      await app.client.send(register, {
+        input: { name: 'P', source: { openapi: { url: `${plugin.url}/PLANTED` } }, auth },
+      });
+      await app.client.send(register, {
+        input: { name: 'M', source: { mcp: { url: `${plugin.url}/PLANTED` } }, auth },
+      });
       const made = await app.client.mutate(
         'registerPlugin',
-        { name: 'Q', openapi: { document }, auth },
+        { name: 'Q', source: { openapi: { document } }, auth },
         'plugin { id }',
       );
       model.answers(

@@ -19,5 +19,7 @@ const document = JSON.stringify({
 });
 const register = `mutation($input: RegisterPluginInput!) { registerPlugin(input: $input) {
   ... on RegisterPluginPayload { plugin { id operations { name } } } ... on Error { message } } }`;
-const { registerPlugin } = await graph(register, { input: { name: 'Pets', openapi: { document }, serverUrl: api } });
+const { registerPlugin } = await graph(register, {
+  input: { name: 'Pets', source: { openapi: { document } }, serverUrl: api },
+});
 await run('find_pets {"status": "available"}', [{ plugin: { pluginId: registerPlugin.plugin.id } }]);

@@ -121,6 +121,8 @@ export const runLimits = {
   topP: 1,
   /** Characters in the name of a response format. */
   formatName: 64,
+  /** Characters in the description of a response format. */
+  formatDescription: 1024,
   /** Steps that a run can be allowed. */
   steps: 1000,
   /** Runs of a thread that have not ended: the active one and those that wait for it. */

@@ -208,7 +208,7 @@ export class TurnWriter {
 
   #change<T>(work: (change: ThreadChange) => Promise<T>): Promise<T> {
     const { ctx, run } = this.#execution;
-    const isFirst = run.firstTokenAt === null && !this.#hasAnswered;
+    const isAnswer = !this.#hasAnswered;
     this.#hasAnswered = true;
     const [step, steps] = [this.#step, this.#steps];
     const begin = (change: ThreadChange) => {
@@ -217,7 +217,7 @@ export class TurnWriter {
       this.#steps = steps;
       return work(change);
     };
-    return changeRun(ctx, run, begin, isFirst ? { firstTokenAt: new Date() } : undefined);
+    return changeRun(ctx, run, begin, { isAnswer });
   }
 }
 

@@ -36,12 +36,29 @@ export function nodePayload<Field extends string, Node extends object>(
   });
 }
 
-/** The payload of a mutation that deletes a node. */
-export function deletedPayload(name: string) {
-  return builder.objectRef<{ deletedId: string }>(name).implement({
+/** The payload of a mutation that deletes a node, without the node's parent. */
+export function deletedPayload<Deleted extends { deletedId: string } = { deletedId: string }>(name: string) {
+  return builder.objectRef<Deleted>(name).implement({
     description: 'Confirms the deletion.',
     fields: (t) => ({
-      deletedId: t.exposeID('deletedId', { description: 'The id of the deleted object: remove it from your cache.' }),
+      deletedId: t.id({
+        description: 'The id of the deleted object: remove it from your cache.',
+        resolve: ({ deletedId }) => deletedId,
+      }),
     }),
   });
+}
+
+/** The payload of a mutation that deletes a node of the workspace. */
+export function deletedFromWorkspace(name: string) {
+  const payload = deletedPayload(name);
+  builder.objectField(payload, 'workspace', (t) =>
+    t.prismaField({
+      type: 'Workspace',
+      description: 'The workspace that contained the object: update its lists.',
+      resolve: (query, _payload, _args, ctx) =>
+        ctx.db.workspace.findUniqueOrThrow({ ...query, where: { id: ctx.workspaceId } }),
+    }),
+  );
+  return payload;
 }

@@ -30,6 +30,7 @@ export const newMetadataDescription =
   'Key-value pairs that replace all existing ones: at most 16, keys of 1 to 64 and values of at most 512 characters.';
 
 builder.scalarType('DateTime', {
+  specifiedByURL: 'https://www.rfc-editor.org/rfc/rfc3339',
   description:
     'A point in time: an RFC 3339 string in UTC with milliseconds, such as `2026-11-21T08:30:00.000Z`. Input may have another offset.',
   serialize: (value) => (value as Date).toISOString(),
@@ -37,6 +38,7 @@ builder.scalarType('DateTime', {
 });
 
 builder.scalarType('JSON', {
+  specifiedByURL: 'https://www.rfc-editor.org/rfc/rfc8259',
   description: 'A JSON value of any type, nested at most 64 levels deep in inputs.',
   serialize: (value) => value,
   parseValue: (value) => value,
@@ -44,6 +46,7 @@ builder.scalarType('JSON', {
 });
 
 builder.scalarType('Metadata', {
+  specifiedByURL: 'https://www.rfc-editor.org/rfc/rfc8259#section-4',
   description:
     'A JSON object with string values, such as `{ "team": "support" }`: at most 16 pairs, keys of 1 to 64 characters, values of at most 512 characters.',
   serialize: (value) => value,
@@ -52,6 +55,7 @@ builder.scalarType('Metadata', {
 });
 
 builder.scalarType('Decimal', {
+  specifiedByURL: 'https://www.w3.org/TR/xmlschema11-2/#decimal',
   description: 'An exact amount of money in US dollars: a decimal string such as `0.0042`.',
   serialize: (value) => {
     const text = value.toString();
@@ -68,6 +72,7 @@ builder.scalarType('Decimal', {
 });
 
 builder.scalarType('Upload', {
+  specifiedByURL: 'https://github.com/jaydenseric/graphql-multipart-request-spec',
   description:
     'A file that is uploaded with the request, as the GraphQL multipart request specification describes. Input only, as a variable.',
   serialize: () => {

@@ -42,7 +42,7 @@ test('an answer that never ends ends the run INCOMPLETE: its start is kept, and 
   expect(run).toMatchObject({
     status: 'INCOMPLETE',
     incompleteReason: 'ANSWER_TOO_LONG',
-    messages: { nodes: [{ status: 'INCOMPLETE', incompleteReason: 'answer_too_long' }] },
+    messages: { nodes: [{ status: 'INCOMPLETE', incompleteReason: 'ANSWER_TOO_LONG' }] },
   });
   const { text } = run.messages.nodes[0];
   expect('👋 你好 '.repeat(200)).toContain(text);

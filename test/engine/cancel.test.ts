@@ -130,7 +130,7 @@ async function expectCancelled(client: Client, { run, events, over }: Watched, {
   const texts = leaves.texts ?? [];
   expect(left).toMatchObject({ status: 'CANCELLED', lastError: null, endedAt: expect.any(String) });
   expect(left.messages.nodes).toEqual(
-    texts.map((text) => ({ text, status: 'INCOMPLETE', incompleteReason: 'run_cancelled' })),
+    texts.map((text) => ({ text, status: 'INCOMPLETE', incompleteReason: 'RUN_CANCELLED' })),
   );
   expect(joined(events)).toBe(texts.join(''));
   expect(left.steps.nodes.map(({ type, status }: AnyEvent) => `${type} ${status}`)).toEqual(leaves.steps);

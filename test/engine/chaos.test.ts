@@ -152,7 +152,7 @@ test.runIf(inject('postgres'))(
       const whole = run.messages.nodes.filter(({ status }: AnyEvent) => status === 'COMPLETED');
       expect(whole).toHaveLength(isGivenUp ? 0 : 1);
       for (const message of run.messages.nodes) {
-        if (message.status === 'INCOMPLETE') expect(message.incompleteReason).toBe('worker_lost');
+        if (message.status === 'INCOMPLETE') expect(message.incompleteReason).toBe('WORKER_LOST');
       }
       const calls = run.steps.nodes.flatMap(({ toolCalls }: AnyEvent) => toolCalls);
       const answered = calls.filter(({ status }: AnyEvent) => status === 'COMPLETED');

@@ -101,14 +101,14 @@ describe('parallelToolCalls: false', () => {
 
 describe('responseFormat', () => {
   const schema = { type: 'object', properties: { mood: { enum: ['good', 'bad'] } }, required: ['mood'] };
-  const asked = { type: 'json_schema', json_schema: { name: 'mood', schema, strict: true } };
+  const asked = { jsonSchema: { name: 'mood', schema, strict: true } };
   const outcome = 'status lastError { code message retryable } messages { nodes { text status } }';
 
   test.each([
     ['a schema', asked, '{"mood":"good"}'],
-    ['any object', { type: 'json_object' }, '{"anything": [1, 2]}'],
-    ['a schema without rules', { type: 'json_schema', json_schema: { name: 'free' } }, '[1]'],
-    ['text', { type: 'text' }, 'not JSON at all'],
+    ['any object', { type: 'JSON_OBJECT' }, '{"anything": [1, 2]}'],
+    ['a schema without rules', { jsonSchema: { name: 'free' } }, '[1]'],
+    ['text', { type: 'TEXT' }, 'not JSON at all'],
   ])('an answer that matches %s completes its run', async (_name, responseFormat, text) => {
     model.streams(text);
     const run = await app.client.ask('How are you?', { responseFormat });
@@ -118,7 +118,7 @@ describe('responseFormat', () => {
   test.each([
     ['no JSON', asked, 'I am fine.', 'not JSON'],
     ['another value', asked, '{"mood":"so so"}', '/mood must be equal to one of the allowed values'],
-    ['a list for an object', { type: 'json_object' }, '[1]', 'not an object'],
+    ['a list for an object', { type: 'JSON_OBJECT' }, '[1]', 'not an object'],
   ])('an answer that is %s fails its run and is stored', async (_name, responseFormat, text, fault) => {
     model.streams(text);
     const run = await app.client.ask('How are you?', { responseFormat });

@@ -89,7 +89,7 @@ test("a run that exceeds its workspace's time limit ends EXPIRED and keeps its t
   const ended = await there.finished(id, 'status messages { nodes { text status incompleteReason } }');
   expect(ended).toMatchObject({
     status: 'EXPIRED',
-    messages: { nodes: [{ text: 'I begin and never', status: 'INCOMPLETE', incompleteReason: 'run_expired' }] },
+    messages: { nodes: [{ text: 'I begin and never', status: 'INCOMPLETE', incompleteReason: 'RUN_EXPIRED' }] },
   });
   await closed.promise;
 });

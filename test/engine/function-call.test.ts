@@ -204,13 +204,18 @@ test('an answer with text and calls makes two steps', async () => {
   ]);
 });
 
-test('toolChoice and strict are sent to the provider unchanged', async () => {
+test('toolChoice and strict are sent to the provider', async () => {
   model.streams('Fine.');
   const strict = [{ function: { name: 'exact', parameters: { type: 'object' }, strict: true } }, ...tools];
-  const one = { type: 'function', function: { name: 'exact' } };
-  for (const toolChoice of ['none', 'auto', 'required', one]) {
+  const choices = [
+    [{ mode: 'NONE' }, 'none'],
+    [{ mode: 'AUTO' }, 'auto'],
+    [{ mode: 'REQUIRED' }, 'required'],
+    [{ function: 'exact' }, { type: 'function', function: { name: 'exact' } }],
+  ];
+  for (const [toolChoice, sent] of choices) {
     await app.client.finished((await app.client.ask('Go', { tools: strict, toolChoice })).id);
-    expect(model.requests.at(-1)?.tool_choice).toEqual(toolChoice);
+    expect(model.requests.at(-1)?.tool_choice).toEqual(sent);
   }
   const asked = model.requests.at(-1)?.tools as Array<{ function: { name: string; strict?: boolean } }>;
   expect(asked.map((tool) => [tool.function.name, tool.function.strict ?? false])).toEqual([

@@ -111,7 +111,7 @@ describe('an answer that fails midway is not retried, and its text is kept', () 
     expect(run).toMatchObject({
       status: 'FAILED',
       lastError: { code, retryable: true },
-      messages: { nodes: [{ text: 'Half', status: 'INCOMPLETE', incompleteReason: 'run_failed' }] },
+      messages: { nodes: [{ text: 'Half', status: 'INCOMPLETE', incompleteReason: 'RUN_FAILED' }] },
     });
     expect(model.requests).toHaveLength(1);
     expect(joined(await all(appFor(name).client.follow(run.id)))).toBe('Half');
@@ -228,7 +228,7 @@ test('a run ends normally although the model sends text and numbers that the dat
   }
   model.streams('{"\\u0000": 1}');
   const schema = { type: 'object', additionalProperties: { type: 'string' } };
-  const responseFormat = { type: 'json_schema', json_schema: { name: 'odd', schema } };
+  const responseFormat = { jsonSchema: { name: 'odd', schema } };
   const odd = await app.client.ask('Go', { responseFormat });
   expect(await app.client.finished(odd.id, 'status lastError { code }')).toMatchObject({
     lastError: { code: 'invalid_answer' },
@@ -246,7 +246,7 @@ test('an answer cut at the token limit ends the run INCOMPLETE', async () => {
   ).toMatchObject({
     status: 'INCOMPLETE',
     incompleteReason: 'MAX_COMPLETION_TOKENS',
-    messages: { nodes: [{ text: 'And so', status: 'INCOMPLETE', incompleteReason: 'max_tokens' }] },
+    messages: { nodes: [{ text: 'And so', status: 'INCOMPLETE', incompleteReason: 'MAX_TOKENS' }] },
   });
   expect(model.requests[0]).toMatchObject({ max_tokens: 5 });
 });

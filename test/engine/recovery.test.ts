@@ -44,7 +44,7 @@ async function expectTakenOver(events: AnyEvent[], client: Client, runId: string
   );
   expect(run).toMatchObject({ status: 'COMPLETED', attempt: 2 });
   const [lost, whole] = run.messages.nodes;
-  expect(lost).toMatchObject({ status: 'INCOMPLETE', incompleteReason: 'worker_lost' });
+  expect(lost).toMatchObject({ status: 'INCOMPLETE', incompleteReason: 'WORKER_LOST' });
   expect(whole).toMatchObject({ status: 'COMPLETED', text: words.join('') });
   expect(textsOf(events)).toEqual({ [lost.id]: lost.text, [whole.id]: whole.text });
   expect(new Set(events.map(({ cursor }) => cursor)).size).toBe(events.length);

@@ -81,7 +81,7 @@ test('cancelling a run keeps its text, closes the model connection and starts th
   expect(
     await app.client.finished(run.id, 'messages { nodes { text incompleteReason } } steps { nodes { status } }'),
   ).toMatchObject({
-    messages: { nodes: [{ text: 'First ', incompleteReason: 'run_cancelled' }] },
+    messages: { nodes: [{ text: 'First ', incompleteReason: 'RUN_CANCELLED' }] },
     steps: { nodes: [{ status: 'CANCELLED' }] },
   });
   expect(await app.client.finished(next.id)).toMatchObject({ status: 'COMPLETED' });

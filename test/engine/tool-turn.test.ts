@@ -35,7 +35,7 @@ beforeAll(async () => {
 afterAll(() => server.close());
 
 async function register(client: Client): Promise<object> {
-  const input = { name: 'Speed', openapi: { document }, serverUrl: server.url };
+  const input = { name: 'Speed', source: { openapi: { document } }, serverUrl: server.url };
   const { plugin } = await client.mutate('registerPlugin', input, 'plugin { id }');
   return { plugin: { pluginId: plugin.id } };
 }

@@ -14,7 +14,7 @@ test('an assistant keeps its input and uses the default model when none is given
     temperature: 0.5,
     topP: 0.9,
     maxCompletionTokens: 100,
-    responseFormat: { type: 'json_object' },
+    responseFormat: { type: 'JSON_OBJECT' },
     metadata: { team: 'a' },
   };
   const selection = `assistant { id name description model instructions temperature topP maxCompletionTokens responseFormat metadata createdAt updatedAt
@@ -23,6 +23,7 @@ test('an assistant keeps its input and uses the default model when none is given
   expect(assistant).toMatchObject({
     ...input,
     model: 'demo',
+    responseFormat: { type: 'json_object' },
     tools: [{ __typename: 'FunctionTool', name: 'look_up', description: 'Looks up', parameters, strict: true }],
   });
   expect(assistant.id).toMatch(/^asst_/);
@@ -34,7 +35,7 @@ test('in an update, an absent field keeps its value and null clears it', async (
     instructions: 'B',
     temperature: 1,
     model: 'demo',
-    responseFormat: { type: 'text' },
+    responseFormat: { type: 'TEXT' },
     metadata: { a: 'b' },
   });
   const selection = 'assistant { name instructions temperature model responseFormat metadata tools { __typename } }';
@@ -117,7 +118,7 @@ test("a run's own settings override its assistant's and stay when the assistant 
     temperature: 0.9,
     tools: [],
     truncation: { strategy: 'LAST_MESSAGES', lastMessages: 3 },
-    toolChoice: 'none',
+    toolChoice: { mode: 'NONE' },
     metadata: { k: 'v' },
   });
   await app.client.mutate('updateAssistant', { id: assistantId, instructions: 'Be rude.' }, 'assistant { id }');

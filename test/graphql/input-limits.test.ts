@@ -41,10 +41,10 @@ const schema = (length: number) => {
 };
 const format = (fields: object) => ({
   name: 'A',
-  responseFormat: { type: 'json_schema', json_schema: { name: 'a', ...fields } },
+  responseFormat: { jsonSchema: { name: 'a', ...fields } },
 });
 const run = (fields: object) => ({ threadId, ...fields });
-const plugin = (fields: object) => ({ name: 'P', openapi: { document: '{}' }, ...fields });
+const plugin = (fields: object) => ({ name: 'P', source: { openapi: { document: '{}' } }, ...fields });
 const url = (length: number) => `http://localhost/${text(length - 'http://localhost/'.length)}`;
 
 /** A title, the limit, the mutation, its input with a value of a given size, and the path of the issue. */
@@ -148,14 +148,21 @@ const cases: Case[] = [
     runLimits.formatName,
     'createAssistant',
     (n) => format({ name: text(n) }),
-    'responseFormat.json_schema.name',
+    'responseFormat.jsonSchema.name',
+  ],
+  [
+    'response format description',
+    runLimits.formatDescription,
+    'createAssistant',
+    (n) => format({ description: text(n) }),
+    'responseFormat.jsonSchema.description',
   ],
   [
     'response format schema',
     toolLimits.schema,
     'createAssistant',
     (n) => format({ schema: schema(n) }),
-    'responseFormat.json_schema.schema',
+    'responseFormat.jsonSchema.schema',
   ],
   ['thread title', threadLimits.title, 'createThread', (n) => ({ title: text(n) }), 'title'],
   ['thread owner', threadLimits.owner, 'createThread', (n) => ({ owner: text(n) }), 'owner'],
@@ -307,8 +314,8 @@ const cases: Case[] = [
     'OpenAPI document',
     pluginLimits.document,
     'registerPlugin',
-    (n) => plugin({ openapi: { document: text(n) } }),
-    'openapi.document',
+    (n) => plugin({ source: { openapi: { document: text(n) } } }),
+    'source.openapi.document',
   ],
   [
     'plugin secret',

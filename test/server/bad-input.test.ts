@@ -132,18 +132,17 @@ describe('a mutation with an invalid input returns InvalidInputError with the pa
     ['a tool that is not configured', 'createAssistant', () => ({ tools: [{ webSearch: {} }] }), ['tools', '0']],
     ['a temperature of 3', 'createAssistant', () => ({ temperature: 3 }), ['temperature']],
     [
-      'an unknown response format',
-      'createAssistant',
-      () => ({ responseFormat: { type: 'xml' } }),
-      ['responseFormat', 'type'],
-    ],
-    [
       'an invalid schema of the response format',
       'createAssistant',
-      () => ({ responseFormat: { type: 'json_schema', json_schema: { name: 'a', schema: { type: 'nonsense' } } } }),
-      ['responseFormat', 'json_schema', 'schema'],
+      () => ({ responseFormat: { jsonSchema: { name: 'a', schema: { type: 'nonsense' } } } }),
+      ['responseFormat', 'jsonSchema', 'schema'],
     ],
-    ['an unknown tool choice', 'createRun', () => ({ threadId, toolChoice: 'maybe' }), ['toolChoice']],
+    [
+      'an empty tool choice',
+      'createRun',
+      () => ({ threadId, toolChoice: { function: '' } }),
+      ['toolChoice', 'function'],
+    ],
     [
       'lastMessages without its strategy',
       'createRun',
@@ -327,9 +326,9 @@ describe('an address that is no URL returns InvalidInputError', () => {
     '%s',
     async (url) => {
       const inputs = [
-        { name: 'P', openapi: { url } },
-        { name: 'P', mcp: { url } },
-        { name: 'P', openapi: { document }, serverUrl: url },
+        { name: 'P', source: { openapi: { url } } },
+        { name: 'P', source: { mcp: { url } } },
+        { name: 'P', source: { openapi: { document } }, serverUrl: url },
       ];
       for (const input of inputs) {
         expect((await app.client.mutate('registerPlugin', input, '__typename')).__typename).toBe('InvalidInputError');

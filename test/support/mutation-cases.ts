@@ -37,7 +37,7 @@ class Fixtures {
     return (await this.app.client.createAssistant({ name: 'A', tools: [{ function: { name: 'look_up' } }] })).id;
   }
 
-  plugin = () => ({ name: 'Pets', openapi: { document }, serverUrl: 'https://pets.example.com/v1' });
+  plugin = () => ({ name: 'Pets', source: { openapi: { document } }, serverUrl: 'https://pets.example.com/v1' });
 
   async pluginId(): Promise<string> {
     return (await this.app.client.mutate('registerPlugin', this.plugin(), 'plugin { id }')).plugin.id;

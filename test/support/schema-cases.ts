@@ -35,12 +35,13 @@ function inputFor(type: GraphQLInputType, id: string, depth = 0): unknown {
   if (isEnumType(nullable)) return nullable.getValues()[0]?.name;
   if (isInputObjectType(nullable)) {
     const fields = Object.values(nullable.getFields());
-    const chosen = nullable.isOneOf ? fields.filter(({ name }) => name === 'text' || name === 'function') : fields;
+    const simple = fields.filter(({ name }) => name === 'text' || name === 'function');
+    const chosen = nullable.isOneOf && simple.length > 0 ? simple : fields;
     const wanted = chosen.filter((field) => isNonNullType(field.type) || hasId(field.type) || nullable.isOneOf);
     return Object.fromEntries(
       wanted
         .slice(0, nullable.isOneOf ? 1 : undefined)
-        .flatMap((field) => (depth > 2 ? [] : [[field.name, inputFor(field.type, id, depth + 1)]])),
+        .flatMap((field) => (depth > 3 ? [] : [[field.name, inputFor(field.type, id, depth + 1)]])),
     );
   }
   const samples: Record<string, unknown> = {

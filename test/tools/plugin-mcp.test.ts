@@ -23,7 +23,11 @@ const selection = 'plugin { id kind operations { name description parameters } }
 async function registered(
   input: object = {},
 ): Promise<{ id: string; operations: Array<{ name: string; parameters: object }> }> {
-  const result = await app.client.mutate('registerPlugin', { name: 'Everything', mcp: { url }, ...input }, selection);
+  const result = await app.client.mutate(
+    'registerPlugin',
+    { name: 'Everything', source: { mcp: { url } }, ...input },
+    selection,
+  );
   if (!result.plugin) throw new Error(JSON.stringify(result));
   return result.plugin;
 }
@@ -93,7 +97,7 @@ describe("the MCP project's own server", () => {
 
   test('that is unreachable is reported as unreachable', async () => {
     const brief = await startEverything();
-    const { id } = await registered({ mcp: { url: brief.url } });
+    const { id } = await registered({ source: { mcp: { url: brief.url } } });
     await brief.kill();
     expect(await call(id, 'echo {"message":"x"}')).toMatchObject({ status: 'FAILED', error: { code: 'unreachable' } });
   });
@@ -104,8 +108,12 @@ test.each([
   ['an error', 500, 'secret stack'],
 ])('a URL with %s is refused', async (_name, status, body) => {
   await using other = await startEchoServer((_request, response) => void response.writeHead(status).end(body));
-  const result = await app.client.mutate('registerPlugin', { name: 'x', mcp: { url: other.url } }, selection);
-  expect(result).toMatchObject({ __typename: 'InvalidInputError', issues: [{ path: ['mcp', 'url'] }] });
+  const result = await app.client.mutate(
+    'registerPlugin',
+    { name: 'x', source: { mcp: { url: other.url } } },
+    selection,
+  );
+  expect(result).toMatchObject({ __typename: 'InvalidInputError', issues: [{ path: ['source', 'mcp', 'url'] }] });
   expect(result.refusal).not.toContain('secret');
 });
 
@@ -134,7 +142,7 @@ const tool = { name: 'paint', inputSchema: { type: 'object' } };
 test('a call keeps a limited number of the files that a server returns', async () => {
   const image = { type: 'image', data: Buffer.from('x').toString('base64'), mimeType: 'image/png' };
   await using server = await startMcp(Array.from({ length: 500 }, () => image));
-  const { id } = await registered({ mcp: { url: server.url } });
+  const { id } = await registered({ source: { mcp: { url: server.url } } });
   const { output } = await call(id, 'paint {}');
   expect(output.match(/was added to the conversation/g)).toHaveLength(20);
   expect(output).toContain('[Further files were not kept: a call can return 20.]');
@@ -147,7 +155,11 @@ test('a server whose list of tools never ends is refused', async () => {
     nextCursor: String(Number(cursor) + 1),
   });
   await using server = await startMcp([], list);
-  const result = await app.client.mutate('registerPlugin', { name: 'x', mcp: { url: server.url } }, selection);
-  expect(result).toMatchObject({ __typename: 'InvalidInputError', issues: [{ path: ['mcp', 'url'] }] });
+  const result = await app.client.mutate(
+    'registerPlugin',
+    { name: 'x', source: { mcp: { url: server.url } } },
+    selection,
+  );
+  expect(result).toMatchObject({ __typename: 'InvalidInputError', issues: [{ path: ['source', 'mcp', 'url'] }] });
   expect(server.heard.length).toBeLessThan(12);
 });

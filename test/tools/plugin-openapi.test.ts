@@ -30,7 +30,7 @@ afterAll(async () => {
 const register = (input: object = {}, client: Client = app.client) =>
   client.mutate(
     'registerPlugin',
-    { name: 'Pets', openapi: { document: petstore }, serverUrl: `${server.url}/v1`, ...input },
+    { name: 'Pets', source: { openapi: { document: petstore } }, serverUrl: `${server.url}/v1`, ...input },
     selection,
   );
 
@@ -90,7 +90,10 @@ describe('an OpenAPI document', () => {
     });
     let document = json;
     answers = { '/openapi.json': (_request, response) => void response.end(document) };
-    const plugin = await registered({ openapi: { url: `${server.url}/openapi.json` }, serverUrl: undefined });
+    const plugin = await registered({
+      source: { openapi: { url: `${server.url}/openapi.json` } },
+      serverUrl: undefined,
+    });
     // A relative server URL applies to the URL of the document.
     expect((await call(plugin.id, 'a')).heard.map(({ url }) => url)).toEqual(['/api/a']);
     document = json.replaceAll('"a"', '"b"');
@@ -104,7 +107,7 @@ describe('an OpenAPI document', () => {
     answers = {};
     const operations = `mutation($input: RegisterPluginInput!) { registerPlugin(input: $input) { ... on RegisterPluginPayload { plugin { operations { name } } } ... on Error { message } } }`;
     const form = new FormData();
-    const variables = { input: { name: 'File', serverUrl: server.url, openapi: { file: null } } };
+    const variables = { input: { name: 'File', serverUrl: server.url, source: { openapi: { file: null } } } };
     form.append('operations', JSON.stringify({ query: operations, variables }));
     form.append('map', '{"0":["variables.input.openapi.file"]}');
     form.append('0', new File([petstore], 'petstore.yaml'));
@@ -198,7 +201,7 @@ describe('an OpenAPI document', () => {
       ),
     ],
   ])('that is malicious is refused with the reason: %s', async (_name, document) => {
-    const result = await register({ openapi: { document } });
+    const result = await register({ source: { openapi: { document } } });
     expect(result).toMatchObject({
       __typename: 'InvalidInputError',
       issues: [{ path: [expect.stringMatching(/openapi|operations/)] }],
@@ -371,7 +374,7 @@ describe('authentication', () => {
       MODEL_RETRIES: '0',
     });
     await own.start();
-    const input = { name: 'Pets', openapi: { document: petstore }, serverUrl: `${server.url}/v1` };
+    const input = { name: 'Pets', source: { openapi: { document: petstore } }, serverUrl: `${server.url}/v1` };
     const { plugin } = await own.client.mutate(
       'registerPlugin',
       { ...input, auth: { bearer: { token: secret } } },

@@ -31,7 +31,7 @@ const openapi = (operation: object = {}, more: object = {}) =>
 const register = (source: object) =>
   app.client.mutate(
     'registerPlugin',
-    { name: 'P', openapi: source, serverUrl: server.url },
+    { name: 'P', source: { openapi: source }, serverUrl: server.url },
     'plugin { id operations { name description } }',
   );
 

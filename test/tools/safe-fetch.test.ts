@@ -77,10 +77,10 @@ describe('internal addresses cannot be reached', () => {
     ...['[::ffff:7f00:1]', '１２７.０.０.１', 'LOCALHOST', '127.0.0.1.'],
   ];
   test.each(spelled)('by the URL http://%s', async (host) => {
-    const input = { name: 'x', mcp: { url: `http://${host}:${port}/mcp` } };
+    const input = { name: 'x', source: { mcp: { url: `http://${host}:${port}/mcp` } } };
     const result = await app.client.mutate('registerPlugin', input, 'plugin { id }');
     expect(result.__typename).toBe('InvalidInputError');
-    const document = { name: 'x', openapi: { url: `http://${host}:${port}/` } };
+    const document = { name: 'x', source: { openapi: { url: `http://${host}:${port}/` } } };
     expect(await app.client.mutate('registerPlugin', document, 'plugin { id }')).toMatchObject({
       __typename: 'InvalidInputError',
     });

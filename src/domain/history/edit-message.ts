@@ -40,17 +40,24 @@ function requireChangeable(ctx: DomainContext, { role }: Message): void {
   if (role === 'SYSTEM') requireOverride(ctx, 'SYSTEM_MESSAGES', 'change messages with the role SYSTEM');
 }
 
+/** A message that was deleted, and its thread. */
+export interface DeletedMessage {
+  deletedId: string;
+  threadId: string;
+}
+
 /** Deletes a message. Throws ConflictError while it is being written. */
-export async function deleteMessage(ctx: DomainContext, input: unknown): Promise<string> {
+export async function deleteMessage(ctx: DomainContext, input: unknown): Promise<DeletedMessage> {
   requireScope(ctx, 'THREADS_WRITE');
   const { id } = parse(z.object({ id: z.string() }), input);
-  return changeThread(ctx, await threadOfMessage(ctx, id), async (change) => {
+  const threadId = await threadOfMessage(ctx, id);
+  return changeThread(ctx, threadId, async (change) => {
     const message = await change.tx.message.findFirst({ where: { id } });
     if (!message) throw new NotFoundError(id);
     requireChangeable(ctx, message);
     if (message.status === 'IN_PROGRESS')
       throw new ConflictError('The message is still being written. Cancel its run first.');
     await removeMessages(change, { id });
-    return id;
+    return { deletedId: id, threadId };
   });
 }

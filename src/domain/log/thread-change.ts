@@ -61,7 +61,7 @@ const databaseNow = Prisma.raw(`date_trunc('milliseconds', clock_timestamp()) AS
 export const timedThreadSql = Prisma.sql`${threadSql}, ${databaseNow}`;
 
 /** The columns of a run that its executor needs, read under the locks of the thread and the run. */
-export type LockedRun = Pick<Run, 'id' | 'number' | 'fence' | 'status' | 'recordSteps' | 'startedAt'>;
+export type LockedRun = Pick<Run, 'id' | 'number' | 'fence' | 'status' | 'recordSteps' | 'startedAt' | 'firstTokenAt'>;
 
 /** A change of one thread under its row lock: allocates numbers in order and writes the log that followers read. */
 export class ThreadChange {
@@ -229,13 +229,13 @@ async function lockWithRun(
   const [row] = await tx.$queryRaw<Array<TimedThread & Omit<LockedRun, 'id'> & { runId: string; xid: string }>>`
     SELECT t.*, ${databaseNow}, pg_current_xact_id()::text AS "xid" FROM (
       SELECT ${threadSql},
-        r."id" AS "runId", r."number", r."fence", r."status", r."recordSteps", r."startedAt"
+        r."id" AS "runId", r."number", r."fence", r."status", r."recordSteps", r."startedAt", r."firstTokenAt"
       FROM "Thread" t JOIN "Run" r ON r."workspaceId" = t."workspaceId" AND r."threadId" = t."id"
       WHERE t."workspaceId" = ${ctx.workspaceId} AND t."id" = ${threadId}
         AND r."id" = ${id} AND r."fence" = ${fence} AND r."status" IN ${executingSql}
       FOR UPDATE OF t FOR NO KEY UPDATE OF r
     ) t`;
   if (!row) throw new NotFoundError(threadId);
-  const { runId, number, fence: current, status, recordSteps, startedAt, xid, ...thread } = row;
-  return { thread, xid, run: { id: runId, number, fence: current, status, recordSteps, startedAt } };
+  const { runId, number, fence: current, status, recordSteps, startedAt, firstTokenAt, xid, ...thread } = row;
+  return { thread, xid, run: { id: runId, number, fence: current, status, recordSteps, startedAt, firstTokenAt } };
 }

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { UnknownModelError } from '../../providers/model-catalog.ts';
 import type { DomainContext } from '../context.ts';
 import { InvalidInputError } from '../error.ts';
-import { clearable, positive, textUpTo } from '../input.ts';
+import { absentOr, clearable, positive, textUpTo } from '../input.ts';
 import { inputLimits, runLimits, toolLimits } from '../limits.ts';
 import { schemaFault } from '../tool/tool-input.ts';
 
@@ -15,46 +15,49 @@ export type ResponseFormat =
 /** Whether the model must call a tool, and which one, in the form of OpenAI's `tool_choice`. */
 export type ToolChoice = 'none' | 'auto' | 'required' | { type: 'function'; function: { name: string } };
 
-const formatHelp =
-  'Must be { "type": "text" }, { "type": "json_object" } or { "type": "json_schema", "json_schema": { "name", "schema" } }';
+const oneOf = (...fields: string[]) => `Exactly one of ${fields.join(' and ')} is required`;
 const isSchema = (schema: Record<string, unknown>, check: z.RefinementCtx) => {
   const fault = schemaFault(schema, 'schema');
   if (fault) check.addIssue({ code: 'custom', message: fault });
 };
-const responseFormat = z.discriminatedUnion(
-  'type',
-  [
-    z.object({ type: z.literal('text') }),
-    z.object({ type: z.literal('json_object') }),
-    z.object({
-      type: z.literal('json_schema'),
-      json_schema: z.object({
+const responseFormat = z
+  .object({
+    type: absentOr(z.enum(['TEXT', 'JSON_OBJECT'])),
+    jsonSchema: absentOr(
+      z.object({
         name: z
           .string()
           .regex(
             new RegExp(`^[A-Za-z0-9_-]{1,${runLimits.formatName}}$`),
             `A name has 1 to ${runLimits.formatName} letters, digits, _ or -`,
           ),
-        description: z.string().optional(),
-        schema: z.looseObject({}).superRefine(isSchema).optional(),
-        strict: z.boolean().optional(),
+        description: absentOr(textUpTo(runLimits.formatDescription)),
+        schema: absentOr(z.looseObject({}).superRefine(isSchema)),
+        strict: absentOr(z.boolean()),
       }),
-    }),
-  ],
-  { error: formatHelp },
-);
+    ),
+  })
+  .refine(({ type, jsonSchema }) => (type === undefined) !== (jsonSchema === undefined), oneOf('type', 'jsonSchema'))
+  .transform(
+    ({ type, jsonSchema }): ResponseFormat =>
+      jsonSchema
+        ? { type: 'json_schema', json_schema: jsonSchema }
+        : { type: type === 'TEXT' ? 'text' : 'json_object' },
+  );
+
+const modes = { NONE: 'none', AUTO: 'auto', REQUIRED: 'required' } as const;
 
 /** The `toolChoice` of a run. */
-export const toolChoice = z.union(
-  [
-    z.enum(['none', 'auto', 'required']),
-    z.object({
-      type: z.literal('function'),
-      function: z.object({ name: z.string().min(1).max(toolLimits.functionName) }),
-    }),
-  ],
-  { error: 'Must be "none", "auto", "required" or { "type": "function", "function": { "name" } }' },
-);
+export const toolChoice = z
+  .object({
+    mode: absentOr(z.enum(['NONE', 'AUTO', 'REQUIRED'])),
+    function: absentOr(textUpTo(toolLimits.functionName).min(1, 'Must not be empty')),
+  })
+  .refine((choice) => (choice.mode === undefined) !== (choice.function === undefined), oneOf('mode', 'function'))
+  .transform(
+    ({ mode, function: name }): ToolChoice =>
+      name === undefined ? modes[mode ?? 'AUTO'] : { type: 'function', function: { name } },
+  );
 
 /** The name of a model. */
 export const modelName = z

@@ -133,7 +133,7 @@ export async function renewLeases(
 }
 
 /**
- * Changes the thread of a claimed run, as its executor; `data`: columns of the run to update with the change. While the
+ * Changes the thread of a claimed run, as its executor; `isAnswer`: the model has begun to answer. While the
  * database is unavailable it waits and repeats the change, so that `change` may be called again after all its effects in the
  * database were lost. Throws LeaseLostError when this worker does not execute the run any more.
  */
@@ -141,11 +141,14 @@ export function changeRun<T>(
   ctx: DomainContext,
   run: ClaimedRun,
   change: (change: ThreadChange, now: LockedRun) => Promise<T>,
-  data?: { firstTokenAt: Date },
+  { isAnswer = false }: { isAnswer?: boolean } = {},
 ): Promise<T> {
   const work = (threadChange: ThreadChange, current: LockedRun | null) => {
-    if (data) threadChange.pending.update('Run', run.id, data);
-    return change(threadChange, current as LockedRun);
+    const now = current as LockedRun;
+    if (isAnswer && now.firstTokenAt === null) {
+      threadChange.pending.update('Run', run.id, { firstTokenAt: threadChange.now });
+    }
+    return change(threadChange, now);
   };
   return withPatience(ctx, () => changeThread(ctx, run.threadId, work, { run })).catch((error) => {
     throw error instanceof NotFoundError ? new LeaseLostError(run.id) : error;

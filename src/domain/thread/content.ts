@@ -3,11 +3,14 @@ import type { Message } from '../../db/generated/client.ts';
 import { absentOr, listUpTo, textUpTo } from '../input.ts';
 import { messageLimits } from '../limits.ts';
 
+/** The resolution at which a model reads an image. */
+type ImageDetail = 'auto' | 'low' | 'high';
+
 /** A part of a message's content, as stored. */
 export type MessagePart =
   | { type: 'text'; text: string }
-  | { type: 'image'; url: string; detail: string | null }
-  | { type: 'file'; fileId: string; detail: string | null }
+  | { type: 'image'; url: string; detail: ImageDetail | null }
+  | { type: 'file'; fileId: string; detail: ImageDetail | null }
   | { type: 'refusal'; refusal: string };
 
 const imageUrl = textUpTo(messageLimits.imageUrl)

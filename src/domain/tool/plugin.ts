@@ -68,6 +68,12 @@ const openapi = z
     ({ document, url, file }) => [document, url, file].filter((one) => one !== undefined).length === 1,
     'Exactly one of document, url and file is required',
   );
+const source = z
+  .object({ openapi: absentOr(openapi), mcp: absentOr(z.object({ url: address })) })
+  .refine(
+    (input) => (input.openapi === undefined) !== (input.mcp === undefined),
+    'Exactly one of openapi and mcp is required',
+  );
 const operationName = textUpTo(pluginLimits.operationName).min(1, 'Must not be empty');
 const operations = listUpTo(operationName, pluginLimits.operations, 'operations');
 const fields = {
@@ -76,17 +82,11 @@ const fields = {
   operations: absentOr(operations),
   auth: clearable(auth),
 };
-const registerInput = z
-  .object({
-    ...fields,
-    name: nameUpTo(pluginLimits.name),
-    openapi: absentOr(openapi),
-    mcp: absentOr(z.object({ url: address })),
-  })
-  .refine(
-    (input) => (input.openapi === undefined) !== (input.mcp === undefined),
-    'Exactly one of openapi and mcp is required',
-  );
+const registerInput = z.object({
+  ...fields,
+  name: nameUpTo(pluginLimits.name),
+  source,
+});
 const updateInput = z.object({ ...fields, id: z.string(), name: absentOr(nameUpTo(pluginLimits.name)) });
 
 /** The columns of a plugin that determine where its operations come from. */
@@ -129,7 +129,7 @@ async function readOperations(
   auth: PluginAuth | null,
   signal: AbortSignal,
 ): Promise<ReadPlugin> {
-  const path = kind === 'MCP' ? 'mcp.url' : 'openapi';
+  const path = kind === 'MCP' ? 'source.mcp.url' : 'source.openapi';
   const wanted = { selected, most: pluginLimits.operations };
   const read =
     kind === 'MCP'
@@ -163,7 +163,7 @@ async function readOperations(
 
 async function textOf(upload: Upload): Promise<string> {
   const text = await upload.text(pluginLimits.document);
-  if (text === null) throw InvalidInputError.at('openapi.file', `At most ${pluginLimits.document} bytes.`);
+  if (text === null) throw InvalidInputError.at('source.openapi.file', `At most ${pluginLimits.document} bytes.`);
   return text;
 }
 
@@ -180,8 +180,7 @@ export async function registerPlugin(ctx: DomainContext, input: unknown, signal:
     serverUrl,
     operations: selected = [],
     auth = null,
-    openapi: api,
-    mcp,
+    source: { openapi: api, mcp },
   } = parse(registerInput, input);
   requireRoom(await ctx.db.plugin.count(), pluginLimits.perWorkspace, 'plugins in a workspace');
   const document = api?.file ? await textOf(api.file) : (api?.document ?? null);

@@ -24,8 +24,9 @@ import { contentOf, plainColumns, showing } from '../contents.ts';
 import type { GraphContext } from '../context.ts';
 import { listOf } from '../list-of.ts';
 import { orderingsOf } from '../list-order.ts';
-import { deletedPayload, nodePayload, resultErrors } from '../result-union.ts';
+import { deletedFromWorkspace, nodePayload, resultErrors } from '../result-union.ts';
 import { metadataDescription } from '../scalar.ts';
+import { ResponseFormatInput } from './answer-input.ts';
 import { File, filesOf } from './file.ts';
 import { shownTools, Tool, ToolInput } from './tool.ts';
 
@@ -39,8 +40,7 @@ const temperature = "Sampling temperature, 0 to 2. Null: the provider's default.
 const topP = "Nucleus sampling, 0 to 1. Null: the provider's default.";
 const maxCompletionTokens =
   'Limit on the completion tokens of all steps of a run together, at least 1. Null: no limit.';
-const responseFormat =
-  'The format of answers, as in OpenAI\'s `response_format`: `{ "type": "text" }`, `{ "type": "json_object" }`, or `{ "type": "json_schema", "json_schema": { "name", "schema", "strict" } }`. Null: text.';
+const responseFormat = 'The format of answers. Null: text.';
 
 /** A configuration that runs start from. */
 export const Assistant = builder.prismaNode('Assistant', {
@@ -82,7 +82,8 @@ export const Assistant = builder.prismaNode('Assistant', {
     responseFormat: t.field({
       type: 'JSON',
       nullable: true,
-      description: responseFormat,
+      description:
+        'The format of answers, as in OpenAI\'s `response_format`: `{ "type": "text" }`, `{ "type": "json_object" }`, or `{ "type": "json_schema", "json_schema": { "name", "schema", "strict" } }`. Null: text.',
       ...showing('Assistant', 'responseFormat'),
       resolve: (row, _args, ctx) => contentOf(ctx, 'Assistant', row, 'responseFormat'),
     }),
@@ -194,7 +195,7 @@ const configurationInputs = (t: InputFieldBuilder) => ({
   temperature: t.float({ description: temperature }),
   topP: t.float({ description: topP }),
   maxCompletionTokens: t.int({ description: maxCompletionTokens }),
-  responseFormat: t.field({ type: 'JSON', description: responseFormat }),
+  responseFormat: t.field({ type: ResponseFormatInput, description: responseFormat }),
   metadata: t.field({ type: 'Metadata', description: metadataDescription }),
 });
 
@@ -242,7 +243,7 @@ builder.mutationFields((t) => ({
     resolve: async (_root, { input }, ctx) => ({ assistant: await updateAssistant(ctx, input) }),
   }),
   deleteAssistant: t.field({
-    type: deletedPayload('DeleteAssistantPayload'),
+    type: deletedFromWorkspace('DeleteAssistantPayload'),
     description:
       'Deletes an assistant. Refused with ConflictError if it has threads, unless `deleteThreads` is true: then its threads are deleted first and their unfinished runs cancelled. Runs and messages in other threads remain, without the link to the assistant. End users are refused with ForbiddenError.',
     errors: resultErrors('DeleteAssistant', [NotFoundError, ConflictError, InvalidInputError, ForbiddenError]),

@@ -60,6 +60,15 @@ const TextContent = builder.objectRef<Extract<ShownPart, { type: 'text' }>>('Tex
   }),
 });
 
+const ImageDetail = builder.enumType('ImageDetail', {
+  description: 'The resolution at which a model reads an image.',
+  values: {
+    AUTO: { value: 'auto', description: 'The provider decides by the size of the image.' },
+    LOW: { value: 'low', description: 'A reduced image: few tokens.' },
+    HIGH: { value: 'high', description: 'The whole image, in parts: many tokens.' },
+  } as const,
+});
+
 const ImageContent = builder.objectRef<Extract<ShownPart, { type: 'image' | 'file' }>>('ImageContent').implement({
   description: 'An image: a stored file, or an image at a URL.',
   fields: (t) => ({
@@ -74,10 +83,10 @@ const ImageContent = builder.objectRef<Extract<ShownPart, { type: 'image' | 'fil
       description: 'The stored file. Null: the image is at a URL, or the file was deleted.',
       resolve: (part, _args, ctx) => (part.type === 'file' ? ctx.load(filesById, part.fileId) : null),
     }),
-    detail: t.exposeString('detail', {
+    detail: t.expose('detail', {
+      type: ImageDetail,
       nullable: true,
-      description:
-        'The resolution at which the model reads the image, such as `low` or `high`. Null: the default of the provider.',
+      description: 'The resolution at which the model reads the image. Null: the default of the provider.',
     }),
   }),
 });

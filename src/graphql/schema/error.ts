@@ -17,6 +17,7 @@ import {
 import { builder } from '../builder.ts';
 import { Run } from './run.ts';
 import { RunOverrideEnum } from './run-override.ts';
+import { ScopeEnum } from './scope.ts';
 
 /** The fields of every expected error. */
 const ErrorInterface = builder.interfaceRef<Error & { code: string }>('Error').implement({
@@ -70,7 +71,8 @@ builder.objectType(ForbiddenError, {
   interfaces: [ErrorInterface],
   description: 'Your credential does not allow this. Code: FORBIDDEN.',
   fields: (t) => ({
-    requiredScope: t.string({
+    requiredScope: t.field({
+      type: ScopeEnum,
       nullable: true,
       description: 'The scope that the credential lacks. Null: the reason is not a scope.',
       resolve: ({ requiredScope }) => requiredScope,

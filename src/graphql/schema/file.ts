@@ -8,7 +8,7 @@ import type { Condition } from '../connection.ts';
 import type { GraphContext } from '../context.ts';
 import { listOf } from '../list-of.ts';
 import { byAgeOrName } from '../list-order.ts';
-import { deletedPayload, nodePayload, resultErrors } from '../result-union.ts';
+import { deletedFromWorkspace, nodePayload, resultErrors } from '../result-union.ts';
 
 const IngestionStatus = builder.enumType('IngestionStatus', {
   description: 'The progress of reading a file for the file_search tool.',
@@ -177,7 +177,7 @@ builder.mutationFields((t) => ({
     resolve: async (_root, { input }, ctx) => ({ file: await uploadFile(ctx, input) }),
   }),
   deleteFile: t.field({
-    type: deletedPayload('DeleteFilePayload'),
+    type: deletedFromWorkspace('DeleteFilePayload'),
     description:
       'Deletes a file everywhere: from threads, messages, assistants and the search index, with the outputs of searches that found it. Runs continue without it. Refused with ForbiddenError if an end user does not own the file.',
     errors: resultErrors('DeleteFile', [NotFoundError, InvalidInputError, ForbiddenError]),

@@ -5,13 +5,14 @@ import {
   NotFoundError,
   QuotaExceededError,
 } from '../../domain/error.ts';
-import { deleteMessage, editMessage } from '../../domain/history/edit-message.ts';
+import { type DeletedMessage, deleteMessage, editMessage } from '../../domain/history/edit-message.ts';
 import { createMessage, updateMessage } from '../../domain/thread/message.ts';
 import { builder } from '../builder.ts';
 import { deletedPayload, nodePayload, resultErrors } from '../result-union.ts';
 import { newMetadataDescription } from '../scalar.ts';
 import { Message } from './message.ts';
 import { MessageContentInput, MessageInput } from './message-input.ts';
+import { Thread } from './thread.ts';
 
 const CreateMessageInput = builder.inputType('CreateMessageInput', {
   description: 'A new message and its thread.',
@@ -46,6 +47,15 @@ const DeleteMessageInput = builder.inputType('DeleteMessageInput', {
   fields: (t) => ({ id: t.id({ required: true, description: 'The message to delete.' }) }),
 });
 
+const DeleteMessagePayload = deletedPayload<DeletedMessage>('DeleteMessagePayload');
+builder.objectField(DeleteMessagePayload, 'thread', (t) =>
+  t.prismaField({
+    type: Thread,
+    description: 'The thread that contained the message: update its lists.',
+    resolve: (query, { threadId: id }, _args, ctx) => ctx.db.thread.findFirstOrThrow({ ...query, where: { id } }),
+  }),
+);
+
 builder.mutationFields((t) => ({
   createMessage: t.field({
     type: nodePayload('CreateMessagePayload', 'threadMessage', Message, 'The message that was added.'),
@@ -71,11 +81,11 @@ builder.mutationFields((t) => ({
     resolve: async (_root, { input }, ctx) => ({ threadMessage: await updateMessage(ctx, input) }),
   }),
   deleteMessage: t.field({
-    type: deletedPayload('DeleteMessagePayload'),
+    type: DeleteMessagePayload,
     description:
       'Deletes one message; the messages after it remain. Refused with ConflictError while a run is writing the message: cancel the run first. Refused with ForbiddenError for a SYSTEM message, if an end user lacks the override SYSTEM_MESSAGES.',
     errors: resultErrors('DeleteMessage', [NotFoundError, ConflictError, InvalidInputError, ForbiddenError]),
     args: { input: t.arg({ type: DeleteMessageInput, required: true, description: 'The message to delete.' }) },
-    resolve: async (_root, { input }, ctx) => ({ deletedId: await deleteMessage(ctx, input) }),
+    resolve: async (_root, { input }, ctx) => deleteMessage(ctx, input),
   }),
 }));

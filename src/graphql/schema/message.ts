@@ -17,6 +17,7 @@ import { growingText } from '../text-loader.ts';
 import { assistantOf } from './assistant.ts';
 import { MessageContent, type ShownPart } from './content.ts';
 import { File, filesOf } from './file.ts';
+import { MessageIncompleteReason } from './message-incomplete-reason.ts';
 import { MessageRole } from './message-input.ts';
 import { Thread } from './thread.ts';
 
@@ -80,10 +81,11 @@ export const Message = builder.prismaNode('Message', {
       description: 'The progress of the message.',
       resolve: ({ status }) => status,
     }),
-    incompleteReason: t.exposeString('incompleteReason', {
+    incompleteReason: t.field({
+      type: MessageIncompleteReason,
       nullable: true,
-      description:
-        'Why the message ended early: max_tokens, answer_too_long, content_filter, run_cancelled, run_expired, run_failed or worker_lost. Null: it did not.',
+      description: 'Why the message ended early. Null: it did not.',
+      resolve: ({ incompleteReason }) => incompleteReason as typeof MessageIncompleteReason.$inferType | null,
     }),
     content: t.field({
       type: [MessageContent],

@@ -5,7 +5,7 @@ import { builder } from '../builder.ts';
 import { requireField } from '../field-access.ts';
 import { listOf } from '../list-of.ts';
 import { byAgeOrName } from '../list-order.ts';
-import { deletedPayload, nodePayload, resultErrors } from '../result-union.ts';
+import { deletedFromWorkspace, nodePayload, resultErrors } from '../result-union.ts';
 import { Plugin } from './plugin.ts';
 
 const plugins = listOf(Plugin, {
@@ -129,6 +129,15 @@ const McpInput = builder.inputType('McpInput', {
   }),
 });
 
+const PluginSourceInput = builder.inputType('PluginSourceInput', {
+  description: 'Where the operations of a plugin come from: exactly one of the fields.',
+  isOneOf: true,
+  fields: (t) => ({
+    openapi: t.field({ type: OpenApiInput, description: 'The OpenAPI document that describes the plugin.' }),
+    mcp: t.field({ type: McpInput, description: 'The MCP server to call.' }),
+  }),
+});
+
 const described = {
   name: 'Name of the plugin: 1 to 64 characters.',
   description: 'What the plugin is for: at most 512 characters.',
@@ -138,12 +147,11 @@ const described = {
 };
 
 const RegisterPluginInput = builder.inputType('RegisterPluginInput', {
-  description: 'The plugin to register: exactly one of `openapi` and `mcp`.',
+  description: 'The plugin to register.',
   fields: (t) => ({
     name: t.string({ required: true, description: described.name }),
     description: t.string({ description: described.description }),
-    openapi: t.field({ type: OpenApiInput, description: 'The OpenAPI document that describes the plugin.' }),
-    mcp: t.field({ type: McpInput, description: 'The MCP server to call.' }),
+    source: t.field({ type: PluginSourceInput, required: true, description: 'Where its operations come from.' }),
     serverUrl: t.string({ description: `${described.serverUrl} Required if the document names none.` }),
     operations: t.stringList({ description: `${described.operations} Required if it offers more. Omit for all.` }),
     auth: t.field({ type: PluginAuthInput, description: `${described.auth} Omit if they need no credential.` }),
@@ -199,7 +207,7 @@ builder.mutationFields((t) => ({
     resolve: async (_root, { input }, ctx) => ({ plugin: await refreshPlugin(ctx, input, ctx.signal) }),
   }),
   deletePlugin: t.field({
-    type: deletedPayload('DeletePluginPayload'),
+    type: deletedFromWorkspace('DeletePluginPayload'),
     description:
       'Deletes a plugin and its stored secrets. Assistants and runs that list it work without it; runs that are executing keep it until they end or wait for tool outputs. End users are refused with ForbiddenError.',
     errors: resultErrors('DeletePlugin', [NotFoundError, InvalidInputError, ForbiddenError]),

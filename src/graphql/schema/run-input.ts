@@ -1,5 +1,6 @@
 import { builder } from '../builder.ts';
 import { metadataDescription, newMetadataDescription } from '../scalar.ts';
+import { ResponseFormatInput, ToolChoiceInput } from './answer-input.ts';
 import { MessageInput } from './message-input.ts';
 import { CreateThreadInput } from './thread-mutation.ts';
 import { ToolInput } from './tool.ts';
@@ -91,9 +92,8 @@ export const CreateRunInput = builder.inputType('CreateRunInput', {
         'Limit on the number of steps: 1 to 1,000, default 20. At the limit the run ends INCOMPLETE with MAX_STEPS.',
     }),
     toolChoice: t.field({
-      type: 'JSON',
-      description:
-        'Whether and which tool the model must call, as in OpenAI\'s tool_choice: `"none"`, `"auto"`, `"required"` or `{ "type": "function", "function": { "name": "…" } }`. Omit for `"auto"`.',
+      type: ToolChoiceInput,
+      description: 'Whether and which tool the model must call. Omit for the mode AUTO.',
     }),
     pluginTokens: t.field({
       type: [PluginTokenInput],
@@ -105,9 +105,8 @@ export const CreateRunInput = builder.inputType('CreateRunInput', {
       description: 'Whether the model may make several tool calls in one step. Default true.',
     }),
     responseFormat: t.field({
-      type: 'JSON',
-      description:
-        "Format of the answer, as in OpenAI's response_format: type `text`, `json_object` or `json_schema`. Null: text. Omit for the assistant's.",
+      type: ResponseFormatInput,
+      description: "The format of the answer. Null: text. Omit for the assistant's.",
     }),
     truncation: t.field({
       type: TruncationInput,

@@ -9,7 +9,7 @@ import { deleteThread } from '../../domain/history/delete-thread.ts';
 import { forkThread } from '../../domain/history/fork-thread.ts';
 import { createThread, updateThread } from '../../domain/thread/thread.ts';
 import { builder } from '../builder.ts';
-import { deletedPayload, nodePayload, resultErrors } from '../result-union.ts';
+import { deletedFromWorkspace, nodePayload, resultErrors } from '../result-union.ts';
 import { metadataDescription, newMetadataDescription } from '../scalar.ts';
 import { MessageInput } from './message-input.ts';
 import { Thread } from './thread.ts';
@@ -86,7 +86,7 @@ builder.mutationFields((t) => ({
     resolve: async (_root, { input }, ctx) => ({ thread: await updateThread(ctx, input) }),
   }),
   deleteThread: t.field({
-    type: deletedPayload('DeleteThreadPayload'),
+    type: deletedFromWorkspace('DeleteThreadPayload'),
     description:
       'Cancels the unfinished runs of a thread, then deletes it with its messages, runs, steps, events and the files that its runs wrote. Uploaded files remain, as do files that forks still show.',
     errors: resultErrors('DeleteThread', [NotFoundError, InvalidInputError, ForbiddenError]),

@@ -66,6 +66,22 @@ export const ToolCall = builder.interfaceRef<Row>('ToolCall').implement({
     }),
     index: t.exposeInt('index', { description: 'Position of the call in its step: 0, 1, 2 …' }),
     status: t.expose('status', { type: StepStatus, description: 'Whether the call is in progress, or how it ended.' }),
+    startedAt: t.expose('startedAt', {
+      type: 'DateTime',
+      nullable: true,
+      description:
+        'When the server started the call. Null: it has not started, or the client makes the call (FunctionToolCall).',
+    }),
+    endedAt: t.expose('endedAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'When the call ended. Null while it is in progress.',
+    }),
+    durationMs: t.int({
+      nullable: true,
+      description: 'The time from `startedAt` to `endedAt`, in milliseconds. Null: one of them is missing.',
+      resolve: ({ startedAt, endedAt }) => (startedAt && endedAt ? endedAt.getTime() - startedAt.getTime() : null),
+    }),
     error: t.field({
       type: RunError,
       nullable: true,
