@@ -95,6 +95,8 @@ export const messageLimits = {
   perInput: 100,
   /** Characters in all text parts of one message. */
   text: 256_000,
+  /** Characters in a `clientId`. */
+  clientId: 200,
   /** Parts of the content of one message. */
   parts: 100,
   /** Characters in the URL of an image, `data:` URLs included. */
@@ -129,6 +131,8 @@ export const runLimits = {
   unfinishedPerThread: 100,
   /** Steps of a run that names no `maxSteps`. */
   defaultSteps: 20,
+  /** Characters in the error code of a filter. */
+  errorCode: 100,
   /** Characters in an idempotency key. */
   idempotencyKey: 200,
   /** Hours that an idempotency key returns its first run. */

@@ -1,3 +1,4 @@
+import type { Prisma } from '../db/generated/client.ts';
 import { InvalidInputError } from '../domain/error.ts';
 import { operationLimits } from './limits.ts';
 import { readTime } from './rfc3339.ts';
@@ -5,7 +6,7 @@ import { readTime } from './rfc3339.ts';
 /** One column of a list's order. The last column of an order is unique, so that the order is total. */
 export interface OrderColumn {
   name: string;
-  type: 'time' | 'text' | 'number';
+  type: 'time' | 'text' | 'number' | 'decimal';
   nullable?: boolean;
 }
 
@@ -25,7 +26,7 @@ export interface PageArgs {
   before?: string | null;
 }
 
-type Value = Date | string | number | null;
+type Value = Date | Prisma.Decimal | string | number | null;
 type Row = Record<string, unknown>;
 /** A condition of a Prisma `where`. */
 export type Condition = Record<string, unknown>;
@@ -40,9 +41,15 @@ function encodeCursor(order: ListOrder, parentId: string, row: Row): string {
   const { columns } = order;
   const values = columns.map(({ name }) => {
     const value = row[name] as Value;
-    return value === null ? '' : `=${value instanceof Date ? value.toISOString() : value}`;
+    return value === null ? '' : `=${textOf(value)}`;
   });
   return Buffer.from([headOf(order), tagOf(parentId), ...values].join(separator)).toString('base64url');
+}
+
+function textOf(value: Exclude<Value, null>): string {
+  if (value instanceof Date) return value.toISOString();
+  // A Decimal would print a small amount with an exponent.
+  return typeof value === 'object' ? value.toFixed() : String(value);
 }
 
 function decodeCursor(order: ListOrder, parentId: string | undefined, argument: string, cursor: string): Value[] {
@@ -66,6 +73,7 @@ function readValue({ type, nullable }: OrderColumn, text: string): Value | undef
   const value = text.slice(1);
   if (type === 'text') return value.includes('\0') || !value.isWellFormed() ? undefined : value;
   if (type === 'time') return readTime(value) ?? undefined;
+  if (type === 'decimal') return /^\d{1,10}(\.\d{1,10})?$/.test(value) ? value : undefined;
   const number = Number(value);
   return /^-?\d+$/.test(value) && Math.abs(number) <= 2_147_483_647 ? number : undefined;
 }

@@ -70,6 +70,23 @@ describe('parallel calls', () => {
     ]);
   });
 
+  test('have times of their own, and the first token of the run is that of its first step', async () => {
+    held = [];
+    const run = await app.client.ask('get_slow get_fast', { tools: [await register(app.client)] });
+    await until(app.client.follow(run.id), ({ toolCall }) => toolCall?.output === 'fast');
+    letGo();
+    const { firstTokenAt, steps } = await app.client.finished(
+      run.id,
+      'firstTokenAt steps { nodes { startedAt endedAt toolCalls { startedAt endedAt durationMs } } }',
+    );
+    const [calling, answering] = steps.nodes;
+    expect(firstTokenAt <= calling.endedAt && firstTokenAt < answering.startedAt).toBe(true);
+    for (const { startedAt, endedAt, durationMs } of calling.toolCalls) {
+      expect(startedAt >= calling.startedAt && endedAt <= calling.endedAt).toBe(true);
+      expect(durationMs).toBe(Date.parse(endedAt) - Date.parse(startedAt));
+    }
+  });
+
   test('are limited in number', async () => {
     held = [];
     const plugins: object[] = [];

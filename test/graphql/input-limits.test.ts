@@ -181,6 +181,13 @@ const cases: Case[] = [
     'message.content',
   ],
   [
+    'message client id',
+    messageLimits.clientId,
+    'createMessage',
+    (n) => message({ text: 'x', clientId: text(n) }),
+    'message.clientId',
+  ],
+  [
     'message parts',
     messageLimits.parts,
     'createMessage',

@@ -18,7 +18,7 @@ const outputs: Record<string, string> = {
   Thread:
     'activeRun archivedAt assistant cost createdAt eventCursor expiresAt files forkedFrom id lastActiveAt lastMessage messages metadata owner runs title usage',
   Message:
-    'assistant attachments completedAt content createdAt editedAt flags id incompleteReason metadata position role run status text thread',
+    'assistant attachments clientId completedAt content createdAt editedAt flags id incompleteReason metadata position role run status text thread',
   Step: 'cost createdAt durationMs endedAt id index lastError message reasoning run startedAt status toolCalls type usage',
   File: 'createdAt id ingestion mimeType name owner sizeBytes url',
   Workspace: 'apiKeys:NEVER createdAt id isDefault name settings:NEVER',
@@ -92,7 +92,7 @@ const outputs: Record<string, string> = {
   // Payloads.
   CancelRunPayload: 'run',
   CreateMessagePayload: 'threadMessage',
-  CreateRunPayload: 'run thread',
+  CreateRunPayload: 'messages run thread',
   CreateThreadPayload: 'thread',
   DeleteFilePayload: 'deletedId workspace',
   DeleteMessagePayload: 'deletedId thread',
@@ -116,8 +116,9 @@ const outputs: Record<string, string> = {
 
 const inputs: Record<string, string> = {
   CreateRunInput:
-    'additionalInstructions:INSTRUCTIONS assistantId idempotencyKey instructions:INSTRUCTIONS maxCompletionTokens:LIMITS maxPromptTokens:LIMITS maxSteps:LIMITS messages metadata model:MODEL parallelToolCalls:TOOLS pluginTokens responseFormat:INSTRUCTIONS temperature:MODEL thread threadId toolChoice:TOOLS tools:TOOLS topP:MODEL truncation:LIMITS whenBusy',
-  RegenerateInput: 'instructions:INSTRUCTIONS model:MODEL pluginTokens threadId',
+    'additionalInstructions:INSTRUCTIONS assistantId editMessage idempotencyKey instructions:INSTRUCTIONS maxCompletionTokens:LIMITS maxPromptTokens:LIMITS maxSteps:LIMITS messages metadata model:MODEL parallelToolCalls:TOOLS pluginTokens responseFormat:INSTRUCTIONS temperature:MODEL thread threadId toolChoice:TOOLS tools:TOOLS topP:MODEL truncation:LIMITS whenBusy',
+  RegenerateInput:
+    'assistantId idempotencyKey instructions:INSTRUCTIONS metadata model:MODEL pluginTokens threadId tools:TOOLS',
   CancelRunInput: 'id',
   SubmitToolOutputsInput: 'outputs runId',
   ToolOutputInput: 'isError output toolCallId',
@@ -131,7 +132,7 @@ const inputs: Record<string, string> = {
   EditMessageInput: 'content id text',
   UpdateMessageInput: 'id metadata',
   DeleteMessageInput: 'id',
-  MessageInput: 'content fileIds metadata role text',
+  MessageInput: 'clientId content fileIds metadata role text',
   MessageContentInput: 'imageFileId imageUrl text',
   UploadFileInput: 'file name',
   DeleteFileInput: 'id',
@@ -140,13 +141,15 @@ const inputs: Record<string, string> = {
   AssistantOrder: 'direction field',
   FileFilter: 'assistantId search threadId',
   FileOrder: 'direction field',
-  MessageFilter: 'flagged role runId',
+  MessageFilter: 'createdAfter createdBefore flagged metadata role runId',
   MessageOrder: 'direction field',
   PluginOrder: 'direction field',
-  RunFilter: 'assistantId createdAfter createdBefore status threadId',
+  RunFilter:
+    'assistantId costAbove createdAfter createdBefore errorCode longerThanMs metadata model owner status threadId toolKind',
   RunOrder: 'direction field',
   StepOrder: 'direction field',
-  ThreadFilter: 'archived assistantId lastActiveAfter lastActiveBefore metadata owner search',
+  ThreadFilter:
+    'archived assistantId createdAfter createdBefore hasActiveRun lastActiveAfter lastActiveBefore metadata owner search',
   ThreadOrder: 'direction field',
   WorkspaceOrder: 'direction field',
   // Reached through `tools` and `truncation`, which need an override.

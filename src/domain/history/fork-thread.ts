@@ -94,6 +94,7 @@ async function copyMessages(
     ...message,
     id: newId('Message'),
     threadId,
+    clientId: null,
     position: change.position(),
     parts: message.parts ?? undefined,
     annotations: message.annotations ?? undefined,

@@ -4,35 +4,41 @@ import { isId } from '../../id.ts';
 import { requireScope } from '../access/access.ts';
 import type { DomainContext } from '../context.ts';
 import { ConflictError, NotFoundError } from '../error.ts';
-import { parse } from '../input.ts';
-import { changeThread } from '../log/thread-change.ts';
-import { addRun, type CreateRun } from '../run/create-run.ts';
+import { absentOr, metadata, parse } from '../input.ts';
+import { changeThread, type ThreadChange } from '../log/thread-change.ts';
+import { addRun, type CreateRun, idempotencyKey, onceByKey } from '../run/create-run.ts';
 import { generation } from '../run/generation.ts';
 import { cancelUnfinishedRuns } from '../run/run.ts';
 import { openChoices, requireOpenChoices } from '../run/user-choices.ts';
 import { removeMessages } from '../thread/message.ts';
 import { pluginTokens } from '../tool/plugin-token.ts';
+import { tools } from '../tool/tool-input.ts';
 import { messagesAfter } from './conversation-order.ts';
 
 const regenerateInput = z.object({
   threadId: z.string(),
   model: generation.model,
   instructions: generation.instructions,
+  assistantId: absentOr(z.string()),
+  tools: absentOr(tools),
+  metadata: absentOr(metadata),
+  idempotencyKey,
   pluginTokens,
 });
 
 /**
  * Removes the answer to the last user message and creates a new run, with the configuration of the last run except for
- * the given fields. For an end user, what the operator has not opened comes from the assistant instead. Throws
+ * the given fields; with an assistant, the configuration is the assistant's. For an end user, what the operator has not opened comes from the assistant instead. Throws
  * ConflictError when the thread has no user message to answer, ForbiddenError for a choice that is not open.
  */
 export async function regenerate(ctx: DomainContext, input: unknown): Promise<Run> {
   requireScope(ctx, 'RUNS_WRITE');
   requireScope(ctx, 'THREADS_WRITE');
-  const { threadId, model, instructions, pluginTokens: tokens } = parse(regenerateInput, input);
-  requireOpenChoices(ctx, { model: model ?? undefined, instructions: instructions ?? undefined });
+  const { threadId, idempotencyKey: key, model, instructions, ...others } = parse(regenerateInput, input);
+  const choices = { ...(model ? { model } : {}), ...(instructions ? { instructions } : {}), ...present(others) };
+  requireOpenChoices(ctx, choices);
   if (!isId('Thread', threadId)) throw new NotFoundError(threadId);
-  return changeThread(ctx, threadId, async (change) => {
+  const answerAgain = async (change: ThreadChange, stored: string | null) => {
     await cancelUnfinishedRuns(ctx, change);
     const question = await change.tx.message.findFirst({
       where: { threadId, role: 'USER' },
@@ -40,15 +46,18 @@ export async function regenerate(ctx: DomainContext, input: unknown): Promise<Ru
     });
     if (!question) throw new ConflictError('The thread has no user message to answer.');
     await removeMessages(change, messagesAfter({ ...question, run: null }));
-    const last = await change.tx.run.findFirst({ where: { threadId }, orderBy: { number: 'desc' } });
-    return addRun(ctx, change, {
-      ...(last ? openChoices(ctx, configurationOf(last)) : {}),
-      ...(model ? { model } : {}),
-      ...(instructions ? { instructions } : {}),
-      pluginTokens: tokens,
-    });
-  });
+    const orderBy = { number: 'desc' } as const;
+    const last =
+      choices.assistantId === undefined ? await change.tx.run.findFirst({ where: { threadId }, orderBy }) : null;
+    const configuration = last ? openChoices(ctx, configurationOf(last)) : {};
+    return addRun(ctx, change, { ...configuration, ...choices }, stored);
+  };
+  return onceByKey(ctx, key, (stored) => changeThread(ctx, threadId, (change) => answerAgain(change, stored)));
 }
+
+/** The fields that are not undefined. */
+const present = <Fields extends object>(fields: Fields): Fields =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Fields;
 
 /** The columns of a run that are not part of the configuration that a client gave it. */
 type StateColumn =
@@ -85,7 +94,10 @@ type StateColumn =
   | 'startedAt'
   | 'firstTokenAt'
   | 'endedAt'
-  | 'expiresAt';
+  | 'expiresAt'
+  | 'durationMs'
+  | 'totalTokens'
+  | 'knownCost';
 
 /** The configuration of a run, to create another one from. */
 function configurationOf(run: Omit<Run, StateColumn>): CreateRun {

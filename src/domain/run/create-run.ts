@@ -18,6 +18,9 @@ import { effectiveModel, generation, toolChoice } from './generation.ts';
 import { findRun, notifyWorkers, requestCancel } from './run.ts';
 import { choiceOverrides, requireOpenChoices } from './user-choices.ts';
 
+/** The idempotency key of an input. */
+export const idempotencyKey = absentOr(textUpTo(runLimits.idempotencyKey).min(1, 'Must not be empty'));
+
 const createInput = z.object({
   ...generation,
   threadId: absentOr(z.string()),
@@ -44,7 +47,7 @@ const createInput = z.object({
   ),
   whenBusy: absentOr(z.enum(['ENQUEUE', 'REJECT', 'CANCEL_ACTIVE'])),
   metadata: absentOr(metadata),
-  idempotencyKey: absentOr(textUpTo(runLimits.idempotencyKey).min(1, 'Must not be empty')),
+  idempotencyKey,
 });
 /** The validated input of a run. */
 export type CreateRun = z.output<typeof createInput>;
@@ -74,9 +77,13 @@ function storedKey(ctx: DomainContext, key: string | undefined): string | null {
  * Creates a run on a thread, or on a new one, after appending messages; all in one transaction. On a busy thread the run
  * is queued (ENQUEUE), refused with ThreadBusyError (REJECT), or the unfinished runs are cancelled (CANCEL_ACTIVE).
  * A second call with the same idempotency key within 24 hours returns the first run and changes nothing. Throws
- * ForbiddenError for what the operator has not opened to an end user.
+ * ForbiddenError for what the operator has not opened to an end user. `prepare` changes the thread before the run is added.
  */
-export async function createRun(ctx: DomainContext, input: unknown): Promise<Run> {
+export async function createRun(
+  ctx: DomainContext,
+  input: unknown,
+  prepare?: (change: ThreadChange) => Promise<void>,
+): Promise<Run> {
   requireScope(ctx, 'RUNS_WRITE');
   const create = parse(createInput, input);
   if ((create.threadId === undefined) === (create.thread === undefined)) {
@@ -84,11 +91,23 @@ export async function createRun(ctx: DomainContext, input: unknown): Promise<Run
   }
   if (create.thread !== undefined || create.messages?.length) requireScope(ctx, 'THREADS_WRITE');
   requireOpenChoices(ctx, create);
-  const key = storedKey(ctx, create.idempotencyKey);
+  return onceByKey(ctx, create.idempotencyKey, (key) => startRun(ctx, create, { key, prepare }));
+}
+
+/**
+ * Creates a run with `start`, to which it passes the idempotency key as stored; or returns the run that was created with this
+ * key in the last 24 hours.
+ */
+export async function onceByKey(
+  ctx: DomainContext,
+  idempotencyKey: string | undefined,
+  start: (key: string | null) => Promise<Run>,
+): Promise<Run> {
+  const key = storedKey(ctx, idempotencyKey);
   const first = key && (await findByKey(ctx, key));
   if (first) return first;
   try {
-    return await startRun(ctx, create, key);
+    return await start(key);
   } catch (error) {
     // A concurrent request with the same key was faster.
     const winner = key && error instanceof Prisma.PrismaClientKnownRequestError && error.code === 'P2002';
@@ -108,11 +127,19 @@ async function findByKey(ctx: DomainContext, key: string): Promise<Run | null> {
   return null;
 }
 
-function startRun(ctx: DomainContext, create: CreateRun, key: string | null): Promise<Run> {
+interface Start {
+  key: string | null;
+  prepare?: ((change: ThreadChange) => Promise<void>) | undefined;
+}
+
+function startRun(ctx: DomainContext, create: CreateRun, { key, prepare }: Start): Promise<Run> {
   const { threadId, thread } = create;
   if (threadId !== undefined) {
     if (!isId('Thread', threadId)) throw new NotFoundError(threadId);
-    return changeThread(ctx, threadId, (change) => addRun(ctx, change, create, key));
+    return changeThread(ctx, threadId, async (change) => {
+      await prepare?.(change);
+      return addRun(ctx, change, create, key);
+    });
   }
   const id = newId('Thread');
   return changeThread(
@@ -197,10 +224,16 @@ async function resolveBusyThread(
       'unfinished runs in a thread',
     );
   }
+  if (whenBusy === 'REJECT') return requireIdle(change);
   const runs = await change.tx.run.findMany({ where, orderBy: { number: 'desc' } });
-  const active = runs.find(({ id }) => id === change.thread.activeRunId);
-  if (whenBusy === 'REJECT' && active) throw new ThreadBusyError(active);
   for (const run of runs) await requestCancel(ctx, change, run);
+}
+
+/** Throws ThreadBusyError if the thread has an unfinished run. */
+export async function requireIdle(change: ThreadChange): Promise<void> {
+  const id = change.thread.activeRunId;
+  const active = id === null ? null : await change.tx.run.findFirst({ where: { id } });
+  if (active) throw new ThreadBusyError(active);
 }
 
 /** The effective configuration: the run's own values, then the assistant's, then the defaults. */

@@ -1,17 +1,25 @@
 import { z } from 'zod';
 import { cancelTopic } from '../../bus/bus.ts';
-import type { Prisma, Run, RunIncompleteReason, RunStatus } from '../../db/generated/client.ts';
+import {
+  type Prisma,
+  type Run,
+  type RunIncompleteReason,
+  type RunStatus,
+  ToolKind,
+} from '../../db/generated/client.ts';
 import { isId } from '../../id.ts';
 import { requireScope } from '../access/access.ts';
 import { inThreadsVisibleTo } from '../access/scope.ts';
 import type { DomainContext } from '../context.ts';
 import type { RunFault } from '../error.ts';
 import { ConflictError, NotFoundError } from '../error.ts';
-import { absentOr, metadata, parse } from '../input.ts';
+import { absentOr, metadata, metadataHolds, parse, textUpTo } from '../input.ts';
+import { runLimits, threadLimits } from '../limits.ts';
 import { storable } from '../log/growing-text.ts';
 import { changeThread, type ThreadChange } from '../log/thread-change.ts';
 import { isTerminal, statusesBefore } from '../run-status.ts';
 import { closeOpenStep, type StepOutcome } from './close-step.ts';
+import { modelName } from './generation.ts';
 import type { OpenStep } from './step.ts';
 import { redactSteps } from './step-recording.ts';
 
@@ -178,17 +186,33 @@ const filterInput = z.object({
   threadId: absentOr(z.string()),
   assistantId: absentOr(z.string()),
   status: absentOr(z.array(z.string())),
+  model: absentOr(modelName),
+  owner: absentOr(textUpTo(threadLimits.owner)),
+  errorCode: absentOr(textUpTo(runLimits.errorCode)),
+  toolKind: absentOr(z.enum(ToolKind)),
+  metadata: absentOr(metadata),
+  longerThanMs: absentOr(z.int().min(0, 'At least 0')),
+  costAbove: absentOr(z.string()),
   createdAfter: absentOr(z.date()),
   createdBefore: absentOr(z.date()),
 });
 
 /** The `where` of a filter over runs. */
 export function runsWhere(input: unknown): Prisma.RunWhereInput {
-  const { threadId, assistantId, status, createdAfter, createdBefore } = parse(filterInput, input ?? {});
+  const filter = parse(filterInput, input ?? {});
+  const { threadId, assistantId, model, errorCode, status, owner, toolKind, metadata: pairs } = filter;
+  const { longerThanMs, costAbove, createdAfter, createdBefore } = filter;
   return {
     threadId,
     assistantId,
+    model,
+    errorCode,
     status: status && { in: status as RunStatus[] },
     createdAt: { gt: createdAfter, lt: createdBefore },
+    ...(owner === undefined ? {} : { thread: { owner } }),
+    ...(toolKind === undefined ? {} : { steps: { some: { toolCalls: { some: { kind: toolKind } } } } }),
+    ...(longerThanMs === undefined ? {} : { durationMs: { gt: longerThanMs } }),
+    ...(costAbove === undefined ? {} : { knownCost: { gt: costAbove } }),
+    ...(pairs ? { AND: metadataHolds(pairs) } : {}),
   };
 }

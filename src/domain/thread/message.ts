@@ -6,7 +6,7 @@ import { inThreadsVisibleTo } from '../access/scope.ts';
 import { requireOverride } from '../access/user-rights.ts';
 import type { DomainContext } from '../context.ts';
 import { InvalidInputError, NotFoundError } from '../error.ts';
-import { absentOr, listUpTo, metadata, parse } from '../input.ts';
+import { absentOr, listUpTo, metadata, metadataHolds, parse, textUpTo } from '../input.ts';
 import { messageLimits, threadLimits } from '../limits.ts';
 import { changeThread, type ThreadChange } from '../log/thread-change.ts';
 import { requireRoom } from '../quota.ts';
@@ -20,6 +20,7 @@ const messageInput = z
     ...contentFields,
     fileIds: absentOr(listUpTo(z.string(), messageLimits.files, 'files')),
     metadata: absentOr(metadata),
+    clientId: absentOr(textUpTo(messageLimits.clientId).min(1, 'Must not be empty')),
   })
   .superRefine(checkContent);
 /** The messages of an input. */
@@ -27,7 +28,8 @@ export const messageInputs = listUpTo(messageInput, messageLimits.perInput, 'mes
 export type MessageInput = z.output<typeof messageInput>;
 
 const createInput = z.object({ threadId: z.string(), message: messageInput });
-const editInput = z.object({ id: z.string(), ...contentFields }).superRefine(checkContent);
+/** The new content of a message in an input. */
+export const editInput = z.object({ id: z.string(), ...contentFields }).superRefine(checkContent);
 
 /**
  * The sort key of a message in the conversation. The answer of a run follows the run's input, whenever it was written.
@@ -46,6 +48,7 @@ export const emptyMessage = {
   parts: null,
   annotations: null,
   flags: [] as string[],
+  clientId: null,
   editedAt: null,
   metadata: {},
   completedAt: null,
@@ -53,7 +56,8 @@ export const emptyMessage = {
 
 /**
  * Appends messages to the thread of the change. Returns their rows, which are written with the change.
- * Throws NotFoundError for a file that the actor cannot see, ForbiddenError for a SYSTEM message that is not open to it.
+ * Throws NotFoundError for a file that the actor cannot see, ForbiddenError for a SYSTEM message that is not open to it, and
+ * InvalidInputError for a `clientId` that another message of the thread has.
  */
 export async function appendMessages(
   ctx: DomainContext,
@@ -64,6 +68,7 @@ export async function appendMessages(
   if (inputs.some(({ role }) => role === 'SYSTEM')) {
     requireOverride(ctx, 'SYSTEM_MESSAGES', 'add messages with the role SYSTEM');
   }
+  await requireNewClientIds(change, inputs);
   const files: FilesOfMessage[] = [];
   const messages = inputs.map((input) => {
     const columns = contentColumns(input);
@@ -77,6 +82,7 @@ export async function appendMessages(
       role: input.role ?? 'USER',
       status: 'COMPLETED',
       position: change.position(),
+      clientId: input.clientId ?? null,
       metadata: input.metadata ?? {},
       createdAt: change.now,
       completedAt: change.now,
@@ -91,12 +97,34 @@ export async function appendMessages(
   return messages;
 }
 
-/** Adds a message to a thread. A run that is unfinished does not read it; the next run does. */
+async function requireNewClientIds(change: ThreadChange, inputs: MessageInput[]): Promise<void> {
+  const names = inputs.flatMap(({ clientId }) => clientId ?? []);
+  if (names.length === 0) return;
+  const where = { threadId: change.thread.id, clientId: { in: names } };
+  const taken = await change.tx.message.findMany({ where, select: { clientId: true } });
+  const seen = new Set(taken.map(({ clientId }) => clientId));
+  for (const [index, { clientId }] of inputs.entries()) {
+    if (clientId === undefined) continue;
+    if (seen.has(clientId)) {
+      const path = ['messages', String(index), 'clientId'];
+      throw new InvalidInputError([{ path, message: 'Another message of the thread has this clientId.' }]);
+    }
+    seen.add(clientId);
+  }
+}
+
+/**
+ * Adds a message to a thread. A run that is unfinished does not read it; the next run does. A second message with the same
+ * `clientId` is not added: the first one is returned.
+ */
 export async function createMessage(ctx: DomainContext, input: unknown): Promise<Message> {
   requireScope(ctx, 'THREADS_WRITE');
   const { threadId, message } = parse(createInput, input);
   if (!isId('Thread', threadId)) throw new NotFoundError(threadId);
+  const { clientId } = message;
   return changeThread(ctx, threadId, async (change) => {
+    const first = clientId && (await change.tx.message.findFirst({ where: { threadId, clientId } }));
+    if (first) return first;
     const [created] = await appendMessages(ctx, change, [message]);
     return created as Message;
   });
@@ -113,12 +141,6 @@ export async function updateMessage(ctx: DomainContext, input: unknown): Promise
   });
   if (!message) throw new NotFoundError(id);
   return message;
-}
-
-/** Parses the input of an edit into the message's ID and its new columns. */
-export function parseEdit(input: unknown): { id: string; columns: ReturnType<typeof contentColumns> } {
-  const { id, ...content } = parse(editInput, input);
-  return { id, columns: contentColumns(content) };
 }
 
 /** The ID of a message's thread. Throws NotFoundError unless the actor can see the message. */
@@ -148,12 +170,21 @@ const filterInput = z.object({
   role: absentOr(z.enum(['USER', 'ASSISTANT', 'SYSTEM'])),
   runId: absentOr(z.string()),
   flagged: absentOr(z.boolean()),
+  metadata: absentOr(metadata),
+  createdAfter: absentOr(z.date()),
+  createdBefore: absentOr(z.date()),
 });
 
 /** The `where` of a filter over messages. */
 export function messagesWhere(input: unknown): Prisma.MessageWhereInput {
-  const { role, runId, flagged } = parse(filterInput, input ?? {});
+  const { role, runId, flagged, metadata: pairs, createdAfter, createdBefore } = parse(filterInput, input ?? {});
   if (runId !== undefined && !isId('Run', runId))
     throw InvalidInputError.at('filter.runId', 'Must be the ID of a run.');
-  return { role, runId, ...(flagged === undefined ? {} : { flags: { isEmpty: !flagged } }) };
+  return {
+    role,
+    runId,
+    ...(flagged === undefined ? {} : { flags: { isEmpty: !flagged } }),
+    ...(createdAfter || createdBefore ? { createdAt: { gt: createdAfter, lt: createdBefore } } : {}),
+    ...(pairs ? { AND: metadataHolds(pairs) } : {}),
+  };
 }

@@ -129,18 +129,22 @@ const filterInput = z.object({
   archived: z.boolean().nullish(),
   lastActiveBefore: absentOr(z.date()),
   lastActiveAfter: absentOr(z.date()),
+  createdAfter: absentOr(z.date()),
+  createdBefore: absentOr(z.date()),
+  hasActiveRun: absentOr(z.boolean()),
 });
 
 /** The `where` of a filter over threads. `archived`: true for archived threads, null for all; default: not archived. */
 export function threadsWhere(input: unknown): Prisma.ThreadWhereInput {
-  const { assistantId, owner, search, metadata, archived, lastActiveBefore, lastActiveAfter } = parse(
-    filterInput,
-    input ?? {},
-  );
+  const filter = parse(filterInput, input ?? {});
+  const { assistantId, owner, search, metadata, archived, hasActiveRun } = filter;
+  const { lastActiveBefore, lastActiveAfter, createdAfter, createdBefore } = filter;
   return {
     assistantId,
     owner,
     lastActiveAt: { lt: lastActiveBefore, gt: lastActiveAfter },
+    ...(createdAfter || createdBefore ? { createdAt: { gt: createdAfter, lt: createdBefore } } : {}),
+    ...(hasActiveRun === undefined ? {} : { activeRunId: hasActiveRun ? { not: null } : null }),
     archivedAt: archived === null ? undefined : archived ? { not: null } : null,
     AND: [
       search

@@ -42,5 +42,22 @@ export const MessageInput = builder.inputType('MessageInput', {
     }),
     fileIds: t.idList({ description: 'The files to attach, which tools can read and search: at most 100 ids.' }),
     metadata: t.field({ type: 'Metadata', description: metadataDescription }),
+    clientId: t.string({
+      description:
+        'A name that your client gives the message, unique in the thread: 1 to 200 characters. `Message.clientId` returns it, in responses and in MessageAdded, so that you can show the message before it is stored. createMessage with the clientId of an existing message adds nothing and returns that message; other mutations refuse it with InvalidInputError.',
+    }),
+  }),
+});
+
+/** A message to edit, and its new content. */
+export const EditMessageInput = builder.inputType('EditMessageInput', {
+  description: 'The new content of a message: exactly one of `text` and `content`.',
+  fields: (t) => ({
+    id: t.id({ required: true, description: 'The message to edit.' }),
+    text: t.string({ description: 'The new content as one text: 1 to 256,000 characters.' }),
+    content: t.field({
+      type: [MessageContentInput],
+      description: 'The new content as at most 100 parts, texts and images, in order.',
+    }),
   }),
 });

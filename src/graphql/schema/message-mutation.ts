@@ -11,7 +11,7 @@ import { builder } from '../builder.ts';
 import { deletedPayload, nodePayload, resultErrors } from '../result-union.ts';
 import { newMetadataDescription } from '../scalar.ts';
 import { Message } from './message.ts';
-import { MessageContentInput, MessageInput } from './message-input.ts';
+import { EditMessageInput, MessageInput } from './message-input.ts';
 import { Thread } from './thread.ts';
 
 const CreateMessageInput = builder.inputType('CreateMessageInput', {
@@ -19,18 +19,6 @@ const CreateMessageInput = builder.inputType('CreateMessageInput', {
   fields: (t) => ({
     threadId: t.id({ required: true, description: 'The thread to add the message to.' }),
     message: t.field({ type: MessageInput, required: true, description: 'The message to add.' }),
-  }),
-});
-
-const EditMessageInput = builder.inputType('EditMessageInput', {
-  description: 'The new content of a message: exactly one of `text` and `content`.',
-  fields: (t) => ({
-    id: t.id({ required: true, description: 'The message to edit.' }),
-    text: t.string({ description: 'The new content as one text: 1 to 256,000 characters.' }),
-    content: t.field({
-      type: [MessageContentInput],
-      description: 'The new content as at most 100 parts, texts and images, in order.',
-    }),
   }),
 });
 

@@ -50,6 +50,7 @@ export const Message = builder.prismaNode('Message', {
     status: true,
     position: true,
     flags: true,
+    clientId: true,
     incompleteReason: true,
     createdAt: true,
     editedAt: true,
@@ -119,6 +120,11 @@ export const Message = builder.prismaNode('Message', {
     flags: t.exposeStringList('flags', {
       description: 'The categories that content filters flagged in the message. Empty: none.',
     }),
+    clientId: t.exposeString('clientId', {
+      nullable: true,
+      description:
+        'The `clientId` with which a client sent the message: find the optimistic message that this one replaces. Null: none.',
+    }),
     editedAt: t.expose('editedAt', {
       type: 'DateTime',
       nullable: true,
@@ -146,6 +152,9 @@ const MessageFilter = builder.inputType('MessageFilter', {
     runId: t.id({
       description: 'The run that wrote the message. An id that is not a run id is refused with BAD_USER_INPUT.',
     }),
+    metadata: t.field({ type: 'Metadata', description: 'Pairs that the metadata contains.' }),
+    createdAfter: t.field({ type: 'DateTime', description: 'Only messages that were created later.' }),
+    createdBefore: t.field({ type: 'DateTime', description: 'Only messages that were created earlier.' }),
     flagged: t.boolean({
       description: 'true: only messages that a content filter flagged; false: only messages that none flagged.',
     }),

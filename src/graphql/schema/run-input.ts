@@ -1,7 +1,7 @@
 import { builder } from '../builder.ts';
 import { metadataDescription, newMetadataDescription } from '../scalar.ts';
 import { ResponseFormatInput, ToolChoiceInput } from './answer-input.ts';
-import { MessageInput } from './message-input.ts';
+import { EditMessageInput, MessageInput } from './message-input.ts';
 import { CreateThreadInput } from './thread-mutation.ts';
 import { ToolInput } from './tool.ts';
 import { TruncationStrategy } from './truncation.ts';
@@ -118,6 +118,11 @@ export const CreateRunInput = builder.inputType('CreateRunInput', {
       description: 'What to do if the thread has a run that has not ended. Default ENQUEUE.',
     }),
     metadata: t.field({ type: 'Metadata', description: metadataDescription }),
+    editMessage: t.field({
+      type: EditMessageInput,
+      description:
+        'Edits a message of the thread first, as editMessage does, and then asks again; with `threadId` only. `messages` are appended after it.',
+    }),
     idempotencyKey: t.string({
       description:
         'Makes retries safe: 1 to 200 characters. A request with a key used within the last 24 h returns the first run and changes nothing. The API keys of a workspace share one set of idempotency keys; each end user has a separate one.',
@@ -133,6 +138,12 @@ export const RegenerateInput = builder.inputType('RegenerateInput', {
     instructions: t.string({
       description: "System instructions: at most 256,000 characters. Omit for the last run's.",
     }),
+    assistantId: t.id({
+      description: "The assistant that answers, with its settings. Omit to keep the last run's assistant and settings.",
+    }),
+    tools: t.field({ type: [ToolInput], description: "The tools: at most 128. Omit for the last run's." }),
+    metadata: t.field({ type: 'Metadata', description: metadataDescription }),
+    idempotencyKey: t.string({ description: 'Makes retries safe, as in createRun: 1 to 200 characters.' }),
     pluginTokens: t.field({
       type: [PluginTokenInput],
       description: 'Tokens for plugins, as in createRun. Those of the last run are not kept.',

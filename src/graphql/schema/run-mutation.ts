@@ -11,6 +11,7 @@ import {
   WaitTimeoutError,
 } from '../../domain/error.ts';
 import { waitForRun } from '../../domain/follow/wait.ts';
+import { editAndRun } from '../../domain/history/edit-message.ts';
 import { regenerate } from '../../domain/history/regenerate.ts';
 import { createRun } from '../../domain/run/create-run.ts';
 import { cancelRun, updateRun } from '../../domain/run/run.ts';
@@ -18,6 +19,7 @@ import { submitToolOutputs } from '../../domain/run/tool-outputs.ts';
 import { builder } from '../builder.ts';
 import { nodePayload, resultErrors } from '../result-union.ts';
 import { selectsOnlyId } from '../selection.ts';
+import { Message } from './message.ts';
 import { Run } from './run.ts';
 import {
   CancelRunInput,
@@ -28,8 +30,8 @@ import {
 } from './run-input.ts';
 import { Thread } from './thread.ts';
 
-const newRunPayload = (name: string) =>
-  builder.objectRef<{ run: RunRow }>(name).implement({
+const newRunPayload = <Payload extends { run: RunRow } = { run: RunRow }>(name: string) =>
+  builder.objectRef<Payload>(name).implement({
     description: 'The created run. Subscribe to runEvents to stream it.',
     fields: (t) => ({
       run: t.field({
@@ -48,14 +50,27 @@ const newRunPayload = (name: string) =>
     }),
   });
 
-const CreateRunPayload = newRunPayload('CreateRunPayload');
+const CreateRunPayload = newRunPayload<{ run: RunRow; appended: number }>('CreateRunPayload');
+builder.objectField(CreateRunPayload, 'messages', (t) =>
+  t.prismaField({
+    type: [Message],
+    description:
+      'The messages of the input as they were appended, in order. Those that have been deleted since are left out.',
+    resolve: (query, { run: { threadId, inputThrough }, appended }, _args, ctx) =>
+      ctx.db.message.findMany({
+        ...query,
+        where: { threadId, position: { gt: inputThrough - appended, lte: inputThrough } },
+        orderBy: { position: 'asc' },
+      }),
+  }),
+);
 const RegeneratePayload = newRunPayload('RegeneratePayload');
 
 builder.mutationFields((t) => ({
   createRun: t.field({
     type: CreateRunPayload,
     description:
-      'Creates a run, in one transaction with the new thread and the messages of the input. The run is QUEUED; a worker executes it, and runs of one thread execute one after the other. Subscribe to runEvents for the answer, or use waitForRun. Refused with NotFoundError for an unknown thread, assistant, file or plugin, InvalidInputError for an unknown model or an unavailable tool, ThreadBusyError for `whenBusy: REJECT` on a busy thread, QuotaExceededError for a thread with 100 unfinished runs, and ForbiddenError without THREADS_WRITE if the input has messages or a thread, or if an end user chooses what is not open to them (`RunOverride`), names an assistant that they may not use, or starts a run without an assistant and without the override INSTRUCTIONS.',
+      'Creates a run, in one transaction with the new thread and the messages of the input. The run is QUEUED; a worker executes it, and runs of one thread execute one after the other. With `editMessage`, a message is edited first, which cancels the unfinished runs of the thread. Subscribe to runEvents for the answer, or use waitForRun. Refused with NotFoundError for an unknown thread, assistant, file or plugin, InvalidInputError for an unknown model or an unavailable tool, ThreadBusyError for `whenBusy: REJECT` on a busy thread, QuotaExceededError for a thread with 100 unfinished runs, and ForbiddenError without THREADS_WRITE if the input has messages or a thread, or if an end user chooses what is not open to them (`RunOverride`), names an assistant that they may not use, or starts a run without an assistant and without the override INSTRUCTIONS.',
     errors: resultErrors('CreateRun', [
       NotFoundError,
       InvalidInputError,
@@ -66,7 +81,8 @@ builder.mutationFields((t) => ({
     ]),
     args: { input: t.arg({ type: CreateRunInput, required: true, description: 'The run to start.' }) },
     resolve: async (_root, { input }, ctx) => {
-      return { run: await createRun(ctx, input) };
+      const run = await (input.editMessage ? editAndRun(ctx, input) : createRun(ctx, input));
+      return { run, appended: (input.messages?.length ?? 0) + (input.thread?.messages?.length ?? 0) };
     },
   }),
   regenerate: t.field({

@@ -18,6 +18,7 @@ import { RunIncompleteReason } from './run-incomplete-reason.ts';
 import { RunStatus } from './run-status.ts';
 import { Thread } from './thread.ts';
 import { shownTools, Tool } from './tool.ts';
+import { ToolCallKind } from './tool-call-kind.ts';
 import { Truncation } from './truncation.ts';
 import { UsageType } from './usage.ts';
 
@@ -192,12 +193,21 @@ builder.prismaObjectField(
 /** The milliseconds between two times; null if one is missing. */
 const between = (start: Date | null, end: Date | null) => (start && end ? end.getTime() - start.getTime() : null);
 
+const sortsAll = 'Sorts all runs that the filter selects: narrow it in a large workspace.';
+
 const RunFilter = builder.inputType('RunFilter', {
   description: 'Selects runs that meet all of the given conditions.',
   fields: (t) => ({
     threadId: t.id({ description: 'The thread of the run.' }),
     assistantId: t.id({ description: 'The assistant of the run.' }),
     status: t.field({ type: [RunStatus], description: 'The states of which the run has one.' }),
+    model: t.string({ description: 'The model of the run, as in `Run.model`.' }),
+    owner: t.string({ description: 'The owner of the thread: at most 200 characters.' }),
+    errorCode: t.string({ description: 'The code of `lastError`: at most 100 characters.' }),
+    toolKind: t.field({ type: ToolCallKind, description: 'Only runs with a call of a tool of this kind.' }),
+    metadata: t.field({ type: 'Metadata', description: 'Pairs that the metadata contains.' }),
+    longerThanMs: t.int({ description: 'Only runs that took longer from start to end, in milliseconds, at least 0.' }),
+    costAbove: t.field({ type: 'Decimal', description: 'Only runs that cost more, in US dollars.' }),
     createdAfter: t.field({ type: 'DateTime', description: 'Only runs that were created later.' }),
     createdBefore: t.field({ type: 'DateTime', description: 'Only runs that were created earlier.' }),
   }),
@@ -212,6 +222,17 @@ const runs = listOf(Run, {
     typeName: 'Run',
     fields: {
       CREATED_AT: { name: 'createdAt', type: 'time', description: 'The time of creation.' },
+      DURATION: {
+        name: 'durationMs',
+        type: 'number',
+        description: `The time from start to end. ${sortsAll} Runs that have not ended count as 0.`,
+      },
+      COST: { name: 'knownCost', type: 'decimal', description: `The cost. ${sortsAll} An unknown cost counts as 0.` },
+      TOTAL_TOKENS: {
+        name: 'totalTokens',
+        type: 'number',
+        description: `Prompt and completion tokens. ${sortsAll} An unknown number counts as 0.`,
+      },
     },
     field: 'CREATED_AT',
     direction: 'DESC',

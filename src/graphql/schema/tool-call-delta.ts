@@ -1,6 +1,7 @@
 import type { ToolKind } from '../../db/generated/client.ts';
 import type { FeedItem } from '../../domain/follow/follower.ts';
 import { builder } from '../builder.ts';
+import { ToolCallKind } from './tool-call-kind.ts';
 
 /** The ids in a feed item: those of its event, or of the event that opened its growing text. */
 export const idsOf = (item: FeedItem) => (item.kind === 'event' ? item.event : item.opener);
@@ -13,19 +14,6 @@ interface CallDelta {
   arguments: string | null;
   output: string | null;
 }
-
-const kinds: Record<ToolKind, { description: string }> = {
-  FUNCTION: { description: 'A function that the client runs: FunctionToolCall.' },
-  CODE_INTERPRETER: { description: 'The Python interpreter: CodeInterpreterToolCall.' },
-  TEXT_TO_IMAGE: { description: 'The image generator: TextToImageToolCall.' },
-  PLUGIN: { description: 'An operation of a plugin: PluginToolCall.' },
-  FILE_SEARCH: { description: 'The search in files: FileSearchToolCall.' },
-  WEB_SEARCH: { description: 'The web search: WebSearchToolCall.' },
-};
-const ToolCallKind = builder.enumType('ToolCallKind', {
-  description: 'The kind of the tool that a call uses, and the type of the call.',
-  values: kinds,
-});
 
 /** What a StepDelta adds to a tool call. */
 export const ToolCallDelta = builder.objectRef<CallDelta>('ToolCallDelta').implement({
