@@ -80,11 +80,11 @@ test('runs are selected by their cost, and ordered by cost, tokens and duration 
     TOTAL_TOKENS: ({ usage }) => usage?.totalTokens ?? 0,
     DURATION: ({ startedAt, endedAt }) => (endedAt ? Date.parse(endedAt) - Date.parse(startedAt) : 0),
   };
-  for (const [field, valueOf] of Object.entries(values)) {
-    expect(new Set(rows.map(valueOf)).size, field).toBeGreaterThan(1);
+  for (const [field, amountOf] of Object.entries(values)) {
+    expect(new Set(rows.map(amountOf)).size, field).toBeGreaterThan(1);
     const sorted = (direction: 1 | -1) =>
       rows
-        .toSorted((a, b) => direction * (valueOf(a) - valueOf(b) || (a.id < b.id ? -1 : 1)))
+        .toSorted((a, b) => direction * (amountOf(a) - amountOf(b) || (a.id < b.id ? -1 : 1)))
         .map(({ id }) => names.get(id));
     expect(await listed({ orderBy: { field, direction: 'ASC' } })).toEqual(sorted(1));
     expect(await listed({ orderBy: { field } })).toEqual(sorted(-1));
