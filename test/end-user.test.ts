@@ -149,6 +149,8 @@ const schemaOfAnswer = { jsonSchema: { name: 'x', schema: { type: 'object' } } }
 const runValues: Record<string, unknown> = {
   additionalInstructions: 'Be rude.',
   instructions: 'Be rude.',
+  // With the message of the thread that the user has.
+  editMessage: { text: 'again' },
   idempotencyKey: 'mine',
   assistantId: () => ids.Assistant,
   maxCompletionTokens: 5,
@@ -176,6 +178,17 @@ const inputFields = ['CreateRunInput', 'RegenerateInput'].flatMap((name) => {
   return Object.keys(type.getFields()).map((field) => [`${name}.${field}`, name, field] as const);
 });
 
+/** The input that edits the message of a new thread of the user. */
+async function editOf(user: Client, value: object) {
+  const created = await user.mutate(
+    'createThread',
+    { assistantId: plain, messages: [{ text: 'hello' }] },
+    'thread { id lastMessage { id } }',
+  );
+  const { id: threadId, lastMessage } = created.thread;
+  return { assistantId: plain, threadId, editMessage: { ...value, id: lastMessage.id } };
+}
+
 describe('an end user chooses exactly what the table opens', () => {
   test.each(inputFields)('%s', async (_title, type, field) => {
     const mutation = type === 'CreateRunInput' ? 'createRun' : 'regenerate';
@@ -189,7 +202,12 @@ describe('an end user chooses exactly what the table opens', () => {
           : field === 'threadId'
             ? { assistantId: plain }
             : { assistantId: plain, thread: { messages: [{ text: 'hello' }] } };
-      const input = field === 'threadId' && mutation === 'regenerate' ? base : { ...base, [field]: value };
+      const input =
+        field === 'threadId' && mutation === 'regenerate'
+          ? base
+          : field === 'editMessage'
+            ? await editOf(user, value)
+            : { ...base, [field]: value };
       const before = await counts();
       const result = await user.mutate(mutation, input, 'run { id }');
       if (result.__typename === 'ForbiddenError') expect(await counts()).toEqual(before);

@@ -123,6 +123,7 @@ const limits = {
     ),
   },
   response: {
+    cost: setting('MAX_QUERY_COST', whole(1000, 10_000_000), 100_000, 'Maximum cost of an operation.'),
     bytes: setting('MAX_RESPONSE_BYTES', bytes(1e5, 2.5e8), 16e6, 'Maximum size of a response as JSON.'),
     memoryBytes: setting(
       'MAX_RESPONSE_MEMORY_BYTES',

@@ -1,5 +1,4 @@
 import SchemaBuilder from '@pothos/core';
-import ComplexityPlugin from '@pothos/plugin-complexity';
 import ErrorsPlugin from '@pothos/plugin-errors';
 import PrismaPlugin from '@pothos/plugin-prisma';
 import RelayPlugin from '@pothos/plugin-relay';
@@ -13,7 +12,6 @@ import { columnsPlugin } from './columns-plugin.ts';
 import type { GraphContext } from './context.ts';
 import { operationLimits } from './limits.ts';
 import { meterPlugin } from './meter-plugin.ts';
-import { complexityOf, tooComplex } from './operation-cost.ts';
 import { permissionsPlugin } from './permissions-plugin.ts';
 
 /** The TypeScript types of the graph's scalars. */
@@ -45,7 +43,6 @@ export const builder = new SchemaBuilder<{
   // The permissions plugin runs inside the errors plugin, so its ForbiddenError becomes a member of the result unions.
   plugins: [
     ErrorsPlugin,
-    ComplexityPlugin,
     RelayPlugin,
     PrismaPlugin,
     SimpleObjectsPlugin,
@@ -55,11 +52,6 @@ export const builder = new SchemaBuilder<{
   ],
   defaultFieldNullability: false,
   errors: { defaultTypes: [], directResult: true },
-  complexity: {
-    limit: { depth: operationLimits.depth, complexity: operationLimits.cost },
-    fieldComplexity: complexityOf,
-    complexityError: tooComplex,
-  },
   prisma: { client: (ctx) => ctx.db as never, dmmf: getDatamodel() },
   relay: {
     // Ids are globally unique, so they are not encoded: the prefix identifies the type.

@@ -34,6 +34,8 @@ export interface GraphContext extends DomainContext {
   readonly access: Access;
   /** Of a query, a mutation or an event. */
   readonly meter?: AnswerMeter;
+  /** The cursor after which the client of an event stream resumes a subscription, instead of the argument `after`. */
+  readonly resumeAfter?: string;
   /** Of an event: the growing texts at its cursor. */
   readonly textAt?: FeedItem['textAt'];
   /** Loads a key with a batch function. A key is read once per request, or once per event of a subscription. */

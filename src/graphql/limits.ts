@@ -2,8 +2,8 @@
 export const operationLimits = {
   /** Nested fields. */
   depth: 16,
-  /** The approximate number of values in the response. */
-  cost: 30_000,
+  /** Fields whose cost is counted. A document can spread one fragment in many places. */
+  countedFields: 20_000,
   /** Lexical tokens of a document. */
   tokens: 10_000,
   /** Characters in a document, comments included. */

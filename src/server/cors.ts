@@ -10,6 +10,7 @@ const allowedHeaders = [
   'x-dashscope-workspace',
   'graphql-require-preflight',
   'x-graphql-event-stream-token',
+  'last-event-id',
 ];
 /** Seconds for which browsers cache a preflight response. */
 const maxAge = 600;

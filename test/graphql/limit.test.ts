@@ -6,11 +6,11 @@ const app = useApp();
 const nested = (depth: number): string => (depth === 0 ? 'id' : `thread { lastMessage { ${nested(depth - 1)} } }`);
 
 const tooMuch: Array<[string, string, RegExp]> = [
-  ['depth', `{ threads { nodes { lastMessage { ${nested(9)} } } } }`, /levels deep; the limit is 16/],
+  ['depth', `{ threads { nodes { lastMessage { ${nested(9)} } } } }`, /deeper than the limit of 16 levels/],
   [
     'cost',
-    '{ threads(first: 100) { nodes { messages(first: 100) { nodes { id text role } } } } }',
-    /costs \d+; the limit is 30000/,
+    '{ threads(first: 100) { nodes { messages(first: 100) { nodes { id run { steps(first: 20) { nodes { id } } } } } } } }',
+    /costs \d+; the limit is 100000/,
   ],
   [
     'aliases',

@@ -58,13 +58,12 @@ test.each([
   ['the kind of a tool', { toolKind: 'FUNCTION' }, ['waiting']],
   ['the kind of a tool that nobody called', { toolKind: 'PLUGIN' }, []],
   ['the metadata', { metadata: { name: 'quick' } }, ['quick']],
-  ['the duration', { longerThanMs: 299, errorCode: null }, ['long']],
   ['several conditions', { metadata: { name: 'quick' }, owner: 'alice' }, []],
 ])('runs are selected by %s', async (_name, filter, expected) => {
   expect(await listed({ filter })).toEqual(expected);
 });
 
-test('runs are selected by their cost, and ordered by cost, tokens and duration in both directions', async () => {
+test('runs are selected by their cost and duration, and ordered by cost, tokens and duration in both directions', async () => {
   const query = '{ runs(first: 100) { nodes { id cost usage { totalTokens } startedAt endedAt } } }';
   const { runs } = await app.client.data(query);
   type Row = {
@@ -75,12 +74,12 @@ test('runs are selected by their cost, and ordered by cost, tokens and duration 
     endedAt: string;
   };
   const rows = runs.nodes as Row[];
-  const values: Record<string, (row: Row) => number> = {
+  const amounts: Record<string, (row: Row) => number> = {
     COST: ({ cost }) => Number(cost ?? 0),
     TOTAL_TOKENS: ({ usage }) => usage?.totalTokens ?? 0,
     DURATION: ({ startedAt, endedAt }) => (endedAt ? Date.parse(endedAt) - Date.parse(startedAt) : 0),
   };
-  for (const [field, amountOf] of Object.entries(values)) {
+  for (const [field, amountOf] of Object.entries(amounts)) {
     expect(new Set(rows.map(amountOf)).size, field).toBeGreaterThan(1);
     const sorted = (direction: 1 | -1) =>
       rows
@@ -89,6 +88,10 @@ test('runs are selected by their cost, and ordered by cost, tokens and duration 
     expect(await listed({ orderBy: { field, direction: 'ASC' } })).toEqual(sorted(1));
     expect(await listed({ orderBy: { field } })).toEqual(sorted(-1));
   }
+  const longest = Math.max(...rows.map(amounts.DURATION as (row: Row) => number));
+  const [longestRun] = await listed({ orderBy: { field: 'DURATION' } });
+  expect(await listed({ filter: { longerThanMs: longest - 1 } })).toContain(longestRun);
+  expect(await listed({ filter: { longerThanMs: longest } })).toEqual([]);
   const dearest = Math.max(...rows.map(({ cost }) => Number(cost ?? 0)));
   expect(await listed({ filter: { costAbove: dearest.toFixed(10) } })).toEqual([]);
   expect(await listed({ filter: { costAbove: '0' } })).toContain('long');

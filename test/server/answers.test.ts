@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { Answer } from '../../src/server/yoga/answer.ts';
 import { Answers } from '../../src/server/yoga/answers.ts';
 
-const open = () => new Answers({ bytes: 100, memoryBytes: 400 });
+const open = () => new Answers({ cost: 1000, bytes: 100, memoryBytes: 400 });
 const user = (name: string) => ({ name, share: 0.5 });
 
 test('answers share their memory, and one client has only a part of it', () => {
@@ -19,7 +19,7 @@ test('answers share their memory, and one client has only a part of it', () => {
 });
 
 test('the part of a client has room for one answer of the maximum size', () => {
-  const answers = new Answers({ bytes: 100, memoryBytes: 50 });
+  const answers = new Answers({ cost: 1000, bytes: 100, memoryBytes: 50 });
   expect(answers.reserve({ name: 'a', share: 0.1 }, 100)).toBe(true);
 });
 
@@ -37,7 +37,7 @@ test('an event waits until there is room, or its subscriber has left', async () 
 });
 
 test('an answer holds its memory until it has been sent and is no longer being made', async () => {
-  const answers = new Answers({ bytes: 1_000_000, memoryBytes: 1_000_000 });
+  const answers = new Answers({ cost: 1000, bytes: 1_000_000, memoryBytes: 1_000_000 });
   const answer = new Answer(answers);
   await answer.begin({}, false, { signal: new AbortController().signal, weigh: () => 0 } as never);
   answer.count(10_000);
@@ -51,7 +51,7 @@ test('an answer holds its memory until it has been sent and is no longer being m
 });
 
 test('an answer without room is refused, and further texts of it are not counted', async () => {
-  const answers = new Answers({ bytes: 1_000_000, memoryBytes: 1_000_000 });
+  const answers = new Answers({ cost: 1000, bytes: 1_000_000, memoryBytes: 1_000_000 });
   const first = new Answer(answers);
   first.count(900_000);
   const second = new Answer(answers);

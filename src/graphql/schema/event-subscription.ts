@@ -14,7 +14,7 @@ type Follow = (
 ) => Promise<IteratorSource<FeedItem>>;
 
 const subscribeTo = (follow: Follow) => (ctx: GraphContext, id: string, after: string | null | undefined) =>
-  guardedIterator(ctx, (signal) => follow(ctx, id, after ?? null, signal));
+  guardedIterator(ctx, (signal) => follow(ctx, id, ctx.resumeAfter ?? after ?? null, signal));
 
 builder.subscriptionFields((t) => ({
   runEvents: t.field({

@@ -51,6 +51,11 @@ export class Answer implements AnswerMeter {
     return this.#answers.maxBytes;
   }
 
+  /** The cost that the operation may have. */
+  get maxCost(): number {
+    return this.#answers.maxCost;
+  }
+
   /** Whether the answer is long enough to be serialized in pieces. */
   get isLarge(): boolean {
     return this.#reserved > 0;

@@ -1,11 +1,13 @@
 import { type MemoryHolder, SharedMemory } from '../../async/shared-memory.ts';
 import { ReadingPace } from './reading-pace.ts';
 
-/** The limits of answers, in bytes. */
+/** The limits of answers. */
 export interface AnswerLimits {
-  /** Of one answer as JSON. */
+  /** The cost of one operation: see docs/limits.md. */
+  cost: number;
+  /** Bytes of one answer as JSON. */
   bytes: number;
-  /** Of all answers of the process that are being made or have not been sent. */
+  /** Bytes of all answers of the process that are being made or have not been sent. */
   memoryBytes: number;
 }
 
@@ -23,11 +25,14 @@ interface Waiting {
 export class Answers {
   /** Bytes of one answer as JSON. */
   readonly maxBytes: number;
+  /** The cost of one operation. */
+  readonly maxCost: number;
   readonly pace: ReadingPace;
   readonly #memory: SharedMemory;
   readonly #waiting = new Set<Waiting>();
 
-  constructor({ bytes, memoryBytes }: AnswerLimits) {
+  constructor({ cost, bytes, memoryBytes }: AnswerLimits) {
+    this.maxCost = cost;
     this.maxBytes = bytes;
     this.pace = new ReadingPace(bytes);
     this.#memory = new SharedMemory(Math.max(memoryBytes, bytes), bytes);

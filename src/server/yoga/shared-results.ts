@@ -13,6 +13,7 @@ import type { Availability } from '../../db/availability.ts';
 import { isUnavailable } from '../../db/unavailable.ts';
 import type { FeedItem } from '../../domain/follow/follower.ts';
 import type { GraphContext } from '../../graphql/context.ts';
+import { requireCost } from '../../graphql/operation-cost.ts';
 import { serverLimits } from '../limits.ts';
 import { holderOf } from '../session/holder.ts';
 import { tooLarge } from './answer.ts';
@@ -60,12 +61,23 @@ export class SharedResults {
     this.#answers = answers;
   }
 
-  /** Subscribes as graphql-js does, with masked errors. Adds nothing else between a follower and its subscriber. */
-  readonly subscribe = async (args: ExecutionArgs): Promise<AsyncGenerator<ExecutionResult> | ExecutionResult> => {
+  /**
+   * Subscribes as graphql-js does, with masked errors. Adds nothing else between a follower and its subscriber, except for what
+   * `mark` adds to the result of each event, whose cursor it receives.
+   */
+  readonly subscribe = async (
+    args: ExecutionArgs,
+    mark: (result: ExecutionResult, cursor: string) => ExecutionResult = (result) => result,
+  ): Promise<AsyncGenerator<ExecutionResult> | ExecutionResult> => {
     const refusal = variablesError(args.variableValues);
     if (refusal) return { errors: [refusal] };
     const { length } = JSON.stringify(args.variableValues ?? {});
     if (length > serverLimits.subscriptionVariables) return { errors: [tooLong] };
+    try {
+      requireCost(args, this.#answers.maxCost);
+    } catch (error) {
+      return { errors: [error as GraphQLError] };
+    }
     const source = await createSourceEventStream(args);
     if (!(Symbol.asyncIterator in source)) return this.#masked(source);
     const operation = operationKey(args, this.#shapeOf(args.document));
@@ -79,7 +91,7 @@ export class SharedResults {
           if (done) return { done, value: undefined };
           const { result, bytes } = await this.#resultOf(args, value, operation);
           if (bytes > serverLimits.plainResponse) await memory.hold(bytes);
-          return { done: false, value: result };
+          return { done: false, value: mark(result, (value as FeedItem).cursor) };
         } catch (error) {
           throw this.#mask(error);
         }

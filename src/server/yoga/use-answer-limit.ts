@@ -2,6 +2,7 @@ import { type ExecutionArgs, type ExecutionResult, GraphQLError, getOperationAST
 import { isAsyncIterable, type Plugin } from 'graphql-yoga';
 import { iterator } from '../../async/iterator.ts';
 import type { GraphContext } from '../../graphql/context.ts';
+import { costOfResult, requireCost } from '../../graphql/operation-cost.ts';
 import { serverLimits } from '../limits.ts';
 import { requestError } from '../session/request-error.ts';
 import type { Answer } from './answer.ts';
@@ -15,8 +16,8 @@ interface Context {
 type Result = ExecutionResult | AsyncIterable<ExecutionResult>;
 
 /**
- * Limits the bytes of a query's or mutation's answer, and its errors, for all transports. `SharedResults` limits the events
- * of subscriptions.
+ * Limits the cost of a query or mutation, the bytes of its answer, and its errors, for all transports. `SharedResults` limits
+ * subscriptions.
  */
 export function useAnswerLimit(): Plugin {
   return {
@@ -42,6 +43,12 @@ async function limited(
     forget?.();
   };
   const weigh = () => weightOf(args);
+  let cost: number;
+  try {
+    cost = requireCost(args, answer.maxCost);
+  } catch (error) {
+    return { errors: [error as GraphQLError] };
+  }
   try {
     await answer.begin(args.contextValue as object, isMutation, { signal, access, weigh });
   } catch (error) {
@@ -52,10 +59,18 @@ async function limited(
   try {
     const result = await execute(args);
     isInParts = isAsyncIterable(result);
-    return isAsyncIterable(result) ? limitedParts(answer, result, end) : await answer.fit(withFewErrors(result));
+    if (isAsyncIterable(result)) return limitedParts(answer, result, end);
+    return withCost(await answer.fit(withFewErrors(result)), cost, answer.maxCost);
   } finally {
     if (!isInParts) end();
   }
+}
+
+/** Adds the cost of the operation, its limit, and the cost of what the response contains. Introspection has none. */
+function withCost(result: ExecutionResult, cost: number, limit: number): ExecutionResult {
+  if (cost === 0 || !result.data) return result;
+  const spent = costOfResult(result.data);
+  return { ...result, extensions: { ...result.extensions, cost: { cost, limit, spent } } };
 }
 
 /** The result that nobody receives. */

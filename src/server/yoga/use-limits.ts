@@ -1,7 +1,8 @@
 import { type DocumentNode, GraphQLError, type ParseOptions, parse, type Source } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import { operationLimits } from '../../graphql/limits.ts';
-import { maxAliases, tooComplexError } from '../../graphql/operation-cost.ts';
+import { maxAliases } from '../../graphql/max-aliases.ts';
+import { tooComplexError } from '../../graphql/operation-cost.ts';
 import { comparisonCost, isNestedDeeper, repeatsTooOften } from './document-size.ts';
 import { maxIntrospectionCost } from './introspection-cost.ts';
 import { invalid } from './use-error-codes.ts';
@@ -37,7 +38,7 @@ function parseTokens(source: string | Source, options: ParseOptions & { maxToken
 
 /**
  * Limits the length, nesting, repetition, aliases and introspection of a document, and the variables of queries and
- * mutations. The schema limits its depth and cost; `SharedResults` limits the variables of subscriptions.
+ * mutations. `useAnswerLimit` limits its depth and cost; `SharedResults` limits subscriptions.
  */
 export function useLimits(): Plugin {
   return {

@@ -1,6 +1,6 @@
 import { useDeferStream } from '@graphql-yoga/plugin-defer-stream';
 import { renderGraphiQL } from '@graphql-yoga/render-graphiql';
-import type { GraphQLSchema } from 'graphql';
+import type { ExecutionArgs, GraphQLSchema } from 'graphql';
 import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
 import { LRUCache } from 'lru-cache';
 import { type GraphContext, graphContext } from '../../graphql/context.ts';
@@ -9,6 +9,7 @@ import { serverLimits } from '../limits.ts';
 import type { Authenticator } from '../session/authenticator.ts';
 import { headerCredential } from '../session/request-credential.ts';
 import { requestError } from '../session/request-error.ts';
+import { resumeOf, withEventId } from './event-id.ts';
 import { graphiql } from './graphiql.ts';
 import type { SharedResults } from './shared-results.ts';
 import type { Transport } from './transport.ts';
@@ -49,9 +50,10 @@ const documentCache = <Value extends object>() =>
     sizeCalculation: (_value, text) => text.length + 1,
   });
 
-/** Shares the results of events between yoga's own event streams. */
+/** Shares the results of events between yoga's own event streams, where each event has the cursor as its id. */
 const useSharedResults = (results: SharedResults): Plugin => ({
-  onSubscribe: ({ setSubscribeFn }) => setSubscribeFn(results.subscribe as never),
+  onSubscribe: ({ setSubscribeFn }) =>
+    setSubscribeFn(((args: ExecutionArgs) => results.subscribe(args, withEventId)) as never),
 });
 
 /** Serves GraphQL over HTTP and SSE on /graphql, and executes the operations of all other transports. */
@@ -103,14 +105,15 @@ export function createGraphServer(options: {
     ],
     context: async ({ socket, session: opened, request, disconnected = neverAborted, credentialError }) => {
       if (socket) return socket;
-      if (opened) return graphContext(opened.context, opened, disconnected);
+      const resume = resumeOf(request);
+      if (opened) return { ...graphContext(opened.context, opened, disconnected), ...resume };
       if (credentialError) throw credentialError;
       const credential = headerCredential((name) => request.headers.get(name));
       if (credential.secret === null) return { isAnonymous: true } as GraphContext & Anonymous;
       const session = await authenticator.open(credential).catch((error) => {
         throw requestError(error);
       });
-      return graphContext(session.context, session, disconnected);
+      return { ...graphContext(session.context, session, disconnected), ...resume };
     },
   });
 }
