@@ -30,7 +30,7 @@ export const tooComplexError = (message: string) =>
   new GraphQLError(message, { extensions: { code: 'QUERY_TOO_COMPLEX' } });
 
 /** The cost of a value that is no object, such as a text; an object costs 1. */
-export const leafCost = 0.2;
+const leafCost = 0.2;
 /** The assumed length of a list of objects that is not a connection. */
 const assumedLength = 5;
 

@@ -15,7 +15,7 @@ export const MessageRole = builder.enumType('MessageRole', {
 });
 
 /** A part of the content of a message in an input. */
-export const MessageContentInput = builder.inputType('MessageContentInput', {
+const MessageContentInput = builder.inputType('MessageContentInput', {
   description: 'One part of the content of a message: exactly one of the fields.',
   isOneOf: true,
   fields: (t) => ({
