@@ -53,6 +53,8 @@ export const serverLimits = {
   keyBytesPerSecond: 64_000_000,
   /** Bytes of large responses that one end user gets in a second, on average. */
   userBytesPerSecond: 2_000_000,
+  /** Bytes that a unit of cost in a response counts as, if the response has fewer bytes. */
+  costBytes: 200,
   /** Queries and mutations of one API key that are carried out at once. */
   keyOperations: 1000,
   /** Queries and mutations of one end user that are carried out at once. */

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { Answer } from '../../src/server/yoga/answer.ts';
 import { Answers } from '../../src/server/yoga/answers.ts';
 
@@ -60,3 +60,30 @@ test('an answer without room is refused, and further texts of it are not counted
   const result = await second.fit({ data: {} });
   expect(result).toMatchObject({ errors: [{ extensions: { code: 'RATE_LIMITED' } }] });
 });
+
+test('an answer of many small rows counts for the pace of its client with what it costs, not with its bytes', async () => {
+  vi.useFakeTimers();
+  try {
+    const answers = new Answers({ cost: 100_000, bytes: 1_000_000, memoryBytes: 10_000_000 });
+    const user = { actor: { kind: 'USER', userId: 'a' }, workspaceId: 'ws' } as never;
+    const credential = { signal: new AbortController().signal, weigh: () => 0, access: neverRevoked } as never;
+    const first = new Answer(answers);
+    await first.begin(user, false, credential);
+    first.charge(50_000);
+    first.end();
+    const next = new Answer(answers);
+    let hasBegun = false;
+    const begun = next.begin(user, false, credential).then(() => {
+      hasBegun = true;
+    });
+    await vi.advanceTimersByTimeAsync(3000);
+    expect(hasBegun).toBe(false);
+    await vi.advanceTimersByTimeAsync(3000);
+    expect(hasBegun).toBe(true);
+    await begun;
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+const neverRevoked = { watch: () => ({ revoked: new AbortController().signal, release: () => {} }) };

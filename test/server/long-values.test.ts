@@ -14,10 +14,14 @@ const thread = id('thread', 'i % 20');
 async function copyRow(table: string, count: number, columns: Record<string, string>, texts: string[] = []) {
   const { database } = app.app.services;
   const changes = Object.entries(columns).map(([name, value]) => `'${name}', ${value}`);
+  const stored = await database.$queryRaw<Array<{ name: string }>>`
+    SELECT column_name AS "name" FROM information_schema.columns WHERE table_name = ${table} AND is_generated = 'NEVER'`;
+  const names = stored.map(({ name }) => `"${name}"`).join(', ');
   await database.$executeRawUnsafe(`
-    INSERT INTO "${table}"
-    SELECT (jsonb_populate_record(NULL::"${table}", to_jsonb(t) || jsonb_build_object(${changes.join(', ')}))).*
-    FROM (SELECT * FROM "${table}" ORDER BY "id" LIMIT 1) t, generate_series(0, ${count - 1}) i`);
+    INSERT INTO "${table}" (${names}) SELECT ${names} FROM (
+      SELECT (jsonb_populate_record(NULL::"${table}", to_jsonb(t) || jsonb_build_object(${changes.join(', ')}))).*
+      FROM (SELECT * FROM "${table}" ORDER BY "id" LIMIT 1) t, generate_series(0, ${count - 1}) i
+    ) copies`);
   const long = texts.map((name) => `"${name}" = repeat('.', 100000)`).join(', ');
   if (long !== '') await database.$executeRawUnsafe(`UPDATE "${table}" SET ${long} WHERE "id" LIKE '%\\_0000000%'`);
 }

@@ -36,6 +36,8 @@ export class Answer implements AnswerMeter {
   #length = 0;
   /** The bytes of the parts that have been returned. */
   #bytes = 0;
+  /** What the making of the answer cost, in bytes. */
+  #worth = 0;
   #reserved = 0;
   #failure: GraphQLError | null = null;
   #isInTheMaking = false;
@@ -114,6 +116,11 @@ export class Answer implements AnswerMeter {
     }
   }
 
+  /** Counts what the answer contains (`costOfResult`) for the pace of the client: many small rows take longer than a long text. */
+  charge(cost: number): void {
+    this.#worth = cost * serverLimits.costBytes;
+  }
+
   /** Returns the memory: the answer has been sent, or its client is gone. While the answer is being made, its end does. */
   release(): void {
     this.#isReleased = true;
@@ -133,7 +140,7 @@ export class Answer implements AnswerMeter {
   /** The bytes that count for the pace of the client. What a failed answer was to contain is unknown. */
   get #paidBytes(): number {
     if (this.#failure) return this.#answers.maxBytes;
-    const bytes = Math.max(this.#length, this.#bytes);
+    const bytes = Math.max(this.#length, this.#bytes, this.#worth);
     return bytes > serverLimits.plainResponse ? bytes : 0;
   }
 

@@ -60,16 +60,18 @@ async function limited(
     const result = await execute(args);
     isInParts = isAsyncIterable(result);
     if (isAsyncIterable(result)) return limitedParts(answer, result, end);
-    return withCost(await answer.fit(withFewErrors(result)), cost, answer.maxCost);
+    return withCost(await answer.fit(withFewErrors(result)), cost, answer);
   } finally {
     if (!isInParts) end();
   }
 }
 
 /** Adds the cost of the operation, its limit, and the cost of what the response contains. Introspection has none. */
-function withCost(result: ExecutionResult, cost: number, limit: number): ExecutionResult {
+function withCost(result: ExecutionResult, cost: number, answer: Answer): ExecutionResult {
   if (cost === 0 || !result.data) return result;
+  const { maxCost: limit } = answer;
   const spent = costOfResult(result.data);
+  answer.charge(spent);
   return { ...result, extensions: { ...result.extensions, cost: { cost, limit, spent } } };
 }
 
