@@ -51,6 +51,7 @@ const serverBase = [
   'server/cors',
   'server/limits',
   'server/json-values',
+  'server/trusted-proxies',
   'domain',
   'graphql/context',
   'db/availability',

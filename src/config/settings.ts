@@ -2,6 +2,7 @@ import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { vendors } from '../providers/vendors.ts';
 import * as kind from './kind.ts';
+import { proxies } from './proxies.ts';
 import { type Computed, computed, optional, required, setting, unset } from './setting.ts';
 
 const { bytes, seconds, whole } = kind;
@@ -22,6 +23,7 @@ const server = {
   host: setting('HOST', kind.host, '127.0.0.1', 'Address to listen on.'),
   port: setting('PORT', whole(0, 65_535), 4000, 'TCP port; 0 selects a free one.'),
   publicUrl: setting('PUBLIC_URL', kind.originUrl, unset('`HOST`:`PORT`'), 'URL of the server in links to files.'),
+  trustProxy: setting('TRUST_PROXY', proxies, unset('none'), 'Proxies in front, see [proxies.md](proxies.md).'),
   role: setting('ROLE', kind.oneOf('all', 'api', 'worker'), 'all', 'Serve clients, execute runs, or both.'),
   workerConcurrency: setting(
     'WORKER_CONCURRENCY',

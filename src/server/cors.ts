@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import cors from 'cors';
+import type { TrustedProxies } from './trusted-proxies.ts';
 
 /** The request headers that pages of allowed origins can set. */
 const allowedHeaders = [
@@ -19,18 +20,23 @@ const maxAge = 600;
 export class Cors {
   readonly #allowed: '*' | readonly string[];
   readonly #cors: ReturnType<typeof cors>;
+  readonly #proxies: TrustedProxies;
+  readonly #publicUrl: string | null;
 
-  constructor(allowed: '*' | readonly string[]) {
+  constructor(allowed: '*' | readonly string[], proxies: TrustedProxies, publicUrl: string | null) {
     this.#allowed = allowed;
+    this.#proxies = proxies;
+    this.#publicUrl = publicUrl;
     const origin = allowed === '*' ? '*' : [...allowed];
     this.#cors = cors({ origin, methods: ['GET', 'POST', 'PUT', 'DELETE'], allowedHeaders, maxAge });
   }
 
   /** Whether a request comes from the server's own origin, an allowed one, or a client that is no browser. */
-  allows({ headers }: IncomingMessage): boolean {
-    const { origin, host } = headers;
+  allows(request: IncomingMessage): boolean {
+    const { origin, host } = request.headers;
     if (origin === undefined || this.#allowed === '*') return true;
-    return origin.replace(/^https?:\/\//, '') === host || this.#allowed.includes(origin.toLowerCase());
+    const own = [hostOf(this.#proxies.originOf(request)) ?? host, hostOf(this.#publicUrl)];
+    return own.includes(origin.replace(/^https?:\/\//, '')) || this.#allowed.includes(origin.toLowerCase());
   }
 
   /** Sets the CORS headers of a response. Returns true if the request was a preflight, which has then been served. */
@@ -42,6 +48,8 @@ export class Cors {
     });
   }
 }
+
+const hostOf = (url: string | null) => (url === null ? null : new URL(url).host);
 
 /** Content types that any page can send without a preflight. */
 const simpleTypes = ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data'];

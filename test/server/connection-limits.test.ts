@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { countedAddress } from '../../src/server/http/connections.ts';
+import { countedAddress } from '../../src/server/http/address-counts.ts';
 import { serverLimits } from '../../src/server/limits.ts';
 import { startTestApp } from '../support/app.ts';
 import { ServerProcess } from '../support/process.ts';

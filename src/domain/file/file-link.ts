@@ -5,18 +5,30 @@ import type { Vault } from '../../secret/vault.ts';
 export class FileLinks {
   readonly #vault: Vault;
   readonly #validMs: number;
+  readonly #isConfigured: boolean;
   #base: string;
 
   /** `base`: the URL of the server without a path; '' until `reachedAt`. `validMs`: the least time that a link is valid. */
   constructor(vault: Vault, base: string, validMs: number) {
     this.#vault = vault;
     this.#base = base;
+    this.#isConfigured = base !== '';
     this.#validMs = validMs;
+  }
+
+  /** The URL of the server in the links. */
+  get base(): string {
+    return this.#base;
   }
 
   /** Sets the URL of the server if none is configured: its port is known only when it listens. */
   reachedAt(base: string): void {
     this.#base ||= base;
+  }
+
+  /** The same links for a client that reaches the server at `base`, unless a URL is configured; null: at the server's own. */
+  at(base: string | null): FileLinks {
+    return this.#isConfigured || base === null ? this : new FileLinks(this.#vault, base, this.#validMs);
   }
 
   /**

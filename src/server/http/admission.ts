@@ -7,8 +7,9 @@ import { holderOf } from '../session/holder.ts';
 import { requestCredential } from '../session/request-credential.ts';
 import { requestError } from '../session/request-error.ts';
 import type { Session } from '../session/session.ts';
+import type { TrustedProxies } from '../trusted-proxies.ts';
 import type { Transport } from '../yoga/transport.ts';
-import { countedAddress } from './connections.ts';
+import { countedAddress } from './address-counts.ts';
 
 /** What the credential of a request allows before its body is read. */
 export interface Admission {
@@ -40,8 +41,12 @@ export async function admit(
 export const refusalOf = ({ refusal }: Admission): unknown => refusal ?? noCredential();
 
 /** What yoga needs to know about the credential of a request, and when it may validate its document. */
-export function admitted({ session, refusal }: Admission, turns: FairTurns, { socket }: IncomingMessage): Transport {
-  const stranger = () => `stranger ${countedAddress(socket.remoteAddress ?? '')}`;
+export function admitted(
+  { session, refusal }: Admission,
+  request: IncomingMessage,
+  { turns, proxies }: { turns: FairTurns; proxies: TrustedProxies },
+): Transport {
+  const stranger = () => `stranger ${countedAddress(proxies.addressOf(request))}`;
   return {
     session,
     credentialError: refusal === null ? undefined : requestError(refusal),

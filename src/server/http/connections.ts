@@ -1,8 +1,10 @@
+import type { EventEmitter } from 'node:events';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import ipaddr from 'ipaddr.js';
 import type { Logger } from '../../log.ts';
 import { serverLimits } from '../limits.ts';
+import type { TrustedProxies } from '../trusted-proxies.ts';
+import { AddressCounts } from './address-counts.ts';
 
 /** The connections that may be open at a time. */
 export interface ConnectionLimits {
@@ -11,50 +13,63 @@ export interface ConnectionLimits {
   perAddress: number;
 }
 
-/** The least time between two log entries about refused connections, in milliseconds. */
+/** The least time between two log entries about refused clients, in milliseconds. */
 const logEveryMs = 60_000;
 
 /**
- * The address that connections are counted by: of IPv6 the first 64 bits, because a client usually has all addresses below
- * them.
+ * Bounds the open connections, and what each client has open. Behind a trusted proxy, the connections are the proxy's own:
+ * there the requests and sockets under way count for the address of their client.
  */
-export function countedAddress(remote: string): string {
-  if (!ipaddr.isValid(remote)) return remote;
-  const address = ipaddr.process(remote);
-  return address instanceof ipaddr.IPv6 ? address.parts.slice(0, 4).join(':') : address.toString();
-}
+export class Connections {
+  readonly #limits: ConnectionLimits;
+  readonly #proxies: TrustedProxies;
+  readonly #log: Logger;
+  readonly #direct: AddressCounts;
+  readonly #proxied: AddressCounts;
+  #total = 0;
+  #loggedAt = Number.NEGATIVE_INFINITY;
 
-/** Closes connections beyond the limits as soon as they are accepted, before anything is read from them. */
-export function boundConnections(server: Server, { all, perAddress }: ConnectionLimits, log: Logger): void {
-  let loggedAt = Number.NEGATIVE_INFINITY;
-  const refused = (reason: string) => {
-    if (performance.now() - loggedAt < logEveryMs) return;
-    loggedAt = performance.now();
-    log.warn({ all, perAddress }, reason);
-  };
-  let total = 0;
-  const open = new Map<string, number>();
-  server.on('connection', (socket: Socket) => {
-    const address = countedAddress(socket.remoteAddress ?? '');
-    const count = (open.get(address) ?? 0) + 1;
-    const isAddressFull = perAddress > 0 && count > perAddress;
-    if (isAddressFull || total >= all) {
-      const name = isAddressFull ? 'MAX_CONNECTIONS_PER_ADDRESS' : 'MAX_CONNECTIONS';
-      refused(`${name} is reached: connections are refused`);
-      socket.destroy();
-      return;
-    }
-    total += 1;
-    open.set(address, count);
-    // Each request on the connection listens to its end.
-    socket.setMaxListeners(10 + 3 * serverLimits.pipelinedRequests);
-    socket.once('close', () => {
-      total -= 1;
-      const left = (open.get(address) ?? 1) - 1;
-      if (left > 0) open.set(address, left);
-      else open.delete(address);
+  constructor(limits: ConnectionLimits, proxies: TrustedProxies, log: Logger) {
+    this.#limits = limits;
+    this.#proxies = proxies;
+    this.#log = log;
+    this.#direct = new AddressCounts(limits.perAddress);
+    this.#proxied = new AddressCounts(limits.perAddress);
+  }
+
+  /** Closes connections of a server beyond the limits as soon as they are accepted, before anything is read from them. */
+  bound(server: Server): void {
+    server.on('connection', (socket: Socket) => {
+      if (!this.#admits(socket)) return void socket.destroy();
+      // Each request on the connection listens to its end.
+      socket.setMaxListeners(10 + 3 * serverLimits.pipelinedRequests);
+      this.#total += 1;
+      socket.once('close', () => {
+        this.#total -= 1;
+      });
     });
-  });
+  }
+
+  #admits(socket: Socket): boolean {
+    if (this.#total >= this.#limits.all) return this.#refuse('MAX_CONNECTIONS is reached: connections are refused');
+    if (this.#proxies.isProxy(socket) || this.#direct.add(socket.remoteAddress ?? '', socket)) return true;
+    return this.#refuse('MAX_CONNECTIONS_PER_ADDRESS is reached: connections are refused');
+  }
+
+  /** Whether a request may be served, which is under way until `end` closes: its client has not too many behind proxies. */
+  accepts(request: IncomingMessage, end: EventEmitter): boolean {
+    if (!this.#proxies.isProxy(request.socket)) return true;
+    if (this.#proxied.add(this.#proxies.addressOf(request), end)) return true;
+    return this.#refuse('MAX_CONNECTIONS_PER_ADDRESS is reached behind a proxy: requests are refused');
+  }
+
+  #refuse(reason: string): false {
+    if (performance.now() - this.#loggedAt >= logEveryMs) {
+      this.#loggedAt = performance.now();
+      this.#log.warn(this.#limits, reason);
+    }
+    return false;
+  }
 }
 
 const waiting = new WeakMap<Socket, number>();

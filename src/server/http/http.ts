@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { isUnavailable } from '../../db/unavailable.ts';
-import { UnavailableError } from '../../domain/error.ts';
+import { RateLimitedError, UnavailableError } from '../../domain/error.ts';
 import { type Cors, couldBeForged, isPageView } from '../cors.ts';
 import { serverLimits } from '../limits.ts';
 import { onceClosed, watchResponse } from '../live/liveness.ts';
@@ -11,15 +11,15 @@ import type { Answers } from '../yoga/answers.ts';
 import type { Transport } from '../yoga/transport.ts';
 import { maskError } from '../yoga/use-error-codes.ts';
 import { admit, admitted } from './admission.ts';
-import { acceptPipelined, boundConnections, type ConnectionLimits } from './connections.ts';
+import { acceptPipelined, type Connections } from './connections.ts';
 import { serveFile } from './file-route.ts';
-import { sendJson } from './json-response.ts';
+import { sendEarly, sendJson } from './json-response.ts';
 import { pageHeaders } from './page-headers.ts';
 import { type PostOptions, servePost } from './post-route.ts';
 
 export interface HttpOptions extends PostOptions {
   answers: Answers;
-  connections: ConnectionLimits;
+  connections: Connections;
   /** Throws the reason while the server cannot serve requests. */
   isReady: () => Promise<void>;
   origins: Cors;
@@ -44,7 +44,7 @@ export function createHttpServer(given: HttpOptions): Server {
       else response.destroy();
     });
   });
-  boundConnections(server, connections, log);
+  connections.bound(server);
   return server;
 }
 
@@ -52,6 +52,7 @@ export function createHttpServer(given: HttpOptions): Server {
 const shouldUpgradeCallback = ({ headers }: IncomingMessage) => headers.upgrade?.toLowerCase() === 'websocket';
 
 async function route(request: IncomingMessage, response: ServerResponse, options: HttpOptions): Promise<void> {
+  if (!options.connections.accepts(request, response)) return refuseClient(request, response, options);
   const path = (request.url ?? '/').split('?', 1)[0];
   if (path === '/graphql') return serveGraph(request, response, options);
   if (path?.startsWith('/files/')) {
@@ -67,6 +68,13 @@ async function route(request: IncomingMessage, response: ServerResponse, options
     return;
   }
   sendJson(response, 404, { error: 'Not found. The GraphQL endpoint is /graphql.' });
+}
+
+/** Refuses a request of a client behind a proxy that has too many under way. */
+function refuseClient(request: IncomingMessage, response: ServerResponse, options: HttpOptions): Promise<void> {
+  const error = new RateLimitedError('Too many requests of this address are under way. Retry when some have ended.');
+  const { lingerMs } = options.services.timing.request;
+  return sendEarly(request, response, { ...errorResponse(error, maskError(options.log)), lingerMs });
 }
 
 /** The same work, but calls during a run share its result. */
@@ -114,7 +122,8 @@ async function serveGraph(request: IncomingMessage, response: ServerResponse, op
     if (!response.writableFinished) disconnected.abort();
     answer.release();
   });
-  const transport: Transport = { disconnected: disconnected.signal, answer };
+  const origin = options.proxies.originOf(request);
+  const transport: Transport = { disconnected: disconnected.signal, answer, origin };
   if (request.headers.accept?.includes('text/event-stream')) {
     // Proxies must not buffer events.
     response.setHeader('x-accel-buffering', 'no');
@@ -124,5 +133,5 @@ async function serveGraph(request: IncomingMessage, response: ServerResponse, op
   watchResponse(response, options.liveness);
   if (options.eventStreams.handles(request)) return options.eventStreams.serve(request, response, null);
   const admission = await admit(request, options.authenticator, options.maxBodyBytes);
-  await options.yoga(request, response, { ...transport, ...admitted(admission, options.turns, request) });
+  await options.yoga(request, response, { ...transport, ...admitted(admission, request, options) });
 }

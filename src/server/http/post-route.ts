@@ -6,6 +6,7 @@ import type { EventStreams } from '../live/event-stream.ts';
 import { type LivenessLimits, watchResponse } from '../live/liveness.ts';
 import { anonymousHolder, holderOf } from '../session/holder.ts';
 import { errorResponse } from '../session/request-error.ts';
+import type { TrustedProxies } from '../trusted-proxies.ts';
 import type { Transport } from '../yoga/transport.ts';
 import { maskError } from '../yoga/use-error-codes.ts';
 import { type Admission, admit, admitted, refusalOf } from './admission.ts';
@@ -18,6 +19,7 @@ import { serveUpload, type UploadRouteOptions } from './upload-route.ts';
 
 export interface PostOptions extends UploadRouteOptions {
   turns: FairTurns;
+  proxies: TrustedProxies;
   eventStreams: EventStreams;
   liveness: LivenessLimits;
   /** Shared by all bodies of requests. */
@@ -37,7 +39,7 @@ export async function servePost(
   const admission = await admit(request, options.authenticator, options.maxBodyBytes);
   // A credential can end while the body arrives: yoga then authenticates it again.
   const session = request.complete ? admission.session : null;
-  Object.assign(transport, { ...admitted(admission, options.turns, request), session });
+  Object.assign(transport, { ...admitted(admission, request, options), session });
   if (isMultipart(request)) {
     if (!admission.session) return refuse(request, response, admission, options);
     watchResponse(response, options.liveness);

@@ -1,3 +1,4 @@
+import type { EventEmitter } from 'node:events';
 import type { IncomingMessage, Server } from 'node:http';
 import { WebSocketServer } from 'ws';
 import type { SharedMemory } from '../../async/shared-memory.ts';
@@ -9,6 +10,8 @@ import type { LivenessLimits } from './liveness.ts';
 
 export interface AcceptOptions {
   origins: Cors;
+  /** Whether the client of a request may open a socket, which is open until `socket` closes. */
+  accepts(request: IncomingMessage, socket: EventEmitter): boolean;
   /** Bytes of one message of a client. */
   maxPayloadBytes: number;
   /** Shared by all messages that are being received. */
@@ -35,6 +38,7 @@ export function acceptSockets(server: Server, options: AcceptOptions) {
     const [path] = (request.url ?? '/').split('?', 1);
     if (path !== '/graphql') return refuse('404 Not Found');
     if (!origins.allows(request)) return refuse('403 Forbidden');
+    if (!options.accepts(request, socket)) return refuse('429 Too Many Requests');
     sockets.handleUpgrade(request, socket, head, (webSocket) => sockets.emit('connection', webSocket, request));
   });
   return sockets;

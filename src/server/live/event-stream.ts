@@ -11,6 +11,7 @@ import { holderOf } from '../session/holder.ts';
 import { requestCredential } from '../session/request-credential.ts';
 import { errorResponse, requestError } from '../session/request-error.ts';
 import type { Session } from '../session/session.ts';
+import type { TrustedProxies } from '../trusted-proxies.ts';
 import { Answer } from '../yoga/answer.ts';
 import type { Answers } from '../yoga/answers.ts';
 import { executors, isSubscription, type OperationParams, sessionOperation } from '../yoga/execute-operation.ts';
@@ -44,6 +45,7 @@ export class EventStreams {
   readonly #yoga: Yoga;
   readonly #turns: FairTurns;
   readonly #authenticator: Authenticator;
+  readonly #proxies: TrustedProxies;
   readonly #answers: Answers;
   readonly #timing: Timing['socket'];
   readonly #mask: (error: unknown) => Error;
@@ -57,6 +59,7 @@ export class EventStreams {
     yoga: Yoga;
     turns: FairTurns;
     authenticator: Authenticator;
+    proxies: TrustedProxies;
     results: SharedResults;
     answers: Answers;
     log: Logger;
@@ -66,6 +69,7 @@ export class EventStreams {
     this.#yoga = options.yoga;
     this.#turns = options.turns;
     this.#authenticator = options.authenticator;
+    this.#proxies = options.proxies;
     this.#answers = options.answers;
     this.#timing = options.timing;
     this.#mask = maskError(log);
@@ -175,8 +179,9 @@ export class EventStreams {
       const stream = this.#streamOf(request);
       const disconnected = stream?.closed.signal ?? AbortSignal.abort();
       const answer = new Answer(this.#answers);
+      const origin = this.#proxies.originOf(request.raw.request);
       await this.#turns.of(holderOf(session.context).name).queue();
-      const args = await sessionOperation(this.#yoga, session, { disconnected, answer }, params);
+      const args = await sessionOperation(this.#yoga, session, { disconnected, answer, origin }, params);
       if (!('document' in args)) return errorResult(args);
       if (!isSubscription(args)) stream?.expectResult(request, answer);
       return args as ExecutionArgs & OperationArgs<Context>;

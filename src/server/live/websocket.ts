@@ -11,6 +11,7 @@ import type { Authenticator } from '../session/authenticator.ts';
 import { holderOf } from '../session/holder.ts';
 import { paramsCredential } from '../session/request-credential.ts';
 import { requestError } from '../session/request-error.ts';
+import type { TrustedProxies } from '../trusted-proxies.ts';
 import { Answer } from '../yoga/answer.ts';
 import type { Answers } from '../yoga/answers.ts';
 import { executors, sessionOperation } from '../yoga/execute-operation.ts';
@@ -26,6 +27,7 @@ interface WebSocketOptions extends AcceptOptions {
   yoga: Yoga;
   turns: FairTurns;
   authenticator: Authenticator;
+  proxies: TrustedProxies;
   results: SharedResults;
   answers: Answers;
   log: Logger;
@@ -109,7 +111,13 @@ function dropUnused(payload: object): void {
   }
 }
 
-function operationHandler({ yoga, turns, answers, log }: WebSocketOptions): NonNullable<Handlers['onSubscribe']> {
+function operationHandler({
+  yoga,
+  turns,
+  proxies,
+  answers,
+  log,
+}: WebSocketOptions): NonNullable<Handlers['onSubscribe']> {
   const mask = maskError(log);
   return async ({ extra }, id, payload) => {
     const socket = socketOf(extra);
@@ -126,7 +134,8 @@ function operationHandler({ yoga, turns, answers, log }: WebSocketOptions): NonN
       const opened = await session.forOperation(credential);
       const turn = turns.of(holderOf(opened.context).name).wait();
       if (turn) await socket.pauseUntil(turn);
-      const args = await sessionOperation(yoga, opened, { disconnected: session.closed, answer }, payload);
+      const about = { disconnected: session.closed, answer, origin: proxies.originOf(extra.request) };
+      const args = await sessionOperation(yoga, opened, about, payload);
       if ('document' in args) operations.expectResult(payload, args);
       else operations.end(payload);
       return args;

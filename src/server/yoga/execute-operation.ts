@@ -6,9 +6,10 @@ import {
   getOperationAST,
   type OperationTypeNode,
 } from 'graphql';
-import { type GraphContext, graphContext } from '../../graphql/context.ts';
+import type { GraphContext } from '../../graphql/context.ts';
 import type { Session } from '../session/session.ts';
 import type { Answer } from './answer.ts';
+import { operationContext } from './operation-context.ts';
 import type { SharedResults } from './shared-results.ts';
 import type { Transport } from './transport.ts';
 import type { Anonymous } from './use-authentication.ts';
@@ -68,16 +69,16 @@ export function prepareOperation(
 /**
  * The arguments to execute an operation of a session with, for a server with the functions of `executors`; or the errors
  * that refuse it. `disconnected` aborts when the client disconnects; the caller releases `answer` when it has sent the
- * result. Throws as `prepareOperation` does, and the signal's reason for a client that has disconnected.
+ * result; `origin`: see `operationContext`. Throws as `prepareOperation` does, and the signal's reason for a client that has disconnected.
  */
 export async function sessionOperation(
   yoga: Yoga,
   session: Session,
-  { disconnected, answer }: { disconnected: AbortSignal; answer: Answer },
+  { disconnected, answer, origin }: { disconnected: AbortSignal; answer: Answer; origin: string | null },
   params: OperationParams,
 ): Promise<ExecutionArgs | readonly GraphQLError[]> {
   disconnected.throwIfAborted();
-  const socket = graphContext(session.context, session, disconnected);
+  const socket = operationContext(session, origin, disconnected);
   const prepared = prepareOperation(yoga, { socket, answer }, params);
   if ('errors' in prepared) return prepared.errors;
   // The plugins behind `execute` are bound to this operation, so it travels with the arguments.

@@ -180,16 +180,19 @@ class EventMemory {
   }
 }
 
-/** Everything besides the event that its result depends on: the operation, the values of its variables and the actor. */
+/**
+ * Everything besides the event that its result depends on: the operation, the values of its variables, the actor, and the URL
+ * in links to files.
+ */
 function operationKey(
   { operationName, variableValues, contextValue }: ExecutionArgs,
   { name, variables }: Shape,
 ): string {
-  const { workspaceId, actor } = contextValue as GraphContext;
+  const { workspaceId, actor, fileLinks } = contextValue as GraphContext;
   const given = variableValues ?? {};
   // An absent variable has its default; null is a value.
   const values = variables.map((name) => (Object.hasOwn(given, name) ? [given[name]] : []));
-  return JSON.stringify([name, operationName, values, workspaceId, actor]);
+  return JSON.stringify([name, operationName, values, workspaceId, actor, fileLinks.base]);
 }
 
 /** The variables that a document uses, except in the arguments of the subscription's root field. */

@@ -14,6 +14,8 @@ export interface ParsedOperation {
 export interface Transport {
   /** The context of an operation of an authenticated socket or event stream. */
   socket?: GraphContext;
+  /** The origin at which the client reaches the server; null: the server's own address. */
+  origin?: string | null;
   /** Aborts when the client of an HTTP request disconnects. */
   disconnected?: AbortSignal;
   /** The memory of the answer. The transport releases it when it has sent the answer. */

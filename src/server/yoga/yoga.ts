@@ -3,7 +3,7 @@ import { renderGraphiQL } from '@graphql-yoga/render-graphiql';
 import type { ExecutionArgs, GraphQLSchema } from 'graphql';
 import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
 import { LRUCache } from 'lru-cache';
-import { type GraphContext, graphContext } from '../../graphql/context.ts';
+import type { GraphContext } from '../../graphql/context.ts';
 import type { Logger } from '../../log.ts';
 import { serverLimits } from '../limits.ts';
 import type { Authenticator } from '../session/authenticator.ts';
@@ -11,6 +11,7 @@ import { headerCredential } from '../session/request-credential.ts';
 import { requestError } from '../session/request-error.ts';
 import { resumeOf, withEventId } from './event-id.ts';
 import { graphiql } from './graphiql.ts';
+import { operationContext } from './operation-context.ts';
 import type { SharedResults } from './shared-results.ts';
 import type { Transport } from './transport.ts';
 import { useAnswerLimit } from './use-answer-limit.ts';
@@ -103,17 +104,18 @@ export function createGraphServer(options: {
       useAuthentication() as Plugin,
       useFullDisk(options.isFull),
     ],
-    context: async ({ socket, session: opened, request, disconnected = neverAborted, credentialError }) => {
+    context: async ({ socket, session: opened, request, ...transport }) => {
       if (socket) return socket;
+      const { origin = null, disconnected = neverAborted, credentialError } = transport;
       const resume = resumeOf(request);
-      if (opened) return { ...graphContext(opened.context, opened, disconnected), ...resume };
+      if (opened) return { ...operationContext(opened, origin, disconnected), ...resume };
       if (credentialError) throw credentialError;
       const credential = headerCredential((name) => request.headers.get(name));
       if (credential.secret === null) return { isAnonymous: true } as GraphContext & Anonymous;
       const session = await authenticator.open(credential).catch((error) => {
         throw requestError(error);
       });
-      return { ...graphContext(session.context, session, disconnected), ...resume };
+      return { ...operationContext(session, origin, disconnected), ...resume };
     },
   });
 }
