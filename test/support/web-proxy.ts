@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { connect } from 'node:tls';
 
 const canStart = (program: string, ...args: string[]) => spawnSync(program, args).status === 0;
 
@@ -96,7 +97,7 @@ export class WebProxy implements AsyncDisposable {
 
   #path = (name: string) => join(this.#folder, name);
 
-  /** Starts the program; resolves when it accepts connections. */
+  /** Starts the program; resolves when it serves clients. */
   async #run(program: string, args: string[]): Promise<void> {
     const home = this.#path('home');
     const env = { PATH: process.env.PATH, HOME: home, XDG_DATA_HOME: home, XDG_CONFIG_HOME: home };
@@ -107,17 +108,21 @@ export class WebProxy implements AsyncDisposable {
         this.#output += chunk;
       });
     }
-    while (!(await this.#isListening())) {
+    while (!(await this.#isReady())) {
       if (child.exitCode !== null) throw new Error(`${program} ended: ${this.#output}`);
       await delay(50);
     }
   }
 
-  #isListening(): Promise<boolean> {
+  /** Whether it has its certificate, which Caddy makes after it has begun to listen. */
+  #isReady(): Promise<boolean> {
     return new Promise((resolve) => {
-      const socket = connect(this.#port, '127.0.0.1');
-      socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
-      socket.once('connect', () => socket.destroy());
+      const about = { host: '127.0.0.1', port: this.#port, servername: 'localhost', rejectUnauthorized: false };
+      const socket = connect(about, () => {
+        resolve(true);
+        socket.destroy();
+      });
+      socket.once('error', () => resolve(false));
     });
   }
 
