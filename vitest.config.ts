@@ -18,7 +18,8 @@ const databaseTests = [
 ];
 
 /** What starts child processes, browsers or interpreters, or runs for tens of seconds: left out of `npm run test:fast`. */
-const slow = /support\/(process|browser|redis|everything|web-proxy)\.ts|Interpreter|codeInterpreter|node:child_process|lossy-bus/;
+const slow =
+  /support\/(process|browser|redis|everything|web-proxy)\.ts|Interpreter|codeInterpreter|node:child_process|lossy-bus/;
 const slowTests = () =>
   readdirSync('test', { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.test.ts') && slow.test(readFileSync(`test/${name}`, 'utf8')))
