@@ -127,7 +127,7 @@ const rooms: Record<string, readonly string[]> = {
       'offload/offload-error',
       'providers/model-catalog',
     ],
-    ...['providers/model-error', 'providers/response-meter', 'queue/queue', 'tools/tool'],
+    ...['providers/extra-parameters', 'providers/model-error', 'providers/response-meter', 'queue/queue', 'tools/tool'],
   ],
 
   // The graph.
@@ -139,7 +139,14 @@ const rooms: Record<string, readonly string[]> = {
   // HTTP, WebSocket and server-sent events.
   server: [],
   'server/session': [...serverBase, 'graphql/schema/error', 'config/config'],
-  'server/yoga': [...serverBase, 'server/session', 'graphql/limits', 'graphql/operation-cost', 'graphql/schema/error'],
+  'server/yoga': [
+    ...serverBase,
+    'server/session',
+    'graphql/limits',
+    'graphql/max-aliases',
+    'graphql/operation-cost',
+    'graphql/schema/error',
+  ],
   'server/live': [...serverBase, 'server/session', 'server/yoga'],
   'server/http': [
     ...[...serverBase, 'server/session', 'server/yoga', 'server/live'],

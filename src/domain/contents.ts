@@ -26,10 +26,10 @@ export type ContentTable = keyof Rows;
  * are read without them.
  */
 export const noContents = {
-  Assistant: { instructions: null, tools: [], responseFormat: null },
+  Assistant: { instructions: null, tools: [], responseFormat: null, providerOptions: null },
   Message: { text: '', parts: null, annotations: null },
   Plugin: { document: null, operations: [] },
-  Run: { instructions: null, tools: [], toolChoice: null, responseFormat: null },
+  Run: { instructions: null, tools: [], toolChoice: null, responseFormat: null, providerOptions: null },
   Step: { reasoning: '' },
   ToolCall: { arguments: '', output: null },
 } as const satisfies { [Table in ContentTable]: Partial<Rows[Table]> };

@@ -121,6 +121,14 @@ export const runLimits = {
   temperature: 2,
   /** The highest nucleus sampling probability. */
   topP: 1,
+  /** The highest number of most probable tokens that sampling considers. */
+  topK: 100_000,
+  /** Stop sequences. */
+  stops: 16,
+  /** Characters in a stop sequence. */
+  stop: 500,
+  /** Characters in the options for a provider, as JSON. */
+  providerOptions: 16_000,
   /** Characters in the name of a response format. */
   formatName: 64,
   /** Characters in the description of a response format. */

@@ -8,6 +8,7 @@ import { Countdown } from '../async/countdown.ts';
 import type { Party } from '../async/fair-slots.ts';
 import { retry } from '../async/retry.ts';
 import { untilAborted } from '../async/until-aborted.ts';
+import { addParameters } from '../providers/extra-parameters.ts';
 import {
   BrokenStreamError,
   ModelTimeoutError,
@@ -27,7 +28,7 @@ export interface ModelTimeouts {
   retries: number;
 }
 
-/** The limits of one call of a model. */
+/** The limits of one call of a model, and what it adds to the request. */
 export interface CallLimits {
   timeouts: ModelTimeouts;
   /** The bytes that a response may contain beside its content. */
@@ -35,6 +36,8 @@ export interface CallLimits {
   /** How fast the models of an end user may answer, and whose answer this one is. */
   pace: RunPace;
   party: Party;
+  /** Further parameters of the request, by the names of the provider. */
+  parameters: object;
 }
 
 /** The parts that carry content of an answer. */
@@ -89,7 +92,7 @@ async function beginAnswer(rest: AsyncGenerator<LanguageModelV4StreamPart>): Pro
 async function* streamOnce(
   model: LanguageModelV4,
   options: LanguageModelV4CallOptions,
-  { timeouts: { timeoutMs, stallMs }, silentBytes, pace, party }: CallLimits,
+  { timeouts: { timeoutMs, stallMs }, silentBytes, pace, party, parameters }: CallLimits,
   signal: AbortSignal,
 ): AsyncGenerator<LanguageModelV4StreamPart> {
   await pace.call(party, signal);
@@ -99,6 +102,7 @@ async function* streamOnce(
     countdown.start(ms, () => silence.abort(new ModelTimeoutError(`The model ${failure} for ${ms / 1000} s.`)));
   expectPart(timeoutMs, 'did not begin to answer');
   const abortSignal = AbortSignal.any([signal, silence.signal]);
+  addParameters(abortSignal, parameters);
   const meter = ResponseMeter.of(abortSignal, silentBytes, async (bytes) => {
     const ms = pace.receive(party, bytes);
     if (ms === 0) return;

@@ -9,15 +9,22 @@ export function callOptions({ ctx, run, toolbox, usage }: RunExecution): Omit<La
   return {
     temperature: run.temperature ?? undefined,
     topP: run.topP ?? undefined,
+    topK: run.topK ?? undefined,
+    seed: run.seed ?? undefined,
+    ...(run.stop.length > 0 ? { stopSequences: run.stop } : {}),
+    ...(run.reasoningEffort === null ? {} : { reasoning: efforts[run.reasoningEffort] }),
     maxOutputTokens: run.maxCompletionTokens === null ? undefined : run.maxCompletionTokens - usage.completionTokens,
     responseFormat: responseFormatFor(format),
     providerOptions: ctx.models.providerOptions(run.model, {
       oneCallAtATime: tools.length > 0 && !run.parallelToolCalls,
       strictSchema: format?.type === 'json_schema' ? (format.json_schema.strict ?? false) : null,
+      topK: run.topK,
     }),
     ...(tools.length > 0 ? { tools, toolChoice: toolChoiceFor(run.toolChoice as ToolChoice | null) } : {}),
   };
 }
+
+const efforts = { NONE: 'none', MINIMAL: 'minimal', LOW: 'low', MEDIUM: 'medium', HIGH: 'high' } as const;
 
 function toolChoiceFor(choice: ToolChoice | null): LanguageModelV4CallOptions['toolChoice'] {
   if (choice === null) return { type: 'auto' };

@@ -78,7 +78,10 @@ async function callWithPrompt(execution: RunExecution, hasSteps: boolean, turnWr
   usage.recordPrompt(size);
   if (isTooLong) return false;
   const model = ctx.models.languageModel(run.model);
-  const limits = { timeouts, silentBytes: silentBytes(answer), pace: execution.pace, party: partyOf(run) };
+  const limits = {
+    ...{ timeouts, silentBytes: silentBytes(answer), pace: execution.pace, party: partyOf(run) },
+    parameters: (run.providerOptions as object | null) ?? {},
+  };
   const parts = callModel(model, { ...options, prompt }, limits, signal);
   for await (const part of parts) {
     await turnWriter.onPart(part);

@@ -114,6 +114,7 @@ const fieldPermissions: Record<string, Permission> = {
   'Run.instructions': ['RUNS_READ', 'ASSISTANTS_READ'],
   'Run.tools': ['RUNS_READ', 'ASSISTANTS_READ'],
   'Run.responseFormat': ['RUNS_READ', 'ASSISTANTS_READ'],
+  'Run.providerOptions': ['RUNS_READ', 'ASSISTANTS_READ'],
 };
 
 /** What an end user needs besides the permission: an override; `NEVER`: nothing gives it to end users. */
@@ -126,9 +127,11 @@ export type UserRule = RunOverride | 'NEVER';
 const userRules: Record<string, UserRule> = {
   'Assistant.instructions': 'NEVER',
   'Assistant.responseFormat': 'NEVER',
+  'Assistant.providerOptions': 'NEVER',
   'Assistant.tools': 'TOOLS',
   'Run.instructions': 'NEVER',
   'Run.responseFormat': 'NEVER',
+  'Run.providerOptions': 'NEVER',
   'Run.tools': 'TOOLS',
   'Run.toolChoice': 'TOOLS',
   'Query.plugin': 'TOOLS',

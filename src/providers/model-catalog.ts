@@ -24,6 +24,8 @@ export interface ProviderWishes {
   oneCallAtATime: boolean;
   /** Whether the provider must enforce the schema of the answer; null: the answer has no schema. */
   strictSchema: boolean | null;
+  /** The number of the most probable tokens to consider; null: the provider's default. */
+  topK: number | null;
 }
 
 /** The models that the server can call. */

@@ -65,6 +65,7 @@ function openCompatible({ baseURL, apiKey }: ProviderSettings): Provider {
     knownModels: [],
     // The package copies options that it does not know into the request.
     oneCallAtATime: { parallel_tool_calls: false },
+    topK: (top_k) => ({ top_k }),
     languageModel: (name) => provider.chatModel(name),
     imageModel: (name) => provider.imageModel(name),
     defaultImageModel: null,

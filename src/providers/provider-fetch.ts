@@ -1,5 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { EventGuard } from './event-guard.ts';
+import { withParameters } from './extra-parameters.ts';
 import { providerLimits } from './limits.ts';
 import { ResponseTooLargeError } from './model-error.ts';
 import { ResponseMeter } from './response-meter.ts';
@@ -9,7 +10,7 @@ import { ResponseMeter } from './response-meter.ts';
  * ResponseTooLargeError: a streamed one beyond the limit of its meter, the others beyond the limit of a response.
  */
 export const providerFetch: typeof fetch = async (input, init) => {
-  const response = await fetch(input, init);
+  const response = await fetch(input, withParameters(init));
   const { body, status, statusText, headers } = response;
   if (body === null) return response;
   const meter = ResponseMeter.find(init?.signal);

@@ -71,12 +71,13 @@ export class ModelRegistry implements ModelCatalog {
     return [...(await Promise.all(lists)).flat(), demoModelInfo];
   }
 
-  providerOptions(id: string, { oneCallAtATime, strictSchema }: ProviderWishes) {
+  providerOptions(id: string, { oneCallAtATime, strictSchema, topK }: ProviderWishes) {
     const provider = this.#providers.get(splitModel(id).vendor);
     if (!provider) return undefined;
     const options = {
       ...(oneCallAtATime ? provider.oneCallAtATime : {}),
       ...(strictSchema === null ? {} : { strictJsonSchema: strictSchema }),
+      ...(topK === null ? {} : provider.topK?.(topK)),
     };
     return Object.keys(options).length > 0 ? { [provider.name]: options } : undefined;
   }

@@ -35,6 +35,8 @@ export interface Provider {
   readonly knownModels: readonly KnownModel[];
   /** The provider option that limits an answer to one tool call. */
   readonly oneCallAtATime: Record<string, boolean>;
+  /** The provider option for the number of tokens to consider; absent: the package of the vendor knows it. */
+  topK?(count: number): Record<string, number>;
   languageModel(name: string): LanguageModelV4;
   /** Absent: the provider has no image models. */
   imageModel?(name: string): ImageModelV4;

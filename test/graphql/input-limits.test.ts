@@ -142,6 +142,22 @@ const cases: Case[] = [
     (n) => ({ name: 'A', instructions: text(n) }),
     'instructions',
   ],
+  ['topK', runLimits.topK, 'createAssistant', (n) => ({ name: 'A', topK: n }), 'topK'],
+  [
+    'stop sequences',
+    runLimits.stops,
+    'createAssistant',
+    (n) => ({ name: 'A', stop: list(n, (index) => `${index}`) }),
+    'stop',
+  ],
+  ['stop sequence', runLimits.stop, 'createAssistant', (n) => ({ name: 'A', stop: [text(n)] }), 'stop.0'],
+  [
+    'provider options',
+    runLimits.providerOptions,
+    'createAssistant',
+    (n) => ({ name: 'A', providerOptions: { note: text(n - '{"note":""}'.length) } }),
+    'providerOptions',
+  ],
   ['topP', runLimits.topP, 'createAssistant', (n) => ({ name: 'A', topP: n }), 'topP'],
   [
     'response format name',

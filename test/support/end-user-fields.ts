@@ -11,8 +11,8 @@ const outputs: Record<string, string> = {
     'cancelRun createApiKey:NEVER createAssistant:NEVER createMessage createRun createSessionToken:NEVER createThread createWorkspace:NEVER deleteAssistant:NEVER deleteFile deleteMessage deletePlugin:NEVER deleteThread deleteWorkspace:NEVER editMessage forkThread refreshPlugin:NEVER regenerate registerPlugin:NEVER revokeApiKey:NEVER rotateApiKey:NEVER rotateSigningKey:NEVER submitToolOutputs updateApiKey:NEVER updateAssistant:NEVER updateMessage updatePlugin:NEVER updateRun updateThread updateWorkspace:NEVER uploadFile',
   Subscription: 'runEvents threadEvents',
   Assistant:
-    'createdAt description files id instructions:NEVER maxCompletionTokens metadata model name responseFormat:NEVER runs temperature threads tools:TOOLS topP updatedAt',
-  Run: 'assistant attempt cost createdAt endedAt eventCursor expiresAt firstTokenAt firstTokenMs id incompleteReason instructions:NEVER lastError maxCompletionTokens maxPromptTokens messages metadata model omittedMessages parallelToolCalls queuedMs requiredAction responseFormat:NEVER startedAt status steps temperature thread tokensPerSecond toolChoice:TOOLS tools:TOOLS topP truncation usage',
+    'createdAt description files id instructions:NEVER maxCompletionTokens metadata model name providerOptions:NEVER reasoningEffort responseFormat:NEVER runs seed stop temperature threads tools:TOOLS topK topP updatedAt',
+  Run: 'assistant attempt cost createdAt endedAt eventCursor expiresAt firstTokenAt firstTokenMs id incompleteReason instructions:NEVER lastError maxCompletionTokens maxPromptTokens messages metadata model omittedMessages parallelToolCalls providerOptions:NEVER queuedMs reasoningEffort requiredAction responseFormat:NEVER seed startedAt status steps stop temperature thread tokensPerSecond toolChoice:TOOLS tools:TOOLS topK topP truncation usage',
   Plugin:
     'auth:TOOLS createdAt:TOOLS description:TOOLS id kind:TOOLS name:TOOLS operations:TOOLS refreshedAt:TOOLS url:TOOLS',
   Thread:
@@ -116,7 +116,7 @@ const outputs: Record<string, string> = {
 
 const inputs: Record<string, string> = {
   CreateRunInput:
-    'additionalInstructions:INSTRUCTIONS assistantId editMessage idempotencyKey instructions:INSTRUCTIONS maxCompletionTokens:LIMITS maxPromptTokens:LIMITS maxSteps:LIMITS messages metadata model:MODEL parallelToolCalls:TOOLS pluginTokens responseFormat:INSTRUCTIONS temperature:MODEL thread threadId toolChoice:TOOLS tools:TOOLS topP:MODEL truncation:LIMITS whenBusy',
+    'additionalInstructions:INSTRUCTIONS assistantId editMessage idempotencyKey instructions:INSTRUCTIONS maxCompletionTokens:LIMITS maxPromptTokens:LIMITS maxSteps:LIMITS messages metadata model:MODEL parallelToolCalls:TOOLS pluginTokens providerOptions:MODEL reasoningEffort:MODEL responseFormat:INSTRUCTIONS seed:MODEL stop:MODEL temperature:MODEL thread threadId toolChoice:TOOLS tools:TOOLS topK:MODEL topP:MODEL truncation:LIMITS whenBusy',
   RegenerateInput:
     'assistantId idempotencyKey instructions:INSTRUCTIONS metadata model:MODEL pluginTokens threadId tools:TOOLS',
   CancelRunInput: 'id',

@@ -38,7 +38,7 @@ const jsonColumn = (value: object | null | undefined) => (value === null ? Prism
 export async function createAssistant(ctx: DomainContext, input: unknown): Promise<Assistant> {
   requireScope(ctx, 'ASSISTANTS_WRITE');
   requireKey(ctx);
-  const { responseFormat, fileIds, ...data } = parse(createInput, input);
+  const { responseFormat, providerOptions, fileIds, ...data } = parse(createInput, input);
   const model = data.model && effectiveModel(ctx, data.model, null);
   const id = newId('Assistant');
   return ctx.db.$transaction(async (tx) => {
@@ -51,6 +51,7 @@ export async function createAssistant(ctx: DomainContext, input: unknown): Promi
         model,
         tools: data.tools as Prisma.InputJsonValue | undefined,
         responseFormat: jsonColumn(responseFormat),
+        providerOptions: jsonColumn(providerOptions as Prisma.InputJsonObject | null | undefined),
         workspaceId: ctx.workspaceId,
         id,
       },
@@ -76,7 +77,7 @@ async function setAssistantFiles(ctx: DomainContext, tx: Transaction, assistantI
 export async function updateAssistant(ctx: DomainContext, input: unknown): Promise<Assistant> {
   requireScope(ctx, 'ASSISTANTS_WRITE');
   requireKey(ctx);
-  const { id, responseFormat, fileIds, ...data } = parse(updateInput, input);
+  const { id, responseFormat, providerOptions, fileIds, ...data } = parse(updateInput, input);
   const model = data.model && effectiveModel(ctx, data.model, null);
   if (!isId('Assistant', id)) throw new NotFoundError(id);
   return ctx.db.$transaction(async (tx) => {
@@ -88,6 +89,7 @@ export async function updateAssistant(ctx: DomainContext, input: unknown): Promi
         model,
         tools: data.tools as Prisma.InputJsonValue | undefined,
         responseFormat: jsonColumn(responseFormat),
+        providerOptions: jsonColumn(providerOptions as Prisma.InputJsonObject | null | undefined),
       },
     });
     if (!assistant) throw new NotFoundError(id);

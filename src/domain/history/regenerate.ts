@@ -114,6 +114,11 @@ function configurationOf(run: Omit<Run, StateColumn>): CreateRun {
     toolChoice,
     parallelToolCalls,
     responseFormat,
+    reasoningEffort,
+    seed,
+    stop,
+    topK,
+    providerOptions,
     truncation,
     truncationLastMessages,
     ...rest
@@ -133,6 +138,11 @@ function configurationOf(run: Omit<Run, StateColumn>): CreateRun {
     toolChoice: (toolChoice ?? undefined) as CreateRun['toolChoice'],
     parallelToolCalls,
     responseFormat: responseFormat as CreateRun['responseFormat'],
+    reasoningEffort,
+    seed,
+    stop,
+    topK,
+    providerOptions: providerOptions as CreateRun['providerOptions'],
     truncation: { strategy: truncation, lastMessages: truncationLastMessages ?? undefined },
   };
 }

@@ -250,7 +250,7 @@ async function snapshotConfiguration(
   const effective = <Value>(own: Value | null | undefined, inherited: Value | null | undefined) =>
     own === undefined ? (inherited ?? null) : own;
   const instructions = [effective(create.instructions, assistant?.instructions), create.additionalInstructions];
-  const responseFormat = effective<unknown>(create.responseFormat, assistant?.responseFormat);
+  const json = <Value>(value: Value) => (value === null ? undefined : (value as Prisma.InputJsonValue));
   return {
     model: effectiveModel(ctx, create.model ?? assistant?.model ?? null, workspace?.defaultModel ?? null),
     instructions: instructions.filter(Boolean).join('\n\n') || null,
@@ -262,7 +262,12 @@ async function snapshotConfiguration(
     maxSteps: create.maxSteps ?? runLimits.defaultSteps,
     toolChoice: create.toolChoice,
     parallelToolCalls: create.parallelToolCalls ?? true,
-    responseFormat: responseFormat === null ? undefined : (responseFormat as Prisma.InputJsonValue),
+    responseFormat: json(effective<unknown>(create.responseFormat, assistant?.responseFormat)),
+    reasoningEffort: effective(create.reasoningEffort, assistant?.reasoningEffort),
+    seed: effective(create.seed, assistant?.seed),
+    topK: effective(create.topK, assistant?.topK),
+    stop: create.stop ?? assistant?.stop ?? [],
+    providerOptions: json(effective<unknown>(create.providerOptions, assistant?.providerOptions)),
     truncation: create.truncation?.strategy ?? ('AUTO' as const),
     recordSteps: workspace?.recordSteps,
     truncationLastMessages: create.truncation?.lastMessages ?? null,

@@ -1,8 +1,9 @@
 import { z } from 'zod';
+import { ReasoningEffort } from '../../db/generated/client.ts';
 import { UnknownModelError } from '../../providers/model-catalog.ts';
 import type { DomainContext } from '../context.ts';
 import { InvalidInputError } from '../error.ts';
-import { absentOr, clearable, positive, textUpTo } from '../input.ts';
+import { absentOr, clearable, integer, listUpTo, positive, textUpTo } from '../input.ts';
 import { inputLimits, runLimits, toolLimits } from '../limits.ts';
 import { schemaFault } from '../tool/tool-input.ts';
 
@@ -66,6 +67,31 @@ export const modelName = z
   .min(1, 'Must not be empty')
   .max(inputLimits.model, `At most ${inputLimits.model} characters`);
 
+/** Parameters of a request that the server sets, with the field that chooses each; null: it cannot be chosen. */
+const ownParameters: Readonly<Record<string, string | null>> = {
+  ...{ model: 'model', temperature: 'temperature', top_p: 'topP', top_k: 'topK', seed: 'seed', stop: 'stop' },
+  ...{ max_tokens: 'maxCompletionTokens', max_completion_tokens: 'maxCompletionTokens' },
+  ...{
+    reasoning_effort: 'reasoningEffort',
+    response_format: 'responseFormat',
+    parallel_tool_calls: 'parallelToolCalls',
+  },
+  ...{ tools: 'tools', tool_choice: 'toolChoice', functions: 'tools', function_call: 'toolChoice' },
+  ...{ messages: null, input: null, prompt: null, stream: null, stream_options: null, n: null, store: null },
+};
+
+const providerOptions = z.record(z.string(), z.unknown()).superRefine((options, check) => {
+  const issue = (message: string, path: string[] = []) => check.addIssue({ code: 'custom', message, path });
+  if (JSON.stringify(options).length > runLimits.providerOptions) {
+    issue(`At most ${runLimits.providerOptions} characters as JSON`);
+  }
+  for (const name of Object.keys(options)) {
+    const field = Object.hasOwn(ownParameters, name) ? ownParameters[name] : undefined;
+    if (field !== undefined)
+      issue(field === null ? 'The server sets this parameter' : `Use the field ${field}`, [name]);
+  }
+});
+
 const numberUpTo = (max: number) => z.number().min(0, `From 0 to ${max}`).max(max, `From 0 to ${max}`);
 
 /** The generation settings that assistants and runs have in common. */
@@ -76,6 +102,11 @@ export const generation = {
   topP: clearable(numberUpTo(runLimits.topP)),
   maxCompletionTokens: clearable(positive),
   responseFormat: clearable(responseFormat),
+  reasoningEffort: clearable(z.enum(ReasoningEffort)),
+  seed: clearable(z.int()),
+  topK: clearable(integer(1, runLimits.topK)),
+  stop: absentOr(listUpTo(textUpTo(runLimits.stop).min(1, 'Must not be empty'), runLimits.stops, 'stop sequences')),
+  providerOptions: clearable(providerOptions),
 };
 
 /**

@@ -28,6 +28,7 @@ import { deletedFromWorkspace, nodePayload, resultErrors } from '../result-union
 import { metadataDescription } from '../scalar.ts';
 import { ResponseFormatInput } from './answer-input.ts';
 import { File, filesOf } from './file.ts';
+import { ReasoningEffort, settingDescriptions, settingInputs } from './model-settings.ts';
 import { shownTools, Tool, ToolInput } from './tool.ts';
 
 /** The name of the default model, read once per request for any number of assistants. */
@@ -79,6 +80,24 @@ export const Assistant = builder.prismaNode('Assistant', {
     temperature: t.exposeFloat('temperature', { nullable: true, description: temperature }),
     topP: t.exposeFloat('topP', { nullable: true, description: topP }),
     maxCompletionTokens: t.exposeInt('maxCompletionTokens', { nullable: true, description: maxCompletionTokens }),
+    reasoningEffort: t.expose('reasoningEffort', {
+      type: ReasoningEffort,
+      nullable: true,
+      description: `${settingDescriptions.reasoningEffort} Null: the provider's default.`,
+    }),
+    seed: t.exposeInt('seed', { nullable: true, description: `${settingDescriptions.seed} Null: none.` }),
+    topK: t.exposeInt('topK', {
+      nullable: true,
+      description: `${settingDescriptions.topK} Null: the provider's default.`,
+    }),
+    stop: t.exposeStringList('stop', { description: settingDescriptions.stop }),
+    providerOptions: t.field({
+      type: 'JSON',
+      nullable: true,
+      description: `${settingDescriptions.providerOptions} Null: none.`,
+      ...showing('Assistant', 'providerOptions'),
+      resolve: (row, _args, ctx) => contentOf(ctx, 'Assistant', row, 'providerOptions'),
+    }),
     responseFormat: t.field({
       type: 'JSON',
       nullable: true,
@@ -196,6 +215,7 @@ const configurationInputs = (t: InputFieldBuilder) => ({
   topP: t.float({ description: topP }),
   maxCompletionTokens: t.int({ description: maxCompletionTokens }),
   responseFormat: t.field({ type: ResponseFormatInput, description: responseFormat }),
+  ...settingInputs(t, { null: "Null: the provider's default.", list: '' }),
   metadata: t.field({ type: 'Metadata', description: metadataDescription }),
 });
 

@@ -2,6 +2,7 @@ import { builder } from '../builder.ts';
 import { metadataDescription, newMetadataDescription } from '../scalar.ts';
 import { ResponseFormatInput, ToolChoiceInput } from './answer-input.ts';
 import { EditMessageInput, MessageInput } from './message-input.ts';
+import { settingInputs } from './model-settings.ts';
 import { CreateThreadInput } from './thread-mutation.ts';
 import { ToolInput } from './tool.ts';
 import { TruncationStrategy } from './truncation.ts';
@@ -107,6 +108,10 @@ export const CreateRunInput = builder.inputType('CreateRunInput', {
     responseFormat: t.field({
       type: ResponseFormatInput,
       description: "The format of the answer. Null: text. Omit for the assistant's.",
+    }),
+    ...settingInputs(t, {
+      null: "Null: the provider's default. Omit for the assistant's.",
+      list: "An empty list: none. Omit for the assistant's.",
     }),
     truncation: t.field({
       type: TruncationInput,

@@ -5,7 +5,10 @@ export const RunOverrideEnum = builder.enumType('RunOverride', {
   description:
     'What an operator can open for end users, in `endUsers` of the workspace settings or in createSessionToken. Each is closed by default: then a run has what its assistant has. API keys may choose everything.',
   values: {
-    MODEL: { description: 'Choosing the model and its sampling: `model`, `temperature` and `topP` of a run.' },
+    MODEL: {
+      description:
+        'Choosing the model of a run and its settings: `model`, `temperature`, `topP`, `topK`, `seed`, `stop`, `reasoningEffort` and `providerOptions`.',
+    },
     INSTRUCTIONS: {
       description:
         'Choosing `instructions`, `additionalInstructions` and `responseFormat` of a run, and starting runs without an assistant.',

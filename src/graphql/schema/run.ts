@@ -13,6 +13,7 @@ import { orderingsOf } from '../list-order.ts';
 import { metadataDescription } from '../scalar.ts';
 import { Assistant, assistantOf } from './assistant.ts';
 import { messages, oldestMessageFirst } from './message.ts';
+import { ReasoningEffort, settingDescriptions } from './model-settings.ts';
 import { errorOf, RunError } from './run-error.ts';
 import { RunIncompleteReason } from './run-incomplete-reason.ts';
 import { RunStatus } from './run-status.ts';
@@ -92,6 +93,24 @@ export const Run = builder.prismaNode('Run', {
     }),
     parallelToolCalls: t.exposeBoolean('parallelToolCalls', {
       description: 'Whether the model may call several tools in one answer.',
+    }),
+    reasoningEffort: t.expose('reasoningEffort', {
+      type: ReasoningEffort,
+      nullable: true,
+      description: `${settingDescriptions.reasoningEffort} Null: the provider's default.`,
+    }),
+    seed: t.exposeInt('seed', { nullable: true, description: `${settingDescriptions.seed} Null: none.` }),
+    topK: t.exposeInt('topK', {
+      nullable: true,
+      description: `${settingDescriptions.topK} Null: the provider's default.`,
+    }),
+    stop: t.exposeStringList('stop', { description: settingDescriptions.stop }),
+    providerOptions: t.field({
+      type: 'JSON',
+      nullable: true,
+      description: `${settingDescriptions.providerOptions} Null: none.`,
+      ...showing('Run', 'providerOptions'),
+      resolve: (row, _args, ctx) => contentOf(ctx, 'Run', row, 'providerOptions'),
     }),
     responseFormat: t.field({
       type: 'JSON',
