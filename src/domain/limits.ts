@@ -79,6 +79,8 @@ export const assistantLimits = {
 
 /** Limits of threads. */
 export const threadLimits = {
+  /** Unread answers of a thread that are counted. */
+  unread: 100,
   /** Characters in the title of a thread. */
   title: 256,
   /** Characters in the owner of a thread. */
@@ -95,6 +97,8 @@ export const messageLimits = {
   perInput: 100,
   /** Characters in all text parts of one message. */
   text: 256_000,
+  /** Characters in the comment of a feedback. */
+  feedback: 2000,
   /** Characters in a `clientId`. */
   clientId: 200,
   /** Parts of the content of one message. */

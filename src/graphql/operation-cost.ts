@@ -85,7 +85,7 @@ class OperationCost {
     const [{ name, arguments: args = [] }] = nodes;
     const field = parent.getFields()[name.value];
     // `__typename`, and introspection, which has a limit of its own.
-    if (!field) return name.value === '__typename' ? leafCost : 0;
+    if (!field) return 0;
     if (depth > operationLimits.depth) throw tooDeep();
     this.#counted += 1;
     if (this.#counted > operationLimits.countedFields) throw tooManyFields();
@@ -192,15 +192,14 @@ function withDefaults({ variableDefinitions = [] }: OperationDefinitionNode, val
 
 /** What the objects and other values in `data` cost, by the same measure as an operation. */
 export function costOfResult(data: unknown): number {
-  let cost = -1;
-  const count = (value: unknown): void => {
-    if (Array.isArray(value)) for (const item of value) count(item);
-    else if (typeof value !== 'object' || value === null) cost += leafCost;
-    else {
-      cost += 1;
-      for (const inner of Object.values(value)) count(inner);
-    }
+  const costOf = (value: unknown): number => {
+    if (Array.isArray(value)) return value.reduce((sum, item) => sum + costOf(item), 0);
+    if (typeof value !== 'object' || value === null) return leafCost;
+    return Object.keys(value).reduce(
+      (sum, name) => sum + (name === '__typename' ? 0 : costOf((value as Record<string, unknown>)[name])),
+      1,
+    );
   };
-  count(data);
-  return Math.max(0, Math.ceil(cost));
+  // The root is no object of the graph.
+  return Math.max(0, Math.ceil(costOf(data) - 1));
 }

@@ -50,6 +50,9 @@ const rootPermissions: Record<'Query' | 'Mutation' | 'Subscription', Record<stri
     editMessage: 'THREADS_WRITE',
     updateMessage: 'THREADS_WRITE',
     deleteMessage: 'THREADS_WRITE',
+    setMessageFeedback: 'THREADS_WRITE',
+    markThreadRead: 'THREADS_READ',
+    pinThread: 'THREADS_READ',
     uploadFile: 'THREADS_WRITE',
     deleteFile: 'THREADS_WRITE',
     createRun: 'RUNS_WRITE',
@@ -98,7 +101,7 @@ const typePermissions: Record<string, Permission> = {
   ...forEach('PARENT', [
     ...['Event', 'RunStatusChanged', 'StepStarted', 'StepDelta', 'StepEnded', 'ToolCallDelta', 'ReasoningDelta'],
     ...['MessageStarted', 'MessageDelta', 'MessageEnded', 'MessageAdded', 'MessageRemoved', 'ThreadChanged'],
-    ...['TextContent', 'ImageContent', 'RefusalContent', 'Annotation', 'FileCitation', 'FilePath'],
+    ...['Feedback', 'TextContent', 'ImageContent', 'RefusalContent', 'Annotation', 'FileCitation', 'FilePath'],
     ...['CodeInterpreterTool', 'FunctionTool', 'TextToImageTool', 'PluginTool', 'FileSearchTool', 'WebSearchTool'],
     ...['ToolCall', 'CodeInterpreterToolCall', 'FunctionToolCall', 'TextToImageToolCall', 'PluginToolCall'],
     ...['FileSearchToolCall', 'FileSearchResult', 'WebSearchToolCall', 'PluginOperation', 'RequiredAction'],

@@ -20,10 +20,14 @@ import { sendFile } from '../support/upload.ts';
 let app: TestApp;
 let threadId: string;
 let keyId: string;
+let answerId: string;
 
 beforeAll(async () => {
   app = await startTestApp();
   threadId = (await app.client.createThread()).id;
+  const message = { role: 'ASSISTANT', text: 'x' };
+  const added = await app.client.mutate('createMessage', { threadId, message }, 'threadMessage { id }');
+  answerId = added.threadMessage.id;
   keyId = (await app.client.createKey({ scopes: ['THREADS_READ'] })).id;
 });
 
@@ -202,6 +206,13 @@ const cases: Case[] = [
     'createMessage',
     (n) => message({ text: 'x', clientId: text(n) }),
     'message.clientId',
+  ],
+  [
+    'feedback comment',
+    messageLimits.feedback,
+    'setMessageFeedback',
+    (n) => ({ messageId: answerId, rating: 'UP', comment: text(n) }),
+    'comment',
   ],
   [
     'message parts',

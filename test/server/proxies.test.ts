@@ -68,7 +68,7 @@ describe.each(installed)('the configuration of %s in docs/proxies.md', (name, is
     expect(await client.data('{ viewer { kind } }')).toEqual({ viewer: { kind: 'API_KEY' } });
     const query = `{ viewer { kind } } #${'x'.repeat(12_000)}`;
     const response = await fetch(`${proxy.url}/graphql?${new URLSearchParams({ query })}`, { headers: client.headers });
-    expect(await response.json()).toEqual({ data: { viewer: { kind: 'API_KEY' } } });
+    expect(await response.json()).toMatchObject({ data: { viewer: { kind: 'API_KEY' } } });
   });
 
   test.skipIf(!isInstalled)('gives a large file a link at the proxy, where clients can read it', async () => {

@@ -146,7 +146,8 @@ test('a socket accepts a valid credential after an invalid one', async () => {
     id,
   });
   const { received } = await talk([{ type: 'connection_init' }, ask('a', 'wrong'), ask('b', key)], 4);
-  expect(received).toContainEqual({ id: 'b', type: 'next', payload: { data: { viewer: { userId: 'alice' } } } });
+  const payload = expect.objectContaining({ data: { viewer: { userId: 'alice' } } });
+  expect(received).toContainEqual({ id: 'b', type: 'next', payload });
   expect(received.find(({ type }) => type === 'error')).toMatchObject({ id: 'a' });
 });
 

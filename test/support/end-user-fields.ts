@@ -8,7 +8,7 @@ const outputs: Record<string, string> = {
   Query:
     'assistant assistants file files message models node nodes plugin:TOOLS plugins:TOOLS run runs step thread threads viewer waitForRun workspace workspaces',
   Mutation:
-    'cancelRun createApiKey:NEVER createAssistant:NEVER createMessage createRun createSessionToken:NEVER createThread createWorkspace:NEVER deleteAssistant:NEVER deleteFile deleteMessage deletePlugin:NEVER deleteThread deleteWorkspace:NEVER editMessage forkThread refreshPlugin:NEVER regenerate registerPlugin:NEVER revokeApiKey:NEVER rotateApiKey:NEVER rotateSigningKey:NEVER submitToolOutputs updateApiKey:NEVER updateAssistant:NEVER updateMessage updatePlugin:NEVER updateRun updateThread updateWorkspace:NEVER uploadFile',
+    'cancelRun createApiKey:NEVER createAssistant:NEVER createMessage createRun createSessionToken:NEVER createThread createWorkspace:NEVER deleteAssistant:NEVER deleteFile deleteMessage deletePlugin:NEVER deleteThread deleteWorkspace:NEVER editMessage forkThread markThreadRead pinThread refreshPlugin:NEVER regenerate registerPlugin:NEVER revokeApiKey:NEVER rotateApiKey:NEVER rotateSigningKey:NEVER setMessageFeedback submitToolOutputs updateApiKey:NEVER updateAssistant:NEVER updateMessage updatePlugin:NEVER updateRun updateThread updateWorkspace:NEVER uploadFile',
   Subscription: 'runEvents threadEvents',
   Assistant:
     'createdAt description files id instructions:NEVER maxCompletionTokens metadata model name providerOptions:NEVER reasoningEffort responseFormat:NEVER runs seed stop temperature threads tools:TOOLS topK topP updatedAt',
@@ -16,9 +16,9 @@ const outputs: Record<string, string> = {
   Plugin:
     'auth:TOOLS createdAt:TOOLS description:TOOLS id kind:TOOLS name:TOOLS operations:TOOLS refreshedAt:TOOLS url:TOOLS',
   Thread:
-    'activeRun archivedAt assistant cost createdAt eventCursor expiresAt files forkedFrom id lastActiveAt lastMessage messages metadata owner runs title usage',
+    'activeRun archivedAt assistant cost createdAt eventCursor expiresAt files forkedFrom id lastActiveAt lastMessage messages metadata owner pinnedAt runs title unreadCount usage',
   Message:
-    'assistant attachments clientId completedAt content createdAt editedAt flags id incompleteReason metadata position role run status text thread',
+    'assistant attachments clientId completedAt content createdAt editedAt feedback flags id incompleteReason metadata position role run status text thread',
   Step: 'cost createdAt durationMs endedAt id index lastError message reasoning run startedAt status toolCalls type usage',
   File: 'createdAt id ingestion mimeType name owner sizeBytes url',
   Workspace: 'apiKeys:NEVER createdAt id isDefault name settings:NEVER',
@@ -33,6 +33,7 @@ const outputs: Record<string, string> = {
   // The content of messages.
   TextContent: 'annotations text',
   ImageContent: 'detail file url',
+  Feedback: 'comment createdAt rating userId',
   RefusalContent: 'refusal',
   Annotation: 'endIndex startIndex text',
   FileCitation: 'endIndex file quote score startIndex text',
@@ -99,7 +100,10 @@ const outputs: Record<string, string> = {
   DeleteThreadPayload: 'deletedId workspace',
   EditMessagePayload: 'threadMessage',
   ForkThreadPayload: 'thread',
+  MarkThreadReadPayload: 'thread',
+  PinThreadPayload: 'thread',
   RegeneratePayload: 'run thread',
+  SetMessageFeedbackPayload: 'threadMessage',
   SubmitToolOutputsPayload: 'run',
   UpdateMessagePayload: 'threadMessage',
   UpdateRunPayload: 'run',
@@ -132,6 +136,9 @@ const inputs: Record<string, string> = {
   EditMessageInput: 'content id text',
   UpdateMessageInput: 'id metadata',
   DeleteMessageInput: 'id',
+  MarkThreadReadInput: 'position threadId',
+  PinThreadInput: 'pinned threadId',
+  SetMessageFeedbackInput: 'comment messageId rating',
   MessageInput: 'clientId content fileIds metadata role text',
   MessageContentInput: 'imageFileId imageUrl text',
   UploadFileInput: 'file name',
@@ -141,7 +148,7 @@ const inputs: Record<string, string> = {
   AssistantOrder: 'direction field',
   FileFilter: 'assistantId search threadId',
   FileOrder: 'direction field',
-  MessageFilter: 'createdAfter createdBefore flagged metadata role runId',
+  MessageFilter: 'createdAfter createdBefore feedback flagged metadata role runId',
   MessageOrder: 'direction field',
   PluginOrder: 'direction field',
   RunFilter:
@@ -149,7 +156,7 @@ const inputs: Record<string, string> = {
   RunOrder: 'direction field',
   StepOrder: 'direction field',
   ThreadFilter:
-    'archived assistantId createdAfter createdBefore hasActiveRun lastActiveAfter lastActiveBefore metadata owner search',
+    'archived assistantId createdAfter createdBefore hasActiveRun lastActiveAfter lastActiveBefore metadata owner pinned search',
   ThreadOrder: 'direction field',
   WorkspaceOrder: 'direction field',
   // Reached through `tools` and `truncation`, which need an override.

@@ -15,14 +15,15 @@ class Fixtures {
   }
 
   /** A thread with a question and its answer; no run is active. */
-  async thread(): Promise<{ threadId: string; messageId: string; runId: string }> {
+  async thread(): Promise<{ threadId: string; messageId: string; answerId: string; runId: string }> {
     const { client } = this.app;
     const { id: threadId } = await client.createThread({ messages: [{ text: 'hello' }] });
     const run = await client.run({ threadId });
     await client.finished(run.id);
     const query = 'query($id: ID!) { thread(id: $id) { messages(orderBy: { direction: ASC }) { nodes { id } } } }';
     const { thread } = await client.data(query, { id: threadId });
-    return { threadId, messageId: thread.messages.nodes[0].id, runId: run.id };
+    const [question, answer] = thread.messages.nodes;
+    return { threadId, messageId: question.id, answerId: answer.id, runId: run.id };
   }
 
   /** A run that waits for the output of a function. */
@@ -72,6 +73,9 @@ const inputs: Record<string, (make: Fixtures) => object | Promise<object>> = {
   createMessage: async (make) => ({ threadId: (await make.thread()).threadId, message: { text: 'hello' } }),
   editMessage: async (make) => ({ id: (await make.thread()).messageId, text: 'hello' }),
   updateMessage: async (make) => ({ id: (await make.thread()).messageId, metadata: { a: 'b' } }),
+  setMessageFeedback: async (make) => ({ messageId: (await make.thread()).answerId, rating: 'UP' }),
+  markThreadRead: async (make) => ({ threadId: (await make.thread()).threadId }),
+  pinThread: async (make) => ({ threadId: (await make.thread()).threadId, pinned: true }),
   deleteMessage: async (make) => ({ id: (await make.thread()).messageId }),
   uploadFile: () => ({ file: new File(['x'], 'x.txt') }),
   deleteFile: async (make) => ({ id: await make.file() }),

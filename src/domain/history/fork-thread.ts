@@ -94,7 +94,7 @@ async function copyMessages(
     ...message,
     id: newId('Message'),
     threadId,
-    clientId: null,
+    ...{ clientId: null, feedback: null, feedbackComment: null, feedbackBy: null, feedbackAt: null },
     position: change.position(),
     parts: message.parts ?? undefined,
     annotations: message.annotations ?? undefined,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Message, Prisma } from '../../db/generated/client.ts';
+import { FeedbackRating, type Message, type Prisma } from '../../db/generated/client.ts';
 import { isId, newId } from '../../id.ts';
 import { requireScope } from '../access/access.ts';
 import { inThreadsVisibleTo } from '../access/scope.ts';
@@ -49,6 +49,10 @@ export const emptyMessage = {
   annotations: null,
   flags: [] as string[],
   clientId: null,
+  feedback: null,
+  feedbackComment: null,
+  feedbackBy: null,
+  feedbackAt: null,
   editedAt: null,
   metadata: {},
   completedAt: null,
@@ -173,16 +177,19 @@ const filterInput = z.object({
   metadata: absentOr(metadata),
   createdAfter: absentOr(z.date()),
   createdBefore: absentOr(z.date()),
+  feedback: absentOr(z.enum(FeedbackRating)),
 });
 
 /** The `where` of a filter over messages. */
 export function messagesWhere(input: unknown): Prisma.MessageWhereInput {
-  const { role, runId, flagged, metadata: pairs, createdAfter, createdBefore } = parse(filterInput, input ?? {});
+  const filter = parse(filterInput, input ?? {});
+  const { role, runId, flagged, metadata: pairs, createdAfter, createdBefore, feedback } = filter;
   if (runId !== undefined && !isId('Run', runId))
     throw InvalidInputError.at('filter.runId', 'Must be the ID of a run.');
   return {
     role,
     runId,
+    feedback,
     ...(flagged === undefined ? {} : { flags: { isEmpty: !flagged } }),
     ...(createdAfter || createdBefore ? { createdAt: { gt: createdAfter, lt: createdBefore } } : {}),
     ...(pairs ? { AND: metadataHolds(pairs) } : {}),

@@ -12,6 +12,7 @@ import { inputLimits, threadLimits } from '../limits.ts';
 import { changeThread, type TimedThread, timedThreadSql } from '../log/thread-change.ts';
 import { requireRoom } from '../quota.ts';
 import { appendMessages, messageInputs } from './message.ts';
+import { pinnedBy } from './thread-view.ts';
 
 const title = clearable(textUpTo(threadLimits.title));
 /** A thread in an input. */
@@ -132,12 +133,13 @@ const filterInput = z.object({
   createdAfter: absentOr(z.date()),
   createdBefore: absentOr(z.date()),
   hasActiveRun: absentOr(z.boolean()),
+  pinned: absentOr(z.boolean()),
 });
 
 /** The `where` of a filter over threads. `archived`: true for archived threads, null for all; default: not archived. */
-export function threadsWhere(input: unknown): Prisma.ThreadWhereInput {
+export function threadsWhere(ctx: DomainContext, input: unknown): Prisma.ThreadWhereInput {
   const filter = parse(filterInput, input ?? {});
-  const { assistantId, owner, search, metadata, archived, hasActiveRun } = filter;
+  const { assistantId, owner, search, metadata, archived, hasActiveRun, pinned } = filter;
   const { lastActiveBefore, lastActiveAfter, createdAfter, createdBefore } = filter;
   return {
     assistantId,
@@ -145,6 +147,7 @@ export function threadsWhere(input: unknown): Prisma.ThreadWhereInput {
     lastActiveAt: { lt: lastActiveBefore, gt: lastActiveAfter },
     ...(createdAfter || createdBefore ? { createdAt: { gt: createdAfter, lt: createdBefore } } : {}),
     ...(hasActiveRun === undefined ? {} : { activeRunId: hasActiveRun ? { not: null } : null }),
+    ...(pinned === undefined ? {} : pinnedBy(ctx, pinned)),
     archivedAt: archived === null ? undefined : archived ? { not: null } : null,
     AND: [
       search

@@ -16,6 +16,7 @@ import { metadataDescription } from '../scalar.ts';
 import { growingText } from '../text-loader.ts';
 import { assistantOf } from './assistant.ts';
 import { MessageContent, type ShownPart } from './content.ts';
+import { FeedbackRatingEnum } from './feedback-rating.ts';
 import { File, filesOf } from './file.ts';
 import { MessageIncompleteReason } from './message-incomplete-reason.ts';
 import { MessageRole } from './message-input.ts';
@@ -155,6 +156,7 @@ const MessageFilter = builder.inputType('MessageFilter', {
     metadata: t.field({ type: 'Metadata', description: 'Pairs that the metadata contains.' }),
     createdAfter: t.field({ type: 'DateTime', description: 'Only messages that were created later.' }),
     createdBefore: t.field({ type: 'DateTime', description: 'Only messages that were created earlier.' }),
+    feedback: t.field({ type: FeedbackRatingEnum, description: 'The rating of the feedback on the message.' }),
     flagged: t.boolean({
       description: 'true: only messages that a content filter flagged; false: only messages that none flagged.',
     }),

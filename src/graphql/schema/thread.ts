@@ -4,6 +4,7 @@ import type { DomainContext } from '../../domain/context.ts';
 import { expiryOf } from '../../domain/retention/expired-threads.ts';
 import { noUsage, usageOf } from '../../domain/run/usage.ts';
 import { threadsWhere } from '../../domain/thread/thread.ts';
+import { viewsOfThreads } from '../../domain/thread/thread-view.ts';
 import { currentWorkspace } from '../../domain/workspace/workspace.ts';
 import { isId } from '../../id.ts';
 import { builder } from '../builder.ts';
@@ -93,6 +94,17 @@ export const Thread = builder.prismaNode('Thread', {
         "The position in the thread's events that this response reflects. Pass it to `threadEvents(after:)` to receive everything newer, without gaps or repetitions.",
       resolve: (thread, _args, ctx) => eventCursor(ctx, thread, null),
     }),
+    unreadCount: t.int({
+      description:
+        'Answers after the last message that you have read (`markThreadRead`), 100 at most. You are the end user, or the API key.',
+      resolve: async ({ id }, _args, ctx) => (await ctx.load(viewsOfThreads, id)).unread,
+    }),
+    pinnedAt: t.field({
+      type: 'DateTime',
+      nullable: true,
+      description: 'When you pinned the thread (`pinThread`). Null: you have not.',
+      resolve: async ({ id }, _args, ctx) => (await ctx.load(viewsOfThreads, id)).pinnedAt,
+    }),
     usage: t.field({
       type: UsageType,
       description: 'The tokens that all runs of the thread used together.',
@@ -122,6 +134,7 @@ const ThreadFilter = builder.inputType('ThreadFilter', {
       defaultValue: false,
       description: 'true: only archived threads; false: only threads that are not archived. Null: both.',
     }),
+    pinned: t.boolean({ description: 'true: only threads that you have pinned; false: only others.' }),
     hasActiveRun: t.boolean({ description: 'true: only threads with a run that has not ended; false: only others.' }),
     createdAfter: t.field({ type: 'DateTime', description: 'Only threads that were created later.' }),
     createdBefore: t.field({ type: 'DateTime', description: 'Only threads that were created earlier.' }),
@@ -150,7 +163,7 @@ const threads = listOf(Thread, {
   })('DESC'),
   where: (filter, ctx) => {
     requireScope(ctx, 'THREADS_READ');
-    return { AND: [threadsVisibleTo(ctx.actor), threadsWhere(filter)] };
+    return { AND: [threadsVisibleTo(ctx.actor), threadsWhere(ctx, filter)] };
   },
 });
 
