@@ -97,6 +97,10 @@ export const messageLimits = {
   perInput: 100,
   /** Characters in all text parts of one message. */
   text: 256_000,
+  /** Characters in the query of a search. */
+  search: 200,
+  /** Words of a query that are searched for. */
+  searchWords: 8,
   /** Characters in the comment of a feedback. */
   feedback: 2000,
   /** Characters in a `clientId`. */

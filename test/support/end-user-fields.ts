@@ -6,7 +6,7 @@
  */
 const outputs: Record<string, string> = {
   Query:
-    'assistant assistants file files message models node nodes plugin:TOOLS plugins:TOOLS run runs step thread threads viewer waitForRun workspace workspaces',
+    'assistant assistants file files message models node nodes plugin:TOOLS plugins:TOOLS run runs searchMessages step thread threads viewer waitForRun workspace workspaces',
   Mutation:
     'cancelRun createApiKey:NEVER createAssistant:NEVER createMessage createRun createSessionToken:NEVER createThread createWorkspace:NEVER deleteAssistant:NEVER deleteFile deleteMessage deletePlugin:NEVER deleteThread deleteWorkspace:NEVER editMessage forkThread markThreadRead pinThread refreshPlugin:NEVER regenerate registerPlugin:NEVER revokeApiKey:NEVER rotateApiKey:NEVER rotateSigningKey:NEVER setMessageFeedback submitToolOutputs updateApiKey:NEVER updateAssistant:NEVER updateMessage updatePlugin:NEVER updateRun updateThread updateWorkspace:NEVER uploadFile',
   Subscription: 'runEvents threadEvents',
@@ -33,6 +33,8 @@ const outputs: Record<string, string> = {
   // The content of messages.
   TextContent: 'annotations text',
   ImageContent: 'detail file url',
+  MessageSearchHit: 'message ranges snippet',
+  TextRange: 'endIndex startIndex',
   Feedback: 'comment createdAt rating userId',
   RefusalContent: 'refusal',
   Annotation: 'endIndex startIndex text',
@@ -73,10 +75,12 @@ const outputs: Record<string, string> = {
   Node: 'id',
   PageInfo: 'endCursor hasNextPage hasPreviousPage startCursor',
   ...Object.fromEntries(
-    ['Assistant', 'File', 'Message', 'Run', 'Step', 'Thread', 'Workspace', 'Plugin'].flatMap((type) => [
-      [`${type}Connection`, 'edges nodes pageInfo totalCount'],
-      [`${type}Edge`, 'cursor node'],
-    ]),
+    ['Assistant', 'File', 'Message', 'MessageSearch', 'Run', 'Step', 'Thread', 'Workspace', 'Plugin'].flatMap(
+      (type) => [
+        [`${type}Connection`, 'edges nodes pageInfo totalCount'],
+        [`${type}Edge`, 'cursor node'],
+      ],
+    ),
   ),
   // Errors.
   Error: 'code message',
@@ -150,6 +154,7 @@ const inputs: Record<string, string> = {
   FileOrder: 'direction field',
   MessageFilter: 'createdAfter createdBefore feedback flagged metadata role runId',
   MessageOrder: 'direction field',
+  MessageSearchFilter: 'createdAfter createdBefore owner role threadId',
   PluginOrder: 'direction field',
   RunFilter:
     'assistantId costAbove createdAfter createdBefore errorCode longerThanMs metadata model owner status threadId toolKind',

@@ -22,6 +22,7 @@ import './thread-view-mutation.ts';
 import './message.ts';
 import './message-mutation.ts';
 import './feedback.ts';
+import './message-search.ts';
 import './run.ts';
 import './tool-call.ts';
 import './step.ts';
