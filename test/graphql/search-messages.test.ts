@@ -1,4 +1,4 @@
-// cspell:ignore äpfel strasse uick
+// cspell:ignore äpfel straße strasse uick
 import { beforeAll, describe, expect, test } from 'vitest';
 import { Client } from '../support/client.ts';
 import { useApp } from '../support/use-app.ts';
