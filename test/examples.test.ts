@@ -47,43 +47,6 @@ test.skipIf(!hasBrowser)('examples/chat.html shows the conversation of an end us
   }
 });
 
-test.skipIf(!hasBrowser)('GraphiQL works offline, with subscriptions over WebSocket (needs Chromium)', async () => {
-  const browser = await startBrowser();
-  try {
-    const page = await browser.newPage();
-    const elsewhere: string[] = [];
-    const sockets: string[] = [];
-    page.on('request', (request) => {
-      if (!request.url().startsWith(app.url) && !/^(data|blob):/.test(request.url())) elsewhere.push(request.url());
-    });
-    page.on('websocket', (socket) => void sockets.push(socket.url()));
-    const { id } = await app.client.ask('say it in the browser');
-    const query = `subscription { runEvents(runId: "${id}") { ... on RunStatusChanged { status } } }`;
-    await page.goto(`${app.url}/graphql?${new URLSearchParams({ query })}`);
-    const headers = page.locator('.graphiql-editor-tool .monaco-editor:visible').first();
-    await headers.getByText('authorization').waitFor();
-    const isTaken = () =>
-      page.evaluate((key) => localStorage.getItem('graphiql:tabState')?.includes(key) === true, app.client.key);
-    // An editor that is not ready drops keystrokes; GraphiQL stores the text that it accepted.
-    for (let tries = 0; tries < 4 && !(await isTaken()); tries += 1) {
-      await headers.click();
-      await page.keyboard.press('Control+A');
-      await page.keyboard.press('Delete');
-      await page.keyboard.type(JSON.stringify({ authorization: `Bearer ${app.client.key}` }));
-      await expect
-        .poll(isTaken, { timeout: 4000 })
-        .toBe(true)
-        .catch(() => {});
-    }
-    await page.locator('.graphiql-execute-button').click();
-    await page.locator('.result-window', { hasText: 'COMPLETED' }).waitFor();
-    expect(sockets).toContain(`${app.url.replace('http', 'ws')}/graphql`);
-    expect(elsewhere).toEqual([]);
-  } finally {
-    await browser.close();
-  }
-});
-
 test('the operations in the README work as written', async () => {
   const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
   const operations = [...readme.matchAll(/```graphql\n(.*?)```/gs)].map(([, text]) => text as string);

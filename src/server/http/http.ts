@@ -8,6 +8,7 @@ import { endInOutage } from '../live/outage.ts';
 import { errorResponse } from '../session/request-error.ts';
 import { Answer } from '../yoga/answer.ts';
 import type { Answers } from '../yoga/answers.ts';
+import { icon } from '../yoga/graphiql.ts';
 import type { Transport } from '../yoga/transport.ts';
 import { maskError } from '../yoga/use-error-codes.ts';
 import { admit, admitted } from './admission.ts';
@@ -65,6 +66,10 @@ async function route(request: IncomingMessage, response: ServerResponse, options
   if (path === '/ready') return serveReadiness(response, options);
   if (path === '/') {
     response.writeHead(302, { location: '/graphql' }).end();
+    return;
+  }
+  if (path === '/favicon.ico') {
+    response.writeHead(200, { 'content-type': 'image/svg+xml', 'cache-control': 'max-age=86400' }).end(icon);
     return;
   }
   sendJson(response, 404, { error: 'Not found. The GraphQL endpoint is /graphql.' });

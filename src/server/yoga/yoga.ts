@@ -1,5 +1,4 @@
 import { useDeferStream } from '@graphql-yoga/plugin-defer-stream';
-import { renderGraphiQL } from '@graphql-yoga/render-graphiql';
 import type { ExecutionArgs, GraphQLSchema } from 'graphql';
 import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
 import { LRUCache } from 'lru-cache';
@@ -10,7 +9,7 @@ import type { Authenticator } from '../session/authenticator.ts';
 import { headerCredential } from '../session/request-credential.ts';
 import { requestError } from '../session/request-error.ts';
 import { resumeOf, withEventId } from './event-id.ts';
-import { graphiql } from './graphiql.ts';
+import { graphiql, renderPage } from './graphiql.ts';
 import { operationContext } from './operation-context.ts';
 import type { SharedResults } from './shared-results.ts';
 import type { Transport } from './transport.ts';
@@ -77,7 +76,7 @@ export function createGraphServer(options: {
     landingPage: false,
     batching: false,
     cors: false,
-    renderGraphiQL,
+    renderGraphiQL: renderPage,
     graphiql: options.graphiql && graphiql,
     logging: {
       // Texts may quote the request.
