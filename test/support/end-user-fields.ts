@@ -19,7 +19,7 @@ const outputs: Record<string, string> = {
     'activeRun archivedAt assistant cost createdAt eventCursor expiresAt files forkedFrom id lastActiveAt lastMessage messages metadata owner pinnedAt runs title unreadCount usage',
   Message:
     'assistant attachments clientId completedAt content createdAt editedAt feedback flags id incompleteReason metadata position role run status text thread',
-  Step: 'cost createdAt durationMs endedAt id index lastError message reasoning run startedAt status toolCalls type usage',
+  Step: 'cost createdAt durationMs endedAt firstTokenAt id index lastError message reasoning run startedAt status toolCalls type usage',
   File: 'createdAt id ingestion mimeType name owner sizeBytes url',
   Workspace: 'apiKeys:NEVER createdAt id isDefault name settings:NEVER',
   Viewer: 'apiKey kind models overrides scopes userId workspace',

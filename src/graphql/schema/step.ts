@@ -79,6 +79,11 @@ export const Step = builder.prismaNode('Step', {
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the step was created.' }),
     startedAt: t.expose('startedAt', { type: 'DateTime', nullable: true, description: 'When the step started.' }),
+    firstTokenAt: t.expose('startedAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: "When the first part of the model's response arrived: a step starts with it.",
+    }),
     endedAt: t.expose('endedAt', {
       type: 'DateTime',
       nullable: true,
