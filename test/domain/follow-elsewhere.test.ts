@@ -109,9 +109,10 @@ describe.runIf(inject('postgres')).each(Object.entries(links))(
         const [door] = three.doors;
         const run = await door.client.ask('Go', { tools: stepwiseTools });
         let begun = '';
-        await until(door.client.follow(run.id), ({ reasoning }) => {
-          begun += reasoning ?? '';
-          if (reasoning && !begun.endsWith('think. ')) next();
+        await until(door.client.follow(run.id), ({ __typename, text }) => {
+          if (__typename !== 'ReasoningDelta') return false;
+          begun += text;
+          if (!begun.endsWith('think. ')) next();
           return begun.endsWith('think. ');
         });
         const query = 'query($id: ID!) { run(id: $id) { eventCursor steps { nodes { id reasoning } } } }';
