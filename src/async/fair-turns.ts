@@ -1,4 +1,4 @@
-import { setImmediate as turn } from 'node:timers/promises';
+import { TurnBudget } from './turn-budget.ts';
 
 /** The microtasks within which work begins after `queue` has resolved. */
 const microtasks = 20;
@@ -17,21 +17,19 @@ export interface PartyTurns {
  * go on one after the other, with one piece each.
  */
 export class FairTurns {
-  readonly #ms: number;
+  readonly #budget: TurnBudget;
   readonly #waiting = new Map<string, Array<() => void>>();
-  /** When the first piece of work of this turn began; null: there is none. */
-  #since: number | null = null;
   #isServing = false;
 
   /** `ms`: how long all parties together may hold a turn of the event loop. */
   constructor(ms: number) {
-    this.#ms = ms;
+    this.#budget = new TurnBudget(ms);
   }
 
   /** The turns of the party with a name. */
   of(party: string): PartyTurns {
     return {
-      wait: () => (this.#isServing || this.#isSpent() ? this.#queue(party) : null),
+      wait: () => (this.#isServing || this.#budget.isSpent() ? this.#queue(party) : null),
       queue: () => this.#queue(party),
     };
   }
@@ -45,20 +43,10 @@ export class FairTurns {
     return promise;
   }
 
-  #isSpent(): boolean {
-    const now = performance.now();
-    if (this.#since !== null) return now - this.#since >= this.#ms;
-    this.#since = now;
-    setImmediate(() => {
-      this.#since = null;
-    });
-    return false;
-  }
-
   async #serve(): Promise<void> {
     this.#isServing = true;
     while (this.#waiting.size > 0) {
-      while (this.#isSpent()) await turn();
+      await this.#budget.wait();
       this.#releaseNext();
       for (let count = 0; count < microtasks; count += 1) await null;
     }

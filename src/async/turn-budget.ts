@@ -16,10 +16,11 @@ export class TurnBudget {
 
   /** Null: go on at once. Otherwise a promise that resolves in a later turn, in which the budget has room. */
   wait(): Promise<void> | null {
-    return this.#isSpent() ? this.#nextTurn() : null;
+    return this.isSpent() ? this.#nextTurn() : null;
   }
 
-  #isSpent(): boolean {
+  /** Whether the users have held this turn for as long as they may. The first call in a turn starts the time. */
+  isSpent(): boolean {
     const now = performance.now();
     if (this.#since !== null) return now - this.#since >= this.#ms;
     this.#since = now;
@@ -32,6 +33,6 @@ export class TurnBudget {
   async #nextTurn(): Promise<void> {
     // All that wait resume in the same turn, one after the other: the first ones may spend it.
     do await turn();
-    while (this.#isSpent());
+    while (this.isSpent());
   }
 }

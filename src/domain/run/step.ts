@@ -43,8 +43,10 @@ export function openStep(
   return { ...step, toolCalls: [] };
 }
 
-const noError = { errorCode: null, errorMessage: null, errorRetryable: null } as const;
-const noResult = {
+/** The columns of a step or a call that has not failed. */
+export const noError = { errorCode: null, errorMessage: null, errorRetryable: null } as const;
+/** The columns of a step that has not ended. */
+export const noResult = {
   ...noError,
   promptTokens: null,
   completionTokens: null,

@@ -1,5 +1,6 @@
 import type { Message, Step, ToolCall } from '../../db/generated/client.ts';
 import type { FeedItem } from '../../domain/follow/follower.ts';
+import { noError, noResult } from '../../domain/run/step.ts';
 import type { GraphContext } from '../context.ts';
 import { idsOf } from './tool-call-delta.ts';
 
@@ -10,14 +11,6 @@ export function inProgress(message: Message): Message {
 }
 
 const notYet = { parts: null, annotations: null, incompleteReason: null, completedAt: null } as const;
-const noError = { errorCode: null, errorMessage: null, errorRetryable: null } as const;
-const noUsage = {
-  promptTokens: null,
-  completionTokens: null,
-  reasoningTokens: null,
-  cachedTokens: null,
-  cost: null,
-} as const;
 
 type StepRow = Step & { message?: Message | null; toolCalls?: ToolCall[] };
 
@@ -32,8 +25,7 @@ export async function stepAt(ctx: GraphContext, query: object, item: FeedItem): 
   const hasMessage = message && item.textAt({ ownerId: message.id, channel: 'TEXT' }) !== undefined;
   return {
     ...step,
-    ...noError,
-    ...noUsage,
+    ...noResult,
     status: 'IN_PROGRESS',
     endedAt: null,
     ...(toolCalls && { toolCalls: await callsAt(item, toolCalls) }),
